@@ -1,0 +1,100 @@
+#pragma once
+
+// The opening handshake, server side (RFC 6455 §4.2): checks a request and writes the 101 response.
+// Pure: the caller says what stood in the request, line by line, in whatever form its HTTP parser
+// has it.
+//
+//   HandshakeRequest request("GET", 1, 1);
+//   for (each header) request.add_header(name, value);
+//   if (auto error = request.check(); error != HandshakeError::kNone) refuse(refusal(error));
+//   else { deflate = request.negotiate_deflate(); protocol = request.select_subprotocol(ours); out
+//   = request.response(…); }
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "proto/ws/deflate_offer.h"
+#include "proto/ws/limits.h"
+
+namespace uproar::ws {
+
+enum class HandshakeError : std::uint8_t {
+  kNone = 0,
+  kMethodNotGet,
+  kHttpVersionTooLow,  // below 1.1
+  kHostMissing,
+  kHostRepeated,
+  kUpgradeMissing,     // no `websocket` in Upgrade
+  kConnectionMissing,  // no `Upgrade` token in Connection
+  kVersionNot13,       // missing or another number: 426, and say which we speak
+  kVersionRepeated,
+  kKeyMissing,
+  kKeyRepeated,
+  kKeyInvalid,  // not the base64 of 16 bytes
+  kLast = kKeyInvalid,
+};
+
+struct HandshakeRefusal {
+  int status;               // HTTP
+  std::string_view reason;  // static text for the body
+  std::string_view header;  // one more header line without CRLF, or empty
+};
+// REQUIRES: error != kNone.
+[[nodiscard]] HandshakeRefusal refusal(HandshakeError error);
+
+// True when the request asks for a WebSocket at all: an Upgrade header names it. Requests that do
+// not are plain HTTP. Views are borrowed: they live as long as the caller's request bytes.
+class HandshakeRequest {
+ public:
+  HandshakeRequest(std::string_view method, int version_major, int version_minor);
+
+  // Every header line in order; names in any case, values without surrounding whitespace. Those of
+  // no interest are ignored.
+  void add_header(std::string_view name, std::string_view value);
+
+  [[nodiscard]] bool wants_websocket() const { return upgrade_websocket_; }
+
+  // The first rule that is broken, in the order of the enum.
+  [[nodiscard]] HandshakeError check() const;
+
+  // The first of the client's subprotocols (its order is its preference) that is in `ours`; empty:
+  // none. Case-sensitive. The result is one of `ours`.
+  [[nodiscard]] std::string_view select_subprotocol(std::span<const std::string_view> ours) const;
+  // True when the client named any subprotocol at all.
+  [[nodiscard]] bool names_subprotocol() const { return protocol_lines_ != 0; }
+
+  [[nodiscard]] std::optional<DeflateAgreement> negotiate_deflate() const;
+
+  // Sec-WebSocket-Key as sent. REQUIRES: check() == kNone.
+  [[nodiscard]] std::string_view key() const { return key_; }
+
+  // The whole 101 response. REQUIRES: check() == kNone; `subprotocol` is empty or what
+  // select_subprotocol() returned.
+  [[nodiscard]] std::string response(std::string_view subprotocol,
+                                     const std::optional<DeflateAgreement>& deflate) const;
+
+ private:
+  bool get_;
+  bool http_1_1_;
+  bool upgrade_websocket_ = false;
+  bool connection_upgrade_ = false;
+  std::uint8_t host_count_ = 0;  // counts stop at 2: repeated is repeated
+  std::uint8_t key_count_ = 0;
+  std::uint8_t version_count_ = 0;
+  std::uint8_t protocol_lines_ = 0;
+  std::uint8_t extension_lines_ = 0;
+  std::string_view key_;
+  std::string_view version_;
+  std::array<std::string_view, kHandshakeListLinesMax> protocols_;
+  std::array<std::string_view, kHandshakeListLinesMax> extensions_;
+};
+
+// Sec-WebSocket-Accept for a key: base64(sha1(key + GUID)), 28 characters (RFC 6455 §4.2.2).
+[[nodiscard]] std::string accept_key(std::string_view key);
+
+}  // namespace uproar::ws
