@@ -1,0 +1,58 @@
+#pragma once
+
+// All that the domain can do to the world besides storage. Pure seams: the tests hold them, the simulator fakes them,
+// core/gateway and core/server implement them.
+//
+// Order: what one shard sends to another through Outbox and Router, in whatever mixture, arrives in the order of the
+// calls; to itself it takes effect at once. Exact resume rests on that (docs/tour.md).
+
+#include <cstdint>
+
+#include "core/chat/parcel.h"
+#include "proto/chat/server_event.h"
+
+namespace uproar::chat {
+
+// What a slow reader loses first (design D7). The same order as net::DeliveryClass.
+enum class Delivery : std::uint8_t { kEphemeral, kPresence, kReceipt, kMessage };
+
+enum class PendingFrames : std::uint8_t {
+  kDeliver,   // what was published before the unsubscribe still arrives
+  kDrop       // it is forgotten: a sync is about to page it
+};
+
+class Outbox {
+ public:
+  virtual ~Outbox() = default;
+
+  // The answer to a request, on whatever shard the endpoint lives; an ended endpoint is ignored.
+  virtual void reply(const Endpoint& to, const RequestId& id, const ServerEvent& event) = 0;
+  // An event for one session.
+  virtual void tell(const Endpoint& to, const ServerEvent& event, Delivery delivery) = 0;
+  // An event for all subscribers of `topic`: on this shard, and on the shards of `remote_shards` (a bitmap).
+  // Encoded once. `except`, when set, names one connection that does not hear it.
+  virtual void publish(const Uuid& topic, std::uint64_t remote_shards, const ServerEvent& event, Delivery delivery,
+                       const Endpoint* except) = 0;
+
+  // For sessions of this shard only. True when it is the topic's first subscriber here / when it was the last.
+  virtual bool subscribe(const Endpoint& session, const Uuid& topic) = 0;
+  virtual bool unsubscribe(const Endpoint& session, const Uuid& topic, PendingFrames pending) = 0;
+  // Durable events of topics collect (bounded) instead of going out, until release().
+  virtual void hold(const Endpoint& session) = 0;
+  virtual void release(const Endpoint& session) = 0;
+  // Bytes queued for the session: bulk answers (sync) wait while it is above a limit; ChatShard::on_drained() says when.
+  [[nodiscard]] virtual std::uint64_t egress_bytes(const Endpoint& session) const = 0;
+  // Sends the error event, then closes with the code of the table.
+  virtual void close(const Endpoint& session, const Error& error) = 0;
+};
+
+class Router {
+ public:
+  virtual ~Router() = default;
+  [[nodiscard]] virtual std::uint32_t self() const = 0;
+  [[nodiscard]] virtual std::uint32_t shard_count() const = 0;
+  // Never drops; a full mailbox is held back by the sender's own bounded overflow and counted.
+  virtual void post(std::uint32_t to_shard, Parcel parcel) = 0;
+};
+
+}  // namespace uproar::chat

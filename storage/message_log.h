@@ -1,0 +1,44 @@
+#pragma once
+
+// What the domain is given to make things durable. storage::BatchWriter implements it over a BatchStore.
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "storage/operation.h"
+
+namespace uproar::storage {
+
+enum class StageResult : std::uint8_t {
+  kStaged,        // its outcome will come, exactly once
+  kFull,          // the open batch is at its limit: overloaded
+  kUnavailable    // the store is known to be down: the circuit is open
+};
+
+class MessageLog {
+ public:
+  virtual ~MessageLog() = default;
+  virtual StageResult stage(Operation operation) = 0;
+  // After kFull or kUnavailable: when to tell the client to come back.
+  [[nodiscard]] virtual std::uint32_t retry_after_ms() const = 0;
+};
+
+// Hears outcomes in stage order, on the shard that staged them, never inside stage().
+class CommitListener {
+ public:
+  virtual ~CommitListener() = default;
+  virtual void on_committed(std::span<const Outcome> outcomes) = 0;
+};
+
+// What a backend implements: one batch, one transaction.
+class BatchStore {
+ public:
+  using CommitDone = std::function<void(std::vector<Outcome>)>;   // one per operation, in order
+  virtual ~BatchStore() = default;
+  // Never blocks. `done` runs later on the calling shard's reactor.
+  virtual void commit(std::vector<Operation> batch, CommitDone done) = 0;
+};
+
+}  // namespace uproar::storage

@@ -1,0 +1,34 @@
+#pragma once
+
+// A backend as one shard sees it: three roles over one database. Clients belong to a shard and its reactor; what
+// they share (files, threads) belongs to the backend that made them and outlives them.
+
+#include <memory>
+#include <string_view>
+
+#include "storage/directory.h"
+#include "storage/history.h"
+#include "storage/message_log.h"
+#include "storage/reactor.h"
+
+namespace uproar::storage {
+
+class StoreClient {
+ public:
+  virtual ~StoreClient() = default;
+  virtual BatchStore& batches() = 0;
+  virtual HistoryReader& history() = 0;
+  virtual Directory& directory() = 0;
+};
+
+class Store {
+ public:
+  virtual ~Store() = default;
+  // Call on the shard's thread or before it runs; the client's callbacks run on `reactor`, which outlives it.
+  virtual std::unique_ptr<StoreClient> open_client(Reactor& reactor) = 0;
+  // From any thread. False, with a reason, while commits are known to fail: /readyz and the start-up line show it.
+  [[nodiscard]] virtual bool healthy() const = 0;
+  [[nodiscard]] virtual std::string_view kind() const = 0;   // "sqlite", "memory"
+};
+
+}  // namespace uproar::storage
