@@ -1,0 +1,106 @@
+"""House rules that a script can hold: file sizes, README files, no paths of somebody's machine, lock files without
+download addresses, no clock in the pure layers. Run: python3 FILE [ROOT].
+"""
+import pathlib
+import re
+import subprocess
+import sys
+import unittest
+
+LINES_MAX = 600   # above it, look for the second concept in the file
+PRODUCT = ("proto", "storage", "core", "tools")
+TOP = PRODUCT + ("tests", "bench", "docs")
+MIRRORED = {"tests/proto", "tests/storage", "tests/core", "tests/tools",   # tests/README.md speaks for these
+            "bench/proto", "bench/storage", "bench/core"}
+TEXT = {".h", ".cc", ".md", ".txt", ".cmake", ".py", ".js", ".mjs", ".json", ".toml", ".yaml", ".yml", ".html", ".css", ""}
+MACHINE_PATH = re.compile(r"(?<![\w.$}/])/(root|work|home/\w+)/")
+CLOCK = re.compile(r"clock_gettime|_clock::now|\bgettimeofday\b|\btime\(nullptr\)|\bsleep_for\b")
+PURE = ("proto/", "core/chat/", "storage/memory/")
+SKIPPED_PARTS = {".git", "build", "node_modules", "__pycache__"}
+
+
+def files_of(root):
+    """Tracked and new files, without ignored ones; every file when this is no git checkout."""
+    git = subprocess.run(["git", "-C", str(root), "ls-files", "-co", "--exclude-standard"], text=True,
+                         capture_output=True, check=False)
+    if git.returncode == 0:
+        return sorted(line for line in git.stdout.splitlines() if (root / line).is_file())
+    return sorted(path.relative_to(root).as_posix() for path in root.rglob("*")
+                  if path.is_file() and not SKIPPED_PARTS & set(path.relative_to(root).parts))
+
+
+class Tree(unittest.TestCase):
+    root = pathlib.Path(".")
+
+    @classmethod
+    def setUpClass(cls):
+        cls.files = files_of(cls.root)
+
+    def text(self, name):
+        return (self.root / name).read_text(encoding="utf-8", errors="replace")
+
+    def assert_none(self, found):
+        self.assertEqual(found, [], "\n" + "\n".join(found))
+
+    def test_there_is_a_tree_to_look_at(self):
+        self.assertIn("CMakeLists.txt", self.files)
+
+    def test_no_product_file_is_too_long(self):
+        self.assert_none([f"{name}: {lines} lines, look for the second concept" for name in self.files
+                          if name.startswith(PRODUCT) and name.endswith((".h", ".cc", ".js", ".mjs", ".css", ".html"))
+                          and (lines := self.text(name).count("\n")) > LINES_MAX])
+
+    def test_every_folder_says_what_it_is_for(self):
+        folders = set(TOP)
+        for name in self.files:
+            parts = pathlib.PurePosixPath(name).parts
+            if parts[0] in TOP and len(parts) > 2:
+                folders.add("/".join(parts[:2]))
+        self.assert_none([f"{folder}/README.md is missing" for folder in sorted(folders - MIRRORED)
+                          if f"{folder}/README.md" not in self.files])
+
+    def test_no_path_of_a_machine(self):
+        found = []
+        for name in self.files:
+            path = pathlib.PurePosixPath(name)
+            if path.suffix not in TEXT or path.name == pathlib.Path(__file__).name:
+                continue
+            found += [f"{name}:{number}: {line.strip()[:100]}" for number, line in enumerate(self.text(name).splitlines(), 1)
+                      if MACHINE_PATH.search(line)]
+        self.assert_none(found)
+
+    def test_lock_files_hold_no_download_address(self):
+        self.assert_none([f"{name}: has \"resolved\"; set omit-lockfile-registry-resolved=true in .npmrc" for name in self.files
+                          if name.endswith("package-lock.json") and '"resolved"' in self.text(name)])
+
+    def test_pure_layers_read_no_clock(self):
+        self.assert_none([f"{name}:{number}: {line.strip()}" for name in self.files
+                          if name.startswith(PURE) and name.endswith((".h", ".cc"))
+                          for number, line in enumerate(self.text(name).splitlines(), 1)
+                          if CLOCK.search(line.split("//")[0])])
+
+    def test_no_open_ends_in_the_product(self):
+        self.assert_none([f"{name}:{number}: {line.strip()}" for name in self.files
+                          if name.startswith(PRODUCT) and name.endswith((".h", ".cc", ".js", ".mjs"))
+                          for number, line in enumerate(self.text(name).splitlines(), 1)
+                          if re.search(r"\b(TODO|FIXME|XXX)\b", line)])
+
+
+class Patterns(unittest.TestCase):
+    """The patterns themselves."""
+
+    def test_machine_paths(self):
+        for bad in ("cp /root/x .", '"/work/main/core"', "see /home/ann/src"):
+            self.assertTrue(MACHINE_PATH.search(bad), bad)
+        for good in ("GET /work HTTP/1.1", "docs/work/plan", "build/root/x", "$HOME/root/x", "/workflow/x"):
+            self.assertFalse(MACHINE_PATH.search(good), good)
+
+    def test_clocks(self):
+        for bad in ("std::chrono::steady_clock::now()", "clock_gettime(CLOCK_MONOTONIC, &t);"):
+            self.assertTrue(CLOCK.search(bad), bad)
+        self.assertFalse(CLOCK.search("now.monotonic_us"))
+
+
+if __name__ == "__main__":
+    Tree.root = pathlib.Path(sys.argv.pop(1) if len(sys.argv) > 1 else ".")
+    unittest.main()
