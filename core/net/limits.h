@@ -1,0 +1,65 @@
+#pragma once
+
+// Bounds of this layer that are not configuration, each with the arithmetic that chose it. What an operator may turn
+// is in net_options.h; its defaults are checked against these at compile time there.
+
+#include <cstdint>
+
+namespace uproar::net {
+
+// One enter carries at most this many sends: 512 * 3.7 us = 1.9 ms during which receives of the shard wait
+// (io_uring.md sections 3 and 13). A turn begins with 16 so that the first look at the completion queue comes early.
+inline constexpr std::uint32_t kBatchSendsMin = 16;
+inline constexpr std::uint32_t kBatchSendsMax = 512;
+// Sends a topic may make before the next active topic has its turn.
+inline constexpr std::uint32_t kTopicQuantumSends = 512;
+// Members looked at in one batch, sent to or not: 8,192 * 12 bytes is one pass over 96 KiB, under 20 us.
+inline constexpr std::uint32_t kBatchVisitsMax = 8192;
+
+// A gather write takes at most this many frames; the rest goes with the next one. 64 * 130 bytes = 8 KiB, and a run of
+// large frames is bounded by the socket's own buffer long before.
+inline constexpr std::uint32_t kGatherFramesMax = 64;
+// iovecs of one batch: 8,192 * 16 bytes = 128 KiB a shard. 512 sockets with 16 frames each, or 128 with 64.
+inline constexpr std::uint32_t kBatchIovecsMax = 8192;
+static_assert(kBatchIovecsMax >= kBatchSendsMax, "every socket of a batch gets at least one iovec");
+
+// A topic's run: what a publisher may put between two visits of the cursor before its members are given references
+// instead. 1,024 frames is 2 ms of publishing at 0.5 M frames/s; 1 MiB is far more than one socket takes at once.
+inline constexpr std::uint32_t kRunFramesMax = 1024;
+inline constexpr std::uint32_t kRunBytesMax = 1024 * 1024;
+// Idle runs and egress queues kept for reuse; bigger ones give their memory back first.
+inline constexpr std::uint32_t kRunsKept = 256;
+inline constexpr std::uint32_t kRunKeptBytesMax = 64 * 1024;     // 256 * 2 * 64 KiB = 32 MiB at the very most
+inline constexpr std::uint32_t kEgressQueuesKept = 1024;
+inline constexpr std::uint32_t kEgressKeptEntriesMax = 64;       // 1,024 * 64 * 24 bytes = 1.5 MiB
+
+// Charged per queued frame besides its bytes, so that tiny frames are bounded too (the entry is 24 bytes).
+inline constexpr std::uint32_t kEgressEntryBytes = 32;
+
+// Topics of one connection. Walked by unsubscribe and by a send while topics are active: 1,024 * 16 bytes.
+inline constexpr std::uint32_t kTopicsPerConnectionMax = 1024;
+
+// Bytes that wait behind an unanswered HTTP request (pipelining).
+inline constexpr std::uint32_t kPipelinedBytesMax = 64 * 1024;
+
+// Bytes thrown away while lingering for the peer's FIN after an error answer; then TCP is cut.
+inline constexpr std::uint32_t kLingerBytesMax = 256 * 1024;
+
+// Connections re-armed per turn after the receive buffers ran out, and aborted or reported per turn.
+inline constexpr std::uint32_t kRearmsPerTurnMax = 256;
+
+// Deadlines are counted in ticks of 64 ms; the wheel has 1,024 buckets, a revolution is 65.5 s. An entry is touched
+// once a revolution, so a quarter of a million idle connections cost 4 entries per millisecond.
+inline constexpr std::int64_t kTickUs = 64 * 1000;
+inline constexpr std::uint32_t kWheelBuckets = 1024;
+
+// Per-address handshake counters: 4,096 entries * 16 bytes = 64 KiB. A collision forgets the older address, which
+// errs on the side of letting people in.
+inline constexpr std::uint32_t kAddressEntries = 4096;
+
+inline constexpr std::uint32_t kListenersMax = 16;
+
+// Direct descriptors and slots of one shard. 24 bits of generation and 32 of slot travel with each completion.
+inline constexpr std::uint32_t kConnectionsMaxLimit = 1U << 20;
+
+}  // namespace uproar::net
