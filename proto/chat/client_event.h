@@ -19,7 +19,7 @@ struct MessageRef {
   MessageId id;
 };
 
-struct SessionOpen { std::string token; };
+struct SessionOpen { std::string token; bool resume = false; };   // resume: a sync follows
 struct Ping {};
 struct MessageSend {
   ConversationId conversation;   // nil when `to` is given
