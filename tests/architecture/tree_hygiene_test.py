@@ -15,6 +15,7 @@ MIRRORED = {"tests/proto", "tests/storage", "tests/core", "tests/tools",   # tes
 TEXT = {".h", ".cc", ".md", ".txt", ".cmake", ".py", ".js", ".mjs", ".json", ".toml", ".yaml", ".yml", ".html", ".css", ""}
 MACHINE_PATH = re.compile(r"(?<![\w.$}/])/(root|work|home/\w+)/")
 CLOCK = re.compile(r"clock_gettime|_clock::now|\bgettimeofday\b|\btime\(nullptr\)|\bsleep_for\b")
+LINK = re.compile(r"\]\((?!\w+:|#)([^)#\s]+)")   # relative targets of Markdown links, without their anchors
 PURE = ("proto/", "core/chat/", "storage/memory/")
 SKIPPED_PARTS = {".git", "build", "node_modules", "__pycache__"}
 
@@ -73,6 +74,15 @@ class Tree(unittest.TestCase):
         self.assert_none([f"{name}: has \"resolved\"; set omit-lockfile-registry-resolved=true in .npmrc" for name in self.files
                           if name.endswith("package-lock.json") and '"resolved"' in self.text(name)])
 
+    def test_links_in_documents_lead_somewhere(self):
+        found = []
+        for name in self.files:
+            if name.endswith(".md"):
+                for target in LINK.findall(re.sub(r"```.*?```", "", self.text(name), flags=re.DOTALL)):
+                    if not (self.root / pathlib.Path(name).parent / target).exists():
+                        found.append(f"{name}: {target} is not there")
+        self.assert_none(found)
+
     def test_pure_layers_read_no_clock(self):
         self.assert_none([f"{name}:{number}: {line.strip()}" for name in self.files
                           if name.startswith(PURE) and name.endswith((".h", ".cc"))
@@ -94,6 +104,10 @@ class Patterns(unittest.TestCase):
             self.assertTrue(MACHINE_PATH.search(bad), bad)
         for good in ("GET /work HTTP/1.1", "docs/work/plan", "build/root/x", "$HOME/root/x", "/workflow/x"):
             self.assertFalse(MACHINE_PATH.search(good), good)
+
+    def test_links(self):
+        text = "[a](docs/x.md#part) [b](https://example.org/) [c](#here) ![d](e.png)"
+        self.assertEqual(LINK.findall(text), ["docs/x.md", "e.png"])
 
     def test_clocks(self):
         for bad in ("std::chrono::steady_clock::now()", "clock_gettime(CLOCK_MONOTONIC, &t);"):
