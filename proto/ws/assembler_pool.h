@@ -43,17 +43,13 @@ class InflateStream {
   [[nodiscard]] Progress inflate(ByteView input, MutableBytes output);
 
   // True when the bytes so far end a block at a byte boundary, as a whole message followed by its
-  // 00 00 FF FF does.
+  // 00 00 FF FF does, or end a block that says it is the last (BFINAL, RFC 7692 §7.2.3.4).
   [[nodiscard]] bool at_block_end() const;
-  // True when the last block said it was the last (BFINAL) and nothing came after it (RFC 7692
-  // §7.2.3.4).
   [[nodiscard]] bool at_final_end() const { return ended_; }
-  [[nodiscard]] bool untouched() const { return !touched_; }
 
  private:
   std::unique_ptr<z_stream_s> stream_;
   bool ended_ = false;
-  bool touched_ = false;
 };
 
 // A growing byte buffer whose capacity is charged to its pool.
@@ -75,9 +71,8 @@ class PartialBuffer {
   void commit(std::size_t bytes) { size_ += bytes; }
   [[nodiscard]] bool append(ByteView bytes, std::size_t total_max);
 
-  // Zeroes the kPayloadPaddingBytes after the end, which are always there once anything was
-  // reserved.
-  void pad();
+  // The payload, with kPayloadPaddingBytes zeroed readable bytes after its end.
+  [[nodiscard]] ByteView padded_view();
   void clear() { size_ = 0; }
   void trim(std::size_t capacity_max);  // frees a buffer that is larger
   void swap(PartialBuffer& other);
@@ -100,6 +95,7 @@ struct PartialMessage {
   Utf8Validator utf8;
   Opcode opcode = Opcode::kContinuation;  // kText or kBinary while a message is open
   bool compressed = false;
+  std::uint32_t compressed_bytes = 0;  // on the wire, of all fragments whose header was seen
   std::uint8_t control_bytes = 0;
   std::array<std::byte, kControlPayloadBytesMax> control;
 

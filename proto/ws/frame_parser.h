@@ -37,21 +37,22 @@ enum class FrameStatus : std::uint8_t {
 struct FrameStep {
   FrameStatus status = FrameStatus::kNeedMore;
   ProtocolError error = ProtocolError::kNone;  // kError only
-  bool is_first = false;  // kPayload: first piece of its frame; a frame is reported as soon as its
-                          // header is whole, so this piece may be empty
+  // kPayload: first piece of its frame. A frame is reported as soon as its header is whole, so this
+  // piece may be empty.
+  bool is_first = false;
   bool is_last =
-      false;          // kPayload: the frame ends with this piece; a frame of 0 bytes is one piece
-  FrameHeader frame;  // kPayload only
-  std::size_t consumed = 0;      // bytes taken from the front of the input
-  std::span<std::byte> payload;  // kPayload only; unmasked in place
+      false;            // kPayload: the frame ends with this piece; a frame of 0 bytes is one piece
+  FrameHeader frame{};  // kPayload only
+  std::size_t consumed = 0;        // bytes taken from the front of the input
+  std::span<std::byte> payload{};  // kPayload only; unmasked in place
 };
 
 class FrameParser {
  public:
   struct Options {
-    std::uint32_t payload_bytes_max =
-        kMessageBytesMaxDefault;  // frames above it: kTooBig, as soon as the header says so
-    bool deflate = false;         // permessage-deflate negotiated: RSV1 may start a message
+    // Data frames above it: kTooBig, as soon as the header says so.
+    std::uint32_t payload_bytes_max = kMessageBytesMaxDefault;
+    bool deflate = false;  // permessage-deflate negotiated: RSV1 may start a message
   };
 
   explicit FrameParser(Options options);

@@ -6,9 +6,11 @@
 //
 //   HandshakeRequest request("GET", 1, 1);
 //   for (each header) request.add_header(name, value);
-//   if (auto error = request.check(); error != HandshakeError::kNone) refuse(refusal(error));
-//   else { deflate = request.negotiate_deflate(); protocol = request.select_subprotocol(ours); out
-//   = request.response(…); }
+//   if (const auto error = request.check(); error != HandshakeError::kNone) {
+//     … answer refusal(error) …
+//   }
+//   const auto deflate = request.negotiate_deflate();
+//   out = request.response(request.select_subprotocol(ours), deflate);
 
 #include <array>
 #include <cstddef>

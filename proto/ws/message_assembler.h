@@ -16,9 +16,9 @@
 //   for (;;) {
 //     const AssemblerEvent event = assembler.step(rest, pool);
 //     rest = rest.subspan(event.consumed);
-//     if (event.kind == EventKind::kNeedMore) break;      // rest is empty
-//     …                                                   // use event.payload now: the next step()
-//     may free it if (event.kind == EventKind::kError || event.kind == EventKind::kClose) break;
+//     if (event.kind == EventKind::kNeedMore) break;   // rest is empty
+//     // … use event.payload now: the next step() may free it …
+//     if (event.kind == EventKind::kError || event.kind == EventKind::kClose) break;
 //   }
 //
 // Padding: kPayloadPaddingBytes after the end of event.payload may be read. For assembled payloads
@@ -53,19 +53,19 @@ struct AssemblerEvent {
   EventKind kind = EventKind::kNeedMore;
   ProtocolError error = ProtocolError::kNone;  // kError only
   bool was_compressed = false;                 // kText, kBinary
-  CloseCode close_code =
-      CloseCode::kNoStatus;  // kClose only; kNoStatus (1005) when the body was empty. A code that a
-                             // peer may send but the enum does not name is kept as its number
+  // kClose only; kNoStatus (1005) when the body was empty. A code that a peer may send but the enum
+  // does not name is kept as its number.
+  CloseCode close_code = CloseCode::kNoStatus;
   std::size_t consumed = 0;  // bytes taken from the front of the input
-  ByteView payload;          // lives until the next step(), or until the input changes
+  ByteView payload{};        // lives until the next step(), or until the input changes
 };
 
 class MessageAssembler {
  public:
   struct Options {
-    std::uint32_t message_bytes_max =
-        kMessageBytesMaxDefault;  // 1 .. kMessageBytesMaxCeiling; also while inflating
-    bool deflate = false;         // permessage-deflate was negotiated
+    // 1 .. kMessageBytesMaxCeiling; holds for what is inflated too.
+    std::uint32_t message_bytes_max = kMessageBytesMaxDefault;
+    bool deflate = false;  // permessage-deflate was negotiated
   };
 
   explicit MessageAssembler(Options options);
@@ -85,10 +85,12 @@ class MessageAssembler {
   [[nodiscard]] AssemblerEvent on_data(const FrameStep& step, std::size_t consumed,
                                        AssemblerPool& pool);
   [[nodiscard]] ProtocolError admit(const FrameHeader& frame) const;
+  void begin_frame(const FrameHeader& frame, AssemblerPool& pool);
   [[nodiscard]] ProtocolError take_piece(PartialMessage& partial, const FrameStep& step);
   [[nodiscard]] ProtocolError end_message(PartialMessage& partial);
   [[nodiscard]] ProtocolError inflate_piece(PartialMessage& partial, InflateStream& stream,
                                             ByteView piece);
+  [[nodiscard]] ProtocolError end_inflate(PartialMessage& partial, InflateStream& stream);
   [[nodiscard]] ProtocolError inflate_kept(PartialMessage& partial);
   void release_delivered();
 

@@ -15,7 +15,9 @@ enum class Opcode : std::uint8_t {
   kPong = 0xA,
 };
 
-constexpr bool is_control(Opcode opcode) { return (static_cast<std::uint8_t>(opcode) & 0x8U) != 0; }
+constexpr bool is_control(Opcode opcode) {
+  return (static_cast<std::uint8_t>(opcode) & 0x8U) != 0;
+}
 constexpr bool is_known(std::uint8_t opcode) {
   return opcode <= 0x2 || (opcode >= 0x8 && opcode <= 0xA);
 }

@@ -24,7 +24,8 @@ class Utf8Validator {
   void reset() { *this = Utf8Validator{}; }
 
  private:
-  friend class Utf8Scalar;
+  [[nodiscard]] bool feed_scalar(const std::uint8_t* at, const std::uint8_t* end);
+  bool fail();
 
   // What the next byte must be while a character is open: expected_ continuation bytes still to
   // come, the next of them within [low_, high_] (narrower than 80-BF only for the second byte after
