@@ -24,7 +24,7 @@ bool is_base64url_character(char c) {
 std::string base64_encode(ByteView data) {
   UPROAR_CHECK(data.size() <= kBase64BytesMax, data.size());
   if (data.empty()) return {};
-  std::string text((data.size() + 2) / 3 * 4 + 1, '\0');   // OpenSSL ends it with a NUL
+  std::string text((data.size() + 2) / 3 * 4 + 1, '\0');  // OpenSSL ends it with a NUL
   const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
                                    reinterpret_cast<const unsigned char*>(data.data()),
                                    static_cast<int>(data.size()));
@@ -60,7 +60,8 @@ std::string base64url_encode(ByteView data) {
 }
 
 std::optional<std::string> base64url_decode(std::string_view text) {
-  if (text.size() > kBase64TextBytesMax - 3) return std::nullopt;   // leaves room for the padding below
+  if (text.size() > kBase64TextBytesMax - 3)
+    return std::nullopt;  // leaves room for the padding below
   if (!std::all_of(text.begin(), text.end(), is_base64url_character)) return std::nullopt;
   std::string padded(text);
   std::replace(padded.begin(), padded.end(), '-', '+');

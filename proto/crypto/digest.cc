@@ -11,7 +11,9 @@
 namespace uproar::crypto {
 namespace {
 
-unsigned char* raw(std::byte* bytes) { return reinterpret_cast<unsigned char*>(bytes); }
+unsigned char* raw(std::byte* bytes) {
+  return reinterpret_cast<unsigned char*>(bytes);
+}
 
 // OpenSSL reads a null pointer as "none given" in places, so empty views get an address.
 const unsigned char* raw(ByteView bytes) {
@@ -23,8 +25,7 @@ template <class Digest>
 Digest digest_with(const EVP_MD* algorithm, ByteView data) {
   Digest out;
   unsigned size = 0;
-  const int done =
-      EVP_Digest(raw(data), data.size(), raw(out.data()), &size, algorithm, nullptr);
+  const int done = EVP_Digest(raw(data), data.size(), raw(out.data()), &size, algorithm, nullptr);
   UPROAR_CHECK(done == 1);
   UPROAR_CHECK(size == out.size(), size);
   return out;
@@ -32,9 +33,13 @@ Digest digest_with(const EVP_MD* algorithm, ByteView data) {
 
 }  // namespace
 
-Sha1Digest sha1(ByteView data) { return digest_with<Sha1Digest>(EVP_sha1(), data); }
+Sha1Digest sha1(ByteView data) {
+  return digest_with<Sha1Digest>(EVP_sha1(), data);
+}
 
-Sha256Digest sha256(ByteView data) { return digest_with<Sha256Digest>(EVP_sha256(), data); }
+Sha256Digest sha256(ByteView data) {
+  return digest_with<Sha256Digest>(EVP_sha256(), data);
+}
 
 Sha256Digest hmac_sha256(ByteView key, ByteView data) {
   UPROAR_CHECK(key.size() <= INT_MAX, key.size());

@@ -16,7 +16,8 @@ struct Vector {
   std::string_view base64;
   std::string_view base64url;
 };
-constexpr Vector kVectors[] = {   // RFC 4648 §10, and the characters in which the alphabets differ
+constexpr Vector kVectors[] = {
+    // RFC 4648 §10, and the characters in which the alphabets differ
     {"", "", ""},
     {"f", "Zg==", "Zg"},
     {"fo", "Zm8=", "Zm8"},
@@ -38,16 +39,22 @@ TEST(Base64, EncodesAndDecodesThePublishedVectors) {
 }
 
 TEST(Base64, RefusesEverythingButTheOneStrictForm) {
-  for (const std::string_view text :
-       {"Z", "Zg", "Zg=", "Zg===", "=", "==", "====", "Z===", "Zh==" /* unused bits */, "Zm9=", " Zg==", "Zg== ",
-        "Zg==\n", "Z g=", "Zg==Zg==", "=Zg=", "Zg=v", "Zm9v\n", "-_-_", "Zm9.", "Zm9v====", "Zm\xc3\xa4"}) {
+  for (const std::string_view text : {"Z",         "Zg",    "Zg=",
+                                      "Zg===",     "=",     "==",
+                                      "====",      "Z===",  "Zh==" /* unused bits */,
+                                      "Zm9=",      " Zg==", "Zg== ",
+                                      "Zg==\n",    "Z g=",  "Zg==Zg==",
+                                      "=Zg=",      "Zg=v",  "Zm9v\n",
+                                      "-_-_",      "Zm9.",  "Zm9v====",
+                                      "Zm\xc3\xa4"}) {
     EXPECT_EQ(base64_decode(text), std::nullopt) << text;
   }
   EXPECT_EQ(base64_decode(std::string_view("Zm9\0", 4)), std::nullopt);
 }
 
 TEST(Base64Url, RefusesPaddingForeignCharactersAndUnusedBits) {
-  for (const std::string_view text : {"Z", "Zg==", "Zg=", "=", "Zh", "Zm9", "+/+/", "Zm9v ", "\nZm9v", "Zm9vZ", "Zm9."}) {
+  for (const std::string_view text :
+       {"Z", "Zg==", "Zg=", "=", "Zh", "Zm9", "+/+/", "Zm9v ", "\nZm9v", "Zm9vZ", "Zm9."}) {
     EXPECT_EQ(base64url_decode(text), std::nullopt) << text;
   }
 }
@@ -68,7 +75,7 @@ TEST(Base64, IsBoundedInBothDirections) {
   EXPECT_EQ(base64url_decode(std::string(kBase64TextBytesMax + 4, 'A')), std::nullopt);
 }
 
-TEST(Base64, GivesTheAcceptKeyOfRfc6455) {   // §1.3
+TEST(Base64, GivesTheAcceptKeyOfRfc6455) {  // §1.3
   EXPECT_EQ(base64_encode(sha1(as_bytes("dGhlIHNhbXBsZSBub25jZQ=="
                                         "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))),
             "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");

@@ -19,7 +19,7 @@ std::string hex(ByteView bytes) {
   return text;
 }
 
-TEST(Digest, Sha1MatchesThePublishedVectors) {   // FIPS 180-4 examples
+TEST(Digest, Sha1MatchesThePublishedVectors) {  // FIPS 180-4 examples
   EXPECT_EQ(hex(sha1({})), "da39a3ee5e6b4b0d3255bfef95601890afd80709");
   EXPECT_EQ(hex(sha1(as_bytes("abc"))), "a9993e364706816aba3e25717850c26c9cd0d89d");
 }
@@ -33,7 +33,7 @@ TEST(Digest, Sha256MatchesThePublishedVectors) {
 TEST(Digest, HmacSha256MatchesTheVectorsOfRfc4231) {
   EXPECT_EQ(hex(hmac_sha256(as_bytes("Jefe"), as_bytes("what do ya want for nothing?"))),
             "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
-  const std::string long_key(131, '\xaa');   // above the block size: hashed first
+  const std::string long_key(131, '\xaa');  // above the block size: hashed first
   EXPECT_EQ(hex(hmac_sha256(as_bytes(long_key),
                             as_bytes("Test Using Larger Than Block-Size Key - Hash Key First"))),
             "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
@@ -54,7 +54,7 @@ TEST(Digest, ConstantTimeEqualComparesSizeAndEveryByte) {
 }
 
 TEST(Random, FillsEveryByteAndDoesNotRepeat) {
-  EXPECT_NE(random_bytes<32>(), random_bytes<32>());   // equal once in 2^256
+  EXPECT_NE(random_bytes<32>(), random_bytes<32>());  // equal once in 2^256
   // 64 draws leave some byte untouched (always zero) with a chance below 2^-500.
   std::array<std::byte, 33> seen{};
   for (int draw = 0; draw < 64; ++draw) {
