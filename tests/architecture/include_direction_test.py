@@ -15,7 +15,7 @@ ALLOWED = {
     "proto/base": set(),
     "proto/http": BASE,
     "proto/crypto": BASE,
-    "proto/chat": BASE,
+    "proto/chat": BASE | {"proto/crypto"},   # the digest behind direct conversation ids, docs/decisions/0009
     "proto/ws": BASE | {"proto/http", "proto/crypto"},
     "proto/auth": BASE | {"proto/crypto"},
     "proto/s3": BASE | {"proto/crypto"},
