@@ -1,0 +1,93 @@
+#pragma once
+
+// The domain of one shard. READ FIRST.
+//
+// Commands, commit outcomes, parcels and time go in; calls on Outbox, Router and storage come out (ports.h). Nothing
+// else reaches it: no clock, no I/O, no randomness of its own. It plays three roles at once, each in its own files:
+//
+//   session       the shard that holds a connection: who is it, what does it hear, how fast may it talk, what has it
+//                 missed (session_role, puller)
+//   conversation  owner_of(conversation): serialises it: may they? stage, and once it is committed answer and publish
+//                 (conversation_role, its commits and its attaches)
+//   user          owner_of(user): their devices and presence (user_role)
+//
+// Roles speak by parcels only, also when they sit on the same shard, so that one shard and many behave alike.
+//
+// Threads: everything, storage callbacks included, on the shard's own thread. Calls never nest: Outbox, Router and
+// storage do not call back in from inside a call (storage callbacks run in a later turn).
+// Lifetime: the ports outlive the shard. The shard outlives every storage callback it asked for: stop the reactor first.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "core/chat/chat_counters.h"
+#include "core/chat/endpoint.h"
+#include "core/chat/id_source.h"
+#include "core/chat/limits.h"
+#include "core/chat/ports.h"
+#include "proto/base/now.h"
+#include "storage/directory.h"
+#include "storage/history.h"
+#include "storage/message_log.h"
+
+namespace uproar::chat {
+
+struct ChatPorts {
+  Outbox& outbox;
+  Router& router;
+  storage::MessageLog& log;
+  storage::HistoryReader& history;
+  storage::Directory& directory;
+  IdSource& ids;
+};
+
+class ChatShard final : public storage::CommitListener {
+ public:
+  // `node` is what session.ready names.
+  ChatShard(ChatPorts ports, ChatLimits limits, std::string node);
+  ~ChatShard() override;
+  ChatShard(const ChatShard&) = delete;
+  ChatShard& operator=(const ChatShard&) = delete;
+
+  // An authenticated connection of this shard begins: Endpoint::kSession with this shard's number. session.ready
+  // follows when everything committed from then on will be heard; or Outbox::close() with too_many_connections or
+  // overloaded. `resume_announced`: the client said that a sync follows, live traffic is held for it for up to 10 s.
+  // Commands may be applied before session.ready; they wait (bounded).
+  void open_session(const Endpoint& session, UserId user, SessionId id, bool resume_announced, const Now& now);
+  // Exactly once for every open_session(), also after Outbox::close(). `clean`: a goodbye (presence ends at once).
+  // The gateway's subscriptions of the connection are gone by then or go with it; none is unsubscribed one by one.
+  void close_session(const Endpoint& session, bool clean, const Now& now);
+  // Any inbound frame or ping: a heartbeat. Cheap.
+  void on_heartbeat(const Endpoint& session, const Now& now);
+  // The connection's egress fell below its low-water mark: a paused sync goes on.
+  void on_drained(const Endpoint& session, const Now& now);
+
+  // A decoded command from a session of this shard, or from a request (Endpoint::kRequest: no connection; every
+  // command is then answered, whether or not it has an id; sync and unread.fetch answer with several history.page and
+  // end with sync.done). Answers go to `command.actor.from`, now or later. `payload_bytes` feeds the byte rate.
+  void apply(Command command, const Now& now, std::uint32_t payload_bytes = 0);
+
+  void on_parcel(Parcel parcel, const Now& now);
+  void on_committed(std::span<const storage::Outcome> outcomes) override;
+
+  // Closes the live connections of a revoked session, wherever they are, with token_revoked (4102).
+  void revoke_session(UserId user, SessionId session);
+
+  // Runs what is due. Time of storage callbacks and outcomes is the latest that any call brought: call tick() (or
+  // another call with `now`) at the start of each turn.
+  void tick(const Now& now);
+  // Monotonic microseconds; nothing is due before. nullopt: nothing at all.
+  [[nodiscard]] std::optional<std::int64_t> next_deadline() const;
+
+  [[nodiscard]] const ChatCounters& counters() const;
+  [[nodiscard]] ChatSizes sizes() const;
+
+ private:
+  struct Roles;
+  std::unique_ptr<Roles> roles_;
+};
+
+}  // namespace uproar::chat

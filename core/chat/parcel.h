@@ -1,0 +1,91 @@
+#pragma once
+
+// A parcel crosses shards: from the shard that holds a connection to the owner of a conversation or user and back.
+// Plain values; delivered in order between any two shards (ports.h), handed to ChatShard::on_parcel().
+//
+//   session shard                     owner(conversation)                owner(user)
+//        |--- SessionStart ---------------------------------------------------->|
+//        |<-- SessionAdmission -------------------------------------------------|
+//        |--- Interest ------------------->|   (one per topic that is new to the shard; user topics go to owner(user))
+//        |<-- InterestReady ---------------|
+//        |--- ForwardedCommand ----------->|   (answers come by Outbox::reply)
+//        |--- Attach --------------------->|
+//        |<-- AttachPage … AttachEnd ------|   (in one order with what the owner publishes: exact resume)
+//        |                                 |--- UserNotice --------------------->|
+//        |<-- SessionNotice -----------------------------------------------------|
+
+#include <cstdint>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "core/chat/endpoint.h"
+#include "proto/chat/error_code.h"
+#include "proto/chat/server_event.h"
+
+namespace uproar::chat {
+
+// --- sessions and users --------------------------------------------------------------------------------------------
+struct SessionStart { Endpoint session; UserId user; };                       // to owner(user)
+struct SessionAdmission { Endpoint session; bool admitted = false; };         // back; false: too many connections
+// To owner(user). `offline_at_us` (monotonic): when the user counts as offline if no device comes back; 0: at once.
+struct SessionEnd { Endpoint session; UserId user; std::int64_t offline_at_us = 0; };
+
+// Somebody became, or stopped being, a member by the event `seq` (0: the conversation was created with them).
+struct MembershipChange {
+  bool added = false;
+  Seq seq = 0;
+  ConversationView conversation;      // added: as the member sees it at `seq`; removed: only the id
+};
+struct UserNotice {                   // to owner(user), who passes it to every device
+  UserId user;
+  MembershipChange change;
+  std::optional<Endpoint> silent;     // this session has its answer already: it is attached without being told
+};
+struct SessionNotice { Endpoint session; bool silent = false; MembershipChange change; };
+
+struct Revoke { UserId user; SessionId session; };                            // to owner(user)
+struct RevokeSession { Endpoint endpoint; SessionId session; };               // to the session's shard
+
+// --- who hears -----------------------------------------------------------------------------------------------------
+// To owner(topic): `shard` has its first subscriber, or lost its last. `token` tells an answer from an outdated one.
+struct Interest { Uuid topic; std::uint32_t shard = 0; std::uint32_t token = 0; bool add = true; };
+struct InterestReady { Uuid topic; std::uint32_t token = 0; };                // what is published from here on arrives
+
+struct PresenceQuery { std::uint32_t shard = 0; std::uint32_t token = 0; std::vector<UserId> users; };
+struct PresenceAnswer { std::uint32_t token = 0; std::vector<PresenceState> users; };
+
+// --- conversations -------------------------------------------------------------------------------------------------
+// A command at its conversation's owner. `conversation` is set also where the command itself has none yet.
+struct ForwardedCommand { Command command; ConversationId conversation; };
+
+// Page what was missed, then go live.
+struct Attach {
+  enum class Mode : std::uint8_t {
+    kLive,      // pages until nothing is missing, then AttachEnd: the session subscribes there
+    kPages,     // the same for a request that has no connection to go live on
+    kUnread     // the newest `limit` unread messages in one page
+  };
+  Endpoint to;
+  UserId user;
+  ConversationId conversation;
+  Seq cursor = 0;
+  std::uint32_t token = 0;
+  std::uint32_t limit = 0;
+  Mode mode = Mode::kLive;
+};
+struct AttachMore { Endpoint to; ConversationId conversation; std::uint32_t token = 0; };     // send the next page
+struct AttachCancel { Endpoint to; ConversationId conversation; std::uint32_t token = 0; };   // the hearer is gone
+struct AttachPage { Endpoint to; std::uint32_t token = 0; HistoryPage page; };
+struct AttachEnd {
+  Endpoint to;
+  std::uint32_t token = 0;
+  Seq cursor = 0;                     // everything up to here was paged; what is published from here on is above it
+  std::optional<ErrorCode> refused;
+};
+
+using Parcel = std::variant<SessionStart, SessionAdmission, SessionEnd, UserNotice, SessionNotice, Revoke,
+                            RevokeSession, Interest, InterestReady, PresenceQuery, PresenceAnswer, ForwardedCommand,
+                            Attach, AttachMore, AttachCancel, AttachPage, AttachEnd>;
+
+}  // namespace uproar::chat
