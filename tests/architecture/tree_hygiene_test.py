@@ -3,6 +3,7 @@ download addresses, no clock in the pure layers. Run: python3 FILE [ROOT].
 """
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import unittest
@@ -22,9 +23,9 @@ SKIPPED_PARTS = {".git", "build", "node_modules", "__pycache__"}
 
 def files_of(root):
     """Tracked and new files, without ignored ones; every file when this is no git checkout."""
-    git = subprocess.run(["git", "-C", str(root), "ls-files", "-co", "--exclude-standard"], text=True,
-                         capture_output=True, check=False)
-    if git.returncode == 0:
+    command = ["git", "-C", str(root), "ls-files", "-co", "--exclude-standard"]
+    git = subprocess.run(command, text=True, capture_output=True, check=False) if shutil.which("git") else None
+    if git is not None and git.returncode == 0:
         return sorted(line for line in git.stdout.splitlines() if (root / line).is_file())
     return sorted(path.relative_to(root).as_posix() for path in root.rglob("*")
                   if path.is_file() and not SKIPPED_PARTS & set(path.relative_to(root).parts))
