@@ -57,7 +57,8 @@ Result<OriginPolicy, OriginPolicy::ConfigError> OriginPolicy::from(
       continue;
     }
     const auto origin = parse_origin(text);
-    if (!origin) return Err{ConfigError::kNotAnOrigin};
+    // A star is a legal host character, but whoever writes one here means a pattern, and we have none.
+    if (!origin || text.find('*') != std::string::npos) return Err{ConfigError::kNotAnOrigin};
     policy.allowed_.push_back(normal_text(*origin));
   }
   return policy;

@@ -20,14 +20,14 @@ struct Request;
 
 struct Response {
   std::uint16_t status = 200;
-  std::string_view content_type;    // left out when empty
-  std::span<const Header> headers;  // further ones, in this order
-  std::string_view body;            // empty on 1xx, 204, 304
+  std::string_view content_type{};    // left out when empty
+  std::span<const Header> headers{};  // further ones, in this order
+  std::string_view body{};            // empty on 1xx, 204, 304
 };
 
 // What the request and the moment say about the answer.
 struct ResponseContext {
-  std::string_view date;           // http_date(now).view() (date.h); left out when empty
+  std::string_view date{};         // http_date(now).view() (date.h); left out when empty
   bool head_request = false;       // HEAD: Content-Length of the body, but not the body
   bool keep_alive = true;          // false writes "Connection: close"; close after sending
   std::uint8_t version_minor = 1;  // of the request: HTTP/1.0 has to be told about keep-alive
