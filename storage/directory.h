@@ -13,33 +13,33 @@
 namespace uproar::storage {
 
 struct User {
-  UserId id;
-  std::string name;              // empty: provisioned by a token without a name
-  std::string password_hash;     // empty: cannot log in with a password
+  UserId id{};
+  std::string name{};            // empty: provisioned by a token without a name
+  std::string password_hash{};   // empty: cannot log in with a password
   std::int64_t created_at_us = 0;
   std::int64_t last_online_us = 0;
 };
 
 struct SessionRecord {
-  SessionId id;
-  UserId user;
-  std::string refresh_digest;    // SHA-256 of the refresh token, 32 bytes
-  std::string device;            // free text from the client, at most 128 bytes
+  SessionId id{};
+  UserId user{};
+  std::string refresh_digest{};  // SHA-256 of the refresh token, 32 bytes
+  std::string device{};          // free text from the client, at most 128 bytes
   std::int64_t created_at_us = 0;
   std::int64_t expires_at_us = 0;
   std::int64_t revoked_at_us = 0;
 };
 
 // What a session hears from its first moment on.
-struct Membership { ConversationId conversation; Seq last_seq = 0; Seq joined_seq = 0; };
+struct Membership { ConversationId conversation{}; Seq last_seq = 0; Seq joined_seq = 0; };
 struct Audience {
   std::vector<Membership> conversations;   // at most conversations_max, most recently active first
   std::vector<UserId> peers;     // the others in direct and small group conversations, without repeats
 };
 
 struct ListQuery {
-  UserId user;
-  ConversationId after;          // nil: from the start; ordered by id
+  UserId user{};
+  ConversationId after{};        // nil: from the start; ordered by id
   std::uint32_t limit = 100;
   std::uint32_t members_shown_max = 32;   // larger conversations come without members
 };

@@ -20,13 +20,13 @@ using Done = std::function<void(Result<T, StoreError>)>;   // runs later, on the
 
 // A conversation as its owner keeps it.
 struct ConversationState {
-  ConversationId id;
+  ConversationId id{};
   chat::ConversationKind kind{};
-  std::string name;
+  std::string name{};
   Seq last_seq = 0;
   std::uint64_t last_no = 0;
   std::int64_t created_at_us = 0;
-  std::vector<chat::Member> members;   // names are empty
+  std::vector<chat::Member> members{};   // names are empty; ordered by joined_seq, then id
 };
 
 struct PageQuery {
@@ -35,7 +35,7 @@ struct PageQuery {
     kAfter,          // seq > bound, the oldest `limit`
     kChangedAfter    // version > bound, in order of version: what sync sends
   };
-  ConversationId conversation;
+  ConversationId conversation{};
   Order order = Order::kBefore;
   Seq bound = 0;               // kBefore with 0: from the end
   Seq seq_floor = 0;           // rows with seq <= floor are not shown (a member hears from joined_seq on)

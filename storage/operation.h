@@ -16,27 +16,27 @@ namespace uproar::storage {
 // Chosen by whoever stages; comes back with the outcome.
 using Ticket = std::uint64_t;
 
-struct NewMember { UserId user; chat::Role role = chat::Role::kMember; };
+struct NewMember { UserId user{}; chat::Role role = chat::Role::kMember; };
 
 // State at seq 0, not an event. kDuplicate when the id exists already (then nothing changes).
-struct CreateConversation { chat::ConversationKind kind{}; std::string name; std::vector<NewMember> members; };
+struct CreateConversation { chat::ConversationKind kind{}; std::string name{}; std::vector<NewMember> members{}; };
 // kDuplicate: the (conversation, actor, client_id) is stored with the same body; outcome = the first result.
 // kKeyReused: with another body (compared as it was sent, also after edits).
 struct AppendMessage {
-  MessageId id;
-  std::string client_id;
+  MessageId id{};
+  std::string client_id{};
   chat::MessageType type = chat::MessageType::kText;
-  std::string content;
-  std::string attachments;
+  std::string content{};
+  std::string attachments{};
   Seq reply_to = 0;              // kNotFound when no such message
-  std::vector<UserId> mentions;
+  std::vector<UserId> mentions{};
 };
-struct EditMessage { chat::MessageRef message; std::string content; };          // kForbidden unless the actor sent it
-struct DeleteMessage { chat::MessageRef message; bool as_moderator = false; };  // deleting twice: kDuplicate
-struct ChangeReaction { chat::MessageRef message; std::string emoji; bool add = true; };   // no change: kDuplicate
-struct AddMember { UserId user; chat::Role role = chat::Role::kMember; };       // a member already: kDuplicate; unknown user: kNotFound
+struct EditMessage { chat::MessageRef message{}; std::string content{}; };          // kForbidden unless the actor sent it
+struct DeleteMessage { chat::MessageRef message{}; bool as_moderator = false; };  // deleting twice: kDuplicate
+struct ChangeReaction { chat::MessageRef message{}; std::string emoji{}; bool add = true; };   // no change: kDuplicate
+struct AddMember { UserId user{}; chat::Role role = chat::Role::kMember; };       // a member already: kDuplicate; unknown user: kNotFound
 struct RemoveMember { UserId user; };                                           // no member: kNotFound
-struct SetRole { UserId user; chat::Role role = chat::Role::kMember; };
+struct SetRole { UserId user{}; chat::Role role = chat::Role::kMember; };
 struct Rename { std::string name; };
 // Raises the actor's mark (never lowers it, never above last_seq) and appends a receipt. Not an event: no seq.
 // kSeen raises the delivered mark, too. kDuplicate: it stood there already.
@@ -45,12 +45,12 @@ struct SetMute { std::int64_t until_us = 0; };                                  
 
 struct Operation {
   Ticket ticket = 0;
-  ConversationId conversation;
-  UserId actor;
+  ConversationId conversation{};
+  UserId actor{};
   std::int64_t at_us = 0;        // wall clock when staged: sent_at, edited_at, …
   std::variant<CreateConversation, AppendMessage, EditMessage, DeleteMessage, ChangeReaction, AddMember, RemoveMember,
                SetRole, Rename, AdvanceMark, SetMute>
-      body;
+      body{};
 
   // What the operation costs a batch, in bytes.
   [[nodiscard]] std::size_t bytes() const;
@@ -71,7 +71,7 @@ struct Outcome {
   OutcomeStatus status = OutcomeStatus::kUnavailable;
   Seq seq = 0;                 // of the event; AdvanceMark: where the mark stands now
   std::uint64_t no = 0;        // AppendMessage: message number; AdvanceMark kSeen: read_no
-  MessageId message;
+  MessageId message{};
   Seq message_seq = 0;         // edits, deletions, reactions: the message they speak of
   std::int64_t at_us = 0;
 };

@@ -1,0 +1,45 @@
+#pragma once
+
+// Bounds of storage/: unit, arithmetic and what happens at the bound.
+
+#include <cstddef>
+#include <cstdint>
+
+namespace uproar::storage {
+
+// One batch = one transaction. A commit with fsync takes 0.2 to 10 ms; at 100,000 rows/s a shard gathers at most
+// 1,000 rows in 10 ms, so 1,024 keeps a slow disk busy without a commit that lasts. At the bound: StageResult::kFull.
+inline constexpr std::uint32_t kBatchRowsMax = 1024;
+
+// 1,024 ordinary rows of 0.5 KiB are 0.5 MiB; 4 MiB also holds 200 rows at the protocol's largest (16 KiB content +
+// 4 KiB attachments). Two batches exist per shard (open, in flight): 8 MiB each. At the bound: kFull.
+inline constexpr std::size_t kBatchBytesMax = std::size_t{4} * 1024 * 1024;
+static_assert(kBatchBytesMax / (20 * 1024) >= 200);
+
+// Circuit breaker: 100 ms, doubled after each failed probe, up to 5 s. A client that obeys retries at most
+// log2(50) = 6 times in the first 10 s of an outage and every 5 s from then on.
+inline constexpr std::uint32_t kRetryAfterMsMin = 100;
+inline constexpr std::uint32_t kRetryAfterMsMax = 5000;
+// Rows that a probe may carry: enough that a first turn's worth of clients is served, few enough to lose.
+inline constexpr std::uint32_t kProbeRowsMax = 16;
+static_assert(kProbeRowsMax <= kBatchRowsMax);
+
+// Rows of one page whatever the caller asks: 500 rows * 20 KiB = 10 MiB at the very worst, 0.25 MiB as a rule.
+inline constexpr std::uint32_t kPageRowsMax = 500;
+// Conversations of one list answer; more are cut to this with has_more.
+inline constexpr std::uint32_t kListRowsMax = 1000;
+// Ids of one find_users; a longer list is answered kOverloaded.
+inline constexpr std::uint32_t kFindUsersMax = 4096;
+
+// Reactions of one message: 512 * (16 + 32 bytes) = 24 KiB of what a page carries for it. Beyond it: kConflict.
+inline constexpr std::uint32_t kReactionsPerMessageMax = 512;
+
+// Swapped refresh digests that are remembered for each session, to know a stolen token when it comes back. Older ones
+// are refused as unknown, without the alarm. 16 * 64 bytes = 1 KiB a session.
+inline constexpr std::uint32_t kSpentDigestsPerSessionMax = 16;
+// Expired sessions of a user are forgotten this long after, whenever that user makes a new one.
+inline constexpr std::int64_t kExpiredSessionKeptUs = std::int64_t{7} * 24 * 3600 * 1'000'000;
+// Revocations read at start, newest first: 1,000,000 * 16 bytes = 16 MiB.
+inline constexpr std::uint32_t kRevokedMax = 1'000'000;
+
+}  // namespace uproar::storage

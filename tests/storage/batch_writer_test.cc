@@ -1,0 +1,252 @@
+// The writer over a store that answers when told: what shares a batch, in which order outcomes come, what an outage
+// costs. Time is the manual reactor's.
+
+#include "storage/batch_writer.h"
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/storage/manual_reactor.h"
+
+namespace uproar::storage {
+namespace {
+
+using testing::ElementsAre;
+
+class ScriptedStore final : public BatchStore {
+ public:
+  void commit(std::vector<Operation> batch, CommitDone done) override {
+    waiting.push_back({std::move(batch), std::move(done)});
+    sizes.push_back(waiting.back().batch.size());
+  }
+  void answer(OutcomeStatus status) {
+    Waiting next = std::move(waiting.front());
+    waiting.pop_front();
+    std::vector<Outcome> outcomes;
+    for (const Operation& operation : next.batch) {
+      outcomes.push_back({.ticket = operation.ticket, .status = status, .at_us = operation.at_us});
+    }
+    next.done(std::move(outcomes));
+  }
+  void succeed() { answer(OutcomeStatus::kCommitted); }
+  void fail() { answer(OutcomeStatus::kUnavailable); }
+
+  struct Waiting {
+    std::vector<Operation> batch;
+    CommitDone done;
+  };
+  std::deque<Waiting> waiting;
+  std::vector<std::size_t> sizes;
+};
+
+class Listener final : public CommitListener {
+ public:
+  void on_committed(std::span<const Outcome> outcomes) override {
+    for (const Outcome& outcome : outcomes) {
+      (outcome.status == OutcomeStatus::kUnavailable ? failed : committed).push_back(outcome.ticket);
+      all.push_back(outcome.ticket);
+    }
+    if (then) then();
+  }
+  std::vector<Ticket> committed;
+  std::vector<Ticket> failed;
+  std::vector<Ticket> all;
+  std::function<void()> then;
+};
+
+class BatchWriterTest : public testing::Test {
+ protected:
+  BatchWriterTest() { make({}); }
+  void make(BatchWriter::Options options) {
+    writer = std::make_unique<BatchWriter>(store, reactor, options);
+    writer->set_listener(listener);
+  }
+  StageResult stage(Ticket ticket, std::size_t bytes = 1) {
+    Operation operation{.ticket = ticket, .body = AppendMessage{.content = std::string(bytes, 'x')}};
+    return writer->stage(std::move(operation));
+  }
+  void stage_all(std::initializer_list<Ticket> tickets) {
+    for (const Ticket ticket : tickets) ASSERT_EQ(stage(ticket), StageResult::kStaged);
+  }
+  void fail_one() {
+    ASSERT_EQ(stage(900), StageResult::kStaged);
+    reactor.run_until_idle();
+    store.fail();
+  }
+
+  ManualReactor reactor;
+  ScriptedStore store;
+  Listener listener;
+  std::unique_ptr<BatchWriter> writer;
+};
+
+TEST_F(BatchWriterTest, CommitsInTheNextTurnWhenIdle) {
+  stage_all({1});
+  EXPECT_TRUE(store.sizes.empty()) << "never inside stage()";
+  reactor.run_until_idle();
+  EXPECT_THAT(store.sizes, ElementsAre(1));
+}
+
+TEST_F(BatchWriterTest, PutsWhatOneTurnStagedIntoOneBatch) {
+  stage_all({1, 2, 3});
+  reactor.run_until_idle();
+  EXPECT_THAT(store.sizes, ElementsAre(3));
+}
+
+TEST_F(BatchWriterTest, GathersWhileABatchIsInFlightAndHasNeverTwo) {
+  stage_all({1});
+  reactor.run_until_idle();
+  stage_all({2, 3, 4});
+  reactor.run_until_idle();
+  EXPECT_THAT(store.sizes, ElementsAre(1));
+  store.succeed();
+  EXPECT_THAT(store.sizes, ElementsAre(1, 3));
+  EXPECT_THAT(listener.committed, ElementsAre(1));
+  store.succeed();
+  EXPECT_THAT(listener.committed, ElementsAre(1, 2, 3, 4));
+  EXPECT_TRUE(writer->is_idle());
+}
+
+TEST_F(BatchWriterTest, StartsTheNextCommitBeforeTellingOfThisOne) {
+  stage_all({1});
+  reactor.run_until_idle();
+  stage_all({2});
+  listener.then = [&] { EXPECT_EQ(store.waiting.size(), 1U); listener.then = nullptr; };
+  store.succeed();
+  EXPECT_EQ(listener.then, nullptr);
+}
+
+TEST_F(BatchWriterTest, AcceptsWorkFromInsideAnOutcome) {
+  stage_all({1});
+  reactor.run_until_idle();
+  listener.then = [&] {
+    listener.then = nullptr;
+    stage_all({2});
+  };
+  store.succeed();
+  EXPECT_TRUE(store.waiting.empty());
+  reactor.run_until_idle();
+  store.succeed();
+  EXPECT_THAT(listener.committed, ElementsAre(1, 2));
+}
+
+TEST_F(BatchWriterTest, IsFullAtItsRows) {
+  make({.rows_max = 2});
+  stage_all({1, 2});
+  EXPECT_EQ(stage(3), StageResult::kFull);
+  reactor.run_until_idle();
+  stage_all({4, 5});
+  EXPECT_EQ(stage(6), StageResult::kFull);
+  store.succeed();
+  store.succeed();
+  EXPECT_THAT(listener.all, ElementsAre(1, 2, 4, 5));
+  EXPECT_EQ(writer->counters().refused_full.value(), 2U);
+}
+
+TEST_F(BatchWriterTest, IsFullAtItsBytesButTakesOneRowOfAnySize) {
+  make({.bytes_max = 1000 + 2 * sizeof(Operation)});
+  stage_all({1});
+  EXPECT_EQ(stage(2, 1000), StageResult::kFull);
+  EXPECT_EQ(stage(3, 999), StageResult::kStaged);
+  reactor.run_until_idle();
+  EXPECT_EQ(stage(4, 5000), StageResult::kStaged);
+  EXPECT_EQ(stage(5), StageResult::kFull);
+}
+
+TEST_F(BatchWriterTest, FailsTheBatchAndWhatWaitedBehindItInOrder) {
+  stage_all({1, 2});
+  reactor.run_until_idle();
+  stage_all({3});
+  store.fail();
+  EXPECT_THAT(listener.failed, ElementsAre(1, 2, 3));
+  EXPECT_TRUE(writer->is_idle());
+  EXPECT_EQ(writer->counters().failed_rows.value(), 3U);
+}
+
+TEST_F(BatchWriterTest, RefusesWhileTheCircuitIsOpenThenProbes) {
+  fail_one();
+  EXPECT_EQ(stage(1), StageResult::kUnavailable);
+  EXPECT_EQ(writer->retry_after_ms(), kRetryAfterMsMin);
+  reactor.advance(kRetryAfterMsMin - 1);
+  EXPECT_EQ(stage(2), StageResult::kUnavailable);
+  reactor.advance(1);
+  EXPECT_EQ(stage(3), StageResult::kStaged);
+  reactor.run_until_idle();
+  EXPECT_EQ(stage(4), StageResult::kUnavailable) << "one probe at a time";
+  store.succeed();
+  EXPECT_EQ(writer->circuit(), BatchWriter::Circuit::kClosed);
+  EXPECT_EQ(stage(5), StageResult::kStaged);
+  EXPECT_THAT(listener.committed, ElementsAre(3));
+}
+
+TEST_F(BatchWriterTest, AProbeIsSmall) {
+  fail_one();
+  reactor.advance(kRetryAfterMsMin);
+  for (Ticket ticket = 1; ticket <= kProbeRowsMax; ++ticket) ASSERT_EQ(stage(ticket), StageResult::kStaged);
+  EXPECT_EQ(stage(100), StageResult::kUnavailable);
+  reactor.run_until_idle();
+  EXPECT_EQ(store.waiting.front().batch.size(), kProbeRowsMax);
+}
+
+TEST_F(BatchWriterTest, WaitsTwiceAsLongAfterEachFailedProbeUpToTheLimit) {
+  fail_one();
+  std::uint32_t expected_ms = kRetryAfterMsMin;
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_EQ(writer->retry_after_ms(), expected_ms);
+    reactor.advance(writer->retry_after_ms());
+    fail_one();
+    expected_ms = std::min(expected_ms * 2, kRetryAfterMsMax);
+  }
+  EXPECT_EQ(writer->retry_after_ms(), kRetryAfterMsMax);
+  reactor.advance(kRetryAfterMsMax);
+  stage_all({1});
+  reactor.run_until_idle();
+  store.succeed();
+  EXPECT_EQ(writer->retry_after_ms(), kRetryAfterMsMin);
+}
+
+TEST_F(BatchWriterTest, JudgedRowsAreNoOutage) {
+  stage_all({1});
+  reactor.run_until_idle();
+  store.answer(OutcomeStatus::kForbidden);
+  EXPECT_EQ(writer->circuit(), BatchWriter::Circuit::kClosed);
+}
+
+TEST_F(BatchWriterTest, MeasuresCommitsByTheClockItIsGiven) {
+  static std::int64_t clock_us = 0;
+  make({.monotonic_us = [] { return clock_us; }});
+  stage_all({1});
+  reactor.run_until_idle();
+  clock_us = 700;
+  store.succeed();
+  EXPECT_EQ(writer->counters().commit_us.sum(), 700U);
+  EXPECT_EQ(writer->counters().batch_rows.bucket(1), 1U);
+}
+
+TEST_F(BatchWriterTest, CanDieWithWorkUnderWay) {
+  stage_all({1});
+  reactor.run_until_idle();
+  stage_all({2});
+  writer.reset();
+  store.succeed();
+  reactor.run_until_idle();
+  EXPECT_TRUE(listener.all.empty());
+
+  make({});
+  stage_all({3});
+  writer.reset();
+  reactor.run_until_idle();
+
+  make({});
+  fail_one();
+  writer.reset();
+  EXPECT_EQ(reactor.armed_timers(), 0U);
+}
+
+}  // namespace
+}  // namespace uproar::storage
