@@ -88,7 +88,8 @@ TEST(OriginPolicy, RefusesARepeatedOriginHeader) {
   RequestParser parser(limits);
   Request request;
   const std::string head = "GET / HTTP/1.1\r\nHost: a\r\nOrigin: http://a\r\n";
-  ASSERT_EQ(parser.step(as_bytes(head + "\r\n"), request).status, RequestParser::Status::kRequest);
+  const std::string once = head + "\r\n";
+  ASSERT_EQ(parser.step(as_bytes(once), request).status, RequestParser::Status::kRequest);
   EXPECT_TRUE(OriginPolicy().allows(request));
   const std::string twice = head + "Origin: http://a\r\n\r\n";
   ASSERT_EQ(parser.step(as_bytes(twice), request).status, RequestParser::Status::kRequest);
