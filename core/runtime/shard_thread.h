@@ -38,6 +38,7 @@ class ShardThread;
 struct TurnCounters {
   Counter turns;
   Counter sleeps;              // turns that waited
+  Counter sleeps_idle;         // waits that ended by their timeout: deadlines, kSleepMaxUs (or a lost wake)
   Counter tasks;               // tasks run from the inbox
   Counter timers_fired;
   Counter turns_cut;           // turns that left completions for the next one

@@ -98,11 +98,11 @@ class TimerWheel {
   }
   [[nodiscard]] static std::uint64_t ticks_passed(std::int64_t us);
   [[nodiscard]] std::uint64_t deadline_tick(std::int64_t us) const;
+  [[nodiscard]] unsigned level_of(std::uint64_t deadline) const;
   [[nodiscard]] bool due(std::uint64_t now) const;
   Step next_step(std::uint64_t now, std::uint64_t& key);
   bool next_slot(unsigned& level, unsigned& slot, std::uint64_t& start) const;
   void link(std::uint32_t index);
-  void unlink(std::uint32_t index, unsigned level, unsigned slot);
   void unlink(std::uint32_t index);
   void release(std::uint32_t index);
 
@@ -114,7 +114,7 @@ class TimerWheel {
   std::uint32_t made_ = 0;                          // nodes that ever existed
   std::uint32_t size_ = 0;
   std::uint32_t timers_max_;
-  unsigned draining_level_ = 0;   // 0: none; else its slot at the wheel's own digit is being moved down
+  std::uint32_t moving_ = kNone;                    // list of a slot that came due and is being moved down
 };
 
 }  // namespace uproar::runtime

@@ -27,8 +27,8 @@ class Ring;
 
 class Waker {
  public:
-  // Makes the eventfd. `ring_fd`: the shard's ring; `shard` is only carried along.
-  [[nodiscard]] static Result<std::unique_ptr<Waker>, SystemError> create(int ring_fd, std::uint32_t shard);
+  // Makes the eventfd. `ring_fd`: the shard's ring.
+  [[nodiscard]] static Result<std::unique_ptr<Waker>, SystemError> create(int ring_fd);
   ~Waker();
   Waker(const Waker&) = delete;
   Waker& operator=(const Waker&) = delete;
@@ -46,13 +46,12 @@ class Waker {
   bool wake_from_thread();
 
  private:
-  Waker(int ring_fd, int event_fd, std::uint32_t shard) : ring_fd_(ring_fd), event_fd_(event_fd), shard_(shard) {}
+  Waker(int ring_fd, int event_fd) : ring_fd_(ring_fd), event_fd_(event_fd) {}
   [[nodiscard]] bool claim() { return sleeping_.exchange(false, std::memory_order_acq_rel); }
 
   alignas(64) std::atomic<bool> sleeping_{false};
   alignas(64) int ring_fd_;
   int event_fd_;
-  std::uint32_t shard_;
 };
 
 }  // namespace uproar::runtime
