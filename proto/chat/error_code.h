@@ -45,6 +45,9 @@ struct ErrorInfo {
   std::uint16_t http_status;
   std::uint16_t close_code;   // 0: the connection stays
   std::string_view message;   // default sentence
+  // The close code when the server ends the connection for it after all (a flood, a full node); same as close_code
+  // where that is not 0; 0: never.
+  std::uint16_t last_close_code;
 };
 
 [[nodiscard]] const ErrorInfo& error_info(ErrorCode code);

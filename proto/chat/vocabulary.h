@@ -79,6 +79,7 @@ struct ConversationView {
   std::int64_t created_at_us = 0;
   std::optional<Message> last_message;
   std::vector<Member> members;   // all of a direct or small conversation; empty for large ones
+  Seq joined_seq = 0;            // the viewer hears seqs above this; not shown
   friend bool operator==(const ConversationView&, const ConversationView&) = default;
 };
 
