@@ -48,11 +48,6 @@ inline constexpr std::uint32_t kLingerBytesMax = 256 * 1024;
 // Connections re-armed per turn after the receive buffers ran out, and aborted or reported per turn.
 inline constexpr std::uint32_t kRearmsPerTurnMax = 256;
 
-// Deadlines are counted in ticks of 64 ms; the wheel has 1,024 buckets, a revolution is 65.5 s. An entry is touched
-// once a revolution, so a quarter of a million idle connections cost 4 entries per millisecond.
-inline constexpr std::int64_t kTickUs = 64 * 1000;
-inline constexpr std::uint32_t kWheelBuckets = 1024;
-
 // Per-address handshake counters: 4,096 entries * 16 bytes = 64 KiB. A collision forgets the older address, which
 // errs on the side of letting people in.
 inline constexpr std::uint32_t kAddressEntries = 4096;

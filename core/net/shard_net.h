@@ -7,13 +7,14 @@
 //
 // Single-threaded: every call comes from the shard's thread. One turn of its loop is
 //
-//     net.on_tick(now);                        // deadlines; also sets the time for what follows
-//     net.on_completion(c) ...                 // every completion there is, until the queue is empty
-//     busy = net.flush(now);                   // queues at most one batch of sends
-//     io.submit(), waiting only if !busy       // and not beyond next_deadline()
+//     io.submit(), waiting only if the last flush() said false, and not beyond next_deadline()
+//     net.on_completion(c, now) ...            // what has completed, in the order of the queue
+//     ... whatever calls publish(), send() ...
+//     net.on_tick(now);                        // deadlines
+//     busy = net.flush(now);                   // reports, then queues at most one batch of sends
 //
-// and flush() relies on it: completions that a submit posted are handed over before the next flush(). A send that
-// came back short is known then, and no second send can have overtaken it.
+// A send that came back short must be known before its socket is written again. So flush() makes no new batch before
+// the completions that the last one may have posted were handed over; where a turn was cut short it says "busy" and waits.
 //
 // Order. On one connection the frames of send() keep their order, and so do those of one topic; a send() comes after
 // every frame published before it, a published frame after every send() before it. Frames of different topics may
@@ -21,6 +22,8 @@
 //
 // Ids of connections that have ended are recognised by their generation: every call with one is a no-op that says so.
 
+#include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -34,6 +37,7 @@
 #include "core/net/topic_table.h"
 #include "core/runtime/io.h"
 #include "proto/base/now.h"
+#include "proto/http/response_writer.h"
 
 namespace uproar::runtime {
 class Ring;
@@ -41,13 +45,10 @@ class Ring;
 
 namespace uproar::net {
 
-struct ReplyHeader {
-  std::string_view name;
-  std::string_view value;
-};
+using ReplyHeader = http::Header;   // {name, value}
 
-// An answer to Handler::on_request(). Everything is borrowed for the call. Content-Length, Date-less, Connection and
-// the keep-alive decision are this layer's; a HEAD request gets the headers alone.
+// An answer to Handler::on_request(). Everything is borrowed for the call. Content-Length, Date, Connection and the
+// keep-alive decision are this layer's; a HEAD request gets the headers alone.
 struct Reply {
   int status = 200;
   std::string_view content_type = "application/json";   // empty: no Content-Type header
@@ -75,6 +76,16 @@ enum class PendingFrames : std::uint8_t {
   kDrop,         // they are forgotten, also in a hold and in the egress queue (a sync will page them)
 };
 
+// What this layer needs besides the operations of runtime::Io.
+template <class T>
+concept NetIo = runtime::Io<T> && requires(T io, int fd, runtime::CompletionKey key) {
+  { io.arm_accept(fd, key) } -> std::same_as<void>;                // multishot
+  { io.ready() } -> std::convertible_to<std::uint32_t>;            // completions not handed over yet
+};
+
+template <class Io>
+class ShardCore;   // shard_core.h
+
 template <class Io>
 class BasicShardNet {
  public:
@@ -90,10 +101,12 @@ class BasicShardNet {
   // At most kListenersMax.
   void add_listener(int fd);
 
-  // Takes kAccept, kRecv, kSend, kWritable, kCancel and kClose; other kinds are not this layer's.
+  // Takes kAccept, kRecv, kSend, kWritable, kCancel and kClose; other kinds are not this layer's. `now` is the turn's.
+  void on_completion(const runtime::Completion& completion, Now now);
+  // The same with the time of the last on_tick() or flush().
   void on_completion(const runtime::Completion& completion);
 
-  // Runs deadlines that have passed; the time counts until the next on_tick() or flush().
+  // Runs deadlines that have passed.
   void on_tick(Now now);
   // Monotonic microseconds of the next deadline, nullopt when there is none.
   [[nodiscard]] std::optional<std::int64_t> next_deadline() const;
@@ -112,6 +125,7 @@ class BasicShardNet {
 
   // Answers the request that on_request() delivered. False: no request of this connection is waiting.
   bool respond(ConnectionId id, const Reply& reply);
+  bool respond(ConnectionId id, const http::Response& response, bool close_after = false);
 
   // `message`: the variant that this connection negotiated is chosen. `frame`: finished, unmasked WebSocket frame(s).
   SendOutcome send(ConnectionId id, const EncodedMessage& message, DeliveryClass cls);
@@ -162,8 +176,7 @@ class BasicShardNet {
   [[nodiscard]] std::size_t memory_bytes() const;
 
  private:
-  class Core;                      // shard_net-inl.h
-  std::unique_ptr<Core> core_;
+  std::unique_ptr<ShardCore<Io>> core_;
 };
 
 using ShardNet = BasicShardNet<runtime::Ring>;

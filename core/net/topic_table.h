@@ -147,6 +147,10 @@ class TopicTable {
       take(member.slot, window);
     }
     topic.remaining = 0;
+    if (topic.run) {
+      topic.run->frames_spilled = topic.run->frames.size();
+      topic.run->bytes_spilled = topic.run->plain.size();
+    }
   }
 
   // --- Serving ------------------------------------------------------------------------------------------------------
@@ -237,6 +241,12 @@ class TopicTable {
     std::vector<Frame> frames;
     std::vector<std::byte> plain;
     std::vector<std::byte> deflated;
+    std::size_t frames_spilled = 0;   // up to here everybody was given references
+    std::size_t bytes_spilled = 0;
+
+    [[nodiscard]] bool full() const {
+      return frames.size() - frames_spilled >= kRunFramesMax || plain.size() - bytes_spilled >= kRunBytesMax;
+    }
   };
 
   struct Topic {

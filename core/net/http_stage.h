@@ -1,0 +1,90 @@
+#pragma once
+
+// The HTTP half of a connection: bytes in, one verdict at a time out. No ring, no clock, no sending: tests feed it bytes
+// cut anywhere. Lives on the heap while a connection speaks HTTP and goes with the upgrade.
+//
+//   rest = received
+//   for (;;) {
+//     HttpStep step = stage.step(rest);  rest = rest.subspan(step.consumed);
+//     kNeedMore  all was taken; step.send_continue: write http::kContinueResponse
+//     kRequest   hand up; then nothing more is taken before answered(): keep what follows with stash()
+//     kUpgrade   a handshake that passed RFC 6455 and Origin; accept or refuse; `rest` belongs to the WebSocket
+//     kRefused   answer step.refusal and close
+//   }
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proto/base/bytes.h"
+#include "proto/http/origin.h"
+#include "proto/http/request_parser.h"
+#include "proto/http/response_writer.h"
+#include "proto/ws/handshake.h"
+
+namespace uproar::net {
+
+// An answer that this layer gives by itself. Static texts.
+struct HttpRefusal {
+  int status = 400;
+  std::string_view code;        // of the JSON body: "bad_request", "forbidden_origin", ...
+  std::string_view message;
+  http::Header header;          // one more header line; empty name: none
+};
+
+struct HttpStep {
+  enum class Kind : std::uint8_t { kNeedMore, kRequest, kUpgrade, kRefused };
+  Kind kind = Kind::kNeedMore;
+  bool send_continue = false;
+  std::size_t consumed = 0;
+  HttpRefusal refusal;          // kRefused
+};
+
+// {"type":"error","code":...,"message":...} for a status of this layer's or a handler's without a body.
+[[nodiscard]] std::string error_body(std::string_view code, std::string_view message);
+// "bad_request" for 400 and so on; "error" for those without a name here.
+[[nodiscard]] std::string_view error_code_of(int status);
+
+class HttpStage {
+ public:
+  // Both are borrowed and outlive the stage.
+  HttpStage(const http::RequestLimits& limits, const http::OriginPolicy& origins)
+      : parser_(limits), origins_(origins) {}
+
+  // REQUIRES: !awaiting_answer().
+  [[nodiscard]] HttpStep step(ByteView input);
+
+  // kRequest and kUpgrade: the request; dies with the input, the next step() or answered().
+  [[nodiscard]] const http::Request& request() const { return request_; }
+  // kUpgrade.
+  [[nodiscard]] ws::HandshakeRequest handshake() const;
+
+  // A request was handed up and has no answer yet.
+  [[nodiscard]] bool awaiting_answer() const { return awaiting_; }
+  // How the answer is to be framed. Valid from kRequest until answered().
+  [[nodiscard]] http::ResponseContext answer_context(std::string_view date) const;
+  void answered();
+
+  // Keeps bytes that came behind an unanswered request. False: more than kPipelinedBytesMax.
+  [[nodiscard]] bool stash(ByteView bytes);
+  [[nodiscard]] std::vector<std::byte> take_stash() { return std::move(stash_); }
+
+  // No byte of a request is pending.
+  [[nodiscard]] bool idle() const { return !awaiting_ && parser_.idle(); }
+  [[nodiscard]] std::size_t buffer_bytes() const { return parser_.buffer_bytes() + stash_.capacity(); }
+
+ private:
+  http::RequestParser parser_;
+  const http::OriginPolicy& origins_;
+  http::Request request_;
+  std::vector<std::byte> stash_;
+  bool awaiting_ = false;
+  bool keep_alive_ = false;      // of the request that is being answered: its views may be gone by then
+  bool head_request_ = false;
+  std::uint8_t version_minor_ = 1;
+};
+
+}  // namespace uproar::net

@@ -1,0 +1,765 @@
+#pragma once
+
+// The life of a connection: accept, receive, HTTP, WebSocket, close, deadlines. See connection.h for the states and
+// io_uring.md's closing sequence: FIN, cancel the recv, its last completion, close, and only then is the slot free.
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <string>
+#include <utility>
+
+#include "core/net/shard_core.h"
+#include "proto/base/check.h"
+
+namespace uproar::net {
+
+namespace life {
+
+using enum ConnectionState;
+
+[[nodiscard]] inline bool reads(const Connection& c) {
+  return c.state >= kHttp && c.state <= kLingering && !c.saw_fin;
+}
+[[nodiscard]] inline bool passed(std::uint32_t now_ms, std::uint32_t deadline_ms) {
+  return static_cast<std::int32_t>(now_ms - deadline_ms) >= 0;
+}
+
+inline constexpr std::int64_t kAcceptRetryUs = 100'000;     // after the descriptors ran out
+inline constexpr std::int64_t kDrainStepUs = 50'000;
+inline constexpr std::uint32_t kDrainPerTickMax = 1024;
+inline constexpr std::uint32_t kTimerStepsPerTickMax = 4096;
+
+}  // namespace life
+
+// --- Set-up -------------------------------------------------------------------------------------------------------
+
+template <class Io>
+ShardCore<Io>::ShardCore(Io& io, Handler& handler, NetOptions options)
+    : io_(io),
+      handler_(handler),
+      options_(std::move(options)),
+      table_(std::clamp<std::uint32_t>(options_.connections_max, 1, kConnectionsMaxLimit)),
+      timers_(0, std::clamp<std::uint32_t>(options_.connections_max, 1, kConnectionsMaxLimit)) {
+  request_limits_.body_bytes_max = options_.http_body_bytes_max;
+  auto origins = http::OriginPolicy::from(options_.allowed_origins);
+  UPROAR_CHECK(origins.ok(), "allowed_origins: the configuration checks them before they come here");
+  origins_ = std::move(*origins);
+  batch_.reserve(2 * kBatchSendsMax);
+  written_.reserve(kBatchSendsMax);
+  iovecs_.resize(kBatchIovecsMax);
+  messages_.resize(kBatchSendsMax);
+}
+
+template <class Io>
+ShardCore<Io>::~ShardCore() {
+  for (std::uint32_t slot = 0; slot < table_.made(); ++slot) {
+    Connection& c = table_[slot];
+    if (c.egress == nullptr) continue;
+    c.egress->clear(egress_budget_);
+    egress_pool_.give_back(std::exchange(c.egress, nullptr));
+  }
+  for (std::uint32_t slot = 0; slot < table_.made(); ++slot) {
+    table_[slot].ws.reset();   // before the pool of the assemblers goes
+  }
+}
+
+// --- Completions ----------------------------------------------------------------------------------------------------
+
+template <class Io>
+void ShardCore<Io>::on_completion(const runtime::Completion& completion) {
+  unsubmitted_ = false;   // completions are reaped after a submit
+  ++handed_over_;
+  const runtime::CompletionKey& k = completion.key;
+  switch (k.kind) {
+    case runtime::OpKind::kAccept: on_accept(completion); return;
+    case runtime::OpKind::kRecv: on_recv(completion); return;
+    case runtime::OpKind::kSend: on_send_trouble(completion); return;
+    case runtime::OpKind::kWritable: on_writable(completion); return;
+    case runtime::OpKind::kCancel:
+      if (k.generation == 0) return;   // of a listener
+      if (Connection* c = table_.find(k.slot, k.generation); c != nullptr) {
+        if (c->cancels > 0) --c->cancels;
+        close_if_quiet(k.slot, *c);
+      }
+      return;
+    case runtime::OpKind::kClose:
+      if (Connection* c = table_.find(k.slot, k.generation); c != nullptr && c->state == ConnectionState::kClosing) {
+        c->state = ConnectionState::kEnded;
+        ended_.push_back(k.slot);
+      }
+      return;
+    default: return;
+  }
+}
+
+// --- Accepting ------------------------------------------------------------------------------------------------------
+
+template <class Io>
+void ShardCore<Io>::add_listener(int fd) {
+  UPROAR_CHECK(listeners_.size() < kListenersMax);
+  listeners_.push_back({.fd = fd, .armed = false, .cancelling = false});
+  arm_listeners();
+}
+
+template <class Io>
+void ShardCore<Io>::arm_listeners() {
+  if (draining_ || now_.monotonic_us < accept_again_us_) return;
+  if (accept_paused_) {
+    // A little room first, or each close would start and stop accepting.
+    const std::uint32_t room = std::max<std::uint32_t>(1, table_.slots_max() / 64);
+    if (table_.used() + room > table_.slots_max()) return;
+    accept_paused_ = false;
+  }
+  for (std::uint32_t i = 0; i < listeners_.size(); ++i) {
+    Listener& listener = listeners_[i];
+    if (listener.armed) continue;
+    listener = {.fd = listener.fd, .armed = true, .cancelling = false};
+    io_.arm_accept(listener.fd, {.kind = runtime::OpKind::kAccept, .generation = 0, .slot = i});
+  }
+}
+
+template <class Io>
+void ShardCore<Io>::pause_accept() {
+  for (std::uint32_t i = 0; i < listeners_.size(); ++i) {
+    Listener& listener = listeners_[i];
+    if (!listener.armed || listener.cancelling) continue;
+    listener.cancelling = true;
+    io_.cancel({.kind = runtime::OpKind::kAccept, .generation = 0, .slot = i},
+               {.kind = runtime::OpKind::kCancel, .generation = 0, .slot = i});
+  }
+}
+
+template <class Io>
+void ShardCore<Io>::on_accept(const runtime::Completion& completion) {
+  if (completion.key.slot >= listeners_.size()) {
+    if (completion.result >= 0) ::close(completion.result);
+    return;
+  }
+  if (!completion.more) listeners_[completion.key.slot].armed = false;
+  if (completion.result >= 0) {
+    admit(completion.result);
+    return;
+  }
+  switch (-completion.result) {
+    case ECANCELED: return;
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+      counters_.accept_exhausted.add();
+      break;
+    default:   // the peer gave up before it was accepted, and the like
+      counters_.accept_errors.add();
+  }
+  accept_again_us_ = now_.monotonic_us + life::kAcceptRetryUs;
+}
+
+template <class Io>
+void ShardCore<Io>::admit(int fd) {
+  if (draining_ || table_.used() >= table_.slots_max()) {
+    counters_.refused_full.add();
+    ::close(fd);
+    return;
+  }
+  const PeerAddress peer = PeerAddress::of_socket(fd);
+  if (!addresses_.allow(peer, now_s(), options_.handshakes_per_address_per_second_max)) {
+    counters_.refused_address_rate.add();
+    ::close(fd);
+    return;
+  }
+  const std::uint32_t slot = table_.take();
+  if (!io_.adopt(slot, fd)) {   // closes fd in any case
+    counters_.adopt_refused.add();
+    table_.give_back(slot);
+    return;
+  }
+  counters_.accepted.add();
+  counters_.connections.set(table_.used());
+  Connection& c = table_[slot];
+  c.state = ConnectionState::kHttp;
+  c.peer = peer;
+  c.http = std::make_unique<HttpStage>(request_limits_, origins_);
+  c.heard_ms = now_ms();
+  arm_recv(slot, c);
+  set_deadline(slot, c, options_.handshake_deadline_ms);
+  if (table_.used() >= table_.slots_max()) {
+    accept_paused_ = true;
+    counters_.accept_paused.add();
+    pause_accept();
+  }
+}
+
+// --- Receiving ------------------------------------------------------------------------------------------------------
+
+template <class Io>
+void ShardCore<Io>::arm_recv(std::uint32_t slot, Connection& c) {
+  c.recv_armed = true;
+  io_.arm_recv(slot, key(runtime::OpKind::kRecv, slot, c));
+}
+
+template <class Io>
+void ShardCore<Io>::rearm_starved() {
+  // An arm against an empty buffer ring answers at once without data: never more arms than buffers.
+  std::size_t room = std::min<std::size_t>(io_.buffers_free(), kRearmsPerTurnMax);
+  room = std::min(room, starved_.size());
+  for (std::size_t i = 0; i < room; ++i) {
+    Connection* c = find(starved_[i]);
+    if (c == nullptr || !c->starved) continue;
+    c->starved = false;
+    if (!c->recv_armed && life::reads(*c)) arm_recv(starved_[i].slot, *c);
+  }
+  starved_.erase(starved_.begin(), starved_.begin() + static_cast<std::ptrdiff_t>(room));
+}
+
+template <class Io>
+void ShardCore<Io>::on_recv(const runtime::Completion& completion) {
+  const std::uint32_t slot = completion.key.slot;
+  Connection* c = table_.find(slot, completion.key.generation);
+  if (c == nullptr) {
+    counters_.stale_completions.add();
+    return;
+  }
+  c->recv_armed = completion.more;
+  const std::int32_t result = completion.result;
+  if (result > 0) {
+    counters_.recv_bytes.add(static_cast<std::uint64_t>(result));
+    c->heard_ms = now_ms();
+    c->ping_sent = false;
+    if (life::reads(*c)) on_received(slot, *c, completion.buffer);
+    if (!c->recv_armed && !c->starved && life::reads(*c)) arm_recv(slot, *c);
+  } else if (result == 0) {
+    on_peer_fin(slot, *c);
+  } else if (result == -ENOBUFS) {
+    counters_.recv_starved.add();   // no error of the peer
+    if (!c->recv_armed && !c->starved && life::reads(*c)) {
+      c->starved = true;
+      starved_.push_back(id_of(slot, *c));
+    }
+  } else if (result != -ECANCELED || c->state < ConnectionState::kEnding) {
+    end(slot, *c);
+  }
+  close_if_quiet(slot, *c);
+}
+
+// The seam for TLS: a stage that turns records into these bytes would stand here.
+template <class Io>
+void ShardCore<Io>::on_received(std::uint32_t slot, Connection& c, MutableBytes bytes) {
+  switch (c.state) {
+    case ConnectionState::kHttp: on_http_bytes(slot, c, bytes); break;
+    case ConnectionState::kOpen:
+    case ConnectionState::kCloseSent: on_ws_bytes(slot, c, bytes); break;
+    default: discard(slot, c, bytes.size()); break;
+  }
+}
+
+template <class Io>
+void ShardCore<Io>::discard(std::uint32_t slot, Connection& c, std::size_t bytes) {
+  c.linger_bytes += static_cast<std::uint32_t>(bytes);
+  if (c.linger_bytes > kLingerBytesMax) end(slot, c);
+}
+
+template <class Io>
+void ShardCore<Io>::on_peer_fin(std::uint32_t slot, Connection& c) {
+  c.saw_fin = true;
+  switch (c.state) {
+    case ConnectionState::kHttp:
+      // Half-closing after the request is allowed: what was asked for is still answered.
+      if (c.http->awaiting_answer() || c.resume) return;
+      start_draining(slot, c, false);
+      return;
+    case ConnectionState::kDraining: return;
+    default: end(slot, c);
+  }
+}
+
+// --- HTTP -----------------------------------------------------------------------------------------------------------
+
+template <class Io>
+void ShardCore<Io>::on_http_bytes(std::uint32_t slot, Connection& c, MutableBytes bytes) {
+  c.in_input = true;
+  while (c.state == ConnectionState::kHttp) {
+    if (c.http->awaiting_answer()) {
+      if (!bytes.empty() && !c.http->stash(bytes)) {
+        // Behind an unanswered request: no answer may overtake it, so there is nothing to say.
+        counters_.request_errors.add();
+        end(slot, c);
+      }
+      break;
+    }
+    if (bytes.empty()) break;
+    const bool was_idle = c.http->idle();
+    const HttpStep step = c.http->step(bytes);
+    bytes = bytes.subspan(step.consumed);
+    if (step.kind == HttpStep::Kind::kNeedMore) {
+      if (step.send_continue) {
+        queue_always(slot, c, SharedBytes::copy_of(http::kContinueResponse), 0, DeliveryClass::kMessage,
+                     EgressQueue::kNoTag);
+      }
+      // Absolute: from the first byte of a request to its last, however slowly they come.
+      if (was_idle && !c.http->idle()) set_deadline(slot, c, options_.handshake_deadline_ms);
+      break;
+    }
+    if (step.kind == HttpStep::Kind::kRefused) {
+      refuse(slot, c, step.refusal);
+      break;
+    }
+    if (step.kind == HttpStep::Kind::kUpgrade) {
+      on_upgrade(slot, c, bytes);
+      return;
+    }
+    counters_.requests.add();
+    set_deadline(slot, c, options_.http_answer_ms);
+    handler_.on_request(id_of(slot, c), c.http->request());
+  }
+  c.in_input = false;
+}
+
+template <class Io>
+void ShardCore<Io>::on_upgrade(std::uint32_t slot, Connection& c, MutableBytes rest) {
+  const UpgradeAnswer answer = handler_.on_upgrade(id_of(slot, c), c.http->request());
+  c.in_input = false;
+  if (c.state != ConnectionState::kHttp) return;   // the handler closed it
+  if (!answer.accept || draining_) {
+    counters_.upgrades_refused.add();
+    const int status = draining_ && answer.accept ? 503 : answer.status;
+    std::string body = answer.body;
+    if (body.empty()) body = error_body(error_code_of(status), "the connection was refused");
+    http::ResponseContext context = c.http->answer_context(date());
+    context.keep_alive = false;
+    write_answer(slot, c,
+                 {.status = static_cast<std::uint16_t>(status),
+                  .content_type = "application/json",
+                  .headers = {},
+                  .body = body},
+                 context);
+    answer_done(slot, c, false);
+    return;
+  }
+  const ws::HandshakeRequest shake = c.http->handshake();
+  const auto agreed = options_.deflate ? shake.negotiate_deflate() : std::nullopt;
+  queue_always(slot, c, SharedBytes::copy_of(shake.response(answer.subprotocol, agreed)), 0, DeliveryClass::kMessage,
+               EgressQueue::kNoTag);
+  // A client that reads only small windows is not sent compressed frames: they are made once, for the large one.
+  c.deflate = agreed.has_value() && agreed->server_max_window_bits == ws::kWindowBitsMax;
+  c.context = answer.context;
+  c.ws.emplace(WsStage::Options{.message_bytes_max = options_.message_bytes_max, .deflate = agreed.has_value()});
+  c.http.reset();   // the request's views end here
+  c.state = ConnectionState::kOpen;
+  c.was_open = true;
+  counters_.upgrades.add();
+  counters_.websockets.add(1);
+  clear_deadline(c);
+  arm_timer(slot, c);
+  handler_.on_open(id_of(slot, c));
+  if (!rest.empty() && (c.state == ConnectionState::kOpen || c.state == ConnectionState::kCloseSent)) {
+    on_ws_bytes(slot, c, rest);
+  }
+}
+
+template <class Io>
+std::string_view ShardCore<Io>::date() {
+  const std::int64_t second = now_.wall_us / 1'000'000;
+  if (second != date_second_) {
+    date_second_ = second;
+    date_ = http::http_date(second);
+  }
+  return date_.view();
+}
+
+template <class Io>
+void ShardCore<Io>::refuse(std::uint32_t slot, Connection& c, const HttpRefusal& refusal) {
+  counters_.request_errors.add();
+  const std::string body = error_body(refusal.code, refusal.message);
+  const std::size_t headers = refusal.header.name.empty() ? 0 : 1;
+  http::ResponseContext context = c.http->answer_context(date());
+  context.keep_alive = false;
+  context.head_request = false;
+  write_answer(slot, c,
+               {.status = static_cast<std::uint16_t>(refusal.status),
+                .content_type = "application/json",
+                .headers = {&refusal.header, headers},
+                .body = body},
+               context);
+  start_draining(slot, c, true);
+}
+
+template <class Io>
+void ShardCore<Io>::write_answer(std::uint32_t slot, Connection& c, const http::Response& response,
+                                 const http::ResponseContext& context) {
+  std::string out;
+  if (!http::write_response(response, context, out).ok()) {
+    counters_.request_errors.add();
+    const std::string body = error_body("internal", "the answer could not be written");
+    const auto written = http::write_response(
+        {.status = 500, .content_type = "application/json", .headers = {}, .body = body}, context, out);
+    UPROAR_CHECK(written.ok());
+  }
+  queue_always(slot, c, SharedBytes::copy_of(out), 0, DeliveryClass::kMessage, EgressQueue::kNoTag);
+}
+
+template <class Io>
+bool ShardCore<Io>::respond(ConnectionId id, const http::Response& response, bool close_after) {
+  Connection* c = find(id);
+  if (c == nullptr || c->state != ConnectionState::kHttp || !c->http->awaiting_answer()) return false;
+  http::ResponseContext context = c->http->answer_context(date());
+  if (close_after || draining_ || c->saw_fin) context.keep_alive = false;
+  write_answer(id.slot, *c, response, context);
+  answer_done(id.slot, *c, context.keep_alive);
+  return true;
+}
+
+template <class Io>
+void ShardCore<Io>::answer_done(std::uint32_t slot, Connection& c, bool keep_alive) {
+  c.http->answered();
+  c.served = true;
+  if (!keep_alive) {
+    start_draining(slot, c, true);
+    return;
+  }
+  set_deadline(slot, c, options_.http_idle_ms);
+  if (c.in_input || c.resume) return;   // the loop further up goes on by itself
+  c.resume = true;
+  resume_.push_back(id_of(slot, c));
+}
+
+// --- WebSocket ------------------------------------------------------------------------------------------------------
+
+template <class Io>
+void ShardCore<Io>::on_ws_bytes(std::uint32_t slot, Connection& c, MutableBytes bytes) {
+  const ConnectionId id = id_of(slot, c);
+  bool message_ended = false;
+  while (c.state == ConnectionState::kOpen || c.state == ConnectionState::kCloseSent) {
+    const ws::AssemblerEvent event = c.ws->step(bytes, assembler_pool_);
+    bytes = bytes.subspan(event.consumed);
+    if (event.kind == ws::EventKind::kNeedMore) break;
+    switch (event.kind) {
+      case ws::EventKind::kText:
+      case ws::EventKind::kBinary: {
+        message_ended = true;
+        counters_.messages_in.add();
+        counters_.message_bytes_in.add(event.payload.size());
+        if (c.state != ConnectionState::kOpen || c.doomed) break;   // said after our close frame
+        // The payload lies in the receive buffer or in the pool's, both of which are ours to write.
+        const MutableBytes payload{const_cast<std::byte*>(event.payload.data()), event.payload.size()};
+        handler_.on_message(id, event.kind == ws::EventKind::kText ? MessageKind::kText : MessageKind::kBinary,
+                            payload);
+        break;
+      }
+      case ws::EventKind::kPing:
+      case ws::EventKind::kPong: on_control(slot, c, event); break;
+      case ws::EventKind::kClose: on_peer_close(slot, c, event); break;
+      case ws::EventKind::kError: {
+        const ws::CloseAdvice advice = ws::close_advice(event.error);
+        counters_.protocol_errors.add();
+        fail(slot, c, advice.code, advice.reason);
+        break;
+      }
+      case ws::EventKind::kNeedMore: break;
+    }
+  }
+  if (c.state != ConnectionState::kOpen) return;   // other states have deadlines of their own
+  if (c.ws->idle()) {
+    clear_deadline(c);
+  } else if (!c.has_deadline || message_ended) {
+    set_deadline(slot, c, options_.fragment_deadline_ms);   // absolute: later pieces do not move it
+  }
+}
+
+template <class Io>
+void ShardCore<Io>::on_control(std::uint32_t slot, Connection& c, const ws::AssemblerEvent& event) {
+  if (!c.ws->control_allowed(now_s(), options_.control_frames_per_second_max)) {
+    counters_.control_floods.add();
+    fail(slot, c, ws::CloseCode::kPolicyViolation, "too many control frames");
+    return;
+  }
+  if (event.kind != ws::EventKind::kPing) return;
+  counters_.pings_in.add();
+  if (c.state != ConnectionState::kOpen) return;
+  // A pong may be left out when a later ping follows (RFC 6455 section 5.5.3): it is lossy for a slow reader.
+  (void)queue_frame(slot, c, SharedBytes::copy_of(ws::control_frame(ws::Opcode::kPong, event.payload).view()), 0,
+                    DeliveryClass::kReceipt, EgressQueue::kNoTag);
+  handler_.on_ping(id_of(slot, c));
+}
+
+template <class Io>
+void ShardCore<Io>::on_peer_close(std::uint32_t slot, Connection& c, const ws::AssemblerEvent& event) {
+  c.clean = true;
+  if (c.state == ConnectionState::kOpen) {
+    c.close_code = event.close_code;
+    leave(c);
+    queue_always(slot, c, SharedBytes::copy_of(ws::close_frame(event.close_code).view()), 0,
+                 DeliveryClass::kMessage, EgressQueue::kNoTag);
+  }
+  // Both close frames have been said: the server ends TCP first (RFC 6455 section 7.1.1).
+  start_draining(slot, c, false);
+}
+
+// --- Closing --------------------------------------------------------------------------------------------------------
+
+template <class Io>
+void ShardCore<Io>::close(ConnectionId id, ws::CloseCode code, std::string_view reason) {
+  Connection* c = find(id);
+  if (c == nullptr) return;
+  if (c->state == ConnectionState::kOpen) {
+    if (!c->doomed) begin_close(id.slot, *c, code, reason);
+  } else if (c->state == ConnectionState::kHttp) {
+    start_draining(id.slot, *c, true);
+  }
+}
+
+// Leaves topics and holds; a copy of each topic that nobody hears any more is kept for report().
+template <class Io>
+void ShardCore<Io>::leave(Connection& c) {
+  topics_.unsubscribe_all(c.topics, variant_of(c), [this](const TopicId& topic) { emptied_.push_back(topic); });
+  c.held.reset();
+  if (c.egress == nullptr) c.slow_path = false;
+}
+
+template <class Io>
+void ShardCore<Io>::begin_close(std::uint32_t slot, Connection& c, ws::CloseCode code, std::string_view reason) {
+  queue_pending(slot, c);   // what was published before the close is heard before it
+  if (c.doomed) return;
+  leave(c);
+  c.close_code = code;
+  queue_always(slot, c, SharedBytes::copy_of(ws::close_frame(code, reason).view()), 0, DeliveryClass::kMessage,
+               EgressQueue::kNoTag);
+  c.state = ConnectionState::kCloseSent;
+  set_deadline(slot, c, options_.close_deadline_ms);
+}
+
+// The peer broke a rule: our close frame, then the end of TCP, without waiting for its close frame (RFC 6455 section 7.1.7).
+template <class Io>
+void ShardCore<Io>::fail(std::uint32_t slot, Connection& c, ws::CloseCode code, std::string_view reason) {
+  if (c.state == ConnectionState::kOpen) {
+    begin_close(slot, c, code, reason);
+    if (c.doomed) return;
+  }
+  start_draining(slot, c, true);
+}
+
+// Says 4201 after the frame that is under way; everything behind it is forgotten, which is no silent gap because of
+// what is said.
+template <class Io>
+void ShardCore<Io>::close_slow(std::uint32_t slot, Connection& c) {
+  counters_.closed_slow.add();
+  leave(c);
+  if (c.egress != nullptr) c.egress->forget_all_but_begun(egress_budget_);
+  c.doomed = false;
+  c.close_code = ws::CloseCode::kSlowReader;
+  queue_always(slot, c, SharedBytes::copy_of(ws::close_frame(ws::CloseCode::kSlowReader, "slow reader").view()), 0,
+               DeliveryClass::kMessage, EgressQueue::kNoTag);
+  c.state = ConnectionState::kCloseSent;
+  set_deadline(slot, c, options_.close_deadline_ms);
+}
+
+template <class Io>
+void ShardCore<Io>::start_draining(std::uint32_t slot, Connection& c, bool linger) {
+  if (c.state >= ConnectionState::kDraining) return;
+  leave(c);
+  c.state = ConnectionState::kDraining;
+  c.linger = linger;
+  // A page may take its time over a thin line; a close frame may not.
+  set_deadline(slot, c, c.http != nullptr ? options_.http_answer_ms : options_.close_deadline_ms);
+  if (c.egress == nullptr) finish_draining(slot, c);
+}
+
+template <class Io>
+void ShardCore<Io>::finish_draining(std::uint32_t slot, Connection& c) {
+  io_.shutdown_write(slot);
+  if (c.linger && !c.saw_fin) {
+    c.state = ConnectionState::kLingering;
+    set_deadline(slot, c, options_.linger_ms);
+    return;
+  }
+  end(slot, c);
+}
+
+// Nothing more is said or heard.
+template <class Io>
+void ShardCore<Io>::end(std::uint32_t slot, Connection& c) {
+  if (c.state >= ConnectionState::kEnding) return;
+  leave(c);
+  drop_queue(c);
+  c.state = ConnectionState::kEnding;
+  clear_deadline(c);
+  const auto cancel = [&](runtime::OpKind kind) {
+    ++c.cancels;
+    io_.cancel(key(kind, slot, c), key(runtime::OpKind::kCancel, slot, c));
+  };
+  if (c.recv_armed) cancel(runtime::OpKind::kRecv);
+  if (c.poll_armed) cancel(runtime::OpKind::kWritable);
+  close_if_quiet(slot, c);
+}
+
+// A close while a recv is armed sends no FIN, and a slot with requests outstanding must not be reused.
+template <class Io>
+void ShardCore<Io>::close_if_quiet(std::uint32_t slot, Connection& c) {
+  if (c.state != ConnectionState::kEnding || c.recv_armed || c.poll_armed || c.cancels > 0) return;
+  c.state = ConnectionState::kClosing;
+  io_.close(slot, key(runtime::OpKind::kClose, slot, c));
+}
+
+template <class Io>
+void ShardCore<Io>::drop_connection(std::uint32_t slot, Connection& c) {
+  if (c.was_open) {
+    counters_.websockets.add(-1);
+    (c.clean ? counters_.closed_clean : counters_.closed_abnormal).add();
+    handler_.on_closed(id_of(slot, c), {.clean = c.clean, .code = c.close_code});
+  }
+  timers_.cancel(c.timer);
+  table_.give_back(slot);
+  counters_.connections.set(table_.used());
+}
+
+// --- Deadlines ------------------------------------------------------------------------------------------------------
+
+template <class Io>
+void ShardCore<Io>::set_deadline(std::uint32_t slot, Connection& c, std::uint32_t after_ms) {
+  c.has_deadline = true;
+  c.deadline_ms = now_ms() + after_ms;
+  arm_timer(slot, c);
+}
+
+// One timer per connection, at the earliest of what may be due. It is moved only to an earlier time; hearing from the
+// peer costs nothing here.
+template <class Io>
+void ShardCore<Io>::arm_timer(std::uint32_t slot, Connection& c) {
+  const std::uint32_t now = now_ms();
+  std::int32_t due_in = -1;
+  const auto consider = [&](std::uint32_t at) {
+    const std::int32_t in = std::max<std::int32_t>(0, static_cast<std::int32_t>(at - now));
+    if (due_in < 0 || in < due_in) due_in = in;
+  };
+  if (c.has_deadline) consider(c.deadline_ms);
+  if (c.state == ConnectionState::kOpen) {
+    if (options_.ping_interval_ms > 0 && !c.ping_sent) consider(c.heard_ms + options_.ping_interval_ms);
+    if (options_.idle_timeout_ms > 0) consider(c.heard_ms + options_.idle_timeout_ms);
+  }
+  if (due_in < 0) return;
+  const std::uint32_t at = now + static_cast<std::uint32_t>(due_in);
+  // Truncated milliseconds: one more, or the timer would fire before the deadline has passed.
+  const std::int64_t at_us = (now_.monotonic_us / 1000 + due_in + 1) * 1000;
+  if (c.timer.is_set()) {
+    if (static_cast<std::int32_t>(at - c.timer_ms) >= 0) return;
+    timers_.rearm(c.timer, at_us);
+  } else {
+    c.timer = timers_.arm(at_us, (std::uint64_t{c.generation} << 32U) | slot);
+  }
+  c.timer_ms = at;
+}
+
+template <class Io>
+void ShardCore<Io>::on_timer(std::uint64_t timer_key) {
+  const auto slot = static_cast<std::uint32_t>(timer_key);
+  Connection* c = table_.find(slot, static_cast<std::uint32_t>(timer_key >> 32U));
+  if (c == nullptr) return;
+  c->timer = {};
+  if (c->has_deadline && life::passed(now_ms(), c->deadline_ms)) {
+    c->has_deadline = false;
+    on_deadline(slot, *c);
+  } else if (c->state == ConnectionState::kOpen && !c->doomed) {
+    const std::uint32_t silent_ms = now_ms() - c->heard_ms;
+    if (options_.idle_timeout_ms > 0 && silent_ms >= options_.idle_timeout_ms) {
+      counters_.idle_timeouts.add();
+      begin_close(slot, *c, ws::CloseCode::kHeartbeatTimeout, "nothing heard");
+    } else if (options_.ping_interval_ms > 0 && silent_ms >= options_.ping_interval_ms && !c->ping_sent) {
+      c->ping_sent = true;
+      (void)queue_frame(slot, *c, SharedBytes::copy_of(ws::control_frame(ws::Opcode::kPing, {}).view()), 0,
+                        DeliveryClass::kReceipt, EgressQueue::kNoTag);
+    }
+  }
+  if (c->state != ConnectionState::kFree && c->state < ConnectionState::kEnding && !c->timer.is_set()) {
+    arm_timer(slot, *c);
+  }
+}
+
+template <class Io>
+void ShardCore<Io>::on_deadline(std::uint32_t slot, Connection& c) {
+  switch (c.state) {
+    case ConnectionState::kHttp:
+      if (c.http->awaiting_answer()) {
+        counters_.deadline_answer.add();
+        const std::string body = error_body("unavailable", "no answer in time");
+        respond(id_of(slot, c),
+                {.status = 503, .content_type = "application/json", .headers = {}, .body = body}, true);
+      } else if (c.http->idle()) {   // nothing was begun: nothing to answer
+        (c.served ? counters_.deadline_http_idle : counters_.deadline_handshake).add();
+        start_draining(slot, c, false);
+      } else {
+        counters_.deadline_handshake.add();
+        refuse(slot, c,
+               {.status = 408,
+                .code = "request_timeout",
+                .message = "the request did not arrive in time",
+                .header = {}});
+      }
+      return;
+    case ConnectionState::kOpen:
+      counters_.deadline_fragment.add();
+      fail(slot, c, ws::CloseCode::kPolicyViolation, "the message did not arrive in time");
+      return;
+    case ConnectionState::kCloseSent:
+    case ConnectionState::kDraining:
+      counters_.deadline_close.add();
+      end(slot, c);
+      return;
+    case ConnectionState::kLingering: end(slot, c); return;
+    default: return;
+  }
+}
+
+template <class Io>
+void ShardCore<Io>::on_tick(Now now) {
+  now_ = now;
+  unsubmitted_ = false;   // the turn's submit lies between flush() and here
+  timers_.advance(now.monotonic_us, life::kTimerStepsPerTickMax, [this](std::uint64_t k) { on_timer(k); });
+  if (draining_) drain_some();
+  arm_listeners();
+}
+
+template <class Io>
+std::optional<std::int64_t> ShardCore<Io>::next_deadline() const {
+  std::int64_t next = timers_.next_deadline_us();
+  if (draining_ && !drain_walk_done_) next = std::min(next, now_.monotonic_us + life::kDrainStepUs);
+  const bool unarmed = std::any_of(listeners_.begin(), listeners_.end(), [](const Listener& l) { return !l.armed; });
+  if (unarmed && !draining_ && !accept_paused_) next = std::min(next, accept_again_us_);
+  if (next == runtime::TimerWheel::kNever) return std::nullopt;
+  return next;
+}
+
+template <class Io>
+void ShardCore<Io>::drain(std::uint32_t closes_per_second) {
+  if (draining_) return;
+  draining_ = true;
+  drain_per_second_ = closes_per_second;
+  drain_from_us_ = now_.monotonic_us;
+  pause_accept();
+}
+
+template <class Io>
+void ShardCore<Io>::drain_some() {
+  if (drain_walk_done_) return;
+  std::uint64_t may_close = life::kDrainPerTickMax;
+  if (drain_per_second_ > 0) {
+    const auto elapsed_us = static_cast<std::uint64_t>(now_.monotonic_us - drain_from_us_);
+    const std::uint64_t due = 1 + elapsed_us * drain_per_second_ / 1'000'000;
+    may_close = std::min(may_close, due > drain_closed_ ? due - drain_closed_ : 0);
+  }
+  for (; may_close > 0 && drain_cursor_ < table_.made(); ++drain_cursor_) {
+    Connection& c = table_[drain_cursor_];
+    if (c.state == ConnectionState::kOpen && !c.doomed) {
+      begin_close(drain_cursor_, c, ws::CloseCode::kDraining, "draining");
+    } else if (c.state == ConnectionState::kHttp && !c.http->awaiting_answer()) {
+      start_draining(drain_cursor_, c, true);
+    } else {
+      continue;
+    }
+    --may_close;
+    ++drain_closed_;
+  }
+  drain_walk_done_ = drain_cursor_ >= table_.made();
+}
+
+}  // namespace uproar::net
