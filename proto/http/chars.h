@@ -11,7 +11,7 @@
 namespace uproar::http {
 
 // Bits of kCharClasses.
-inline constexpr std::uint8_t kTokenChar = 1;  // tchar: method and header names
+inline constexpr std::uint8_t kTokenChar = 1;   // tchar: method and header names
 inline constexpr std::uint8_t kTargetChar = 2;  // of a request target; see request_line.h
 inline constexpr std::uint8_t kHostChar = 4;  // host and port of RFC 3986 §3.2, without the comma
 

@@ -34,7 +34,7 @@ HttpDate http_date(std::int64_t unix_seconds) {
 
   HttpDate result;
   char* out = result.text.data();
-  out = put(out, kDays.substr(std::chrono::weekday(day).c_encoding() * 3, 3));
+  out = put(out, kDays.substr(std::size_t{std::chrono::weekday(day).c_encoding()} * 3, 3));
   out = put(out, ", ");
   out = put_two_digits(out, static_cast<unsigned>(date.day()));
   out = put(out, " ");

@@ -38,7 +38,7 @@ static_assert(std::uint64_t{kHeadBytesCeiling} + kBodyBytesCeiling + kChunkLineB
 // target.h: our deepest route has 7 segments; names and values of parameters after decoding.
 inline constexpr std::size_t kPathSegmentsMax = 16;
 inline constexpr std::size_t kQueryParametersMax = 64;
-inline constexpr std::size_t kQueryValueBytesMax = 8 * 1024;
+inline constexpr std::size_t kQueryValueBytesMax = std::size_t{8} * 1024;
 static_assert(kQueryValueBytesMax <= RequestLimits{}.request_line_bytes_max);
 
 // origin.h: origins an operator may list, each compared in turn once per handshake.

@@ -90,7 +90,8 @@ bool is_host_and_port(std::string_view text) {
     const std::size_t bracket = text.find(']');
     if (bracket == std::string_view::npos || bracket == 1) return false;
     const std::string_view address = text.substr(1, bracket - 1);
-    if (address.find('[') != std::string_view::npos) return false;
+    if (address.find_first_not_of("0123456789abcdefABCDEF:.") != std::string_view::npos)
+      return false;
     host_end = bracket + 1;
   } else {
     host_end = std::min(text.find(':'), text.size());

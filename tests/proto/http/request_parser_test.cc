@@ -259,7 +259,7 @@ TEST(RequestParser, TheBufferGrowsWithWhatArrivedNotWithWhatWasAnnounced) {
   const std::string head = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1048576\r\n\r\n";
   ASSERT_EQ(parser.step(as_bytes(head), request).status, RequestParser::Status::kNeedMore);
   EXPECT_LE(parser.buffer_bytes(), kAssemblyBytesMin);
-  const std::string body(1024 * 1024, 'x');
+  const std::string body(std::size_t{1024} * 1024, 'x');
   ASSERT_EQ(parser.step(as_bytes(body.substr(1)), request).status,
             RequestParser::Status::kNeedMore);
   ASSERT_EQ(parser.step(as_bytes("x"), request).status, RequestParser::Status::kRequest);

@@ -122,6 +122,12 @@ constexpr Refused kRefused[] = {
     {"two hosts in one", "GET / HTTP/1.1\r\nHost: a, b\r\n\r\n", kBadHost, 400},
     {"two hosts in one, no space", "GET / HTTP/1.1\r\nHost: a,b\r\n\r\n", kBadHost, 400},
     {"Host with a bad port", "GET / HTTP/1.1\r\nHost: a:b\r\n\r\n", kBadHost, 400},
+    {"Host with empty brackets", "GET / HTTP/1.1\r\nHost: []\r\n\r\n", kBadHost, 400},
+    {"Host with a name in brackets", "GET / HTTP/1.1\r\nHost: [host]\r\n\r\n", kBadHost, 400},
+    {"Host with brackets in brackets", "GET / HTTP/1.1\r\nHost: [[::1]]\r\n\r\n", kBadHost, 400},
+    {"Host with a bracket inside", "GET / HTTP/1.1\r\nHost: a[b]\r\n\r\n", kBadHost, 400},
+    {"Host with a port of six digits", "GET / HTTP/1.1\r\nHost: a:123456\r\n\r\n", kBadHost, 400},
+    {"Host with text after the bracket", "GET / HTTP/1.1\r\nHost: [::1]a\r\n\r\n", kBadHost, 400},
     {"Host with an open bracket", "GET / HTTP/1.1\r\nHost: [::1\r\n\r\n", kBadHost, 400},
     {"unknown expectation", POST_1_1 "Expect: a-miracle\r\n\r\n", kBadExpect, 417},
 
