@@ -44,7 +44,7 @@ class Deflater {
   Deflater& operator=(const Deflater&) = delete;
 
   // A whole compressed frame (RSV1 set), or empty bytes when that would not be shorter than the
-  // plain one: send plain then. The first use of a window size allocates its stream (256 KiB at 15
+  // plain one: send plain then. The first use of a window size allocates its stream (160 KiB at 15
   // bits), which stays. REQUIRES: opcode is kText or kBinary; kWindowBitsMin <= window_bits <=
   // kWindowBitsMax; payload <= kMessageBytesMaxCeiling.
   [[nodiscard]] SharedBytes compress(Opcode opcode, ByteView payload,

@@ -1,6 +1,6 @@
 #pragma once
 
-// The opening handshake, server side (RFC 6455 §4.2): checks a request and writes the 101 response.
+// The opening handshake, server side (RFC 6455 §4.2): checks a request, writes the 101 response.
 // Pure: the caller says what stood in the request, line by line, in whatever form its HTTP parser
 // has it.
 //

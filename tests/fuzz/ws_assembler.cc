@@ -1,7 +1,7 @@
-// MessageAssembler: any frames, whole and in chunks, must give the same events, and never hold more than
-// the limits. To get past the masks, the input is a list of frames in a shorthand:
-//   byte 0 = options, byte 1 = chunk size, then frames: first byte, length (0-255), payload; where the
-//   input is in "raw" mode the rest is what a client sent, byte for byte.
+// MessageAssembler: any frames, whole and in chunks, must give the same events, and never hold more
+// than the limits. To get past the masks, the input is a list of frames in a shorthand: byte 0 =
+// options, byte 1 = chunk size, then frames of first byte, length (0-255) and payload. In "raw" mode
+// (bit 1 of the options) the rest is what a client sent, byte for byte.
 
 #include <cstddef>
 #include <cstdint>
