@@ -68,8 +68,11 @@ Result<std::unique_ptr<Ring>, SystemError> Ring::create(const Options& options) 
   ring->kernel_features_ = params.features;
   ring->sq_mask_ = params.sq_entries - 1;
   ring->cq_mask_ = params.cq_entries - 1;
-  // Entries are used in order, so the index array is the identity, once and for all.
-  for (std::uint32_t i = 0; i < params.sq_entries; ++i) ring->ring_->sq.array[i] = i;
+  // Entries are used in order, so the index array is the identity, once and for all. From 2.5 the library asks newer
+  // kernels to leave the array out, which means the same.
+  if (unsigned* array = ring->ring_->sq.array; array != nullptr) {
+    for (std::uint32_t i = 0; i < params.sq_entries; ++i) array[i] = i;
+  }
 
   if (const int rc = ::io_uring_register_files_sparse(ring->ring_.get(), ring->direct_slots_); rc < 0) {
     return Err{explain_ring_refusal("io_uring_register file table", -rc)};
