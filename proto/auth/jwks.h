@@ -42,7 +42,7 @@ class KeySet {
 
   [[nodiscard]] std::size_t size() const;
   [[nodiscard]] std::size_t skipped() const { return skipped_; }   // keys in the document that cannot be used
-  [[nodiscard]] const std::vector<VerifyKey>& keys() const { return keys_; }
+  [[nodiscard]] const std::vector<VerifyKey>& keys() const { return keys_; }   // jose.h, private
 
  private:
   friend Result<KeySet, JwksError> parse_jwks(std::string_view document);

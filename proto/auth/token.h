@@ -55,8 +55,8 @@ enum class TokenError : std::uint8_t {
 // What the client is told: kTokenExpired or kUnauthorized, nothing finer.
 [[nodiscard]] chat::ErrorCode error_code_of(TokenError error);
 
-// The user behind an external subject: UUID version 8 over sha256(issuer || 0 || subject). Also for subjects that look
-// like UUIDs: otherwise an issuer could name a user of ours, or of another issuer.
+// The user behind an external subject: the subject itself where it is a UUID (an issuer that is trusted with logins is
+// trusted with its ids), else UUID version 8 over sha256(issuer || 0 || subject), which never changes.
 [[nodiscard]] UserId user_of_external(std::string_view issuer, std::string_view subject);
 
 class TokenSigner {

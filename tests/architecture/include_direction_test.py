@@ -17,7 +17,7 @@ ALLOWED = {
     "proto/crypto": BASE,
     "proto/chat": BASE | {"proto/crypto"},   # the digest behind direct conversation ids, docs/decisions/0009
     "proto/ws": BASE | {"proto/http", "proto/crypto"},
-    "proto/auth": BASE | {"proto/crypto"},
+    "proto/auth": BASE | {"proto/crypto", "proto/chat"},   # ids and error codes
     "proto/s3": BASE | {"proto/crypto"},
     "storage": BASE | {"proto/chat"},
     "storage/*": BASE | {"proto/chat", "storage"},
