@@ -1,0 +1,52 @@
+#include "proto/auth/password_hash.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace uproar::auth {
+namespace {
+
+TEST(PasswordHash, MatchesItsPasswordAlone) {
+  const auto hash = hash_password("correct horse");
+  ASSERT_TRUE(hash.has_value());
+  EXPECT_TRUE(hash->starts_with("$argon2id$v=19$m=19456,t=3,p=1$")) << *hash;
+  EXPECT_TRUE(verify_password("correct horse", *hash));
+  EXPECT_FALSE(verify_password("correct horsf", *hash));
+  EXPECT_FALSE(verify_password("correct horse ", *hash));
+  EXPECT_FALSE(verify_password("", *hash));
+  EXPECT_FALSE(needs_rehash(*hash));
+  verify_nothing("correct horse");   // only has to come back
+}
+
+TEST(PasswordHash, IsSalted) {
+  EXPECT_NE(*hash_password("the same"), *hash_password("the same"));
+}
+
+TEST(PasswordHash, NeverMatchesWhatIsNoHash) {
+  for (const char* hash : {"", "x", "$argon2id$", "$argon2id$v=19$m=19456,t=3,p=1$", "$2b$10$abcdefghijklmnopqrstuu",
+                           "$argon2i$v=19$m=19456,t=3,p=1$c29tZXNhbHRzb21lc2FsdA$AAAA"}) {
+    EXPECT_FALSE(verify_password("x", hash)) << hash;
+    EXPECT_TRUE(needs_rehash(hash)) << hash;
+  }
+  EXPECT_FALSE(verify_password("x", std::string(10'000, '$')));
+  EXPECT_TRUE(needs_rehash(std::string(10'000, '$')));
+}
+
+TEST(PasswordHash, RefusesHashesThatAskForTooMuch) {   // a gibibyte, or a thousand passes: not made here
+  for (const char* cost : {"m=1048576,t=3", "m=19456,t=1000", "m=99999999999999999999,t=3", "m=19456,t=-1"}) {
+    const std::string hash = "$argon2id$v=19$" + std::string(cost) +
+                             ",p=1$c29tZXNhbHRzb21lc2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    EXPECT_FALSE(verify_password("x", hash)) << hash;
+  }
+}
+
+TEST(PasswordHash, AsksForANewHashWhenTheCostHasChanged) {
+  const auto hash = hash_password("x");
+  std::string cheaper = *hash;
+  cheaper.replace(cheaper.find("t=3"), 3, "t=2");
+  EXPECT_TRUE(needs_rehash(cheaper));
+}
+
+}  // namespace
+}  // namespace uproar::auth
