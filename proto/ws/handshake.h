@@ -44,13 +44,15 @@ enum class HandshakeError : std::uint8_t {
 struct HandshakeRefusal {
   int status;               // HTTP
   std::string_view reason;  // static text for the body
-  std::string_view header;  // one more header line without CRLF, or empty
+  // One more header line without CRLF, or empty. Whoever answers 426 also says "Upgrade: websocket",
+  // as RFC 9110 §15.5.22 asks of every 426.
+  std::string_view header;
 };
 // REQUIRES: error != kNone.
 [[nodiscard]] HandshakeRefusal refusal(HandshakeError error);
 
-// True when the request asks for a WebSocket at all: an Upgrade header names it. Requests that do
-// not are plain HTTP. Views are borrowed: they live as long as the caller's request bytes.
+// What the rules look at, gathered from the header lines. Views are borrowed: they live as long as
+// the caller's request bytes.
 class HandshakeRequest {
  public:
   HandshakeRequest(std::string_view method, int version_major, int version_minor);
@@ -59,6 +61,7 @@ class HandshakeRequest {
   // no interest are ignored.
   void add_header(std::string_view name, std::string_view value);
 
+  // An Upgrade header names `websocket`. Requests without it are plain HTTP, not bad handshakes.
   [[nodiscard]] bool wants_websocket() const { return upgrade_websocket_; }
 
   // The first rule that is broken, in the order of the enum.

@@ -290,6 +290,11 @@ TEST(MessageAssembler, RefusesBrokenCompressedDataHoweverItIsSplit) {
                 {seen_error(ProtocolError::kBadDeflate)}, options);
   expect_events("ends inside a block", client_frame(0xC1, whole.substr(0, whole.size() / 2)),
                 {seen_error(ProtocolError::kBadDeflate)}, options);
+  expect_events("stored block of 20 bytes that ends after 3",
+                client_frame(0xC2,
+                             "\x00\x14\x00\xeb\xff"
+                             "Hel"s),
+                {seen_error(ProtocolError::kBadDeflate)}, options);
   expect_events("good text, then broken data",
                 client_frame(0xC1, "\x00\x05\x00\xfa\xff\x48\x65\x6c\x6c\x6f\xFF\xFF"s),
                 {seen_error(ProtocolError::kBadDeflate)}, options);
@@ -406,6 +411,36 @@ TEST(MessageAssembler, HoldsNothingBetweenMessages) {
     EXPECT_EQ(pool.partials_lent(), 0U);
     EXPECT_EQ(pool.streams_lent(), 0U);
     EXPECT_LE(pool.bytes_held(), kSparePartialsMax * (kSpareBufferBytesMax + kPayloadPaddingBytes));
+  }
+}
+
+TEST(MessageAssembler, KeepsNothingOfOneConnectionForTheNext) {
+  AssemblerPool pool;
+  const auto last_event = [&pool](std::string bytes) {
+    MessageAssembler assembler({.message_bytes_max = 2 << 20, .deflate = true});
+    std::span<std::byte> rest(reinterpret_cast<std::byte*>(bytes.data()), bytes.size());
+    Seen last = seen_text("nothing");
+    for (;;) {
+      const AssemblerEvent event = assembler.step(rest, pool);
+      if (event.kind == EventKind::kNeedMore) return last;
+      rest = rest.subspan(event.consumed);
+      last = {event.kind, event.error, static_cast<int>(event.close_code),
+              std::string(as_text(event.payload))};
+      if (event.kind == EventKind::kError) return last;
+    }
+  };
+  // Each is left in the middle of something; the next one gets its buffer.
+  const std::string begun[] = {client_frame(0x01, "a character cut short \xE2\x82"),
+                               client_frame(0x41, deflated("compressed").substr(0, 5)),
+                               client_frame(0x89, "ping").substr(0, 8),
+                               client_frame(0x02, std::string(1 << 20, 'x'))};
+  for (const auto& bytes : begun) {
+    EXPECT_EQ(last_event(bytes), seen_text("nothing"));
+    EXPECT_LE(pool.bytes_held(), kSpareBufferBytesMax + kPayloadPaddingBytes);
+    EXPECT_EQ(last_event(client_frame(0x01, "a") + client_frame(0x80, "b")), seen_text("ab"));
+    EXPECT_EQ(last_event(client_frame(0x41, deflated("c")) + client_frame(0x80, "")),
+              seen_text("c"));
+    EXPECT_EQ(last_event(client_frame(0x89, "p")), seen_ping("p"));
   }
 }
 
