@@ -6,10 +6,13 @@ namespace uproar::runtime {
 
 BlockingPool::BlockingPool(Options options) : options_(options) {
   threads_.reserve(options_.threads);
-  for (std::uint32_t i = 0; i < options_.threads; ++i) threads_.emplace_back([this] { run_jobs(); });
+  for (std::uint32_t i = 0; i < options_.threads; ++i)
+    threads_.emplace_back([this] { run_jobs(); });
 }
 
-BlockingPool::~BlockingPool() { stop(); }
+BlockingPool::~BlockingPool() {
+  stop();
+}
 
 bool BlockingPool::try_submit(Task&& job) {
   {
@@ -42,7 +45,7 @@ void BlockingPool::run_jobs() {
   std::unique_lock lock(mutex_);
   for (;;) {
     job_came_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
-    if (jobs_.empty()) return;   // stopping, and what was accepted has run
+    if (jobs_.empty()) return;  // stopping, and what was accepted has run
     Task job = std::move(jobs_.front());
     jobs_.pop_front();
     lock.unlock();

@@ -1,10 +1,12 @@
 #pragma once
 
-// BufferPool: the receive buffers of a ring, as one provided-buffer ring (6.0). The kernel takes a buffer when bytes
-// arrive, so an idle connection holds none; whoever reaps gives it back in the same turn.
+// BufferPool: the receive buffers of a ring, as one provided-buffer ring (6.0). The kernel takes a
+// buffer when bytes arrive, so an idle connection holds none; whoever reaps gives it back in the
+// same turn.
 //
-// Memory: `count` buffers of `bytes` each in one mapping, then kReadablePadding bytes more, so that a reader may
-// look that far beyond any buffer's end (inside the mapping the next buffer serves as padding: contents undefined).
+// Memory: `count` buffers of `bytes` each in one mapping, then kReadablePadding bytes more, so that
+// a reader may look that far beyond any buffer's end (inside the mapping the next buffer serves as
+// padding: contents undefined).
 //
 // Hot path: per received completion. Allocations: 0.
 
@@ -22,9 +24,11 @@ namespace uproar::runtime {
 
 class BufferPool {
  public:
-  // Maps the memory and registers it with `ring` as buffer group `group`. `count`: a power of two, kRecvBuffersMax at
-  // most. liburing 2.3 has no helper for this; mmap and register work the same on every version.
-  [[nodiscard]] static Result<std::unique_ptr<BufferPool>, SystemError> create(io_uring& ring, std::uint16_t group,
+  // Maps the memory and registers it with `ring` as buffer group `group`. `count`: a power of two,
+  // kRecvBuffersMax at most. liburing 2.3 has no helper for this; mmap and register work the same
+  // on every version.
+  [[nodiscard]] static Result<std::unique_ptr<BufferPool>, SystemError> create(io_uring& ring,
+                                                                               std::uint16_t group,
                                                                                std::uint32_t count,
                                                                                std::uint32_t bytes);
   // Unmaps. REQUIRES: the ring has ended, or nothing that uses the group is in flight.

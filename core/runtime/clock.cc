@@ -13,8 +13,12 @@ std::int64_t read_us(clockid_t clock) {
 
 }  // namespace
 
-Now read_clock() { return {.monotonic_us = read_us(CLOCK_MONOTONIC), .wall_us = read_us(CLOCK_REALTIME)}; }
+Now read_clock() {
+  return {.monotonic_us = read_us(CLOCK_MONOTONIC), .wall_us = read_us(CLOCK_REALTIME)};
+}
 
-std::int64_t monotonic_us() { return read_us(CLOCK_MONOTONIC); }
+std::int64_t monotonic_us() {
+  return read_us(CLOCK_MONOTONIC);
+}
 
 }  // namespace uproar::runtime

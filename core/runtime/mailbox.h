@@ -1,14 +1,18 @@
 #pragma once
 
-// Mailbox: bounded single-producer single-consumer queue, one per ordered pair of shards. Pushes are staged and
-// become visible together at publish(), so a turn costs one release store per target however much it says.
+// Mailbox: bounded single-producer single-consumer queue, one per ordered pair of shards. Pushes
+// are staged and become visible together at publish(), so a turn costs one release store per target
+// however much it says.
 //
-// Use, sender's turn:    mailbox.try_push(parcel) …; at the end  if (mailbox.publish()) waker.wake_from(ring);
-//      receiver's turn:  mailbox.drain(on_parcel, parcels_max);  before sleeping  !mailbox.empty()  (Waker, waker.h)
+// Use, sender's turn:    mailbox.try_push(parcel) …; at the end  if (mailbox.publish())
+// waker.wake_from(ring);
+//      receiver's turn:  mailbox.drain(on_parcel, parcels_max);  before sleeping  !mailbox.empty()
+//      (Waker, waker.h)
 //
-// Memory order. The producer writes slots, then stores tail_ (release); the consumer loads tail_ (acquire), reads
-// the slots, then stores head_ (release), which the producer loads (acquire) before it writes them again. Each side
-// keeps a copy of the other's index, so the shared lines move only when that copy runs out.
+// Memory order. The producer writes slots, then stores tail_ (release); the consumer loads tail_
+// (acquire), reads the slots, then stores head_ (release), which the producer loads (acquire)
+// before it writes them again. Each side keeps a copy of the other's index, so the shared lines
+// move only when that copy runs out.
 //
 // Hot path: per parcel. Allocations: 0.
 
@@ -37,7 +41,8 @@ class Mailbox {
   }
   // REQUIRES: both sides have ended.
   ~Mailbox() {
-    for (std::uint32_t i = head_.load(std::memory_order_acquire); i != staged_; ++i) std::destroy_at(at(i));
+    for (std::uint32_t i = head_.load(std::memory_order_acquire); i != staged_; ++i)
+      std::destroy_at(at(i));
     std::allocator<T>{}.deallocate(slots_, std::size_t{mask_} + 1);
   }
   Mailbox(const Mailbox&) = delete;
@@ -64,7 +69,8 @@ class Mailbox {
   [[nodiscard]] bool empty() const {
     return tail_.load(std::memory_order_acquire) == head_.load(std::memory_order_relaxed);
   }
-  // Consumer. Calls on_parcel(T&&) for at most `parcels_max`, in order; their places are free when it returns.
+  // Consumer. Calls on_parcel(T&&) for at most `parcels_max`, in order; their places are free when
+  // it returns.
   template <class F>
   std::uint32_t drain(F&& on_parcel, std::uint32_t parcels_max) {
     const std::uint32_t head = head_.load(std::memory_order_relaxed);

@@ -1,11 +1,13 @@
 #pragma once
 
-// MpscInbox: bounded queue from any thread to one shard, for what is rare (results of blocking work, commits of the
-// SQLite thread, start and stop). Shards speak to shards through Mailbox. A mutex is held for a push or a swap only;
-// the shard looks at an atomic count and takes the mutex only when there is something.
+// MpscInbox: bounded queue from any thread to one shard, for what is rare (results of blocking
+// work, commits of the SQLite thread, start and stop). Shards speak to shards through Mailbox. A
+// mutex is held for a push or a swap only; the shard looks at an atomic count and takes the mutex
+// only when there is something.
 //
-// Places are admitted before the work begins: try_reserve() at the shard when it hands work out, post_reserved() by
-// the thread that did it. So a result always has room, and refusal happens where it can still be answered.
+// Places are admitted before the work begins: try_reserve() at the shard when it hands work out,
+// post_reserved() by the thread that did it. So a result always has room, and refusal happens where
+// it can still be answered.
 
 #include <atomic>
 #include <cstddef>
@@ -25,7 +27,8 @@ template <class T>
 class MpscInbox {
  public:
   // `waker`: the consuming shard's; it outlives the inbox. Null: the consumer polls.
-  explicit MpscInbox(std::uint32_t capacity, Waker* waker = nullptr) : capacity_(capacity), waker_(waker) {}
+  explicit MpscInbox(std::uint32_t capacity, Waker* waker = nullptr)
+      : capacity_(capacity), waker_(waker) {}
   MpscInbox(const MpscInbox&) = delete;
   MpscInbox& operator=(const MpscInbox&) = delete;
 
@@ -68,7 +71,7 @@ class MpscInbox {
         const std::lock_guard lock(mutex_);
         taken_out_.swap(incoming_);
       }
-      UPROAR_CHECK(next_ < taken_out_.size());   // counted ones are in one of the two
+      UPROAR_CHECK(next_ < taken_out_.size());  // counted ones are in one of the two
       T value = std::move(taken_out_[next_++]);
       waiting_.fetch_sub(1, std::memory_order_relaxed);
       taken_.fetch_sub(1, std::memory_order_relaxed);
@@ -81,12 +84,12 @@ class MpscInbox {
  private:
   const std::uint32_t capacity_;
   Waker* const waker_;
-  std::atomic<std::uint32_t> taken_{0};     // reserved or waiting
-  std::atomic<std::uint32_t> waiting_{0};   // posted, not yet drained
+  std::atomic<std::uint32_t> taken_{0};    // reserved or waiting
+  std::atomic<std::uint32_t> waiting_{0};  // posted, not yet drained
   std::mutex mutex_;
-  std::vector<T> incoming_;                 // under mutex_
-  std::vector<T> taken_out_;                // consumer's
-  std::size_t next_ = 0;                    // consumer's
+  std::vector<T> incoming_;   // under mutex_
+  std::vector<T> taken_out_;  // consumer's
+  std::size_t next_ = 0;      // consumer's
 };
 
 // What a shard is told from outside: run this on your thread.

@@ -23,7 +23,7 @@ namespace {
 
 using Status = Finding::Status;
 
-constexpr std::int64_t kWaitUs = 1'000'000;   // a probe that takes a second has failed
+constexpr std::int64_t kWaitUs = 1'000'000;  // a probe that takes a second has failed
 constexpr std::uint64_t kCapIpcLock = 1ULL << 14;
 
 std::string kernel_release() {
@@ -61,13 +61,16 @@ std::string process_status(std::string_view name) {
   return first == std::string::npos ? std::string() : value.substr(first, last - first + 1);
 }
 
-std::string limit_text(rlim_t limit) { return limit == RLIM_INFINITY ? "unlimited" : std::to_string(limit); }
+std::string limit_text(rlim_t limit) {
+  return limit == RLIM_INFINITY ? "unlimited" : std::to_string(limit);
+}
 
 std::string errno_text(int code) {
   return std::string(std::strerror(code)) + " (errno " + std::to_string(code) + ")";
 }
 
-// What one shard has charged to RLIMIT_MEMLOCK: entries of 64 and 16 bytes, index array, buffer ring.
+// What one shard has charged to RLIMIT_MEMLOCK: entries of 64 and 16 bytes, index array, buffer
+// ring.
 std::uint64_t locked_bytes(const ProbeOptions& options) {
   return std::uint64_t{options.sq_entries} * (64 + 4) + std::uint64_t{options.cq_entries} * 16 +
          std::uint64_t{kRecvBuffers} * 16 + 16'384;
@@ -131,13 +134,21 @@ struct Descriptor {
 };
 
 Finding ok(std::string name, std::string detail, bool required = true) {
-  return {.name = std::move(name), .status = Status::kOk, .required = required, .code = 0,
-          .detail = std::move(detail), .remedy = {}};
+  return {.name = std::move(name),
+          .status = Status::kOk,
+          .required = required,
+          .code = 0,
+          .detail = std::move(detail),
+          .remedy = {}};
 }
 
 Finding refused(std::string name, bool required, int code, std::string detail, std::string remedy) {
-  return {.name = std::move(name), .status = required ? Status::kMissing : Status::kDegraded, .required = required,
-          .code = code, .detail = std::move(detail), .remedy = std::move(remedy)};
+  return {.name = std::move(name),
+          .status = required ? Status::kMissing : Status::kDegraded,
+          .required = required,
+          .code = code,
+          .detail = std::move(detail),
+          .remedy = std::move(remedy)};
 }
 
 constexpr char kUpgrade[] = "run Linux 6.1 or later (a current point release)";
@@ -157,7 +168,8 @@ void probe_operations(TrialRing& ring, std::vector<Finding>& findings) {
                                                         {IORING_OP_SHUTDOWN, "shutdown"},
                                                         {IORING_OP_MSG_RING, "msg_ring"}}};
   constexpr unsigned kOperationsMax = 256;
-  std::vector<std::byte> memory(sizeof(io_uring_probe) + kOperationsMax * sizeof(io_uring_probe_op));
+  std::vector<std::byte> memory(sizeof(io_uring_probe) +
+                                kOperationsMax * sizeof(io_uring_probe_op));
   auto* probe = reinterpret_cast<io_uring_probe*>(memory.data());
   const int rc = ::io_uring_register_probe(&ring.raw(), probe, kOperationsMax);
   std::string missing;
@@ -165,8 +177,10 @@ void probe_operations(TrialRing& ring, std::vector<Finding>& findings) {
     if (rc >= 0 && ::io_uring_opcode_supported(probe, operation.code) != 0) continue;
     missing += std::string(missing.empty() ? "" : ", ") + operation.name;
   }
-  findings.push_back(missing.empty() ? ok("operations", std::to_string(kNeeded.size()) + " of those needed are there")
-                                     : refused("operations", true, rc < 0 ? -rc : 0, "not there: " + missing, kUpgrade));
+  findings.push_back(
+      missing.empty()
+          ? ok("operations", std::to_string(kNeeded.size()) + " of those needed are there")
+          : refused("operations", true, rc < 0 ? -rc : 0, "not there: " + missing, kUpgrade));
 }
 
 void probe_feature_bits(std::uint32_t features, std::vector<Finding>& findings) {
@@ -178,16 +192,21 @@ void probe_feature_bits(std::uint32_t features, std::vector<Finding>& findings) 
     const char* remedy;
   };
   static constexpr std::array<Bit, 5> kBits = {{
-      {IORING_FEAT_NODROP, "no-drop", "no completion is lost when the queue overflows", true, kUpgrade},
-      {IORING_FEAT_EXT_ARG, "extended enter", "submit and wait with a timeout in one call", true, kUpgrade},
-      {IORING_FEAT_SUBMIT_STABLE, "stable submit", "message headers are free after submit", true, kUpgrade},
-      {IORING_FEAT_CQE_SKIP, "skip success", "sends that succeed post no completion", true, kUpgrade},
-      {abi::kFeatMinTimeout, "min-timeout", "wait for a group of completions; not used by default", false,
-       "Linux 6.12 has it; nothing depends on it"},
+      {IORING_FEAT_NODROP, "no-drop", "no completion is lost when the queue overflows", true,
+       kUpgrade},
+      {IORING_FEAT_EXT_ARG, "extended enter", "submit and wait with a timeout in one call", true,
+       kUpgrade},
+      {IORING_FEAT_SUBMIT_STABLE, "stable submit", "message headers are free after submit", true,
+       kUpgrade},
+      {IORING_FEAT_CQE_SKIP, "skip success", "sends that succeed post no completion", true,
+       kUpgrade},
+      {abi::kFeatMinTimeout, "min-timeout", "wait for a group of completions; not used by default",
+       false, "Linux 6.12 has it; nothing depends on it"},
   }};
   for (const Bit& bit : kBits) {
-    findings.push_back((features & bit.mask) != 0 ? ok(bit.name, bit.meaning, bit.required)
-                                                  : refused(bit.name, bit.required, 0, "not there", bit.remedy));
+    findings.push_back((features & bit.mask) != 0
+                           ? ok(bit.name, bit.meaning, bit.required)
+                           : refused(bit.name, bit.required, 0, "not there", bit.remedy));
   }
 }
 
@@ -202,10 +221,11 @@ void probe_send_vectorized(TrialRing& ring, std::vector<Finding>& findings) {
   ::io_uring_prep_send(entry, a.fd, &piece, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
   entry->ioprio = static_cast<std::uint16_t>(abi::kSendVectorized);
   const int result = ring.result();
-  findings.push_back(result == 1
-                         ? ok("send-vectorized", "gather without a message header; not used by default", false)
-                         : refused("send-vectorized", false, result < 0 ? -result : 0, "not there: gathers use sendmsg",
-                                   "Linux 6.17 has it; nothing depends on it"));
+  findings.push_back(
+      result == 1
+          ? ok("send-vectorized", "gather without a message header; not used by default", false)
+          : refused("send-vectorized", false, result < 0 ? -result : 0,
+                    "not there: gathers use sendmsg", "Linux 6.17 has it; nothing depends on it"));
 }
 
 // Runs one completion of `kind` out of the ring. Nullopt: none within a second.
@@ -235,7 +255,8 @@ void probe_sockets(Ring& ring, std::vector<Finding>& findings) {
   const Descriptor client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (listener.fd < 0 || client.fd < 0 || ::bind(listener.fd, generic, length) != 0 ||
       ::listen(listener.fd, 1) != 0 || ::getsockname(listener.fd, generic, &length) != 0) {
-    findings.push_back(refused("loopback", true, errno, "no TCP socket on 127.0.0.1: " + errno_text(errno),
+    findings.push_back(refused("loopback", true, errno,
+                               "no TCP socket on 127.0.0.1: " + errno_text(errno),
                                "bring the loopback interface up: ip link set lo up"));
     return;
   }
@@ -244,14 +265,17 @@ void probe_sockets(Ring& ring, std::vector<Finding>& findings) {
   (void)::connect(client.fd, generic, length);
   const auto accepted = next_of(ring, OpKind::kAccept);
   const bool accepts = accepted && accepted->result >= 0 && accepted->more;
-  findings.push_back(accepts ? ok("multishot accept", "works")
-                             : refused("multishot accept", true, accepted ? std::abs(accepted->result) : ETIME,
-                                       accepted ? errno_text(std::abs(accepted->result)) : "no completion", kUpgrade));
+  findings.push_back(
+      accepts
+          ? ok("multishot accept", "works")
+          : refused("multishot accept", true, accepted ? std::abs(accepted->result) : ETIME,
+                    accepted ? errno_text(std::abs(accepted->result)) : "no completion", kUpgrade));
   if (!accepted || accepted->result < 0) return;
 
   const bool adopted = ring.adopt(0, accepted->result);
-  findings.push_back(adopted ? ok("direct descriptors", "works")
-                             : refused("direct descriptors", true, errno, errno_text(errno), kUpgrade));
+  findings.push_back(
+      adopted ? ok("direct descriptors", "works")
+              : refused("direct descriptors", true, 0, "the table refused a socket", kUpgrade));
   if (!adopted) return;
 
   ring.arm_recv(0, {.kind = OpKind::kRecv, .generation = 0, .slot = 0});
@@ -260,10 +284,12 @@ void probe_sockets(Ring& ring, std::vector<Finding>& findings) {
   std::string text;
   const auto received = next_of(ring, OpKind::kRecv, &text);
   const bool receives = received && received->more && text == "hello";
-  findings.push_back(receives ? ok("multishot recv", "works, with a buffer ring")
-                              : refused("multishot recv", true, received ? std::abs(received->result) : ETIME,
-                                        received ? "ended with " + std::to_string(received->result) : "no completion",
-                                        kUpgrade));
+  findings.push_back(
+      receives
+          ? ok("multishot recv", "works, with a buffer ring")
+          : refused("multishot recv", true, received ? std::abs(received->result) : ETIME,
+                    received ? "ended with " + std::to_string(received->result) : "no completion",
+                    kUpgrade));
 }
 
 void probe_wake(Ring& from, Ring& to, std::vector<Finding>& findings) {
@@ -280,27 +306,31 @@ void probe_limits(const ProbeOptions& options, std::vector<Finding>& findings) {
   const bool unbounded =
       (std::strtoull(process_status("CapEff").c_str(), nullptr, 16) & kCapIpcLock) != 0;
   if (::getrlimit(RLIMIT_MEMLOCK, &limit) == 0) {
-    const std::string detail = "limit " + limit_text(limit.rlim_cur) + ", need " + std::to_string(need) + " bytes for " +
-                               std::to_string(options.shards) + " shard(s)" + (unbounded ? "; CAP_IPC_LOCK lifts it" : "");
+    const std::string detail =
+        "limit " + limit_text(limit.rlim_cur) + ", need " + std::to_string(need) + " bytes for " +
+        std::to_string(options.shards) + " shard(s)" + (unbounded ? "; CAP_IPC_LOCK lifts it" : "");
     const bool enough = unbounded || limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= need;
-    findings.push_back(enough ? ok("memlock", detail)
-                              : refused("memlock", false, 0, detail,
-                                        "LimitMEMLOCK=64M (systemd), --ulimit memlock=67108864 (docker)"));
+    findings.push_back(
+        enough ? ok("memlock", detail)
+               : refused("memlock", false, 0, detail,
+                         "LimitMEMLOCK=64M (systemd), --ulimit memlock=67108864 (docker)"));
   }
   if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) {
     const std::string detail = "hard limit " + limit_text(limit.rlim_max) + ", wanted " +
                                std::to_string(options.direct_slots) + " connections per shard";
-    findings.push_back(limit.rlim_max == RLIM_INFINITY || limit.rlim_max >= options.direct_slots
-                           ? ok("RLIMIT_NOFILE", detail, false)
-                           : refused("RLIMIT_NOFILE", false, EMFILE, detail + ": tables are cut to the limit",
-                                     "LimitNOFILE=" + std::to_string(options.direct_slots) +
-                                         " (systemd), --ulimit nofile=" + std::to_string(options.direct_slots) +
-                                         " (docker)"));
+    findings.push_back(
+        limit.rlim_max == RLIM_INFINITY || limit.rlim_max >= options.direct_slots
+            ? ok("RLIMIT_NOFILE", detail, false)
+            : refused("RLIMIT_NOFILE", false, EMFILE, detail + ": tables are cut to the limit",
+                      "LimitNOFILE=" + std::to_string(options.direct_slots) +
+                          " (systemd), --ulimit nofile=" + std::to_string(options.direct_slots) +
+                          " (docker)"));
   }
   const std::string files = read_line("/proc/sys/fs/file-max");
   const std::uint64_t wanted = std::uint64_t{options.direct_slots} * options.shards;
   if (!files.empty()) {
-    const std::string detail = "fs.file-max " + files + ", wanted " + std::to_string(wanted) + " sockets";
+    const std::string detail =
+        "fs.file-max " + files + ", wanted " + std::to_string(wanted) + " sockets";
     findings.push_back(std::strtoull(files.c_str(), nullptr, 10) >= wanted
                            ? ok("file-max", detail, false)
                            : refused("file-max", false, ENFILE, detail,
@@ -312,9 +342,12 @@ void probe_limits(const ProbeOptions& options, std::vector<Finding>& findings) {
 
 std::string_view status_name(Finding::Status status) {
   switch (status) {
-    case Status::kOk: return "ok";
-    case Status::kDegraded: return "degraded";
-    case Status::kMissing: return "missing";
+    case Status::kOk:
+      return "ok";
+    case Status::kDegraded:
+      return "degraded";
+    case Status::kMissing:
+      return "missing";
   }
   return "unknown";
 }
@@ -335,14 +368,17 @@ SystemError explain_ring_refusal(std::string_view operation, int code) {
         }
       } else {
         error.subject = "seccomp mode " + process_status("Seccomp");
-        error.hint = "allow io_uring_setup, io_uring_enter and io_uring_register in the container's seccomp profile "
-                     "(docker: --security-opt seccomp=FILE; kubernetes: a Localhost profile)";
+        error.hint =
+            "allow io_uring_setup, io_uring_enter and io_uring_register in the container's seccomp "
+            "profile "
+            "(docker: --security-opt seccomp=FILE; kubernetes: a Localhost profile)";
       }
       break;
     }
     case ENOSYS:
       error.subject = "kernel " + kernel_release();
-      error.hint = "run on a kernel with io_uring (6.1 or later); sandboxes such as gVisor have none";
+      error.hint =
+          "run on a kernel with io_uring (6.1 or later); sandboxes such as gVisor have none";
       break;
     case EINVAL:
       error.subject = "kernel " + kernel_release();
@@ -353,7 +389,8 @@ SystemError explain_ring_refusal(std::string_view operation, int code) {
       (void)::getrlimit(RLIMIT_MEMLOCK, &limit);
       error.subject = "memlock limit " + limit_text(limit.rlim_cur) + ", a shard needs " +
                       std::to_string(locked_bytes(ProbeOptions{})) + " bytes";
-      error.hint = "LimitMEMLOCK=64M (systemd), --ulimit memlock=67108864 (docker), or fewer shards";
+      error.hint =
+          "LimitMEMLOCK=64M (systemd), --ulimit memlock=67108864 (docker), or fewer shards";
       break;
     }
     case EMFILE:
@@ -361,10 +398,12 @@ SystemError explain_ring_refusal(std::string_view operation, int code) {
       rlimit limit{};
       (void)::getrlimit(RLIMIT_NOFILE, &limit);
       error.subject = "descriptor limit " + limit_text(limit.rlim_cur);
-      error.hint = "LimitNOFILE= (systemd), --ulimit nofile= (docker), or a smaller table of connections";
+      error.hint =
+          "LimitNOFILE= (systemd), --ulimit nofile= (docker), or a smaller table of connections";
       break;
     }
-    default: break;
+    default:
+      break;
   }
   return error;
 }
@@ -395,7 +434,10 @@ std::vector<Finding> probe_features(const ProbeOptions& options) {
     probe_feature_bits(trial.features(), findings);
     probe_send_vectorized(trial, findings);
   }
-  const Ring::Options small{.sq_entries = 16, .cq_entries = 64, .direct_slots = 8, .recv_buffers = 8,
+  const Ring::Options small{.sq_entries = 16,
+                            .cq_entries = 64,
+                            .direct_slots = 8,
+                            .recv_buffers = 8,
                             .recv_buffer_bytes = 512};
   auto first = Ring::create(small);
   auto second = Ring::create(small);
@@ -415,7 +457,9 @@ std::vector<Finding> probe_features(const ProbeOptions& options) {
 Result<void, SystemError> require_features(const std::vector<Finding>& findings) {
   for (const Finding& finding : findings) {
     if (!finding.fatal()) continue;
-    return Err{SystemError{.operation = finding.name, .subject = finding.detail, .code = finding.code,
+    return Err{SystemError{.operation = finding.name,
+                           .subject = finding.detail,
+                           .code = finding.code,
                            .hint = finding.remedy}};
   }
   return {};

@@ -23,9 +23,12 @@ constexpr std::uint16_t kRecvGroup = 0;
 
 // Operations that complete only when they fail travel under kind 0, which no OpKind has.
 enum class Silent : std::uint32_t { kShutdown = 1, kWake = 2 };
-constexpr std::uint64_t user_data_of(Silent what) { return static_cast<std::uint64_t>(what); }
+constexpr std::uint64_t user_data_of(Silent what) {
+  return static_cast<std::uint64_t>(what);
+}
 
-// WAITALL makes a short send a completion instead of a silent success; DONTWAIT makes it end inside submit.
+// WAITALL makes a short send a completion instead of a silent success; DONTWAIT makes it end inside
+// submit.
 constexpr int kSendFlags = MSG_NOSIGNAL | MSG_DONTWAIT | MSG_WAITALL;
 
 std::uint32_t load_acquire(unsigned* shared) {
@@ -61,23 +64,26 @@ Result<std::unique_ptr<Ring>, SystemError> Ring::create(const Options& options) 
   io_uring_params params{};
   params.flags = abi::kShardSetup;
   params.cq_entries = options.cq_entries;
-  if (const int rc = ::io_uring_queue_init_params(options.sq_entries, kernel_ring.get(), &params); rc < 0) {
+  if (const int rc = ::io_uring_queue_init_params(options.sq_entries, kernel_ring.get(), &params);
+      rc < 0) {
     return Err{explain_ring_refusal("io_uring_setup", -rc)};
   }
   ring->ring_ = std::move(kernel_ring);
   ring->kernel_features_ = params.features;
   ring->sq_mask_ = params.sq_entries - 1;
   ring->cq_mask_ = params.cq_entries - 1;
-  // Entries are used in order, so the index array is the identity, once and for all. From 2.5 the library asks newer
-  // kernels to leave the array out, which means the same.
+  // Entries are used in order, so the index array is the identity, once and for all. From 2.5 the
+  // library asks newer kernels to leave the array out, which means the same.
   if (unsigned* array = ring->ring_->sq.array; array != nullptr) {
     for (std::uint32_t i = 0; i < params.sq_entries; ++i) array[i] = i;
   }
 
-  if (const int rc = ::io_uring_register_files_sparse(ring->ring_.get(), ring->direct_slots_); rc < 0) {
+  if (const int rc = ::io_uring_register_files_sparse(ring->ring_.get(), ring->direct_slots_);
+      rc < 0) {
     return Err{explain_ring_refusal("io_uring_register file table", -rc)};
   }
-  auto buffers = BufferPool::create(*ring->ring_, kRecvGroup, options.recv_buffers, options.recv_buffer_bytes);
+  auto buffers =
+      BufferPool::create(*ring->ring_, kRecvGroup, options.recv_buffers, options.recv_buffer_bytes);
   if (!buffers.ok()) return Err{buffers.error()};
   ring->buffers_ = std::move(*buffers);
   return ring;
@@ -89,9 +95,10 @@ Result<void, SystemError> Ring::enable() {
     return Err{explain_ring_refusal("io_uring_register enable", -rc)};
   }
   enabled_ = true;
-  registered_ = ::io_uring_register_ring_fd(ring_.get()) == 1;   // a saving, not a need
+  registered_ = ::io_uring_register_ring_fd(ring_.get()) == 1;  // a saving, not a need
   unsigned workers[2] = {kKernelWorkersMax, kKernelWorkersMax};
-  (void)::io_uring_register_iowq_max_workers(ring_.get(), workers);   // refused: the kernel's own bound stays
+  (void)::io_uring_register_iowq_max_workers(ring_.get(),
+                                             workers);  // refused: the kernel's own bound stays
   return {};
 }
 
@@ -102,36 +109,43 @@ void Ring::shut_down() {
     io_uring_sync_cancel_reg everything{};
     everything.flags = IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL;
     everything.timeout = {.tv_sec = 1, .tv_nsec = 0};
-    (void)::io_uring_register_sync_cancel(ring_.get(), &everything);   // none in flight: -ENOENT
+    (void)::io_uring_register_sync_cancel(ring_.get(), &everything);  // none in flight: -ENOENT
     submit_and_run();
     while (reap([](const Completion&) {}, cq_mask_ + 1) != 0) submit_and_run();
   }
   ::io_uring_queue_exit(ring_.get());
   ring_.reset();
-  buffers_.reset();   // only now: the kernel no longer writes there
+  buffers_.reset();  // only now: the kernel no longer writes there
 }
 
-Ring::~Ring() { shut_down(); }
+Ring::~Ring() {
+  shut_down();
+}
 
-int Ring::fd() const { return ring_->ring_fd; }
+int Ring::fd() const {
+  return ring_->ring_fd;
+}
 
 io_uring_sqe* Ring::next_entry(std::uint64_t user_data) {
-  if (unsubmitted() > sq_mask_) [[unlikely]] submit();
+  if (unsubmitted() > sq_mask_) [[unlikely]]
+    submit();
   io_uring_sqe* entry = &ring_->sq.sqes[sq_tail_ & sq_mask_];
   ++sq_tail_;
-  std::memset(entry, 0, sizeof *entry);   // newer prep functions leave the rest as it was
+  std::memset(entry, 0, sizeof *entry);  // newer prep functions leave the rest as it was
   entry->user_data = user_data;
   return entry;
 }
 
 void Ring::arm_accept(int listen_fd, CompletionKey key) {
   // No address argument: all completions of a multishot share it. Not SOCK_NONBLOCK: see adopt().
-  ::io_uring_prep_multishot_accept(next_entry(key.pack()), listen_fd, nullptr, nullptr, SOCK_CLOEXEC);
+  ::io_uring_prep_multishot_accept(next_entry(key.pack()), listen_fd, nullptr, nullptr,
+                                   SOCK_CLOEXEC);
 }
 
 bool Ring::adopt(std::uint32_t slot, int fd) {
   const int file_flags = ::fcntl(fd, F_GETFL);
-  if (file_flags >= 0 && (file_flags & O_NONBLOCK) != 0) (void)::fcntl(fd, F_SETFL, file_flags & ~O_NONBLOCK);
+  if (file_flags >= 0 && (file_flags & O_NONBLOCK) != 0)
+    (void)::fcntl(fd, F_SETFL, file_flags & ~O_NONBLOCK);
   const bool installed =
       slot < direct_slots_ && ::io_uring_register_files_update(ring_.get(), slot, &fd, 1) == 1;
   if (!installed) counters_.adopts_refused.add();
@@ -155,7 +169,8 @@ void Ring::send(std::uint32_t slot, ByteView bytes, CompletionKey key) {
 
 void Ring::send_gather(std::uint32_t slot, const msghdr* message, CompletionKey key) {
   io_uring_sqe* entry = next_entry(key.pack());
-  ::io_uring_prep_sendmsg(entry, static_cast<int>(slot), message, static_cast<unsigned>(kSendFlags));
+  ::io_uring_prep_sendmsg(entry, static_cast<int>(slot), message,
+                          static_cast<unsigned>(kSendFlags));
   entry->flags = IOSQE_FIXED_FILE | IOSQE_CQE_SKIP_SUCCESS;
   counters_.sends.add();
 }
@@ -197,13 +212,17 @@ void Ring::wake(int other_ring_fd, std::uint32_t from_shard) {
   counters_.wakes_sent.add();
 }
 
-void Ring::nop(CompletionKey key) { ::io_uring_prep_nop(next_entry(key.pack())); }
+void Ring::nop(CompletionKey key) {
+  ::io_uring_prep_nop(next_entry(key.pack()));
+}
 
 void Ring::submit() {
   if (unsubmitted() != 0) enter(0, 0, 0);
 }
 
-void Ring::submit_and_run() { enter(0, IORING_ENTER_GETEVENTS, 0); }
+void Ring::submit_and_run() {
+  enter(0, IORING_ENTER_GETEVENTS, 0);
+}
 
 void Ring::submit_and_wait(std::uint32_t wait_nr, std::int64_t timeout_us) {
   enter(wait_nr, IORING_ENTER_GETEVENTS, timeout_us);
@@ -214,9 +233,10 @@ void Ring::enter(std::uint32_t wait_nr, std::uint32_t flags, std::int64_t timeou
   io_uring_sq& sq = ring_->sq;
   if ((load_relaxed(sq.kflags) & IORING_SQ_CQ_OVERFLOW) != 0) {
     counters_.cq_overflows.add();
-    flags |= IORING_ENTER_GETEVENTS;   // moves the overflowed ones into the queue
+    flags |= IORING_ENTER_GETEVENTS;  // moves the overflowed ones into the queue
   }
-  __kernel_timespec timeout{.tv_sec = timeout_us / 1'000'000, .tv_nsec = timeout_us % 1'000'000 * 1000};
+  __kernel_timespec timeout{.tv_sec = timeout_us / 1'000'000,
+                            .tv_nsec = timeout_us % 1'000'000 * 1000};
   abi::GetEventsArg arg;
   void* arg_address = nullptr;
   std::size_t arg_bytes = 0;
@@ -233,14 +253,20 @@ void Ring::enter(std::uint32_t wait_nr, std::uint32_t flags, std::int64_t timeou
   store_release(sq.ktail, sq_tail_);
   for (std::uint32_t tries = 0;; ++tries) {
     counters_.enters.add();
-    // A declaration's sigset_t* is what the library calls the argument; with EXT_ARG the kernel reads our struct.
-    const int rc = ::io_uring_enter2(enter_fd, unsubmitted(), wait_nr, flags, static_cast<sigset_t*>(arg_address),
-                                     arg_bytes);
+    // A declaration's sigset_t* is what the library calls the argument; with EXT_ARG the kernel
+    // reads our struct.
+    const int rc = ::io_uring_enter2(enter_fd, unsubmitted(), wait_nr, flags,
+                                     static_cast<sigset_t*>(arg_address), arg_bytes);
     sq_submitted_ = load_acquire(sq.khead);
-    if (unsubmitted() == 0 && (rc >= 0 || rc == -ETIME || rc == -EINTR || rc == -EBUSY || rc == -EAGAIN)) return;
-    // -EBADR: the kernel had no memory to keep a completion. Nobody can tell which, so nothing can be relied on.
-    UPROAR_CHECK(rc >= 0 || rc == -EINTR || rc == -EAGAIN || rc == -EBUSY || rc == -ENOMEM || rc == -ETIME, rc);
-    if (rc <= 0) {   // nothing taken: otherwise the loop comes nearer to its end
+    if (unsubmitted() == 0 &&
+        (rc >= 0 || rc == -ETIME || rc == -EINTR || rc == -EBUSY || rc == -EAGAIN))
+      return;
+    // -EBADR: the kernel had no memory to keep a completion. Nobody can tell which, so nothing can
+    // be relied on.
+    UPROAR_CHECK(
+        rc >= 0 || rc == -EINTR || rc == -EAGAIN || rc == -EBUSY || rc == -ENOMEM || rc == -ETIME,
+        rc);
+    if (rc <= 0) {  // nothing taken: otherwise the loop comes nearer to its end
       counters_.submit_retries.add();
       UPROAR_CHECK(tries < kSubmitTriesMax, rc, unsubmitted());
       ::sched_yield();
@@ -263,7 +289,7 @@ bool Ring::take(Completion& completion) {
     const std::uint32_t head = load_relaxed(cq.khead);
     if (head == load_acquire(cq.ktail)) return false;
     const io_uring_cqe cqe_user_part = [&] {
-      io_uring_cqe copy;   // the entry's flexible tail is not ours
+      io_uring_cqe copy;  // the entry's flexible tail is not ours
       const io_uring_cqe& entry = cq.cqes[head & cq_mask_];
       copy.user_data = entry.user_data;
       copy.res = entry.res;
@@ -273,8 +299,10 @@ bool Ring::take(Completion& completion) {
     store_release(cq.khead, head + 1);
 
     const std::uint64_t user_data = cqe_user_part.user_data;
-    if ((user_data >> 56) == 0) {   // one of ours that failed
-      (user_data == user_data_of(Silent::kWake) ? counters_.wakes_refused : counters_.silent_failures).add();
+    if ((user_data >> 56) == 0) {  // one of ours that failed
+      (user_data == user_data_of(Silent::kWake) ? counters_.wakes_refused
+                                                : counters_.silent_failures)
+          .add();
       continue;
     }
     completion.key = CompletionKey::unpack(user_data);

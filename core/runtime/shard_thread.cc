@@ -21,7 +21,8 @@ namespace {
 constexpr CompletionKey kEventKey{
     .kind = OpKind::kWake, .generation = 0, .slot = std::numeric_limits<std::uint32_t>::max()};
 
-// Best effort: containers may refuse, and a shard works on any processor. Returns the processor or -1.
+// Best effort: containers may refuse, and a shard works on any processor. Returns the processor or
+// -1.
 int pin_this_thread(std::uint32_t index) {
   cpu_set_t allowed;
   CPU_ZERO(&allowed);
@@ -40,11 +41,21 @@ int pin_this_thread(std::uint32_t index) {
 
 }  // namespace
 
-std::uint32_t ShardContext::index() const { return thread_.options_.index; }
-Ring& ShardContext::ring() { return *thread_.ring_; }
-TimerWheel& ShardContext::timers() { return *thread_.timers_; }
-Inbox& ShardContext::inbox() { return *thread_.inbox_; }
-const Now& ShardContext::now() const { return thread_.now_; }
+std::uint32_t ShardContext::index() const {
+  return thread_.options_.index;
+}
+Ring& ShardContext::ring() {
+  return *thread_.ring_;
+}
+TimerWheel& ShardContext::timers() {
+  return *thread_.timers_;
+}
+Inbox& ShardContext::inbox() {
+  return *thread_.inbox_;
+}
+const Now& ShardContext::now() const {
+  return thread_.now_;
+}
 
 unsigned ShardContext::submit_and_reap(unsigned completions_max) {
   UPROAR_CHECK(!thread_.ring_->reaping());
@@ -52,9 +63,13 @@ unsigned ShardContext::submit_and_reap(unsigned completions_max) {
   return thread_.reap(completions_max);
 }
 
-void ShardContext::wake(Waker& other) { (void)other.wake_from(*thread_.ring_, thread_.options_.index); }
+void ShardContext::wake(Waker& other) {
+  (void)other.wake_from(*thread_.ring_, thread_.options_.index);
+}
 
-void ShardContext::stop() { thread_.stop_requested_.store(true, std::memory_order_release); }
+void ShardContext::stop() {
+  thread_.stop_requested_.store(true, std::memory_order_release);
+}
 
 // How start() learns what became of on_start().
 struct ShardThread::Start {
@@ -65,11 +80,12 @@ struct ShardThread::Start {
   void end(Result<void, SystemError> value) {
     const std::lock_guard lock(mutex);
     result = std::move(value);
-    ended.notify_one();   // under the lock: the waiter destroys this object
+    ended.notify_one();  // under the lock: the waiter destroys this object
   }
 };
 
-ShardThread::ShardThread(Options options, TurnHandler& handler) : options_(options), handler_(handler) {}
+ShardThread::ShardThread(Options options, TurnHandler& handler)
+    : options_(options), handler_(handler) {}
 
 ShardThread::~ShardThread() {
   request_stop();
@@ -107,7 +123,9 @@ void ShardThread::join() {
   if (thread_.joinable()) thread_.join();
 }
 
-const RingCounters& ShardThread::ring_counters() const { return ring_->counters(); }
+const RingCounters& ShardThread::ring_counters() const {
+  return ring_->counters();
+}
 
 void ShardThread::main(Start& start) {
   ::pthread_setname_np(::pthread_self(), ("shard-" + std::to_string(options_.index)).c_str());
@@ -121,10 +139,11 @@ void ShardThread::main(Start& start) {
     started = handler_.on_start(context_);
   }
   const bool runs = started.ok();
-  start.end(std::move(started));   // `start` is gone from here on
+  start.end(std::move(started));  // `start` is gone from here on
   if (runs) {
     loop();
-    // Results that were promised to this shard still reach it; what the tasks start leaves with on_stop's submit.
+    // Results that were promised to this shard still reach it; what the tasks start leaves with
+    // on_stop's submit.
     inbox_->drain([](Task&& task) { task(); }, options_.inbox_tasks);
     handler_.on_stop();
   }
@@ -136,7 +155,8 @@ void ShardThread::watch_wakes() {
 }
 
 void ShardThread::on_wake(const Completion& completion) {
-  if (completion.key != kEventKey) return;   // another shard: it has done its work by ending the sleep
+  if (completion.key != kEventKey)
+    return;  // another shard: it has done its work by ending the sleep
   waker_->clear_event();
   if (!completion.more) watch_wakes();
 }
@@ -171,22 +191,21 @@ std::int64_t ShardThread::sleep_us() const {
 }
 
 void ShardThread::loop() {
-  bool left_over = true;   // the last turn did not finish everything; at first, on_start may have output
+  bool left_over =
+      true;  // the last turn did not finish everything; at first, on_start may have output
   while (!stop_requested_.load(std::memory_order_acquire)) {
-    bool may_sleep = !left_over && ring_->ready() == 0;
-    if (may_sleep) {
-      waker_->prepare_sleep();
-      // Looked at after the flag is up: what came before is seen here, what comes later wakes (waker.h).
-      may_sleep = inbox_->empty() && !handler_.parcels_waiting() && !stop_requested_.load(std::memory_order_acquire);
-    }
-    if (may_sleep) {
+    const bool idle = !left_over && ring_->ready() == 0;
+    if (idle) waker_->prepare_sleep();
+    // Looked at after the flag is up: what came before is seen here, what comes later wakes.
+    if (idle && inbox_->empty() && !handler_.parcels_waiting() &&
+        !stop_requested_.load(std::memory_order_acquire)) {
       counters_.sleeps.add();
       ring_->submit_and_wait(1, sleep_us());
       if (ring_->ready() == 0) counters_.sleeps_idle.add();
     } else {
       ring_->submit_and_run();
     }
-    waker_->awake();
+    if (idle) waker_->awake();
 
     now_ = read_clock();
     counters_.turns.add();
@@ -194,15 +213,17 @@ void ShardThread::loop() {
     if (completions >= kCompletionsPerTurnMax) counters_.turns_cut.add();
     handler_.on_parcels();
     counters_.tasks.add(inbox_->drain([](Task&& task) { task(); }, kTasksPerTurnMax));
-    left_over = timers_->advance(now_.monotonic_us, kTimerStepsPerTurnMax, [this](std::uint64_t key) {
-      counters_.timers_fired.add();
-      handler_.on_timer(key);
-    });
+    left_over =
+        timers_->advance(now_.monotonic_us, kTimerStepsPerTurnMax, [this](std::uint64_t key) {
+          counters_.timers_fired.add();
+          handler_.on_timer(key);
+        });
     handler_.on_tick(now_);
     left_over = handler_.flush(now_) || left_over;
 
     counters_.turn_completions.record(completions);
-    counters_.turn_us.record(static_cast<std::uint64_t>(std::max<std::int64_t>(monotonic_us() - now_.monotonic_us, 0)));
+    counters_.turn_us.record(
+        static_cast<std::uint64_t>(std::max<std::int64_t>(monotonic_us() - now_.monotonic_us, 0)));
   }
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 
-// ShardThread: one pinned thread, its ring and its loop. The owner supplies a TurnHandler; everything the handler
-// does happens on this thread.
+// ShardThread: one pinned thread, its ring and its loop. The owner supplies a TurnHandler;
+// everything the handler does happens on this thread.
 //
 // A turn:
 //   1. submit what was started, wait (or not), in one system call
@@ -11,9 +11,11 @@
 //   5. tasks from outside -> each task, kTasksPerTurnMax at most
 //   6. timers due         -> on_timer
 //   7. on_tick, then flush: the turn's output is started here
-// The turn sleeps in 1 only if nothing is left over: no completion, parcel, task or due timer, flush() said false.
+// The turn sleeps in 1 only if nothing is left over: no completion, parcel, task or due timer,
+// flush() said false.
 //
-// The virtual calls are per completion and per turn; per recipient there is none (fan-out runs inside flush).
+// The virtual calls are per completion and per turn; per recipient there is none (fan-out runs
+// inside flush).
 
 #include <atomic>
 #include <cstdint>
@@ -37,31 +39,34 @@ class ShardThread;
 // Written by the shard thread, read by anyone.
 struct TurnCounters {
   Counter turns;
-  Counter sleeps;              // turns that waited
-  Counter sleeps_idle;         // waits that ended by their timeout: deadlines, kSleepMaxUs (or a lost wake)
-  Counter tasks;               // tasks run from the inbox
+  Counter sleeps;       // turns that waited
+  Counter sleeps_idle;  // waits that ended by their timeout: a deadline, kSleepMaxUs, a lost wake
+  Counter tasks;        // tasks run from the inbox
   Counter timers_fired;
-  Counter turns_cut;           // turns that left completions for the next one
-  Histogram turn_us;           // work per turn, waiting excluded
+  Counter turns_cut;  // turns that left completions for the next one
+  Histogram turn_us;  // work per turn, waiting excluded
   Histogram turn_completions;
 };
 
-// What a handler may touch. Lives from on_start to the end of on_stop; shard thread only unless said otherwise.
+// What a handler may touch. Lives from on_start to the end of on_stop; shard thread only unless
+// said otherwise.
 class ShardContext {
  public:
   [[nodiscard]] std::uint32_t index() const;
   [[nodiscard]] Ring& ring();
-  [[nodiscard]] TimerWheel& timers();        // fires come as on_timer(key)
-  [[nodiscard]] Inbox& inbox();              // any thread may post
-  [[nodiscard]] const Now& now() const;      // of this turn
+  [[nodiscard]] TimerWheel& timers();    // fires come as on_timer(key)
+  [[nodiscard]] Inbox& inbox();          // any thread may post
+  [[nodiscard]] const Now& now() const;  // of this turn
 
-  // From flush(), on_parcels(), on_timer(), on_tick() or a task: submits what was started, runs deferred work, and hands
-  // the completions that came to on_completion(), completions_max at most. Returns their number. For long fan-outs:
-  // one call between two batches keeps receives waiting under 2 ms.
-  // Never from on_completion (checked). The caller must expect on_completion for any of its sockets meanwhile.
+  // From flush(), on_parcels(), on_timer(), on_tick() or a task: submits what was started, runs
+  // deferred work, and hands the completions that came to on_completion(), completions_max at most.
+  // Returns their number. For long fan-outs: one call between two batches keeps receives waiting
+  // under 2 ms. Never from on_completion (checked). The caller must expect on_completion for any of
+  // its sockets meanwhile.
   unsigned submit_and_reap(unsigned completions_max = kCompletionsPerTurnMax);
 
-  // After publishing into a mailbox of `other`: wakes it if it sleeps; travels with the next submit.
+  // After publishing into a mailbox of `other`: wakes it if it sleeps; travels with the next
+  // submit.
   void wake(Waker& other);
 
   // Ends the loop after this turn.
@@ -80,24 +85,26 @@ class TurnHandler {
   TurnHandler& operator=(const TurnHandler&) = delete;
   virtual ~TurnHandler() = default;
 
-  // First call, on the shard thread, with the ring enabled: arm listeners here. An error ends the thread and is
-  // what start() returns.
+  // First call, on the shard thread, with the ring enabled: arm listeners here. An error ends the
+  // thread and is what start() returns.
   [[nodiscard]] virtual Result<void, SystemError> on_start(ShardContext& context) = 0;
   // Every completion except kWake. `completion.buffer` dies when it returns.
   virtual void on_completion(const Completion& completion) = 0;
   // Once per turn: drain the mailboxes of this shard, a bounded number.
   virtual void on_parcels() {}
-  // True if any mailbox of this shard is not empty. Asked before sleeping, after the sleeping flag is up.
+  // True if any mailbox of this shard is not empty. Asked before sleeping, after the sleeping flag
+  // is up.
   [[nodiscard]] virtual bool parcels_waiting() const { return false; }
   // A timer of context.timers() was due.
   virtual void on_timer(std::uint64_t key) { (void)key; }
   // Once per turn, after all input.
   virtual void on_tick(const Now& now) { (void)now; }
-  // Once per turn, last: start the turn's output, publish mailboxes, wake their shards. The last, partial batch needs no
-  // submit: it travels in the call that waits. True: more output is waiting, come again without sleeping.
+  // Once per turn, last: start the turn's output, publish mailboxes, wake their shards. The last,
+  // partial batch needs no submit: it travels in the call that waits. True: more output is waiting,
+  // come again without sleeping.
   [[nodiscard]] virtual bool flush(const Now& now) = 0;
-  // Monotonic time in microseconds at which on_tick wants to be called though nothing happens; for deadlines kept
-  // outside the timer wheel.
+  // Monotonic time in microseconds at which on_tick wants to be called though nothing happens; for
+  // deadlines kept outside the timer wheel.
   [[nodiscard]] virtual std::int64_t next_deadline_us() const { return TimerWheel::kNever; }
   // Last call, on the shard thread, after the loop; the ring still works for one final submit.
   virtual void on_stop() {}
@@ -107,7 +114,7 @@ class ShardThread {
  public:
   struct Options {
     std::uint32_t index = 0;
-    bool pin = true;                      // to the index-th processor this process may use, modulo their number
+    bool pin = true;  // to the index-th processor this process may use, modulo their number
     Ring::Options ring;
     std::uint32_t inbox_tasks = kInboxTasks;
     std::uint32_t timers_max = kTimersMax;
@@ -115,21 +122,23 @@ class ShardThread {
 
   // `handler` outlives this object and is called on the shard thread only.
   ShardThread(Options options, TurnHandler& handler);
-  ~ShardThread();   // request_stop() and join()
+  ~ShardThread();  // request_stop() and join()
   ShardThread(const ShardThread&) = delete;
   ShardThread& operator=(const ShardThread&) = delete;
 
-  // Makes ring, waker and inbox on the caller's thread: after it, waker() and inbox() may be given to other shards,
-  // before any of them runs. start() prepares by itself if that was not done.
+  // Makes ring, waker and inbox on the caller's thread: after it, waker() and inbox() may be given
+  // to other shards, before any of them runs. start() prepares by itself if that was not done.
   [[nodiscard]] Result<void, SystemError> prepare();
   // Starts the thread; returns when on_start has returned.
   [[nodiscard]] Result<void, SystemError> start();
-  // Any thread, also before the loop runs. The loop ends after its turn; tasks posted until then are run.
+  // Any thread, also before the loop runs. The loop ends after its turn; tasks posted until then
+  // are run.
   void request_stop();
   // Waits for the thread's end.
   void join();
 
-  // Any thread, after prepare(). Runs the task on the shard, in a later turn. False: the inbox is full.
+  // Any thread, after prepare(). Runs the task on the shard, in a later turn. False: the inbox is
+  // full.
   [[nodiscard]] bool post(Task&& task) { return inbox_->try_post(std::move(task)); }
   [[nodiscard]] Waker& waker() { return *waker_; }
   [[nodiscard]] Inbox& inbox() { return *inbox_; }

@@ -1,7 +1,7 @@
 #pragma once
 
-// Task: a move-only void() of any size, run at most once. For work that crosses threads off the message path
-// (blocking jobs and their results, start and stop); one allocation each.
+// Task: a move-only void() of any size, run at most once. For work that crosses threads off the
+// message path (blocking jobs and their results, start and stop); one allocation each.
 
 #include <memory>
 #include <type_traits>
@@ -13,8 +13,8 @@ class Task {
  public:
   Task() = default;
   template <class F>
-    requires(!std::is_same_v<std::remove_cvref_t<F>, Task>)
-  Task(F&& function)   // NOLINT: implicit by design, a lambda is a task
+  requires(!std::is_same_v<std::remove_cvref_t<F>, Task>)
+      Task(F&& function)  // NOLINT: implicit by design, a lambda is a task
       : body_(std::make_unique<Body<std::remove_cvref_t<F>>>(std::forward<F>(function))) {}
 
   [[nodiscard]] explicit operator bool() const { return body_ != nullptr; }

@@ -6,9 +6,10 @@
 
 namespace uproar::runtime {
 
-// Invariants. Every deadline is >= tick_. A timer in (level, slot) differs from tick_ in base-64 digit `level` and in
-// none above, so slots below the wheel's own digit are empty on every level, and the earliest timer is in the lowest
-// non-empty level's first slot. Moving tick_ forward short of that slot's start changes no timer's level.
+// Invariants. Every deadline is >= tick_. A timer in (level, slot) differs from tick_ in base-64
+// digit `level` and in none above, so slots below the wheel's own digit are empty on every level,
+// and the earliest timer is in the lowest non-empty level's first slot. Moving tick_ forward short
+// of that slot's start changes no timer's level.
 
 TimerWheel::TimerWheel(std::int64_t start_us, std::uint32_t timers_max)
     : tick_(ticks_passed(start_us)), timers_max_(timers_max) {
@@ -20,7 +21,8 @@ std::uint64_t TimerWheel::ticks_passed(std::int64_t us) {
 }
 
 std::uint64_t TimerWheel::deadline_tick(std::int64_t us) const {
-  const std::uint64_t rounded_up = us <= 0 ? 0 : static_cast<std::uint64_t>(us / kTickUs + (us % kTickUs != 0));
+  const std::uint64_t rounded_up =
+      us <= 0 ? 0 : static_cast<std::uint64_t>(us / kTickUs + (us % kTickUs != 0));
   return std::clamp(rounded_up, tick_ + 1, kTickMask);
 }
 
@@ -50,7 +52,8 @@ TimerHandle TimerWheel::arm(std::int64_t deadline_us, std::uint64_t key) {
 }
 
 bool TimerWheel::armed(TimerHandle handle) const {
-  return handle.index < made_ && (handle.generation & 1U) != 0 && node(handle.index).generation == handle.generation;
+  return handle.index < made_ && (handle.generation & 1U) != 0 &&
+         node(handle.index).generation == handle.generation;
 }
 
 bool TimerWheel::cancel(TimerHandle handle) {
@@ -64,7 +67,7 @@ bool TimerWheel::rearm(TimerHandle handle, std::int64_t deadline_us) {
   if (!armed(handle)) return false;
   const std::uint64_t deadline = deadline_tick(deadline_us);
   Node& timer = node(handle.index);
-  if (timer.tick == deadline) return true;   // many messages in one millisecond
+  if (timer.tick == deadline) return true;  // many messages in one millisecond
   unlink(handle.index);
   timer.tick = deadline;
   link(handle.index);

@@ -4,16 +4,19 @@
 //
 //   shard (consumer)                        anyone else (producer)
 //   prepare_sleep()     flag := sleeping    push, publish            (release store)
-//   look at every queue once more           wake…()                  flag := awake; was it sleeping? then wake
-//   sleep, or not if there was something
+//   look at every queue once more           wake…()                  flag := awake;
+//   sleep, unless there was something                                was it sleeping? then wake
 //   awake()             flag := awake
 //
-// Why no wake is lost. Both sides touch the flag by read-modify-write, and those form one order per flag. If the
-// producer's comes after the shard's, it reads "sleeping" and wakes. If it comes before, the shard's exchange reads
-// what it (or a later exchange) wrote and acquires: the publish happened before the look, which therefore sees it.
-// This is the flag-and-fence protocol with the fence folded into the exchange: the same cost on x86 (one locked
-// instruction per turn and target), and ThreadSanitizer, which does not model fences, can follow it.
-// The producer that finds "sleeping" also clears it, so a sleeping shard gets one wake, not one per producer.
+// Why no wake is lost. Every change of the flag is an acquire-release exchange, so the changes form
+// one chain in which each acquires what the one before it released. If the producer's comes after
+// the shard's prepare_sleep(), it (or another producer's) reads "sleeping" and wakes. If it comes
+// before, prepare_sleep() acquires through the chain what the producer released: the publish
+// happened before the look, which therefore sees it. A plain store in awake() would cut the chain.
+// This is the flag-and-fence protocol with the fence folded into the exchange: the same cost on x86
+// (one locked instruction per turn and target), and ThreadSanitizer, which does not model fences,
+// can follow it. The producer that finds "sleeping" also clears it, so a sleeping shard gets one
+// wake, not one per producer.
 
 #include <atomic>
 #include <cstdint>
@@ -35,9 +38,11 @@ class Waker {
 
   // ---- the shard itself
   void prepare_sleep() { (void)sleeping_.exchange(true, std::memory_order_acq_rel); }
-  void awake() { sleeping_.store(false, std::memory_order_relaxed); }
+  void awake() {
+    (void)sleeping_.exchange(false, std::memory_order_acq_rel);
+  }  // after prepare_sleep
   [[nodiscard]] int event_fd() const { return event_fd_; }
-  void clear_event();   // after the eventfd became readable
+  void clear_event();  // after the eventfd became readable
 
   // ---- others, after publishing. True: it slept and is being woken.
   // From another shard: the wake travels in the sender's own next submit (MSG_RING, no completion).

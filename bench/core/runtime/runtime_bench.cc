@@ -1,13 +1,14 @@
-// Micro benchmarks of the shard machine. Per item: one parcel, one timer operation, one ring operation.
-
-#include <benchmark/benchmark.h>
-#include <liburing.h>
+// Micro benchmarks of the shard machine. Per item: one parcel, one timer operation, one ring
+// operation.
 
 #include <array>
 #include <atomic>
 #include <memory>
 #include <thread>
 #include <vector>
+
+#include <benchmark/benchmark.h>
+#include <liburing.h>
 
 #include "core/runtime/mailbox.h"
 #include "core/runtime/ring.h"
@@ -47,7 +48,8 @@ void mailbox_between_threads(benchmark::State& state) {
   std::thread consumer([&] {
     std::uint64_t sum = 0;
     while (!stop.load(std::memory_order_relaxed)) {
-      if (mailbox.drain([&](Parcel&& parcel) { sum += parcel.words[0]; }, 256) == 0) std::this_thread::yield();
+      if (mailbox.drain([&](Parcel&& parcel) { sum += parcel.words[0]; }, 256) == 0)
+        std::this_thread::yield();
     }
     benchmark::DoNotOptimize(sum);
   });
@@ -84,7 +86,8 @@ void timer_arm_cancel(benchmark::State& state) {
 }
 BENCHMARK(timer_arm_cancel)->Arg(0)->Arg(100'000);
 
-// Heartbeats: each of n connections moves its deadline in turn, a millisecond passes per 100 of them.
+// Heartbeats: each of n connections moves its deadline in turn, a millisecond passes per 100 of
+// them.
 void timer_rearm_heartbeats(benchmark::State& state) {
   TimerWheel wheel(0);
   std::vector<TimerHandle> handles;
@@ -112,7 +115,8 @@ void timer_arm_and_fire(benchmark::State& state) {
     now += 2'000'000;
     wheel.advance(now, 100'000, [&](std::uint64_t) { ++fired; });
   }
-  if (fired != static_cast<std::uint64_t>(state.iterations()) * 256) state.SkipWithError("lost a timer");
+  if (fired != static_cast<std::uint64_t>(state.iterations()) * 256)
+    state.SkipWithError("lost a timer");
   state.SetItemsProcessed(static_cast<std::int64_t>(fired));
 }
 BENCHMARK(timer_arm_and_fire);
@@ -126,7 +130,8 @@ void ring_nop(benchmark::State& state) {
   }
   std::uint64_t completed = 0;
   for (auto _ : state) {
-    for (std::uint32_t i = 0; i < batch; ++i) (*ring)->nop({.kind = OpKind::kClose, .generation = 0, .slot = i});
+    for (std::uint32_t i = 0; i < batch; ++i)
+      (*ring)->nop({.kind = OpKind::kClose, .generation = 0, .slot = i});
     (*ring)->submit_and_run();
     completed += (*ring)->reap([](const Completion&) {}, batch);
   }
@@ -141,7 +146,8 @@ void liburing_nop(benchmark::State& state) {
   io_uring_params params{};
   params.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE;
   params.cq_entries = kCqEntries;
-  if (::io_uring_queue_init_params(kSqEntries, &ring, &params) < 0 || ::io_uring_register_ring_fd(&ring) < 0) {
+  if (::io_uring_queue_init_params(kSqEntries, &ring, &params) < 0 ||
+      ::io_uring_register_ring_fd(&ring) < 0) {
     state.SkipWithError("no ring");
     return;
   }

@@ -1,10 +1,10 @@
 #include "core/runtime/blocking_pool.h"
 
-#include <gtest/gtest.h>
-
 #include <future>
 #include <memory>
 #include <string>
+
+#include <gtest/gtest.h>
 
 namespace uproar::runtime {
 namespace {
@@ -45,9 +45,12 @@ TEST(BlockingPool, RefusesByNameWhenItsQueueIsFull) {
   }));
   begun.get_future().wait();
   int done = 0;
-  EXPECT_TRUE(pool.run(inbox, [] {}, [&] { ++done; }));
-  EXPECT_TRUE(pool.run(inbox, [] {}, [&] { ++done; }));
-  EXPECT_FALSE(pool.run(inbox, [] {}, [&] { ++done; }));
+  EXPECT_TRUE(pool.run(
+      inbox, [] {}, [&] { ++done; }));
+  EXPECT_TRUE(pool.run(
+      inbox, [] {}, [&] { ++done; }));
+  EXPECT_FALSE(pool.run(
+      inbox, [] {}, [&] { ++done; }));
   EXPECT_EQ(pool.waiting(), 2U);
   gate.set_value();
   serve(inbox, [&] { return done == 2; });
@@ -57,10 +60,13 @@ TEST(BlockingPool, RefusesWhenTheResultWouldHaveNoPlace) {
   Inbox inbox(1);
   BlockingPool pool({.threads = 1, .jobs_max = 8});
   int done = 0;
-  EXPECT_TRUE(pool.run(inbox, [] { return 1; }, [&](int) { ++done; }));
-  EXPECT_FALSE(pool.run(inbox, [] { return 1; }, [&](int) { ++done; }));
+  EXPECT_TRUE(pool.run(
+      inbox, [] { return 1; }, [&](int) { ++done; }));
+  EXPECT_FALSE(pool.run(
+      inbox, [] { return 1; }, [&](int) { ++done; }));
   serve(inbox, [&] { return done == 1; });
-  EXPECT_TRUE(pool.run(inbox, [] { return 1; }, [&](int) { ++done; }));
+  EXPECT_TRUE(pool.run(
+      inbox, [] { return 1; }, [&](int) { ++done; }));
   serve(inbox, [&] { return done == 2; });
 }
 
@@ -68,10 +74,13 @@ TEST(BlockingPool, StopRunsWhatWasAcceptedAndRefusesTheRest) {
   Inbox inbox(64);
   int done = 0;
   BlockingPool pool({.threads = 2, .jobs_max = 64});
-  for (int i = 0; i < 50; ++i) ASSERT_TRUE(pool.run(inbox, [] {}, [&] { ++done; }));
+  for (int i = 0; i < 50; ++i)
+    ASSERT_TRUE(pool.run(
+        inbox, [] {}, [&] { ++done; }));
   pool.stop();
   EXPECT_FALSE(pool.try_submit([] {}));
-  EXPECT_FALSE(pool.run(inbox, [] {}, [&] { ++done; }));
+  EXPECT_FALSE(pool.run(
+      inbox, [] {}, [&] { ++done; }));
   inbox.drain([](Task&& task) { task(); }, 64);
   EXPECT_EQ(done, 50);
 }

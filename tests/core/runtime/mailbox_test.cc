@@ -1,10 +1,10 @@
 #include "core/runtime/mailbox.h"
 
-#include <gtest/gtest.h>
-
 #include <memory>
 #include <thread>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "core/runtime/mpsc_inbox.h"
 
@@ -44,7 +44,7 @@ TEST(Mailbox, DestroysWhatNobodyRead) {
     Mailbox<std::shared_ptr<int>> mailbox(4);
     EXPECT_TRUE(mailbox.try_push(std::shared_ptr<int>(shared)));
     mailbox.publish();
-    EXPECT_TRUE(mailbox.try_push(std::shared_ptr<int>(shared)));   // never published
+    EXPECT_TRUE(mailbox.try_push(std::shared_ptr<int>(shared)));  // never published
     EXPECT_EQ(shared.use_count(), 3);
   }
   EXPECT_EQ(shared.use_count(), 1);
@@ -84,8 +84,7 @@ TEST(MpscInbox, AdmitsPlacesBeforeTheWorkAndGivesThemBack) {
   EXPECT_TRUE(inbox.try_reserve());
   EXPECT_TRUE(inbox.try_post(1));
   EXPECT_FALSE(inbox.try_reserve());
-  int refused = 9;
-  EXPECT_FALSE(inbox.try_post(std::move(refused)));
+  EXPECT_FALSE(inbox.try_post(9));
   inbox.unreserve();
   EXPECT_TRUE(inbox.try_reserve());
   inbox.post_reserved(2);
@@ -107,6 +106,7 @@ TEST(MpscInbox, KeepsEachThreadsOrderUnderContention) {
   };
   MpscInbox<Note> inbox(128);
   std::vector<std::thread> threads;
+  threads.reserve(kThreads);
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([&inbox, t] {
       for (int i = 0; i < kEach;) {
@@ -122,7 +122,8 @@ TEST(MpscInbox, KeepsEachThreadsOrderUnderContention) {
   int total = 0;
   while (total < kThreads * kEach) {
     const auto count = inbox.drain(
-        [&](Note note) { ASSERT_EQ(note.number, next[static_cast<std::size_t>(note.thread)]++); }, 64);
+        [&](Note note) { ASSERT_EQ(note.number, next[static_cast<std::size_t>(note.thread)]++); },
+        64);
     total += static_cast<int>(count);
     if (count == 0) std::this_thread::yield();
   }

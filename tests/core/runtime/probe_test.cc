@@ -1,10 +1,10 @@
 #include "core/runtime/probe.h"
 
-#include <gtest/gtest.h>
-
 #include <fcntl.h>
 
 #include <cerrno>
+
+#include <gtest/gtest.h>
 
 namespace uproar::runtime {
 namespace {
@@ -13,12 +13,13 @@ TEST(Probe, FindsEverythingRequiredHereOrSaysHowToMendIt) {
   const auto findings = probe_features({});
   ASSERT_FALSE(findings.empty());
   for (const Finding& finding : findings) {
-    SCOPED_TRACE(finding.name + ": " + std::string(status_name(finding.status)) + ", " + finding.detail);
+    SCOPED_TRACE(finding.name + ": " + std::string(status_name(finding.status)) + ", " +
+                 finding.detail);
     EXPECT_FALSE(finding.detail.empty());
     if (finding.status != Finding::Status::kOk) {
       EXPECT_FALSE(finding.remedy.empty());
     }
-    EXPECT_FALSE(finding.fatal());   // the suite needs a kernel that can run the server
+    EXPECT_FALSE(finding.fatal());  // the suite needs a kernel that can run the server
   }
   EXPECT_TRUE(require_features(findings).ok());
 }
@@ -36,14 +37,29 @@ TEST(Probe, LeavesNoDescriptorBehind) {
 
 TEST(Probe, RequireReportsTheFirstFatalFindingWithItsRemedy) {
   const std::vector<Finding> findings = {
-      {.name = "fine", .status = Finding::Status::kOk, .required = true, .code = 0, .detail = "", .remedy = ""},
-      {.name = "nice", .status = Finding::Status::kMissing, .required = false, .code = 0, .detail = "", .remedy = ""},
-      {.name = "needed", .status = Finding::Status::kMissing, .required = true, .code = EPERM, .detail = "refused",
+      {.name = "fine",
+       .status = Finding::Status::kOk,
+       .required = true,
+       .code = 0,
+       .detail = "",
+       .remedy = ""},
+      {.name = "nice",
+       .status = Finding::Status::kMissing,
+       .required = false,
+       .code = 0,
+       .detail = "",
+       .remedy = ""},
+      {.name = "needed",
+       .status = Finding::Status::kMissing,
+       .required = true,
+       .code = EPERM,
+       .detail = "refused",
        .remedy = "allow it"},
   };
   const auto verdict = require_features(findings);
   ASSERT_FALSE(verdict.ok());
-  EXPECT_EQ(verdict.error().text(), "needed refused: Operation not permitted (errno 1). Try: allow it");
+  EXPECT_EQ(verdict.error().text(),
+            "needed refused: Operation not permitted (errno 1). Try: allow it");
 }
 
 TEST(Probe, EveryRefusalOfSetupNamesARemedy) {

@@ -1,18 +1,21 @@
 #pragma once
 
-// A ring on the test's own thread and loopback TCP connections. Waits are for completions, never for time.
+// A ring on the test's own thread and loopback TCP connections. Waits are for completions, never
+// for time.
 
 #include <arpa/inet.h>
-#include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "core/runtime/ring.h"
 
@@ -58,9 +61,11 @@ struct Listener {
   [[nodiscard]] Fd connect(int recv_bytes = 0) const {
     Fd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     if (recv_bytes != 0) {
-      EXPECT_EQ(::setsockopt(client.get(), SOL_SOCKET, SO_RCVBUF, &recv_bytes, sizeof recv_bytes), 0);
+      EXPECT_EQ(::setsockopt(client.get(), SOL_SOCKET, SO_RCVBUF, &recv_bytes, sizeof recv_bytes),
+                0);
     }
-    EXPECT_EQ(::connect(client.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+    EXPECT_EQ(::connect(client.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address),
+              0);
     return client;
   }
   Fd fd;
@@ -93,7 +98,11 @@ class RingTest : public ::testing::Test {
   static constexpr std::int64_t kGiveUpUs = 20'000'000;
 
   static Ring::Options small() {
-    return {.sq_entries = 64, .cq_entries = 256, .direct_slots = 16, .recv_buffers = 8, .recv_buffer_bytes = 256};
+    return {.sq_entries = 64,
+            .cq_entries = 256,
+            .direct_slots = 16,
+            .recv_buffers = 8,
+            .recv_buffer_bytes = 256};
   }
   void make_ring(const Ring::Options& options = small()) {
     auto made = Ring::create(options);
@@ -113,7 +122,8 @@ class RingTest : public ::testing::Test {
     std::vector<Seen> seen;
     ring->reap(
         [&](const Completion& completion) {
-          seen.push_back({completion.key, completion.result, completion.more, std::string(as_text(completion.buffer))});
+          seen.push_back({completion.key, completion.result, completion.more,
+                          std::string(as_text(completion.buffer))});
         },
         completions_max);
     return seen;
@@ -121,12 +131,12 @@ class RingTest : public ::testing::Test {
   // The next completion of `kind`; others are dropped.
   Seen next(OpKind kind) {
     for (;;) {
-      for (Seen& seen : pending_) {
-        if (seen.key.kind == kind) {
-          Seen found = std::move(seen);
-          seen.key.kind = OpKind::kCount;
-          return found;
-        }
+      const auto found = std::find_if(pending_.begin(), pending_.end(),
+                                      [kind](const Seen& seen) { return seen.key.kind == kind; });
+      if (found != pending_.end()) {
+        Seen seen = std::move(*found);
+        pending_.erase(found);
+        return seen;
       }
       pending_ = wait();
       if (pending_.empty()) {

@@ -1,10 +1,10 @@
-// What a send does when the socket fills: first the kernel's own truth table for the flags (io_uring with
-// CQE_SKIP_SUCCESS), then the ring's sends, which are built on its last row.
+// What a send does when the socket fills: first the kernel's own truth table for the flags
+// (io_uring with CQE_SKIP_SUCCESS), then the ring's sends, which are built on its last row.
+
+#include <numeric>
 
 #include <gtest/gtest.h>
 #include <liburing.h>
-
-#include <numeric>
 
 #include "core/runtime/ring.h"
 #include "core/runtime/uring_abi.h"
@@ -15,21 +15,23 @@ namespace {
 
 constexpr int kBufferBytes = 64 * 1024;
 constexpr std::size_t kSends = 8;
-constexpr std::size_t kSendBytes = 500'009;   // more than both ends' buffers: the first one is cut
+constexpr std::size_t kSendBytes = 500'009;  // more than both ends' buffers: the first one is cut
 
 enum class Operation : std::uint8_t { kSend, kSendmsg };
 
 struct Outcome {
-  std::size_t claimed_bytes = 0;    // what a server would believe: all of a silent send, else what its completion says
+  std::size_t claimed_bytes =
+      0;  // what a server would believe: all of a silent send, else what its completion says
   std::size_t arrived_bytes = 0;
   std::size_t completions = 0;
   std::size_t short_completions = 0;
-  std::size_t refused_completions = 0;   // -EAGAIN
+  std::size_t refused_completions = 0;  // -EAGAIN
   bool first_trouble_is_short = false;
 };
 
-// Eight sends, one per submit, into a socket that nobody reads; what still waits is cancelled if `cancel_waiting`, else the
-// reader starts and everything is waited for; then the end of the stream, and the bytes are counted.
+// Eight sends, one per submit, into a socket that nobody reads; what still waits is cancelled if
+// `cancel_waiting`, else the reader starts and everything is waited for; then the end of the
+// stream, and the bytes are counted.
 class TruthTable : public ::testing::TestWithParam<Operation> {
  protected:
   static Outcome run(Operation operation, int flags, bool cancel_waiting) {
@@ -41,7 +43,7 @@ class TruthTable : public ::testing::TestWithParam<Operation> {
     EXPECT_EQ(::io_uring_queue_init_params(64, &ring, &params), 0);
     TcpPair pair = tcp_pair(kBufferBytes);
     const std::string text = pattern(kSends * kSendBytes);
-    std::vector<std::int64_t> results(kSends, -1);   // -1: silent
+    std::vector<std::int64_t> results(kSends, -1);  // -1: silent
     const auto reap = [&] {
       io_uring_cqe* cqe = nullptr;
       while (::io_uring_peek_cqe(&ring, &cqe) == 0) {
@@ -63,7 +65,8 @@ class TruthTable : public ::testing::TestWithParam<Operation> {
         pieces[i] = {.iov_base = const_cast<char*>(from), .iov_len = kSendBytes};
         messages[i].msg_iov = &pieces[i];
         messages[i].msg_iovlen = 1;
-        ::io_uring_prep_sendmsg(entry, pair.server.get(), &messages[i], static_cast<unsigned>(flags));
+        ::io_uring_prep_sendmsg(entry, pair.server.get(), &messages[i],
+                                static_cast<unsigned>(flags));
       }
       entry->flags |= IOSQE_CQE_SKIP_SUCCESS;
       entry->user_data = i;
@@ -91,7 +94,8 @@ class TruthTable : public ::testing::TestWithParam<Operation> {
           continue;
         }
         io_uring_cqe* cqe = nullptr;
-        __kernel_timespec moment{.tv_sec = 0, .tv_nsec = 1'000'000};   // runs the retries as the window opens
+        __kernel_timespec moment{.tv_sec = 0,
+                                 .tv_nsec = 1'000'000};  // runs the retries as the window opens
         (void)::io_uring_wait_cqe_timeout(&ring, &cqe, &moment);
         reap();
       }
@@ -130,11 +134,15 @@ TEST_P(TruthTable, DontwaitWithWaitallTellsTheShortOneAndRefusesTheRest) {
   EXPECT_GE(outcome.short_completions, 1U);
   EXPECT_GT(outcome.refused_completions, 0U);
   EXPECT_TRUE(outcome.first_trouble_is_short);
-  EXPECT_LT(outcome.arrived_bytes, kSends * kSendBytes) << "the socket did not fill: the row proves nothing";
+  EXPECT_LT(outcome.arrived_bytes, kSends * kSendBytes)
+      << "the socket did not fill: the row proves nothing";
 }
 
-INSTANTIATE_TEST_SUITE_P(Operations, TruthTable, ::testing::Values(Operation::kSend, Operation::kSendmsg),
-                         [](const auto& row) { return row.param == Operation::kSend ? "Send" : "Sendmsg"; });
+INSTANTIATE_TEST_SUITE_P(Operations, TruthTable,
+                         ::testing::Values(Operation::kSend, Operation::kSendmsg),
+                         [](const auto& row) {
+                           return row.param == Operation::kSend ? "Send" : "Sendmsg";
+                         });
 
 class RingSend : public RingTest, public ::testing::WithParamInterface<Operation> {
  protected:
@@ -165,7 +173,7 @@ TEST_P(RingSend, ASuccessPostsNothingAndEndsInsideSubmit) {
   std::string text = "hello";
   start(text, key(OpKind::kSend));
   ring->submit();
-  text = "XXXXX";   // nothing outlives submit
+  text = "XXXXX";  // nothing outlives submit
   ring->submit_and_run();
   EXPECT_TRUE(look().empty());
   char got[5] = {};
@@ -173,7 +181,8 @@ TEST_P(RingSend, ASuccessPostsNothingAndEndsInsideSubmit) {
   EXPECT_EQ(std::string(got, 5), "hello");
 }
 
-// The whole life of a blocked socket: short, wait for POLLOUT, the rest; the peer reads one unbroken stream.
+// The whole life of a blocked socket: short, wait for POLLOUT, the rest; the peer reads one
+// unbroken stream.
 TEST_P(RingSend, ABlockedSocketGoesOnWhereItStopped) {
   make_ring();
   TcpPair pair = tcp_pair(kBufferBytes);
@@ -210,7 +219,8 @@ TEST_P(RingSend, ABlockedSocketGoesOnWhereItStopped) {
   arrived += read_to_end(pair.client.get());
   EXPECT_GT(blocked, 1U);
   EXPECT_EQ(ring->counters().send_troubles.value(), blocked);
-  EXPECT_TRUE(arrived == text) << arrived.size() << " of " << text.size() << " bytes, or in another order";
+  EXPECT_TRUE(arrived == text) << arrived.size() << " of " << text.size()
+                               << " bytes, or in another order";
   EXPECT_EQ(ring->counters().silent_failures.value(), 0U);
 }
 
@@ -220,7 +230,7 @@ TEST_P(RingSend, ASendToAResetPeerIsACompletionNotASignal) {
   ASSERT_TRUE(ring->adopt(0, pair.server.release()));
   const linger at_once{.l_onoff = 1, .l_linger = 0};
   ASSERT_EQ(::setsockopt(pair.client.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once), 0);
-  pair.client.reset();   // RST
+  pair.client.reset();  // RST
   start("hello", key(OpKind::kSend, 0, 3));
   const Seen seen = next(OpKind::kSend);
   EXPECT_EQ(seen.key, key(OpKind::kSend, 0, 3));
@@ -233,8 +243,11 @@ TEST_P(RingSend, ASendIntoAnEmptySlotIsRefused) {
   EXPECT_EQ(next(OpKind::kSend).result, -EBADF);
 }
 
-INSTANTIATE_TEST_SUITE_P(Operations, RingSend, ::testing::Values(Operation::kSend, Operation::kSendmsg),
-                         [](const auto& row) { return row.param == Operation::kSend ? "Send" : "Sendmsg"; });
+INSTANTIATE_TEST_SUITE_P(Operations, RingSend,
+                         ::testing::Values(Operation::kSend, Operation::kSendmsg),
+                         [](const auto& row) {
+                           return row.param == Operation::kSend ? "Send" : "Sendmsg";
+                         });
 
 }  // namespace
 }  // namespace uproar::runtime

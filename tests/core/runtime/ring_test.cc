@@ -3,7 +3,6 @@
 #include "core/runtime/ring.h"
 
 #include <fcntl.h>
-#include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
@@ -11,6 +10,8 @@
 #include <future>
 #include <set>
 #include <thread>
+
+#include <gtest/gtest.h>
 
 #include "ring_fixture.h"
 
@@ -29,8 +30,12 @@ TEST_F(RingTest, CompletesInOrderWithTheKeyItWasGiven) {
 }
 
 TEST_F(RingTest, SubmitsByItselfWhenTheQueueIsFullAndKeepsWhatOverflows) {
-  make_ring({.sq_entries = 8, .cq_entries = 16, .direct_slots = 4, .recv_buffers = 4, .recv_buffer_bytes = 64});
-  constexpr std::uint32_t kNops = 500;   // 16 fit into the completion queue
+  make_ring({.sq_entries = 8,
+             .cq_entries = 16,
+             .direct_slots = 4,
+             .recv_buffers = 4,
+             .recv_buffer_bytes = 64});
+  constexpr std::uint32_t kNops = 500;  // 16 fit into the completion queue
   for (std::uint32_t i = 0; i < kNops; ++i) ring->nop(key(OpKind::kClose, i));
   std::uint32_t next_slot = 0;
   while (next_slot < kNops) {
@@ -107,7 +112,11 @@ TEST_F(RingTest, AdoptsNonBlockingDescriptorsAsWaitingOnes) {
 }
 
 TEST_F(RingTest, RefusesSlotsBeyondTheTableAndClosesTheConnection) {
-  make_ring({.sq_entries = 8, .cq_entries = 16, .direct_slots = 2, .recv_buffers = 4, .recv_buffer_bytes = 64});
+  make_ring({.sq_entries = 8,
+             .cq_entries = 16,
+             .direct_slots = 2,
+             .recv_buffers = 4,
+             .recv_buffer_bytes = 64});
   ASSERT_EQ(ring->direct_slots(), 2U);
   TcpPair fits = tcp_pair();
   TcpPair too_many = tcp_pair();
@@ -118,8 +127,34 @@ TEST_F(RingTest, RefusesSlotsBeyondTheTableAndClosesTheConnection) {
   EXPECT_EQ(::recv(too_many.client.get(), &byte, 1, 0), 0) << "its peer hears the end";
 }
 
+// Out of descriptors the multishot ends by name, the waiting connection stays in the backlog, and
+// arming again once there is room takes it.
+TEST_F(RingTest, AnAcceptWithoutDescriptorsEndsAndLosesNoConnection) {
+  make_ring();
+  const Listener listener;
+  const Fd client = listener.connect();
+  rlimit limit{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
+  const Fd last(::dup(client.get()));  // the lowest free number
+  const rlimit none_left{.rlim_cur = static_cast<rlim_t>(last.get()) + 1,
+                         .rlim_max = limit.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none_left), 0);
+  ring->arm_accept(listener.fd.get(), key(OpKind::kAccept));
+  const Seen refused = next(OpKind::kAccept);
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
+  EXPECT_EQ(refused.result, -EMFILE);
+  EXPECT_FALSE(refused.more);
+  ring->arm_accept(listener.fd.get(), key(OpKind::kAccept));
+  const Seen accepted = next(OpKind::kAccept);
+  ASSERT_GE(accepted.result, 0);
+  EXPECT_TRUE(ring->adopt(0, accepted.result));
+}
+
 TEST_F(RingTest, CutsTheTableToTheDescriptorLimit) {
-  make_ring({.sq_entries = 8, .cq_entries = 16, .direct_slots = kDirectSlotsMax, .recv_buffers = 4,
+  make_ring({.sq_entries = 8,
+             .cq_entries = 16,
+             .direct_slots = kDirectSlotsMax,
+             .recv_buffers = 4,
              .recv_buffer_bytes = 64});
   rlimit limit{};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
@@ -128,7 +163,7 @@ TEST_F(RingTest, CutsTheTableToTheDescriptorLimit) {
 }
 
 TEST_F(RingTest, ReturnsEachBufferWhenItsHandlerReturns) {
-  make_ring();   // 8 buffers of 256 bytes
+  make_ring();  // 8 buffers of 256 bytes
   TcpPair pair = tcp_pair();
   ASSERT_TRUE(ring->adopt(0, pair.server.release()));
   ring->arm_recv(0, key(OpKind::kRecv));
@@ -150,8 +185,9 @@ TEST_F(RingTest, LendsBuffersWithReadablePaddingEvenTheLastOne) {
   TcpPair pair = tcp_pair();
   ASSERT_TRUE(ring->adopt(0, pair.server.release()));
   ring->arm_recv(0, key(OpKind::kRecv));
-  const std::string text = pattern(8 * 256);   // fills every buffer to its end
-  ASSERT_EQ(::send(pair.client.get(), text.data(), text.size(), 0), static_cast<ssize_t>(text.size()));
+  const std::string text = pattern(2048);  // fills all 8 buffers to their ends
+  ASSERT_EQ(::send(pair.client.get(), text.data(), text.size(), 0),
+            static_cast<ssize_t>(text.size()));
   std::size_t got = 0;
   unsigned sum = 0;
   while (got < text.size()) {
@@ -161,7 +197,8 @@ TEST_F(RingTest, LendsBuffersWithReadablePaddingEvenTheLastOne) {
         [&](const Completion& completion) {
           got += completion.buffer.size();
           for (std::size_t i = 0; i < completion.buffer.size() + kReadablePadding; ++i) {
-            sum += static_cast<unsigned>(completion.buffer.data()[i]);   // faults if it is not mapped
+            sum +=
+                static_cast<unsigned>(completion.buffer.data()[i]);  // faults if it is not mapped
           }
           ended = ended || !completion.more;
         },
@@ -172,10 +209,15 @@ TEST_F(RingTest, LendsBuffersWithReadablePaddingEvenTheLastOne) {
   EXPECT_NE(sum, 0U);
 }
 
-// 2 buffers, 4 messages waiting: recv ends with -ENOBUFS, the connection lives, nothing is lost, and re-arming when
+// 2 buffers, 4 messages waiting: recv ends with -ENOBUFS, the connection lives, nothing is lost,
+// and re-arming when
 // buffers_free() says so goes on without spinning.
 TEST_F(RingTest, StarvedReceiversLoseNothingAndAreRearmedWhenBuffersAreBack) {
-  make_ring({.sq_entries = 16, .cq_entries = 64, .direct_slots = 8, .recv_buffers = 2, .recv_buffer_bytes = 64});
+  make_ring({.sq_entries = 16,
+             .cq_entries = 64,
+             .direct_slots = 8,
+             .recv_buffers = 2,
+             .recv_buffer_bytes = 64});
   std::vector<TcpPair> pairs;
   for (std::uint32_t slot = 0; slot < 4; ++slot) {
     pairs.push_back(tcp_pair());
@@ -257,7 +299,8 @@ TEST_F(RingTest, ClosingAnEmptySlotIsAnErrorNotACrash) {
   EXPECT_EQ(next(OpKind::kClose).result, -EBADF);
 }
 
-// A slot's second life: what the first one left in the queue is known by its generation, and its buffer goes back.
+// A slot's second life: what the first one left in the queue is known by its generation, and its
+// buffer goes back.
 TEST_F(RingTest, LateCompletionsCarryTheGenerationTheyWereStartedFor) {
   make_ring();
   TcpPair first = tcp_pair();
@@ -265,7 +308,7 @@ TEST_F(RingTest, LateCompletionsCarryTheGenerationTheyWereStartedFor) {
   ring->arm_recv(0, key(OpKind::kRecv, 0, 1));
   ring->submit_and_run();
   ASSERT_EQ(::send(first.client.get(), "late", 4, 0), 4);
-  ring->submit_and_wait(1, kGiveUpUs);   // in the queue, not looked at
+  ring->submit_and_wait(1, kGiveUpUs);  // in the queue, not looked at
   ring->cancel(key(OpKind::kRecv, 0, 1), key(OpKind::kCancel, 0, 1));
   ring->close(0, key(OpKind::kClose, 0, 1));
   ring->submit_and_run();

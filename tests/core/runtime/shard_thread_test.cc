@@ -1,10 +1,10 @@
 #include "core/runtime/shard_thread.h"
 
-#include <gtest/gtest.h>
-
 #include <functional>
 #include <future>
 #include <string>
+
+#include <gtest/gtest.h>
 
 #include "core/runtime/mailbox.h"
 #include "ring_fixture.h"
@@ -15,7 +15,10 @@ namespace {
 ShardThread::Options options(std::uint32_t index = 0) {
   return {.index = index,
           .pin = true,
-          .ring = {.sq_entries = 64, .cq_entries = 256, .direct_slots = 16, .recv_buffers = 16,
+          .ring = {.sq_entries = 64,
+                   .cq_entries = 256,
+                   .direct_slots = 16,
+                   .recv_buffers = 16,
                    .recv_buffer_bytes = 512},
           .inbox_tasks = 64,
           .timers_max = 64};
@@ -50,7 +53,8 @@ class Scripted : public TurnHandler {
 TEST(ShardThread, StartReturnsTheErrorOfItsHandler) {
   Scripted handler;
   handler.start = [](ShardContext&) {
-    return Result<void, SystemError>(Err{SystemError{.operation = "listen", .subject = "", .code = EADDRINUSE, .hint = ""}});
+    return Result<void, SystemError>(
+        Err{SystemError{.operation = "listen", .subject = "", .code = EADDRINUSE, .hint = ""}});
   };
   ShardThread shard(options(), handler);
   const auto started = shard.start();
@@ -115,12 +119,13 @@ TEST(ShardThread, FlushMaySubmitAndReapInBetweenAndAskToComeAgain) {
   int batches = 0;
   handler.complete = [&](ShardContext&, const Completion&) { ++completed; };
   handler.flushing = [&](ShardContext& context) {
-    for (int i = 0; i < 16; ++i) context.ring().nop({.kind = OpKind::kClose, .generation = 0, .slot = 0});
+    for (int i = 0; i < 16; ++i)
+      context.ring().nop({.kind = OpKind::kClose, .generation = 0, .slot = 0});
     const int before = completed;
     completed_in_flush += static_cast<int>(context.submit_and_reap());
     EXPECT_EQ(completed - before, 16) << "they came through on_completion";
     if (++batches == 10) context.stop();
-    return true;   // more output is waiting
+    return true;  // more output is waiting
   };
   ShardThread shard(options(), handler);
   ASSERT_TRUE(shard.start().ok());
@@ -137,7 +142,8 @@ TEST(ShardThread, EchoesOverTcp) {
   bool end_heard = false;
   constexpr CompletionKey kRecv{.kind = OpKind::kRecv, .generation = 1, .slot = 0};
   handler.start = [&](ShardContext& context) {
-    context.ring().arm_accept(listener.fd.get(), {.kind = OpKind::kAccept, .generation = 0, .slot = 0});
+    context.ring().arm_accept(listener.fd.get(),
+                              {.kind = OpKind::kAccept, .generation = 0, .slot = 0});
     return Result<void, SystemError>{};
   };
   handler.complete = [&](ShardContext& context, const Completion& completion) {
@@ -150,13 +156,16 @@ TEST(ShardThread, EchoesOverTcp) {
       case OpKind::kRecv:
         if (completion.result > 0) {
           ring.send(0, completion.buffer, {.kind = OpKind::kSend, .generation = 1, .slot = 0});
-          ring.submit();   // before the buffer goes back
+          ring.submit();  // before the buffer goes back
         } else {
           ring.close(0, {.kind = OpKind::kClose, .generation = 1, .slot = 0});
         }
         break;
-      case OpKind::kClose: end_heard = true; break;
-      default: FAIL();
+      case OpKind::kClose:
+        end_heard = true;
+        break;
+      default:
+        FAIL();
     }
   };
   ShardThread shard(options(), handler);
@@ -179,8 +188,8 @@ TEST(ShardThread, EchoesOverTcp) {
   EXPECT_EQ(shard.counters().sleeps_idle.value(), 0U);
 }
 
-// Two shards throw a ball: every throw finds the other asleep or about to sleep, so a wake that is lost shows as a
-// sleep that ended by its timeout.
+// Two shards throw a ball: every throw finds the other asleep or about to sleep, so a wake that is
+// lost shows as a sleep that ended by its timeout.
 class Player : public TurnHandler {
  public:
   Player(Mailbox<std::uint32_t>& in, Mailbox<std::uint32_t>& out, std::uint32_t throws)
@@ -238,7 +247,8 @@ TEST(ShardThread, WakesItsPeerByRingWithoutEverLosingAWake) {
   left_shard.join();
   right_shard.join();
   EXPECT_EQ(left.caught + right.caught, kThrows);
-  EXPECT_EQ(left_shard.counters().sleeps_idle.value() + right_shard.counters().sleeps_idle.value(), 0U);
+  EXPECT_EQ(left_shard.counters().sleeps_idle.value() + right_shard.counters().sleeps_idle.value(),
+            0U);
   EXPECT_GT(left_shard.ring_counters().wakes_sent.value(), 0U);
   EXPECT_EQ(left_shard.ring_counters().wakes_refused.value(), 0U);
 }

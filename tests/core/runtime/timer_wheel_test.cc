@@ -1,10 +1,10 @@
 #include "core/runtime/timer_wheel.h"
 
-#include <gtest/gtest.h>
-
 #include <map>
 #include <random>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 namespace uproar::runtime {
 namespace {
@@ -18,8 +18,8 @@ std::vector<std::uint64_t> fired(TimerWheel& wheel, std::int64_t now_us) {
 }
 
 TEST(TimerWheel, FiresAtTheDeadlineRoundedUpToATickAndNeverBefore) {
-  for (const std::int64_t delay : {1L, 999L, 1000L, 1001L, 63 * kMs, 64 * kMs, 65 * kMs, 4096 * kMs, 120'000 * kMs,
-                                   86'400'000 * kMs}) {
+  for (const std::int64_t delay : {1L, 999L, 1000L, 1001L, 63 * kMs, 64 * kMs, 65 * kMs, 4096 * kMs,
+                                   120'000 * kMs, 86'400'000 * kMs}) {
     const std::int64_t start = 12'345'678;
     TimerWheel wheel(start);
     const std::int64_t deadline = start + delay;
@@ -43,7 +43,7 @@ TEST(TimerWheel, SaysWhenItNextHasWorkNeverTooLate) {
     ASSERT_LE(next, 120'000 * kMs);
     now = next;
     wheel.advance(now, 1000, [&](std::uint64_t) { done = true; });
-    ASSERT_LE(++looks, 8);   // at most once per level
+    ASSERT_LE(++looks, 8);  // at most once per level
   }
   EXPECT_EQ(now, 120'000 * kMs);
 }
@@ -101,7 +101,7 @@ TEST(TimerWheel, AFiringTimerMayArmCancelAndRearmOthers) {
     if (key != 1) return;
     EXPECT_TRUE(wheel.cancel(victim));
     EXPECT_TRUE(wheel.rearm(moved, 20 * kMs));
-    (void)wheel.arm(0, 4);   // in the past: a later tick, not this one for ever
+    (void)wheel.arm(0, 4);  // in the past: a later tick, not this one for ever
   };
   EXPECT_FALSE(wheel.advance(15 * kMs, 100, on_fire));
   EXPECT_EQ(keys, (std::vector<std::uint64_t>{1, 4}));
@@ -109,8 +109,9 @@ TEST(TimerWheel, AFiringTimerMayArmCancelAndRearmOthers) {
   EXPECT_EQ(keys.back(), 3U);
 }
 
-// Random arms, cancels, re-arms and advances of every scale against a list that is searched: each timer fires
-// exactly once, in the first advance at or after its tick, and no deadline is announced late.
+// Random arms, cancels, re-arms and advances of every scale against a list that is searched: each
+// timer fires exactly once, in the first advance at or after its tick, and no deadline is announced
+// late.
 TEST(TimerWheel, AgreesWithANaiveModelUnderRandomOperations) {
   struct Armed {
     TimerHandle handle;
@@ -163,7 +164,8 @@ TEST(TimerWheel, AgreesWithANaiveModelUnderRandomOperations) {
             ASSERT_LE(it->second.tick, now / kMs);
             model.erase(it);
           });
-          // Work left over may be interleaved with cancels: the list that is being moved down is the hard case.
+          // Work left over may be interleaved with cancels: the list that is being moved down is
+          // the hard case.
           if (more && !model.empty() && random() % 2 == 0) {
             auto it = model.lower_bound(random() % next_key);
             if (it == model.end()) it = model.begin();
@@ -172,7 +174,8 @@ TEST(TimerWheel, AgreesWithANaiveModelUnderRandomOperations) {
           }
         }
         wheel_tick = now / kMs;
-        for (const auto& [key, timer] : model) ASSERT_GT(timer.tick, now / kMs) << "timer " << key << " is late";
+        for (const auto& [key, timer] : model)
+          ASSERT_GT(timer.tick, now / kMs) << "timer " << key << " is late";
       }
       ASSERT_EQ(wheel.size(), model.size());
     }
