@@ -69,7 +69,7 @@ class Handler {
   virtual void on_open(ConnectionId connection) = 0;
   // One whole payload. Writable; runtime::kReadablePadding readable bytes follow; dies with the call.
   virtual void on_message(ConnectionId connection, MessageKind kind, MutableBytes payload) = 0;
-  // A ping arrived (the pong is already queued): a heartbeat for those who count them.
+  // A ping arrived (the pong is already queued), or the pong to a ping of ours: a heartbeat for those who count them.
   virtual void on_ping(ConnectionId connection) = 0;
   // The egress queue, having been above its low-water mark, is below it again: bulk senders may go on.
   virtual void on_drained(ConnectionId connection) = 0;

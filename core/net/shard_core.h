@@ -54,6 +54,7 @@ class ShardCore {
   // --- shard_core_life-inl.h ----------------------------------------------------------------------------------------
 
   void add_listener(int fd);
+  void admit(int fd);
   void on_completion(const runtime::Completion& completion);
   void on_tick(Now now);
   [[nodiscard]] std::optional<std::int64_t> next_deadline() const;
@@ -70,7 +71,6 @@ class ShardCore {
     bool cancelling = false;
   };
   void on_accept(const runtime::Completion& completion);
-  void admit(int fd);
   void arm_listeners();
   void pause_accept();
 

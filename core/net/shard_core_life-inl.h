@@ -474,9 +474,12 @@ void ShardCore<Io>::on_control(std::uint32_t slot, Connection& c, const ws::Asse
     fail(slot, c, ws::CloseCode::kPolicyViolation, "too many control frames");
     return;
   }
-  if (event.kind != ws::EventKind::kPing) return;
-  counters_.pings_in.add();
   if (c.state != ConnectionState::kOpen) return;
+  if (event.kind != ws::EventKind::kPing) {
+    handler_.on_ping(id_of(slot, c));   // the answer to a ping of ours
+    return;
+  }
+  counters_.pings_in.add();
   // A pong may be left out when a later ping follows (RFC 6455 section 5.5.3): it is lossy for a slow reader.
   (void)queue_frame(slot, c, SharedBytes::copy_of(ws::control_frame(ws::Opcode::kPong, event.payload).view()), 0,
                     DeliveryClass::kReceipt, EgressQueue::kNoTag);

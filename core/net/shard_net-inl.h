@@ -26,6 +26,11 @@ void BasicShardNet<Io>::add_listener(int fd) {
 }
 
 template <class Io>
+void BasicShardNet<Io>::admit(int fd) {
+  core_->admit(fd);
+}
+
+template <class Io>
 void BasicShardNet<Io>::on_completion(const runtime::Completion& completion, Now now) {
   core_->now_ = now;
   core_->on_completion(completion);

@@ -100,6 +100,9 @@ class BasicShardNet {
   // `fd` is bound and listening (listen_reuseport() in listener.h); owned by the caller, stays open while this lives.
   // At most kListenersMax.
   void add_listener(int fd);
+  // Takes a connected socket as if a listener had accepted it: same checks, same limits; refused ones are closed. For
+  // probes that must travel the whole receive path.
+  void admit(int fd);
 
   // Takes kAccept, kRecv, kSend, kWritable, kCancel and kClose; other kinds are not this layer's. `now` is the turn's.
   void on_completion(const runtime::Completion& completion, Now now);

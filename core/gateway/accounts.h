@@ -1,0 +1,72 @@
+#pragma once
+
+// Register, login, refresh, logout: the steps between a request and the tokens that answer it. Passwords are hashed
+// by a PasswordWorker; everything else happens on the shard. Each step is a function named after what has just
+// happened; what must survive between them travels in a Pending.
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "core/gateway/password_worker.h"
+#include "core/gateway/rate_buckets.h"
+#include "core/gateway/tickets.h"
+#include "core/net/peer_address.h"
+#include "proto/auth/token.h"
+#include "proto/base/now.h"
+#include "proto/chat/account.h"
+#include "storage/directory.h"
+#include "storage/reactor.h"
+
+namespace uproar::gateway {
+
+class Accounts {
+ public:
+  // Exactly once per call, on the shard, never inside the call itself.
+  using Answered = std::function<void(Result<chat::SignedIn, chat::Error>)>;
+
+  struct Caller {
+    net::PeerAddress address;
+    std::string device;      // User-Agent, cut
+    std::string ws_url;      // where this caller connects
+  };
+
+  // Everything outlives this object. `clock`: the shard's turn time.
+  Accounts(storage::Directory& directory, PasswordWorker& passwords, storage::Reactor& reactor,
+           const auth::TokenSigner& signer, Tickets& tickets, std::function<Now()> clock,
+           std::uint32_t logins_per_address_per_minute);
+
+  void sign_up(chat::RegisterRequest request, Caller caller, Answered answered);
+  void login(chat::LoginRequest request, Caller caller, Answered answered);
+  void refresh(chat::RefreshRequest request, Caller caller, Answered answered);
+  // Refuses the session's tokens from the moment the store has it; the caller tells the shards.
+  void logout(SessionId session, std::function<void(Result<bool, chat::Error>)> answered);
+
+ private:
+  struct Pending;
+  using PendingPtr = std::shared_ptr<Pending>;   // off the message path; std::function wants copies
+
+  [[nodiscard]] std::uint32_t attempt(const net::PeerAddress& address, std::string_view account);
+  void password_hashed(const PendingPtr& pending, std::optional<std::string> hash);
+  void user_found(const PendingPtr& pending, Result<storage::User, storage::StoreError> user);
+  void password_checked(const PendingPtr& pending, bool right);
+  void open_session(const PendingPtr& pending);
+  void sign_in(const PendingPtr& pending, SessionId session, const std::string& refresh_token);
+  void fail(const PendingPtr& pending, chat::Error error);
+  void fail_soon(Answered answered, chat::Error error);
+
+  storage::Directory& directory_;
+  PasswordWorker& passwords_;
+  storage::Reactor& reactor_;
+  const auth::TokenSigner& signer_;
+  Tickets& tickets_;
+  const std::function<Now()> clock_;
+  RateBuckets by_address_;
+  RateBuckets by_account_;
+};
+
+// What a store's refusal is to a client.
+[[nodiscard]] chat::Error error_of(storage::StoreError error);
+
+}  // namespace uproar::gateway

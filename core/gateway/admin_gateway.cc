@@ -1,0 +1,83 @@
+#include "core/gateway/admin_gateway.h"
+
+#include <utility>
+
+#include "core/gateway/request_table.h"
+
+namespace uproar::gateway {
+namespace {
+constexpr std::uint32_t kRoundDeadlineMs = 3000;   // a canary gives up after two seconds; a deaf shard never answers
+}
+
+AdminGateway::AdminGateway(Parts parts) : parts_(std::move(parts)) {}
+
+bool AdminGateway::on_request(net::ConnectionId connection, const http::Request& request) {
+  if (request.method != "GET" && request.method != "HEAD") return false;
+  if (request.path == "/healthz") {
+    respond_json(parts_.net, connection, 200, R"({"status":"alive"})");
+    return true;
+  }
+  if (request.path == "/readyz") {
+    ready(connection);
+    return true;
+  }
+  if (request.path == "/metrics") {
+    (void)parts_.net.respond(connection, net::Reply{.status = 200,
+                                          .content_type = "text/plain; version=0.0.4; charset=utf-8",
+                                          .body = parts_.render_metrics(),
+                                          .headers = {},
+                                          .close = false});
+    return true;
+  }
+  return false;
+}
+
+void AdminGateway::ready(net::ConnectionId connection) {
+  if (parts_.draining()) {
+    return respond_json(parts_.net, connection, 503, R"({"status":"draining"})");
+  }
+  waiting_.push_back(connection);
+  if (waiting_.size() > 1) return;
+  ++round_;
+  answers_.clear();
+  parts_.reactor.arm_timer(kRoundDeadlineMs, [this, round = round_] {
+    if (round == round_ && !waiting_.empty()) report(false);
+  });
+  const auto self = static_cast<std::uint16_t>(parts_.link.self());
+  for (std::uint32_t shard = 0; shard < parts_.link.shard_count(); ++shard) {
+    parts_.link.post(shard, CanaryAsked{.from_shard = self, .round = round_});
+  }
+}
+
+void AdminGateway::asked(const CanaryAsked& asked) {
+  parts_.canary.fly([this, asked](Canary::Verdict verdict) {
+    parts_.link.post(asked.from_shard, CanaryAnswered{.shard = static_cast<std::uint16_t>(parts_.link.self()),
+                                                      .round = asked.round,
+                                                      .receive_path = verdict.receive_path,
+                                                      .store = verdict.store});
+  });
+}
+
+void AdminGateway::answered(const CanaryAnswered& answer) {
+  if (answer.round != round_ || waiting_.empty()) return;
+  answers_.push_back(answer);
+  if (answers_.size() == parts_.link.shard_count()) report(true);
+}
+
+void AdminGateway::report(bool all_answered) {
+  bool ready = all_answered;
+  std::string shards;
+  for (const CanaryAnswered& answer : answers_) {
+    ready = ready && answer.receive_path && answer.store;
+    if (!shards.empty()) shards += ',';
+    shards += R"({"shard":)" + std::to_string(answer.shard) + R"(,"receive_path":)" +
+              (answer.receive_path ? "true" : "false") + R"(,"store":)" + (answer.store ? "true" : "false") + "}";
+  }
+  const std::string body = std::string(R"({"status":)") + (ready ? R"("ready")" : R"("not_ready")") + R"(,"shards":[)" +
+                           shards + R"(],"shards_expected":)" + std::to_string(parts_.link.shard_count()) + "}";
+  for (const net::ConnectionId connection : std::exchange(waiting_, {})) {
+    respond_json(parts_.net, connection, ready ? 200 : 503, body);
+  }
+}
+
+}  // namespace uproar::gateway

@@ -1,0 +1,44 @@
+#pragma once
+
+// What operators and their tools ask: alive, ready, how much.
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/gateway/canary.h"
+#include "core/gateway/shard_parcel.h"
+#include "core/net/shard_net.h"
+
+namespace uproar::gateway {
+
+class AdminGateway {
+ public:
+  struct Parts {   // all outlive the gateway
+    net::ShardNet& net;
+    Canary& canary;
+    ShardLink& link;
+    storage::Reactor& reactor;
+    std::function<std::string()> render_metrics;   // Prometheus text format, all shards
+    std::function<bool()> draining;
+  };
+
+  explicit AdminGateway(Parts parts);
+
+  // False: not one of ours.
+  bool on_request(net::ConnectionId connection, const http::Request& request);
+  void asked(const CanaryAsked& asked);
+  void answered(const CanaryAnswered& answer);
+
+ private:
+  void ready(net::ConnectionId connection);
+  void report(bool all_answered);
+
+  Parts parts_;
+  std::vector<net::ConnectionId> waiting_;       // share one round
+  std::vector<CanaryAnswered> answers_;
+  std::uint64_t round_ = 0;
+};
+
+}  // namespace uproar::gateway

@@ -1,0 +1,19 @@
+#pragma once
+
+// What the binary carries for browsers: the page and the API documents, embedded at build time.
+
+#include <string_view>
+
+namespace uproar::gateway {
+
+struct Asset {
+  std::string_view path;           // as requested: "/", "/page/app.js", "/openapi.json"
+  std::string_view content_type;
+  std::string_view bytes;
+  std::string_view etag;           // quoted
+};
+
+// nullptr: nothing of ours. Views live as long as the program.
+[[nodiscard]] const Asset* find_asset(std::string_view path);
+
+}  // namespace uproar::gateway

@@ -1,0 +1,298 @@
+#include "core/gateway/event_gateway.h"
+
+#include <cstring>
+#include <limits>
+#include <memory>
+
+#include "core/gateway/accounts.h"
+#include "core/gateway/limits.h"
+#include "proto/auth/names.h"
+#include "proto/crypto/random.h"
+#include "proto/http/chars.h"
+#include "proto/http/target.h"
+
+namespace uproar::gateway {
+namespace {
+
+constexpr std::string_view kSubprotocol = "uproar.v1";
+
+chat::Error error(chat::ErrorCode code, std::string_view detail = {}) {
+  return {.code = code, .detail = detail, .retry_after_ms = 0};
+}
+
+// The parameter, or empty: a broken query has no token in it.
+std::string parameter(const http::Request& request, std::string_view name) {
+  auto value = http::query_value(request.query, name);
+  if (!value.ok() || !value.value()) return {};
+  return std::move(*value.value());
+}
+
+// A payload that outlives its receive buffer, with the padding that the decoder reads into.
+MutableBytes padded(std::string& text) {
+  const std::size_t bytes = text.size();
+  text.resize(bytes + chat::kDecodePaddingBytes);
+  return {reinterpret_cast<std::byte*>(text.data()), bytes};
+}
+
+}  // namespace
+
+std::string_view bearer_token(const http::Request& request) {
+  const auto header = request.headers.find("Authorization");
+  constexpr std::string_view kScheme = "bearer ";
+  if (!header || header->size() <= kScheme.size()) return {};
+  if (!http::equals_ignoring_case(header->substr(0, kScheme.size()), kScheme)) return {};
+  return http::trimmed(header->substr(kScheme.size()));
+}
+
+std::string error_body(const chat::Error& failure) {
+  chat::JsonWriter json;
+  chat::encode(failure, {}, json);
+  return std::string(json.text());
+}
+
+EventGateway::EventGateway(Parts parts) : parts_(parts) {}
+
+chat::Endpoint EventGateway::endpoint_of(net::ConnectionId connection) const {
+  return {.shard = static_cast<std::uint16_t>(parts_.link.self()),
+          .kind = chat::Endpoint::Kind::kSession,
+          .slot = connection.slot,
+          .generation = connection.generation};
+}
+
+EventGateway::Stage EventGateway::stage_of(net::ConnectionId connection) const {
+  return static_cast<Stage>(parts_.net.context(connection));
+}
+
+Result<EventGateway::Entering, chat::Error> EventGateway::admit(std::string_view token) {
+  const auto claims = parts_.verifier.verify(token, parts_.now);
+  if (!claims.ok()) {
+    counters_.tokens_refused.add();
+    return Err{error(auth::error_code_of(claims.error()))};
+  }
+  Entering entering;
+  entering.user = claims->user;
+  if (const auto session = SessionId::parse(claims->sid)) {
+    if (parts_.revocations.contains(*session)) {
+      counters_.tokens_refused.add();
+      return Err{error(chat::ErrorCode::kTokenRevoked)};
+    }
+    entering.session = *session;
+  } else {   // not one of our logins: its user may be new here
+    entering.known_user = false;
+    entering.name = auth::display_name(claims->name);
+  }
+  return entering;
+}
+
+net::UpgradeAnswer EventGateway::on_upgrade(net::ConnectionId connection, const http::Request& request) {
+  net::UpgradeAnswer answer;
+  if (request.path != "/ws") {
+    answer.status = 404;
+    answer.body = error_body(error(chat::ErrorCode::kNotFound, "WebSockets live at /ws"));
+    return answer;
+  }
+  if (request.headers.has_token("Sec-WebSocket-Protocol", kSubprotocol)) answer.subprotocol = kSubprotocol;
+
+  Upgrade upgrade;
+  std::string from_query;
+  std::string_view token = bearer_token(request);
+  if (token.empty()) token = from_query = parameter(request, "token");
+  if (!token.empty()) {
+    auto admitted = admit(token);
+    if (!admitted.ok()) {
+      const chat::ErrorInfo& info = chat::error_info(admitted.error().code);
+      answer.status = info.http_status;
+      answer.body = error_body(admitted.error());
+      return answer;
+    }
+    upgrade.entering = std::move(admitted.value());
+  } else {
+    upgrade.ticket = parameter(request, "ticket");
+    if (!upgrade.ticket.empty() && !Tickets::shard_of(upgrade.ticket)) {
+      answer.status = 401;
+      answer.body = error_body(error(chat::ErrorCode::kUnauthorized, "that is no ticket"));
+      return answer;
+    }
+  }
+  upgrade.entering.resumes = parameter(request, "resume") == "1";
+  upgrades_.insert_or_assign(connection.slot, std::move(upgrade));
+  answer.accept = true;
+  answer.status = 101;
+  answer.context = static_cast<std::uint64_t>(Stage::kAwaitsToken);
+  return answer;
+}
+
+void EventGateway::on_open(net::ConnectionId connection) {
+  auto found = upgrades_.extract(connection.slot);
+  if (found.empty()) return;
+  Upgrade upgrade = std::move(found.mapped());
+  if (!upgrade.ticket.empty()) {
+    const std::uint16_t owner = Tickets::shard_of(upgrade.ticket).value_or(0);
+    upgrade.entering.connection = connection;
+    parts_.net.set_context(connection, static_cast<std::uint64_t>(Stage::kEntering));
+    entering_.insert_or_assign(connection.slot, std::move(upgrade.entering));
+    const TicketPresented presented{.connection = connection,
+                                    .shard = static_cast<std::uint16_t>(parts_.link.self()),
+                                    .ticket = std::move(upgrade.ticket)};
+    if (owner == parts_.link.self() || owner >= parts_.link.shard_count()) return judge(presented);
+    return parts_.link.post(owner, presented);
+  }
+  if (!upgrade.entering.user.is_nil()) {
+    return enter(connection, std::move(upgrade.entering));
+  }
+  awaiting_token_.emplace_back(parts_.now.monotonic_us + kSessionOpenDeadlineUs, connection);
+  if (upgrade.entering.resumes) entering_.insert_or_assign(connection.slot, std::move(upgrade.entering));
+}
+
+void EventGateway::enter(net::ConnectionId connection, Entering entering) {
+  const UserId user = entering.user;
+  const bool known_user = entering.known_user;
+  std::string name = std::move(entering.name);
+  entering.connection = connection;
+  if (entering.session.is_nil()) {
+    entering.session = SessionId(Uuid::v7(static_cast<std::uint64_t>(parts_.now.wall_ms()), crypto::random_u64(), crypto::random_u64()));
+  }
+  parts_.net.set_context(connection, static_cast<std::uint64_t>(Stage::kEntering));
+  entering_.insert_or_assign(connection.slot, std::move(entering));
+  if (known_user) return entered(connection);
+  // A trusted backend's or an external issuer's token: the user is made at first sight.
+  parts_.directory.ensure_user(user, std::move(name), parts_.now.wall_us,
+                               [this, connection](Result<storage::User, storage::StoreError> made) {
+                                 if (made.ok()) return entered(connection);
+                                 refuse(connection, {}, error_of(made.error()));
+                               });
+}
+
+void EventGateway::entered(net::ConnectionId connection) {
+  const auto found = entering_.find(connection.slot);
+  if (found == entering_.end() || found->second.connection != connection) return;   // hung up meanwhile
+  Entering entering = std::move(found->second);
+  entering_.erase(found);
+  if (!parts_.net.is_open(connection)) return;
+  parts_.net.set_context(connection, static_cast<std::uint64_t>(Stage::kOpen));
+  counters_.sessions_opened.add();
+  parts_.chat.open_session(endpoint_of(connection), entering.user, entering.session, entering.resumes, parts_.now);
+  for (auto& [kind, text] : entering.early) on_message(connection, kind, padded(text));
+}
+
+void EventGateway::refuse(net::ConnectionId connection, const chat::RequestId& id, const chat::Error& failure) {
+  entering_.erase(connection.slot);
+  parts_.outbox.send_error(connection, id, failure);
+  const chat::ErrorInfo& info = chat::error_info(failure.code);
+  const auto code = info.close_code != 0 ? static_cast<ws::CloseCode>(info.close_code) : ws::CloseCode::kOverloaded;
+  parts_.net.close(connection, code, info.name);
+}
+
+void EventGateway::on_message(net::ConnectionId connection, net::MessageKind kind, MutableBytes payload) {
+  if (kind == net::MessageKind::kBinary) {
+    return parts_.net.close(connection, ws::CloseCode::kUnsupportedData, "uproar.v1 speaks JSON text");
+  }
+  switch (stage_of(connection)) {
+    case Stage::kAwaitsToken: return open_with_token(connection, payload);
+    case Stage::kEntering: return say_early(connection, kind, payload);
+    case Stage::kOpen: return command(connection, payload);
+  }
+}
+
+void EventGateway::say_early(net::ConnectionId connection, net::MessageKind kind, MutableBytes payload) {
+  const auto found = entering_.find(connection.slot);
+  if (found == entering_.end() || found->second.connection != connection) return;
+  Entering& entering = found->second;
+  if (entering.early.size() >= kEarlyMessagesMax || entering.early_bytes + payload.size() > kEarlyBytesMax) {
+    counters_.early_overflows.add();
+    return refuse(connection, {}, error(chat::ErrorCode::kOverloaded, "too much was said before session.ready"));
+  }
+  entering.early_bytes += static_cast<std::uint32_t>(payload.size());
+  entering.early.emplace_back(kind, as_text(payload));
+}
+
+void EventGateway::open_with_token(net::ConnectionId connection, MutableBytes payload) {
+  auto decoded = parts_.decoder.decode(payload, parts_.now);
+  if (!decoded.ok()) {
+    counters_.decode_errors.add();
+    return parts_.outbox.send_error(connection, decoded.error().id, decoded.error().error);
+  }
+  const auto* open = std::get_if<chat::SessionOpen>(&decoded->event);
+  if (open == nullptr) {
+    return parts_.outbox.send_error(connection, decoded->id,
+                                    error(chat::ErrorCode::kUnauthorized, "say session.open {token} first"));
+  }
+  auto admitted = admit(open->token);
+  if (!admitted.ok()) return refuse(connection, decoded->id, admitted.error());
+  const auto announced = entering_.find(connection.slot);
+  if (announced != entering_.end()) admitted->resumes = announced->second.resumes;
+  if (open->resume) admitted->resumes = true;
+  enter(connection, std::move(admitted.value()));
+}
+
+void EventGateway::command(net::ConnectionId connection, MutableBytes payload) {
+  const chat::Endpoint from = endpoint_of(connection);
+  parts_.chat.on_heartbeat(from, parts_.now);
+  auto decoded = parts_.decoder.decode(payload, parts_.now);
+  if (!decoded.ok()) {
+    counters_.decode_errors.add();
+    return parts_.outbox.send_error(connection, decoded.error().id, decoded.error().error);
+  }
+  counters_.commands.add();
+  parts_.chat.apply({.actor = {.user = {}, .from = from, .request = std::move(decoded->id)},
+                     .event = std::move(decoded->event)},
+                    parts_.now, static_cast<std::uint32_t>(payload.size()));
+}
+
+void EventGateway::on_ping(net::ConnectionId connection) {
+  if (stage_of(connection) == Stage::kOpen) parts_.chat.on_heartbeat(endpoint_of(connection), parts_.now);
+}
+
+void EventGateway::on_drained(net::ConnectionId connection) {
+  if (stage_of(connection) == Stage::kOpen) parts_.chat.on_drained(endpoint_of(connection), parts_.now);
+}
+
+void EventGateway::on_closed(net::ConnectionId connection, net::CloseCause cause) {
+  entering_.erase(connection.slot);
+  upgrades_.erase(connection.slot);
+  parts_.chat.close_session(endpoint_of(connection), cause.clean, parts_.now);
+}
+
+void EventGateway::judge(const TicketPresented& presented) {
+  TicketJudged verdict{.connection = presented.connection, .valid = false, .user = {}, .session = {}};
+  if (const auto holder = parts_.tickets.redeem(presented.ticket, parts_.now)) {
+    verdict.valid = !parts_.revocations.contains(holder->session);
+    verdict.user = holder->user;
+    verdict.session = holder->session;
+  }
+  if (presented.shard == parts_.link.self()) return judged(verdict);
+  parts_.link.post(presented.shard, verdict);
+}
+
+void EventGateway::judged(const TicketJudged& verdict) {
+  const auto found = entering_.find(verdict.connection.slot);
+  if (found == entering_.end() || found->second.connection != verdict.connection) return;
+  if (!verdict.valid) {
+    counters_.tokens_refused.add();
+    return refuse(verdict.connection, {}, error(chat::ErrorCode::kUnauthorized, "the ticket was used or has expired"));
+  }
+  found->second.user = verdict.user;
+  found->second.session = verdict.session;
+  entered(verdict.connection);
+}
+
+void EventGateway::revoked(const SessionRevoked& revocation) {
+  parts_.revocations.add(revocation.session, revocation.at_us);
+}
+
+void EventGateway::on_tick() {
+  parts_.revocations.trim(parts_.now);
+  while (!awaiting_token_.empty() && awaiting_token_.front().first <= parts_.now.monotonic_us) {
+    const net::ConnectionId connection = awaiting_token_.front().second;
+    awaiting_token_.pop_front();
+    if (!parts_.net.is_open(connection) || stage_of(connection) != Stage::kAwaitsToken) continue;
+    counters_.session_open_timeouts.add();
+    refuse(connection, {}, error(chat::ErrorCode::kSessionOpenTimeout));
+  }
+}
+
+std::int64_t EventGateway::next_deadline_us() const {
+  return awaiting_token_.empty() ? std::numeric_limits<std::int64_t>::max() : awaiting_token_.front().first;
+}
+
+}  // namespace uproar::gateway

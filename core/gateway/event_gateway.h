@@ -1,0 +1,111 @@
+#pragma once
+
+// From WebSocket payloads to commands: who is it (token, ticket or a first session.open), what do they say, and on to
+// the domain. Holds what a connection needs before it has a session; afterwards the domain keeps it.
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "core/chat/chat_shard.h"
+#include "core/gateway/event_outbox.h"
+#include "core/gateway/revocations.h"
+#include "core/gateway/shard_parcel.h"
+#include "core/gateway/tickets.h"
+#include "core/net/handler.h"
+#include "core/net/shard_net.h"
+#include "proto/auth/token.h"
+#include "proto/base/counters.h"
+#include "proto/chat/client_event_decoder.h"
+#include "storage/directory.h"
+
+namespace uproar::gateway {
+
+struct EventCounters {
+  Counter commands;
+  Counter decode_errors;
+  Counter tokens_refused;
+  Counter sessions_opened;
+  Counter early_overflows;        // said too much before it was known who they are
+  Counter session_open_timeouts;
+};
+
+class EventGateway {
+ public:
+  struct Parts {   // all outlive the gateway
+    net::ShardNet& net;
+    EventOutbox& outbox;
+    chat::ChatShard& chat;
+    chat::ClientEventDecoder& decoder;
+    storage::Directory& directory;
+    const auth::TokenVerifier& verifier;
+    Tickets& tickets;
+    Revocations& revocations;
+    ShardLink& link;
+    const Now& now;   // of the turn
+  };
+
+  explicit EventGateway(Parts parts);
+
+  net::UpgradeAnswer on_upgrade(net::ConnectionId connection, const http::Request& request);
+  void on_open(net::ConnectionId connection);
+  void on_message(net::ConnectionId connection, net::MessageKind kind, MutableBytes payload);
+  void on_ping(net::ConnectionId connection);
+  void on_drained(net::ConnectionId connection);
+  void on_closed(net::ConnectionId connection, net::CloseCause cause);
+
+  // A ticket of ours, presented on another shard; and the verdict on one presented here.
+  void judge(const TicketPresented& presented);
+  void judged(const TicketJudged& verdict);
+  void revoked(const SessionRevoked& revocation);
+
+  void on_tick();
+  // Monotonic microseconds of the next session.open deadline, or the largest value.
+  [[nodiscard]] std::int64_t next_deadline_us() const;
+
+  [[nodiscard]] const EventCounters& counters() const { return counters_; }
+
+ private:
+  // Kept in the connection's context: what it may say now.
+  enum class Stage : std::uint64_t { kAwaitsToken, kEntering, kOpen };
+
+  // Who asks to come in, and what they said meanwhile.
+  struct Entering {
+    net::ConnectionId connection;
+    UserId user;
+    SessionId session;
+    bool resumes = false;
+    bool known_user = true;        // false: the store may have to make the user
+    std::string name;              // for a user that is made
+    std::uint32_t early_bytes = 0;
+    std::vector<std::pair<net::MessageKind, std::string>> early;
+  };
+
+  [[nodiscard]] Result<Entering, chat::Error> admit(std::string_view token);
+  void enter(net::ConnectionId connection, Entering entering);
+  void entered(net::ConnectionId connection);
+  void refuse(net::ConnectionId connection, const chat::RequestId& id, const chat::Error& error);
+  void say_early(net::ConnectionId connection, net::MessageKind kind, MutableBytes payload);
+  void open_with_token(net::ConnectionId connection, MutableBytes payload);
+  void command(net::ConnectionId connection, MutableBytes payload);
+  [[nodiscard]] chat::Endpoint endpoint_of(net::ConnectionId connection) const;
+  [[nodiscard]] Stage stage_of(net::ConnectionId connection) const;
+
+  Parts parts_;
+  // Between the accepted handshake and on_open(), and until the store has answered. By slot.
+  absl::flat_hash_map<std::uint32_t, Entering> entering_;
+  struct Upgrade { Entering entering; std::string ticket; };
+  absl::flat_hash_map<std::uint32_t, Upgrade> upgrades_;
+  std::deque<std::pair<std::int64_t, net::ConnectionId>> awaiting_token_;   // by deadline: all wait equally long
+  EventCounters counters_;
+};
+
+// The bearer token of an Authorization header, or empty.
+[[nodiscard]] std::string_view bearer_token(const http::Request& request);
+// {"type":"error",…} for answers that have no domain behind them.
+[[nodiscard]] std::string error_body(const chat::Error& error);
+
+}  // namespace uproar::gateway

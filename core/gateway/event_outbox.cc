@@ -1,0 +1,143 @@
+#include "core/gateway/event_outbox.h"
+
+#include <bit>
+#include <utility>
+
+#include "core/gateway/limits.h"
+#include "proto/ws/frame_writer.h"
+
+namespace uproar::gateway {
+namespace {
+
+net::ConnectionId connection_of(const chat::Endpoint& endpoint) {
+  return {.slot = endpoint.slot, .generation = endpoint.generation};
+}
+
+net::DeliveryClass class_of(chat::Delivery delivery) { return static_cast<net::DeliveryClass>(delivery); }
+static_assert(static_cast<int>(chat::Delivery::kEphemeral) == static_cast<int>(net::DeliveryClass::kEphemeral));
+static_assert(static_cast<int>(chat::Delivery::kPresence) == static_cast<int>(net::DeliveryClass::kPresence));
+static_assert(static_cast<int>(chat::Delivery::kReceipt) == static_cast<int>(net::DeliveryClass::kReceipt));
+static_assert(static_cast<int>(chat::Delivery::kMessage) == static_cast<int>(net::DeliveryClass::kMessage));
+
+int status_of(const chat::ServerEvent& event) {
+  if (const auto* error = std::get_if<chat::Error>(&event)) return chat::error_info(error->code).http_status;
+  if (std::holds_alternative<chat::MessageSent>(event)) return std::get<chat::MessageSent>(event).duplicate ? 200 : 201;
+  if (std::holds_alternative<chat::ConversationCreated>(event)) {
+    return std::get<chat::ConversationCreated>(event).duplicate ? 200 : 201;
+  }
+  return 200;
+}
+
+}  // namespace
+
+EventOutbox::EventOutbox(net::ShardNet& net, RequestTable& requests, ShardLink& link, Options options)
+    : net_(net), requests_(requests), link_(link), options_(options) {}
+
+net::EncodedMessage EventOutbox::encode(const chat::ServerEvent& event, const chat::RequestId& id) {
+  json_.clear();
+  chat::encode(event, id, json_);
+  net::EncodedMessage message{.plain = ws::text_frame(json_.text()), .deflated = {}};
+  if (options_.deflate && json_.size() >= options_.deflate_bytes_min) {
+    message.deflated = deflater_.compress(ws::Opcode::kText, json_.bytes());
+  }
+  if (json_.capacity() > kScratchBytesMax) json_.release();
+  return message;
+}
+
+bool EventOutbox::at_once(std::uint32_t shard) const { return shard == link_.self() && !link_.own_waiting(); }
+
+void EventOutbox::reply(const chat::Endpoint& to, const chat::RequestId& id, const chat::ServerEvent& event) {
+  if (to.kind == chat::Endpoint::Kind::kRequest) return answer(to, id, event);
+  SendFrames frames{.to = connection_of(to), .message = encode(event, id), .delivery = net::DeliveryClass::kMessage};
+  if (at_once(to.shard)) return deliver(frames);
+  link_.post(to.shard, std::move(frames));
+}
+
+void EventOutbox::answer(const chat::Endpoint& to, const chat::RequestId& id, const chat::ServerEvent& event) {
+  json_.clear();
+  chat::encode(event, id, json_);
+  AnswerRequest answer{.slot = to.slot,
+                       .generation = to.generation,
+                       .status = status_of(event),
+                       .retry_after_ms = 0,
+                       .body = std::string(json_.text())};
+  if (const auto* error = std::get_if<chat::Error>(&event)) answer.retry_after_ms = error->retry_after_ms;
+  if (at_once(to.shard)) return deliver(std::move(answer));
+  link_.post(to.shard, std::move(answer));
+}
+
+void EventOutbox::tell(const chat::Endpoint& to, const chat::ServerEvent& event, chat::Delivery delivery) {
+  if (to.kind == chat::Endpoint::Kind::kRequest) return;   // a REST request hears answers, not events
+  SendFrames frames{.to = connection_of(to), .message = encode(event, {}), .delivery = class_of(delivery)};
+  if (at_once(to.shard)) return deliver(frames);
+  link_.post(to.shard, std::move(frames));
+}
+
+void EventOutbox::publish(const Uuid& topic, std::uint64_t remote_shards, const chat::ServerEvent& event,
+                          chat::Delivery delivery, const chat::Endpoint* except) {
+  const bool later = link_.own_waiting();   // somebody may be about to subscribe: keep the order
+  const bool heard_here = later || net_.subscriber_count(topic) != 0;
+  remote_shards &= ~(std::uint64_t{1} << link_.self());
+  if (!heard_here && remote_shards == 0) return;
+  PublishFrames frames{.topic = topic, .message = encode(event, {}), .delivery = class_of(delivery), .except = {}};
+  const std::uint32_t except_shard = except != nullptr ? except->shard : link_.shard_count();
+  for (std::uint64_t rest = remote_shards; rest != 0; rest &= rest - 1) {
+    const auto shard = static_cast<std::uint32_t>(std::countr_zero(rest));
+    frames.except = shard == except_shard ? connection_of(*except) : net::ConnectionId{};
+    link_.post(shard, frames);
+  }
+  if (!heard_here) return;
+  frames.except = except_shard == link_.self() ? connection_of(*except) : net::ConnectionId{};
+  if (later) return link_.post(link_.self(), std::move(frames));
+  deliver(frames);
+}
+
+bool EventOutbox::subscribe(const chat::Endpoint& session, const Uuid& topic) {
+  return net_.subscribe(connection_of(session), topic) == net::SubscribeOutcome::kFirst;
+}
+
+bool EventOutbox::unsubscribe(const chat::Endpoint& session, const Uuid& topic, chat::PendingFrames pending) {
+  const auto how =
+      pending == chat::PendingFrames::kDrop ? net::PendingFrames::kDrop : net::PendingFrames::kDeliver;
+  return net_.unsubscribe(connection_of(session), topic, how) == net::UnsubscribeOutcome::kLast;
+}
+
+void EventOutbox::hold(const chat::Endpoint& session) { net_.hold(connection_of(session)); }
+void EventOutbox::release(const chat::Endpoint& session) { net_.release(connection_of(session)); }
+
+std::uint64_t EventOutbox::egress_bytes(const chat::Endpoint& session) const {
+  return net_.egress_bytes(connection_of(session));
+}
+
+void EventOutbox::close(const chat::Endpoint& session, const chat::Error& error) {
+  CloseConnection closing{.connection = connection_of(session), .error = error};
+  if (at_once(session.shard)) return deliver(closing);
+  link_.post(session.shard, closing);
+}
+
+void EventOutbox::deliver(const PublishFrames& frames) {
+  (void)net_.publish(frames.topic, frames.message, frames.delivery, frames.except);
+}
+
+void EventOutbox::deliver(const SendFrames& frames) { (void)net_.send(frames.to, frames.message, frames.delivery); }
+
+void EventOutbox::deliver(AnswerRequest answer) {
+  const auto waiting = requests_.take(answer.slot, answer.generation);
+  if (!waiting) return;   // the client hung up
+  respond_json(net_, waiting->connection, answer.status, answer.body, answer.retry_after_ms);
+}
+
+void EventOutbox::deliver(const CloseConnection& closing) { close_with(closing.connection, closing.error); }
+
+void EventOutbox::send_error(net::ConnectionId to, const chat::RequestId& id, const chat::Error& error) {
+  (void)net_.send(to, encode(error, id), net::DeliveryClass::kMessage);
+}
+
+void EventOutbox::close_with(net::ConnectionId to, const chat::Error& error) {
+  send_error(to, {}, error);
+  const chat::ErrorInfo& info = chat::error_info(error.code);
+  const auto code = info.close_code != 0 ? static_cast<ws::CloseCode>(info.close_code) : ws::CloseCode::kPolicyViolation;
+  net_.close(to, code, info.name);
+}
+
+}  // namespace uproar::gateway

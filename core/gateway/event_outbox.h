@@ -1,0 +1,65 @@
+#pragma once
+
+// Hot path: per publish, not per recipient. Budget: one encoding, one allocation (two with compression).
+//
+// Effects of the domain become bytes: encoded once, framed once, handed to the topics of this shard and, by
+// reference, to the shards that have listeners.
+
+#include <cstdint>
+#include <string>
+
+#include "core/chat/ports.h"
+#include "core/gateway/request_table.h"
+#include "core/gateway/shard_parcel.h"
+#include "core/net/shard_net.h"
+#include "proto/chat/server_event_encoder.h"
+#include "proto/ws/deflate.h"
+
+namespace uproar::gateway {
+
+class EventOutbox final : public chat::Outbox {
+ public:
+  struct Options {
+    bool deflate = false;
+    std::uint32_t deflate_bytes_min = 512;   // smaller messages are not worth a compression
+  };
+
+  // Everything outlives this object.
+  EventOutbox(net::ShardNet& net, RequestTable& requests, ShardLink& link, Options options);
+
+  void reply(const chat::Endpoint& to, const chat::RequestId& id, const chat::ServerEvent& event) override;
+  void tell(const chat::Endpoint& to, const chat::ServerEvent& event, chat::Delivery delivery) override;
+  void publish(const Uuid& topic, std::uint64_t remote_shards, const chat::ServerEvent& event,
+               chat::Delivery delivery, const chat::Endpoint* except) override;
+  bool subscribe(const chat::Endpoint& session, const Uuid& topic) override;
+  bool unsubscribe(const chat::Endpoint& session, const Uuid& topic, chat::PendingFrames pending) override;
+  void hold(const chat::Endpoint& session) override;
+  void release(const chat::Endpoint& session) override;
+  [[nodiscard]] std::uint64_t egress_bytes(const chat::Endpoint& session) const override;
+  void close(const chat::Endpoint& session, const chat::Error& error) override;
+
+  // What another shard's outbox sent here.
+  void deliver(const PublishFrames& frames);
+  void deliver(const SendFrames& frames);
+  void deliver(AnswerRequest answer);
+  void deliver(const CloseConnection& closing);
+
+  // For connections that have no session yet.
+  void send_error(net::ConnectionId to, const chat::RequestId& id, const chat::Error& error);
+  void close_with(net::ConnectionId to, const chat::Error& error);
+
+ private:
+  // Whether bytes for `shard` may skip the link: they are for this one, and overtake nothing.
+  [[nodiscard]] bool at_once(std::uint32_t shard) const;
+  [[nodiscard]] net::EncodedMessage encode(const chat::ServerEvent& event, const chat::RequestId& id);
+  void answer(const chat::Endpoint& to, const chat::RequestId& id, const chat::ServerEvent& event);
+
+  net::ShardNet& net_;
+  RequestTable& requests_;
+  ShardLink& link_;
+  const Options options_;
+  ws::Deflater deflater_;
+  chat::JsonWriter json_;
+};
+
+}  // namespace uproar::gateway

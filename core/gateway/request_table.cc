@@ -1,0 +1,48 @@
+#include "core/gateway/request_table.h"
+
+#include <array>
+#include <string>
+
+namespace uproar::gateway {
+
+std::optional<chat::Endpoint> RequestTable::add(net::ConnectionId connection) {
+  if (used_ >= requests_max_) return std::nullopt;
+  std::uint32_t index = 0;
+  if (free_.empty()) {
+    index = static_cast<std::uint32_t>(slots_.size());
+    slots_.emplace_back();
+  } else {
+    index = free_.back();
+    free_.pop_back();
+  }
+  Slot& slot = slots_[index];
+  slot.connection = connection;
+  slot.used = true;
+  ++used_;
+  return chat::Endpoint{.shard = shard_, .kind = chat::Endpoint::Kind::kRequest, .slot = index,
+                        .generation = slot.generation};
+}
+
+std::optional<RequestTable::Waiting> RequestTable::take(std::uint32_t index, std::uint32_t generation) {
+  if (index >= slots_.size()) return std::nullopt;
+  Slot& slot = slots_[index];
+  if (!slot.used || slot.generation != generation) return std::nullopt;
+  slot.used = false;
+  ++slot.generation;
+  --used_;
+  free_.push_back(index);
+  return Waiting{.connection = slot.connection};
+}
+
+void respond_json(net::ShardNet& net, net::ConnectionId to, int status, std::string_view body,
+                  std::uint32_t retry_after_ms) {
+  const std::string seconds = std::to_string((retry_after_ms + 999) / 1000);
+  const std::array<net::ReplyHeader, 2> headers{{{"Cache-Control", "no-store"}, {"Retry-After", seconds}}};
+  (void)net.respond(to, net::Reply{.status = status,
+                                   .content_type = body.empty() ? std::string_view{} : "application/json",
+                                   .body = body,
+                                   .headers = {headers.data(), retry_after_ms > 0 ? 2U : 1U},
+                                   .close = false});
+}
+
+}  // namespace uproar::gateway

@@ -1,0 +1,48 @@
+#pragma once
+
+// REST requests that wait for the domain or the store. A slot per waiting request; an Endpoint of kind kRequest
+// names it. A connection has one request at a time, so the table is bounded by the connections of the shard.
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "core/chat/endpoint.h"
+#include "core/net/handler.h"
+#include "core/net/shard_net.h"
+
+namespace uproar::gateway {
+
+class RequestTable {
+ public:
+  struct Waiting {
+    net::ConnectionId connection;
+  };
+
+  // `shard`: this one's index. `requests_max`: above it add() refuses, the caller answers `overloaded`.
+  RequestTable(std::uint16_t shard, std::uint32_t requests_max) : shard_(shard), requests_max_(requests_max) {}
+
+  [[nodiscard]] std::optional<chat::Endpoint> add(net::ConnectionId connection);
+  // Forgets the request and says whose it was; nullopt for one that was answered before.
+  [[nodiscard]] std::optional<Waiting> take(std::uint32_t slot, std::uint32_t generation);
+  [[nodiscard]] std::uint32_t size() const { return used_; }
+
+ private:
+  struct Slot {
+    net::ConnectionId connection;
+    std::uint32_t generation = 1;
+    bool used = false;
+  };
+  const std::uint16_t shard_;
+  const std::uint32_t requests_max_;
+  std::uint32_t used_ = 0;
+  std::vector<Slot> slots_;
+  std::vector<std::uint32_t> free_;
+};
+
+// A JSON answer; `retry_after_ms` above 0 becomes a Retry-After header (whole seconds, rounded up).
+void respond_json(net::ShardNet& net, net::ConnectionId to, int status, std::string_view body,
+                  std::uint32_t retry_after_ms = 0);
+
+}  // namespace uproar::gateway

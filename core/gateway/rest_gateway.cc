@@ -1,0 +1,345 @@
+#include "core/gateway/rest_gateway.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/gateway/assets.h"
+#include "core/gateway/limits.h"
+#include "proto/auth/names.h"
+#include "proto/http/target.h"
+
+namespace uproar::gateway {
+namespace {
+
+constexpr std::size_t kKnownUsersMax = 100'000;   // 16 bytes each and some: 3 MiB
+
+chat::Error error(chat::ErrorCode code, std::string_view detail = {}, std::uint32_t retry_after_ms = 0) {
+  return {.code = code, .detail = detail, .retry_after_ms = retry_after_ms};
+}
+
+// A request's body with the padding that the decoder reads into.
+class PaddedBody {
+ public:
+  explicit PaddedBody(ByteView body) : text_(as_text(body)), bytes_(body.size()) {
+    text_.resize(bytes_ + chat::kDecodePaddingBytes);
+  }
+  [[nodiscard]] MutableBytes bytes() { return {reinterpret_cast<std::byte*>(text_.data()), bytes_}; }
+
+ private:
+  std::string text_;
+  std::size_t bytes_;
+};
+
+std::string parameter(const http::Request& request, std::string_view name) {
+  auto value = http::query_value(request.query, name);
+  if (!value.ok() || !value.value()) return {};
+  return std::move(*value.value());
+}
+
+}  // namespace
+
+RestGateway::RestGateway(Parts parts) : parts_(std::move(parts)) {}
+
+void RestGateway::on_request(net::ConnectionId connection, const http::Request& request) {
+  if (request.path == "/" || !request.path.starts_with("/api/")) {
+    if (request.path != "/login") return static_file(connection, request);
+  }
+  const RouteMatch match = match_route(request.method, request.path);
+  if (match.route == nullptr) {
+    return refuse(connection, error(match.path_known ? chat::ErrorCode::kMethodNotAllowed : chat::ErrorCode::kNotFound));
+  }
+  switch (match.route->action) {
+    case RestAction::kRegister:
+    case RestAction::kLogin:
+    case RestAction::kRefresh: return account(connection, request, match.route->action);
+    case RestAction::kCommand: return command(connection, request, match);
+    case RestAction::kSync: return sync(connection, request);
+    case RestAction::kUnread: return unread(connection, request);
+    case RestAction::kLogout:
+      return with_caller(connection, request, [this, connection](Caller caller) { logout(connection, caller); });
+    case RestAction::kMe:
+      return with_caller(connection, request,
+                         [this, connection](Caller caller) { show_users(connection, {caller.user}, true); });
+    case RestAction::kFindUser:
+      return with_caller(connection, request, [this, connection, name = parameter(request, "name")](Caller) {
+        find_user(connection, name);
+      });
+    case RestAction::kUser: {
+      const auto user = UserId::parse(match.path.user_id);
+      if (!user) return refuse(connection, error(chat::ErrorCode::kInvalidField, "the user id is no UUID"));
+      return with_caller(connection, request,
+                         [this, connection, user = *user](Caller) { show_users(connection, {user}, true); });
+    }
+  }
+}
+
+void RestGateway::refuse(net::ConnectionId connection, const chat::Error& failure) {
+  respond_json(parts_.net, connection, chat::error_info(failure.code).http_status, error_body(failure),
+               failure.retry_after_ms);
+}
+
+void RestGateway::refuse_waiting(const chat::Endpoint& waiting, const chat::Error& failure) {
+  parts_.outbox.reply(waiting, {}, failure);
+}
+
+template <class Answer>
+void RestGateway::answer(const chat::Endpoint& waiting, const Answer& body, int status) {
+  chat::JsonWriter json;
+  chat::encode(body, json);
+  parts_.outbox.deliver(AnswerRequest{.slot = waiting.slot,
+                                      .generation = waiting.generation,
+                                      .status = status,
+                                      .retry_after_ms = 0,
+                                      .body = std::string(json.text())});
+}
+
+std::optional<chat::Endpoint> RestGateway::wait(net::ConnectionId connection) {
+  auto waiting = parts_.requests.add(connection);
+  if (!waiting) refuse(connection, error(chat::ErrorCode::kOverloaded, {}, 1000));
+  return waiting;
+}
+
+Result<auth::Claims, chat::Error> RestGateway::authenticate(const http::Request& request) {
+  const std::string_view token = bearer_token(request);
+  if (token.empty()) return Err{error(chat::ErrorCode::kUnauthorized, "send Authorization: Bearer <access_token>")};
+  auto claims = parts_.verifier.verify(token, parts_.now);
+  if (!claims.ok()) return Err{error(auth::error_code_of(claims.error()))};
+  const auto session = SessionId::parse(claims->sid);
+  if (session && parts_.revocations.contains(*session)) return Err{error(chat::ErrorCode::kTokenRevoked)};
+  return std::move(claims.value());
+}
+
+void RestGateway::with_caller(net::ConnectionId connection, const http::Request& request,
+                              std::function<void(Caller)> go) {
+  auto claims = authenticate(request);
+  if (!claims.ok()) return refuse(connection, claims.error());
+  const auto session = SessionId::parse(claims->sid);
+  const Caller caller{.user = claims->user, .session = session.value_or(SessionId{})};
+  if (session || known_users_.contains(caller.user)) return go(caller);
+  parts_.store.directory().ensure_user(
+      caller.user, auth::display_name(claims->name), parts_.now.wall_us,
+      [this, connection, caller, go = std::move(go)](Result<storage::User, storage::StoreError> made) {
+        if (!made.ok()) return refuse(connection, error_of(made.error()));
+        if (known_users_.size() >= kKnownUsersMax) known_users_.clear();
+        known_users_.insert(caller.user);
+        go(caller);
+      });
+}
+
+void RestGateway::account(net::ConnectionId connection, const http::Request& request, RestAction action) {
+  const auto waiting = wait(connection);
+  if (!waiting) return;
+  const auto agent = request.headers.find("User-Agent");
+  const std::string base = parts_.advertised_url.empty() ? "ws://" + std::string(request.authority) : parts_.advertised_url;
+  Accounts::Caller caller{.address = parts_.net.peer_address(connection),
+                          .device = std::string(agent.value_or("").substr(0, 128)),
+                          .ws_url = base + "/ws"};
+  const int status = action == RestAction::kRegister ? 201 : 200;
+  auto answered = [this, waiting = *waiting, status](Result<chat::SignedIn, chat::Error> result) {
+    if (!result.ok()) return refuse_waiting(waiting, result.error());
+    answer(waiting, result.value(), status);
+  };
+  PaddedBody body(request.body);
+  if (action == RestAction::kRegister) {
+    auto decoded = parts_.decoder.decode_register(body.bytes());
+    if (!decoded.ok()) return refuse_waiting(*waiting, decoded.error());
+    return parts_.accounts.sign_up(std::move(decoded.value()), std::move(caller), std::move(answered));
+  }
+  if (action == RestAction::kLogin) {
+    auto decoded = parts_.decoder.decode_login(body.bytes());
+    if (!decoded.ok()) return refuse_waiting(*waiting, decoded.error());
+    return parts_.accounts.login(std::move(decoded.value()), std::move(caller), std::move(answered));
+  }
+  auto decoded = parts_.decoder.decode_refresh(body.bytes());
+  if (!decoded.ok()) return refuse_waiting(*waiting, decoded.error());
+  parts_.accounts.refresh(std::move(decoded.value()), std::move(caller), std::move(answered));
+}
+
+void RestGateway::logout(net::ConnectionId connection, Caller caller) {
+  if (caller.session.is_nil()) {
+    return refuse(connection, error(chat::ErrorCode::kConflict, "this token belongs to no login: nothing to log out of"));
+  }
+  const auto waiting = wait(connection);
+  if (!waiting) return;
+  parts_.accounts.logout(caller.session, [this, waiting = *waiting, caller](Result<bool, chat::Error> done) {
+    if (!done.ok()) return refuse_waiting(waiting, done.error());
+    const SessionRevoked revocation{.session = caller.session, .at_us = parts_.now.wall_us};
+    for (std::uint32_t shard = 0; shard < parts_.link.shard_count(); ++shard) parts_.link.post(shard, revocation);
+    parts_.chat.revoke_session(caller.user, caller.session);   // closes its live connections, wherever they are
+    parts_.outbox.deliver(AnswerRequest{.slot = waiting.slot, .generation = waiting.generation, .status = 204,
+                                        .retry_after_ms = 0, .body = {}});
+  });
+}
+
+void RestGateway::command(net::ConnectionId connection, const http::Request& request, const RouteMatch& match) {
+  const std::string limit = parameter(request, "limit");
+  const std::string before = parameter(request, "before_seq");
+  const std::string after_seq = parameter(request, "after_seq");
+  const std::string after = parameter(request, "after");
+  const chat::RouteFields fields{.conversation_id = match.path.conversation_id,
+                                 .message = match.path.message,
+                                 .user_id = match.path.user_id,
+                                 .emoji = match.path.emoji,
+                                 .limit = limit,
+                                 .before_seq = before,
+                                 .after_seq = after_seq,
+                                 .after = after};
+  auto claims = authenticate(request);   // before the body: strangers learn nothing from errors in it
+  if (!claims.ok()) return refuse(connection, claims.error());
+  PaddedBody body(request.body);
+  auto decoded = parts_.decoder.decode_fields(match.route->command, fields, body.bytes(), parts_.now);
+  if (!decoded.ok()) return refuse(connection, decoded.error().error);
+  with_caller(connection, request, [this, connection, event = std::move(decoded->event)](Caller caller) {
+    const auto waiting = wait(connection);
+    if (!waiting) return;
+    parts_.chat.apply({.actor = {.user = caller.user, .from = *waiting, .request = {}}, .event = event}, parts_.now);
+  });
+}
+
+void RestGateway::show_users(net::ConnectionId connection, std::vector<UserId> users, bool single) {
+  const auto waiting = wait(connection);
+  if (!waiting) return;
+  parts_.store.directory().find_users(
+      std::move(users), [this, waiting = *waiting, single](Result<std::vector<storage::User>, storage::StoreError> found) {
+        if (!found.ok()) return refuse_waiting(waiting, error_of(found.error()));
+        if (single && found->empty()) return refuse_waiting(waiting, error(chat::ErrorCode::kNotFound));
+        chat::UserList list;
+        for (const storage::User& user : found.value()) {
+          list.users.push_back({.user = user.id, .name = user.name, .created_at_us = user.created_at_us,
+                                .last_online_us = user.last_online_us, .online = false, .shows_status = false});
+        }
+        if (single) return answer(waiting, list.users.front());
+        answer(waiting, list);
+      });
+}
+
+void RestGateway::find_user(net::ConnectionId connection, const std::string& name) {
+  const auto normal = auth::normalize_name(name);
+  if (!normal) return refuse(connection, error(chat::ErrorCode::kInvalidField, auth::kNameRule));
+  const auto waiting = wait(connection);
+  if (!waiting) return;
+  parts_.store.directory().find_user_by_name(
+      *normal, [this, waiting = *waiting](Result<storage::User, storage::StoreError> found) {
+        chat::UserList list;
+        if (found.ok()) {
+          list.users.push_back({.user = found->id, .name = found->name, .created_at_us = found->created_at_us,
+                                .last_online_us = found->last_online_us, .online = false, .shows_status = false});
+        } else if (found.error() != storage::StoreError::kNotFound) {
+          return refuse_waiting(waiting, error_of(found.error()));
+        }
+        answer(waiting, list);
+      });
+}
+
+// ---- sync and unread: what a WebSocket gets as several messages, in one bounded answer ---------------------------
+
+struct RestGateway::SyncInProgress {
+  chat::Endpoint waiting;
+  UserId user;
+  std::vector<std::pair<ConversationId, Seq>> cursors;
+  std::size_t next = 0;
+  Seq joined_seq = 0;
+  chat::SyncAnswer answer;
+};
+
+void RestGateway::sync(net::ConnectionId connection, const http::Request& request) {
+  auto claims = authenticate(request);
+  if (!claims.ok()) return refuse(connection, claims.error());
+  PaddedBody body(request.body);
+  auto decoded = parts_.decoder.decode_fields(chat::CommandType::kSync, {}, body.bytes(), parts_.now);
+  if (!decoded.ok()) return refuse(connection, decoded.error().error);
+  auto cursors = std::move(std::get<chat::Sync>(decoded->event).cursors);
+  if (cursors.size() > kRestSyncConversationsMax) {
+    return refuse(connection, error(chat::ErrorCode::kTooLarge, "at most 50 cursors in one REST sync"));
+  }
+  with_caller(connection, request, [this, connection, cursors](Caller caller) {
+    const auto waiting = wait(connection);
+    if (!waiting) return;
+    auto sync = std::make_shared<SyncInProgress>();
+    sync->waiting = *waiting;
+    sync->user = caller.user;
+    sync->cursors = cursors;
+    sync_next(sync);
+  });
+}
+
+void RestGateway::unread(net::ConnectionId connection, const http::Request& request) {
+  with_caller(connection, request, [this, connection](Caller caller) {
+    const auto waiting = wait(connection);
+    if (!waiting) return;
+    auto sync = std::make_shared<SyncInProgress>();
+    sync->waiting = *waiting;
+    sync->user = caller.user;
+    parts_.store.directory().unread_conversations(
+        caller.user, kRestSyncConversationsMax,
+        [this, sync](Result<std::vector<chat::ConversationView>, storage::StoreError> views) {
+          if (!views.ok()) return refuse_waiting(sync->waiting, error_of(views.error()));
+          for (const chat::ConversationView& view : views.value()) sync->cursors.emplace_back(view.id, view.read_seq);
+          sync_next(sync);
+        });
+  });
+}
+
+void RestGateway::sync_next(const SyncPtr& sync) {
+  if (sync->next == sync->cursors.size()) return answer(sync->waiting, sync->answer);
+  // Membership first: strangers see nothing, and members nothing from before they joined.
+  parts_.store.directory().view_conversation(
+      sync->cursors[sync->next].first, sync->user, 0,
+      [this, sync](Result<chat::ConversationView, storage::StoreError> view) { sync_viewed(sync, std::move(view)); });
+}
+
+void RestGateway::sync_viewed(const SyncPtr& sync, Result<chat::ConversationView, storage::StoreError> view) {
+  const auto& [conversation, cursor] = sync->cursors[sync->next];
+  if (!view.ok()) {
+    if (view.error() != storage::StoreError::kNotFound) return refuse_waiting(sync->waiting, error_of(view.error()));
+    sync->answer.refused.emplace_back(conversation, chat::ErrorCode::kNotMember);
+    ++sync->next;
+    return sync_next(sync);
+  }
+  parts_.store.history().read_page(
+      {.conversation = conversation,
+       .order = storage::PageQuery::Order::kChangedAfter,
+       .bound = cursor,
+       .seq_floor = view->joined_seq,
+       .limit = kRestSyncRowsMax},
+      [this, sync](Result<storage::Page, storage::StoreError> page) { sync_paged(sync, std::move(page)); });
+}
+
+void RestGateway::sync_paged(const SyncPtr& sync, Result<storage::Page, storage::StoreError> page) {
+  if (!page.ok()) return refuse_waiting(sync->waiting, error_of(page.error()));
+  const ConversationId conversation = sync->cursors[sync->next].first;
+  sync->answer.cursors.emplace_back(conversation, std::max(page->upto_seq, sync->cursors[sync->next].second));
+  sync->answer.has_more = sync->answer.has_more || page->has_more;
+  if (!page->messages.empty()) {
+    sync->answer.pages.push_back({.conversation = conversation, .messages = std::move(page->messages),
+                                  .upto_seq = page->upto_seq, .has_more = page->has_more, .stale = false});
+  }
+  ++sync->next;
+  sync_next(sync);
+}
+
+// ---- the page and the documents -----------------------------------------------------------------------------------
+
+void RestGateway::static_file(net::ConnectionId connection, const http::Request& request) {
+  const Asset* asset = find_asset(request.path);
+  if (asset == nullptr) return refuse(connection, error(chat::ErrorCode::kNotFound));
+  if (request.method != "GET" && request.method != "HEAD") {
+    return refuse(connection, error(chat::ErrorCode::kMethodNotAllowed));
+  }
+  const std::array<net::ReplyHeader, 4> headers{{
+      {"ETag", asset->etag},
+      {"Cache-Control", "no-cache"},
+      {"Content-Security-Policy",
+       "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'"},
+      {"X-Content-Type-Options", "nosniff"},
+  }};
+  const auto known = request.headers.find("If-None-Match");
+  const bool fresh = known && *known == asset->etag;
+  (void)parts_.net.respond(connection, net::Reply{.status = fresh ? 304 : 200,
+                                        .content_type = asset->content_type,
+                                        .body = fresh ? std::string_view{} : asset->bytes,
+                                        .headers = headers,
+                                        .close = false});
+}
+
+}  // namespace uproar::gateway

@@ -1,0 +1,83 @@
+#pragma once
+
+// HTTP requests other than upgrades: REST commands into the domain, accounts, people, the page and the documents.
+// Health and metrics are AdminGateway's.
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/flat_hash_set.h"
+#include "core/chat/chat_shard.h"
+#include "core/gateway/accounts.h"
+#include "core/gateway/event_gateway.h"
+#include "core/gateway/event_outbox.h"
+#include "core/gateway/request_table.h"
+#include "core/gateway/rest_routes.h"
+#include "core/gateway/revocations.h"
+#include "core/gateway/shard_parcel.h"
+#include "core/net/shard_net.h"
+#include "proto/chat/client_event_decoder.h"
+#include "storage/store.h"
+
+namespace uproar::gateway {
+
+class RestGateway {
+ public:
+  struct Parts {   // all outlive the gateway
+    net::ShardNet& net;
+    EventOutbox& outbox;
+    RequestTable& requests;
+    chat::ChatShard& chat;
+    chat::ClientEventDecoder& decoder;
+    storage::StoreClient& store;
+    const auth::TokenVerifier& verifier;
+    Accounts& accounts;
+    Revocations& revocations;
+    ShardLink& link;
+    const Now& now;
+    std::string advertised_url;   // "wss://chat.example.com"; empty: from the request's Host
+  };
+
+  explicit RestGateway(Parts parts);
+
+  // Answers every request it is given, sooner or later.
+  void on_request(net::ConnectionId connection, const http::Request& request);
+
+ private:
+  struct Caller {
+    UserId user;
+    SessionId session;
+  };
+  struct SyncInProgress;
+  using SyncPtr = std::shared_ptr<SyncInProgress>;
+
+  [[nodiscard]] Result<auth::Claims, chat::Error> authenticate(const http::Request& request);
+  // The user behind the token is in the store; then `go` runs.
+  void with_caller(net::ConnectionId connection, const http::Request& request, std::function<void(Caller)> go);
+  void account(net::ConnectionId connection, const http::Request& request, RestAction action);
+  void logout(net::ConnectionId connection, Caller caller);
+  void command(net::ConnectionId connection, const http::Request& request, const RouteMatch& match);
+  void show_users(net::ConnectionId connection, std::vector<UserId> users, bool single);
+  void find_user(net::ConnectionId connection, const std::string& name);
+  void sync(net::ConnectionId connection, const http::Request& request);
+  void unread(net::ConnectionId connection, const http::Request& request);
+  void sync_next(const SyncPtr& sync);
+  void sync_viewed(const SyncPtr& sync, Result<chat::ConversationView, storage::StoreError> view);
+  void sync_paged(const SyncPtr& sync, Result<storage::Page, storage::StoreError> page);
+  void static_file(net::ConnectionId connection, const http::Request& request);
+  void refuse(net::ConnectionId connection, const chat::Error& error);
+  void refuse_waiting(const chat::Endpoint& waiting, const chat::Error& error);
+  template <class Answer>
+  void answer(const chat::Endpoint& waiting, const Answer& body, int status = 200);
+  // A waiting slot, or the request is refused as overloaded and nullopt comes back.
+  [[nodiscard]] std::optional<chat::Endpoint> wait(net::ConnectionId connection);
+
+  Parts parts_;
+  absl::flat_hash_set<UserId> known_users_;   // provisioned since start; bounded, cleared when full
+};
+
+}  // namespace uproar::gateway

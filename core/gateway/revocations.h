@@ -1,0 +1,37 @@
+#pragma once
+
+// Sessions that were logged out while tokens of theirs are still unexpired. Each shard holds all of them: a
+// revocation is told to every shard, and read back from the store at start.
+
+#include <cstdint>
+#include <deque>
+#include <utility>
+
+#include "absl/container/flat_hash_set.h"
+#include "core/gateway/limits.h"
+#include "proto/base/now.h"
+#include "proto/chat/ids.h"
+
+namespace uproar::gateway {
+
+class Revocations {
+ public:
+  void add(SessionId session, std::int64_t revoked_at_us) {
+    if (!sessions_.insert(session).second) return;
+    by_age_.emplace_back(revoked_at_us + kAccessTokenLifeUs, session);
+  }
+  [[nodiscard]] bool contains(SessionId session) const { return sessions_.contains(session); }
+  // Forgets those whose last access token has expired by itself, and, beyond the limit, the oldest.
+  void trim(Now now) {
+    while (!by_age_.empty() && (by_age_.front().first <= now.wall_us || sessions_.size() > kRevokedMax)) {
+      sessions_.erase(by_age_.front().second);
+      by_age_.pop_front();
+    }
+  }
+
+ private:
+  absl::flat_hash_set<SessionId> sessions_;
+  std::deque<std::pair<std::int64_t, SessionId>> by_age_;
+};
+
+}  // namespace uproar::gateway

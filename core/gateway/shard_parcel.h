@@ -1,0 +1,92 @@
+#pragma once
+
+// What crosses from shard to shard: parcels of the domain, and encoded bytes for connections that live elsewhere.
+// One FIFO link per ordered pair of shards carries them all, so that a page and the live event after it cannot
+// change places (core/chat/ports.h).
+
+#include <cstdint>
+#include <string>
+#include <variant>
+
+#include "core/chat/endpoint.h"
+#include "core/chat/parcel.h"
+#include "core/net/handler.h"
+
+namespace uproar::gateway {
+
+// To all subscribers of the topic on the receiving shard.
+struct PublishFrames {
+  net::TopicId topic;
+  net::EncodedMessage message;
+  net::DeliveryClass delivery{};
+  net::ConnectionId except;      // a connection of the receiving shard, or none
+};
+
+// To one WebSocket connection of the receiving shard.
+struct SendFrames {
+  net::ConnectionId to;
+  net::EncodedMessage message;
+  net::DeliveryClass delivery{};
+};
+
+// The answer to a REST request that the receiving shard holds.
+struct AnswerRequest {
+  std::uint32_t slot = 0;
+  std::uint32_t generation = 0;
+  int status = 200;
+  std::uint32_t retry_after_ms = 0;
+  std::string body;
+};
+
+struct CloseConnection {
+  net::ConnectionId connection;
+  chat::Error error;
+};
+
+// A session was revoked: every shard refuses its tokens from now on.
+struct SessionRevoked {
+  SessionId session;
+  std::int64_t at_us = 0;
+};
+
+// A single-use ticket, presented to another shard than the one that issued it; and the verdict.
+struct TicketPresented {
+  net::ConnectionId connection;
+  std::uint16_t shard = 0;       // of the connection
+  std::string ticket;
+};
+struct TicketJudged {
+  net::ConnectionId connection;
+  bool valid = false;
+  UserId user;
+  SessionId session;
+};
+
+// /readyz travels through every shard and comes back.
+struct CanaryAsked {
+  std::uint16_t from_shard = 0;
+  std::uint64_t round = 0;
+};
+struct CanaryAnswered {
+  std::uint16_t shard = 0;
+  std::uint64_t round = 0;
+  bool receive_path = false;
+  bool store = false;
+};
+
+using ShardParcel = std::variant<chat::Parcel, PublishFrames, SendFrames, AnswerRequest, CloseConnection,
+                                 SessionRevoked, TicketPresented, TicketJudged, CanaryAsked, CanaryAnswered>;
+
+// Owned by core/server: the mailboxes.
+class ShardLink {
+ public:
+  virtual ~ShardLink() = default;
+  [[nodiscard]] virtual std::uint32_t self() const = 0;
+  [[nodiscard]] virtual std::uint32_t shard_count() const = 0;
+  // To this shard itself, too: such parcels wait until the call that posts them has returned.
+  virtual void post(std::uint32_t to_shard, ShardParcel parcel) = 0;
+  // Parcels of this shard to itself wait: what must not overtake them goes the same way.
+  [[nodiscard]] virtual bool own_waiting() const = 0;
+};
+
+}  // namespace uproar::gateway

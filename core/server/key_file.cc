@@ -1,0 +1,75 @@
+#include "core/server/key_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+#include "proto/auth/limits.h"
+#include "proto/crypto/base64.h"
+#include "proto/crypto/random.h"
+
+namespace uproar::server {
+namespace {
+
+class Fd {
+ public:
+  explicit Fd(int fd) : fd_(fd) {}
+  ~Fd() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  Fd(const Fd&) = delete;
+  Fd& operator=(const Fd&) = delete;
+  [[nodiscard]] int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+Err<SystemError> failure(std::string operation, const std::string& path, std::string hint) {
+  return Err{SystemError{.operation = std::move(operation), .subject = path, .code = errno, .hint = std::move(hint)}};
+}
+
+Result<std::string, SystemError> make_key(const std::string& path) {
+  const Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (file.get() < 0) return failure("create key file", path, "make the folder, or name another with --auth-secret-file");
+  const std::string key = crypto::base64url_encode(crypto::random_bytes<32>());
+  const std::string line = key + "\n";
+  // On disk before the first token is signed: a key that is lost makes every token worthless.
+  if (::write(file.get(), line.data(), line.size()) != static_cast<ssize_t>(line.size()) || ::fsync(file.get()) != 0) {
+    return failure("write key file", path, "make room on the disk");
+  }
+  return key;
+}
+
+}  // namespace
+
+Result<std::string, SystemError> read_key_file(const std::string& path, bool make) {
+  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0) {
+    if (errno == ENOENT && make) return make_key(path);
+    return failure("open key file", path, "name a readable file with --auth-secret-file");
+  }
+  struct stat status {};
+  if (::fstat(file.get(), &status) != 0) return failure("stat key file", path, "");
+  if ((status.st_mode & 0077) != 0) {
+    errno = 0;
+    return failure("key file may be read by others:", path, "chmod 600 " + path);
+  }
+  std::array<char, auth::kHmacKeyBytesMax + 2> bytes{};
+  const ssize_t count = ::read(file.get(), bytes.data(), bytes.size());
+  if (count < 0) return failure("read key file", path, "");
+  std::string key(bytes.data(), static_cast<std::size_t>(count));
+  while (!key.empty() && (key.back() == '\n' || key.back() == '\r')) key.pop_back();
+  if (key.size() < auth::kHmacKeyBytesMin || key.size() > auth::kHmacKeyBytesMax) {
+    errno = 0;
+    return failure("key file holds a key of " + std::to_string(key.size()) + " bytes:", path,
+                   "openssl rand -base64 48 > " + path + " (" + std::to_string(auth::kHmacKeyBytesMin) + " to " +
+                       std::to_string(auth::kHmacKeyBytesMax) + " bytes)");
+  }
+  return key;
+}
+
+}  // namespace uproar::server

@@ -1,0 +1,22 @@
+#pragma once
+
+// Bounds of the process, and the relations between the layers' own.
+
+#include <cstdint>
+
+#include "core/chat/limits.h"
+#include "core/net/limits.h"
+#include "proto/chat/limits.h"
+
+namespace uproar::server {
+
+// Parcels of one shard for another within about a turn: 8,192 * some 200 bytes = 1.6 MiB per ordered pair.
+inline constexpr std::uint32_t kMailboxParcels = 8'192;
+// Beyond this many parcels waiting for a full mailbox, lossy publishes are dropped instead of queued.
+inline constexpr std::uint32_t kHeldBackLossyMax = 8'192;
+// Parcels handled in one turn, so that sockets and timers get their share.
+inline constexpr std::uint32_t kParcelsPerTurnMax = 4'096;
+
+static_assert(chat::kMessageBytesMax >= chat::kContentBytesMax, "a message fits a WebSocket message");
+
+}  // namespace uproar::server

@@ -1,0 +1,205 @@
+#include "core/server/server.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <utility>
+
+#include "core/net/listener.h"
+#include "core/runtime/blocking_pool.h"
+#include "core/runtime/probe.h"
+#include "core/server/jwks_source.h"
+#include "core/server/key_file.h"
+#include "core/server/log.h"
+#include "core/server/metrics.h"
+#include "core/server/shard.h"
+#include "storage/sqlite/sqlite_store.h"
+
+namespace uproar::server {
+namespace {
+
+std::uint32_t usable_processors() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof(set), &set) != 0) return 1;
+  return static_cast<std::uint32_t>(std::max(1, CPU_COUNT(&set)));
+}
+
+sigset_t stop_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGINT);
+  return set;
+}
+
+// True when one of the stop signals came within `timeout`.
+bool wait_for_signal(std::chrono::milliseconds timeout) {
+  const sigset_t set = stop_signals();
+  const timespec limit{.tv_sec = timeout.count() / 1000, .tv_nsec = (timeout.count() % 1000) * 1'000'000};
+  return sigtimedwait(&set, nullptr, &limit) > 0;
+}
+
+}  // namespace
+
+void block_signals() {
+  const sigset_t set = stop_signals();
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+}
+
+struct Server::State {
+  Config config;
+  std::atomic<bool> draining{false};
+  std::uint16_t port = 0;
+  std::vector<int> listeners;
+  std::unique_ptr<storage::Store> store;
+  std::unique_ptr<runtime::BlockingPool> pool;
+  std::unique_ptr<MailboxGrid> grid;
+  std::unique_ptr<ShardEnvironment> environment;
+  std::vector<std::unique_ptr<Shard>> shards;
+  std::unique_ptr<JwksRefresher> refresher;
+
+  [[nodiscard]] Result<void, SystemError> open_environment();
+  [[nodiscard]] Result<void, SystemError> open_listeners();
+  [[nodiscard]] Result<void, SystemError> start_shards();
+  void drain();
+  void stop();
+};
+
+Server::Server(Config config) : state_(std::make_unique<State>()) {
+  state_->config = std::move(config);
+  if (state_->config.shards == 0) state_->config.shards = usable_processors();
+}
+
+Server::~Server() { stop(); }
+
+std::uint16_t Server::port() const { return state_->port; }
+
+Result<void, SystemError> Server::State::open_environment() {
+  std::string jwks_document;
+  if (!config.jwks.empty()) {
+    auto document = read_jwks(config.jwks);
+    if (!document.ok()) return Err{document.error()};
+    jwks_document = std::move(document.value());
+  }
+  auto opened = storage::SqliteStore::open({.folder = config.data_dir});
+  if (!opened.ok()) return Err{opened.error()};
+  store = std::move(opened.value());
+  auto key = read_key_file(config.auth_secret_file, config.auth_secret_file == config.data_dir + "/auth.key");
+  if (!key.ok()) return Err{key.error()};
+  pool = std::make_unique<runtime::BlockingPool>(runtime::BlockingPool::Options{});
+  grid = std::make_unique<MailboxGrid>(config.shards);
+  environment = std::make_unique<ShardEnvironment>(ShardEnvironment{.config = config,
+                                                                    .store = *store,
+                                                                    .blocking_pool = *pool,
+                                                                    .auth_key = std::move(key.value()),
+                                                                    .jwks_document = jwks_document,
+                                                                    .render_metrics = [this] { return server::render_metrics(shards); },
+                                                                    .draining = draining});
+  if (!jwks_document.empty()) {
+    refresher = std::make_unique<JwksRefresher>(config.jwks, jwks_document, [this](const std::string& document) {
+      for (const auto& shard : shards) shard->replace_keys(document);
+    });
+  }
+  return {};
+}
+
+Result<void, SystemError> Server::State::open_listeners() {
+  const bool v6 = config.listen_host.find(':') != std::string::npos;
+  const std::string host = v6 ? "[" + config.listen_host + "]" : config.listen_host;
+  port = config.listen_port;
+  for (std::uint32_t i = 0; i < config.shards; ++i) {
+    auto listener = net::listen_reuseport(host + ":" + std::to_string(port));
+    if (!listener.ok()) return Err{listener.error()};
+    listeners.push_back(listener.value());
+    port = net::local_port(listener.value());   // with port 0 the first listener chooses for all
+  }
+  return {};
+}
+
+Result<void, SystemError> Server::State::start_shards() {
+  for (std::uint32_t i = 0; i < config.shards; ++i) {
+    shards.push_back(std::make_unique<Shard>(*environment, i, *grid, listeners[i]));
+    if (auto prepared = shards.back()->prepare(); !prepared.ok()) return prepared;
+  }
+  std::vector<runtime::Waker*> wakers;
+  for (const auto& shard : shards) wakers.push_back(&shard->waker());
+  for (const auto& shard : shards) shard->connect(wakers);
+  for (const auto& shard : shards) {
+    if (auto started = shard->start(); !started.ok()) return started;
+  }
+  return {};
+}
+
+Result<void, SystemError> Server::start() {
+  State& state = *state_;
+  const auto findings = runtime::probe_features({.shards = state.config.shards});
+  if (auto fit = runtime::require_features(findings); !fit.ok()) return fit;
+  for (const runtime::Finding& finding : findings) {
+    if (finding.status == runtime::Finding::Status::kOk) continue;
+    log(finding.required ? LogLevel::kWarn : LogLevel::kDebug, finding.name + ": " + finding.detail);
+  }
+  auto started = state.open_environment();
+  if (started.ok()) started = state.open_listeners();
+  if (started.ok()) started = state.start_shards();
+  if (!started.ok()) stop();
+  return started;
+}
+
+void Server::State::drain() {
+  draining.store(true);
+  std::uint64_t connections = 0;
+  for (const auto& shard : shards) {
+    if (const auto* counters = shard->net_counters()) connections += static_cast<std::uint64_t>(counters->connections.value());
+  }
+  const std::uint64_t seconds = std::max<std::uint32_t>(config.drain_seconds, 1);
+  const auto closes_per_second = static_cast<std::uint32_t>(connections / seconds / shards.size() + 1);
+  log(LogLevel::kInfo, "draining " + std::to_string(connections) + " connections over at most " + std::to_string(seconds) +
+                           " s; a second signal stops at once");
+  for (const auto& shard : shards) shard->begin_drain(config.drain_seconds == 0 ? 0 : closes_per_second);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(seconds + 5);
+  const auto all_drained = [this] {
+    return std::all_of(shards.begin(), shards.end(), [](const auto& shard) { return shard->drained(); });
+  };
+  while (!all_drained() && std::chrono::steady_clock::now() < deadline) {
+    if (wait_for_signal(std::chrono::milliseconds(50))) {
+      log(LogLevel::kWarn, "second signal: stopping at once");
+      return;
+    }
+  }
+}
+
+void Server::run_until_signal() {
+  while (!wait_for_signal(std::chrono::hours(1))) {
+  }
+  state_->drain();
+  stop();
+  log(LogLevel::kInfo, "stopped");
+}
+
+void Server::State::stop() {
+  refresher.reset();
+  // The pool first: what it was given is answered. Then the shards end their loops; the store's threads, which answer
+  // on the shards' reactors, end before the shards are destroyed.
+  if (pool) pool->stop();
+  for (const auto& shard : shards) shard->request_stop();
+  for (const auto& shard : shards) shard->join();
+  shards.clear();
+  environment.reset();
+  store.reset();
+  for (const int fd : listeners) ::close(fd);
+  listeners.clear();
+}
+
+void Server::stop() { state_->stop(); }
+
+std::string Server::render_metrics() const { return server::render_metrics(state_->shards); }
+
+}  // namespace uproar::server

@@ -1,0 +1,45 @@
+#pragma once
+
+// The process: checks what the machine allows, opens the store, starts a shard per core, waits for a signal, drains.
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/server/config.h"
+#include "proto/base/result.h"
+
+namespace uproar::server {
+
+class Server {
+ public:
+  // `config` is copied. Nothing is started yet.
+  explicit Server(Config config);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // Everything up to and including "ready to accept". On an error nothing keeps running.
+  [[nodiscard]] Result<void, SystemError> start();
+  // Blocks until SIGTERM or SIGINT, then drains: no new connections, every client is told when to come back, staged
+  // work commits. A second signal stops at once. REQUIRES: the signals are blocked in all threads (block_signals()).
+  void run_until_signal();
+  // Stops at once.
+  void stop();
+
+  [[nodiscard]] std::uint16_t port() const;
+  // Prometheus text format.
+  [[nodiscard]] std::string render_metrics() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// Call first thing in main(): threads inherit it, and only run_until_signal() hears SIGTERM and SIGINT.
+void block_signals();
+
+}  // namespace uproar::server

@@ -1,0 +1,258 @@
+#include "core/server/shard.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+#include <variant>
+
+#include "core/runtime/clock.h"
+#include "core/server/limits.h"
+#include "core/server/log.h"
+
+namespace uproar::server {
+namespace {
+
+net::NetOptions net_options(const Config& config) {
+  net::NetOptions options;
+  if (config.connections_max != 0) options.connections_max = config.connections_max;
+  options.message_bytes_max = chat::kMessageBytesMax;
+  options.deflate = config.deflate;
+  options.idle_timeout_ms = config.heartbeat_timeout_s * 1000;
+  options.ping_interval_ms = options.idle_timeout_ms * 3 / 8;   // 45 of 120 s: two pings may be lost
+  options.allowed_origins = config.allow_origins;
+  options.handshakes_per_address_per_second_max = config.connections_per_address;
+  options.egress_shard_bytes_max = std::uint64_t{config.egress_mb_max} << 20;
+  return options;
+}
+
+chat::ChatLimits chat_limits(const Config& config) {
+  chat::ChatLimits limits;
+  limits.message_bytes_max = chat::kMessageBytesMax;
+  limits.commands_per_s = config.commands_per_second;
+  limits.commands_burst = config.commands_per_second * 4;
+  limits.bytes_per_s = std::max(limits.bytes_per_s, config.commands_per_second * 2048);
+  limits.bytes_burst = limits.bytes_per_s * 4;
+  limits.connections_per_user_max = config.connections_per_user;
+  return limits;
+}
+
+runtime::ShardThread::Options thread_options(const Config& config, std::uint32_t index) {
+  runtime::ShardThread::Options options;
+  options.index = index;
+  if (config.connections_max != 0) options.ring.direct_slots = config.connections_max;
+  return options;
+}
+
+auth::TokenVerifier make_verifier(const ShardEnvironment& environment) {
+  auto verifier = auth::TokenVerifier::make(environment.auth_key);
+  UPROAR_CHECK(verifier.has_value());   // the key was checked when it was read
+  if (!environment.jwks_document.empty()) {
+    auto keys = auth::parse_jwks(environment.jwks_document);
+    UPROAR_CHECK(keys.ok());            // and so was the document
+    const bool added = verifier->add_issuer({.issuer = environment.config.jwt_issuer,
+                                             .audience = environment.config.jwt_audience,
+                                             .keys = std::move(keys.value())});
+    UPROAR_CHECK(added);
+  }
+  return std::move(*verifier);
+}
+
+}  // namespace
+
+struct Shard::Parts {
+  Parts(Shard& shard, runtime::ShardContext& context, ShardEnvironment& environment)
+      : now(context.now()),
+        store(environment.store.open_client(shard.reactor_)),
+        net(context.ring(), shard, net_options(environment.config)),
+        requests(static_cast<std::uint16_t>(context.index()), gateway::kRequestsWaitingMax),
+        outbox(net, requests, shard.router_,
+               {.deflate = environment.config.deflate, .deflate_bytes_min = environment.config.deflate_bytes_min}),
+        log(store->batches(), shard.reactor_, {.monotonic_us = [] { return runtime::read_clock().monotonic_us; }}),
+        chat({.outbox = outbox, .router = shard.router_, .log = log, .history = store->history(),
+              .directory = store->directory(), .ids = ids},
+             chat_limits(environment.config), environment.config.node),
+        verifier(make_verifier(environment)),
+        signer(std::move(*auth::TokenSigner::make(environment.auth_key))),
+        tickets(static_cast<std::uint16_t>(context.index())),
+        passwords(environment.blocking_pool, context.inbox()),
+        accounts(store->directory(), passwords, shard.reactor_, signer, tickets, [&context] { return context.now(); },
+                 environment.config.logins_per_address),
+        events({.net = net, .outbox = outbox, .chat = chat, .decoder = decoder, .directory = store->directory(),
+                .verifier = verifier, .tickets = tickets, .revocations = revocations, .link = shard.router_, .now = now}),
+        rest({.net = net, .outbox = outbox, .requests = requests, .chat = chat, .decoder = decoder, .store = *store,
+              .verifier = verifier, .accounts = accounts, .revocations = revocations, .link = shard.router_, .now = now,
+              .advertised_url = environment.config.advertise}),
+        canary(net, *store, shard.reactor_),
+        admin({.net = net, .canary = canary, .link = shard.router_, .reactor = shard.reactor_,
+               .render_metrics = environment.render_metrics,
+               .draining = [&environment] { return environment.draining.load(std::memory_order_relaxed); }}) {
+    log.set_listener(chat);
+  }
+
+  const Now& now;
+  std::unique_ptr<storage::StoreClient> store;
+  net::ShardNet net;
+  gateway::RequestTable requests;
+  gateway::EventOutbox outbox;
+  storage::BatchWriter log;
+  RandomIds ids;
+  chat::ChatShard chat;
+  chat::ClientEventDecoder decoder;
+  auth::TokenVerifier verifier;
+  auth::TokenSigner signer;
+  gateway::Tickets tickets;
+  gateway::Revocations revocations;
+  PasswordPool passwords;
+  gateway::Accounts accounts;
+  gateway::EventGateway events;
+  gateway::RestGateway rest;
+  gateway::Canary canary;
+  gateway::AdminGateway admin;
+};
+
+Shard::Shard(ShardEnvironment& environment, std::uint32_t index, MailboxGrid& grid, int listen_fd)
+    : environment_(environment),
+      listen_fd_(listen_fd),
+      thread_(thread_options(environment.config, index), *this),
+      router_(grid, index),
+      reactor_(thread_) {}
+
+Shard::~Shard() = default;
+
+Result<void, SystemError> Shard::on_start(runtime::ShardContext& context) {
+  context_ = &context;
+  reactor_.attach(context);
+  parts_ = std::make_unique<Parts>(*this, context, environment_);
+  parts_->net.on_tick(context.now());
+  // Nobody is let in before the revocations of the last token lifetime are known. Connections wait in the backlog.
+  parts_->store->directory().revoked_since(
+      context.now().wall_us - gateway::kAccessTokenLifeUs,
+      [this](Result<std::vector<SessionId>, storage::StoreError> sessions) { revocations_known(std::move(sessions)); });
+  started_.store(true, std::memory_order_release);
+  return {};
+}
+
+void Shard::revocations_known(Result<std::vector<SessionId>, storage::StoreError> sessions) {
+  if (sessions.ok()) {
+    for (const SessionId session : sessions.value()) parts_->revocations.add(session, context_->now().wall_us);
+  } else {
+    log(LogLevel::kWarn, "the store could not say which sessions were revoked in the last 15 minutes");
+  }
+  parts_->net.add_listener(listen_fd_);
+}
+
+void Shard::on_completion(const runtime::Completion& completion) {
+  if (completion.key.kind == runtime::OpKind::kPoll) {
+    reactor_.on_completion(completion);
+  } else {
+    parts_->net.on_completion(completion, context_->now());
+  }
+  settle();
+}
+
+void Shard::on_parcels() {
+  router_.drain([this](gateway::ShardParcel&& parcel) { on_parcel(std::move(parcel)); settle(); }, kParcelsPerTurnMax);
+}
+
+bool Shard::parcels_waiting() const { return router_.waiting(); }
+
+void Shard::settle() {
+  if (!router_.own_waiting()) return;
+  router_.drain_own([this](gateway::ShardParcel&& parcel) { on_parcel(std::move(parcel)); }, kParcelsPerTurnMax);
+}
+
+void Shard::on_parcel(gateway::ShardParcel&& parcel) {
+  const Now& now = context_->now();
+  Parts& parts = *parts_;
+  struct Dispatch {
+    Parts& parts;
+    const Now& now;
+    void operator()(chat::Parcel& p) const { parts.chat.on_parcel(std::move(p), now); }
+    void operator()(gateway::PublishFrames& p) const { parts.outbox.deliver(p); }
+    void operator()(gateway::SendFrames& p) const { parts.outbox.deliver(p); }
+    void operator()(gateway::AnswerRequest& p) const { parts.outbox.deliver(std::move(p)); }
+    void operator()(gateway::CloseConnection& p) const { parts.outbox.deliver(p); }
+    void operator()(gateway::SessionRevoked& p) const { parts.events.revoked(p); }
+    void operator()(gateway::TicketPresented& p) const { parts.events.judge(p); }
+    void operator()(gateway::TicketJudged& p) const { parts.events.judged(p); }
+    void operator()(gateway::CanaryAsked& p) const { parts.admin.asked(p); }
+    void operator()(gateway::CanaryAnswered& p) const { parts.admin.answered(p); }
+  };
+  std::visit(Dispatch{.parts = parts, .now = now}, parcel);
+}
+
+void Shard::on_timer(std::uint64_t key) {
+  reactor_.on_timer(key);
+  settle();
+}
+
+void Shard::on_tick(const Now& now) {
+  if (reactor_.posted_waiting()) reactor_.run_posted();
+  parts_->net.on_tick(now);
+  parts_->chat.tick(now);
+  parts_->events.on_tick();
+  settle();
+}
+
+bool Shard::flush(const Now& now) {
+  const bool busy = parts_->net.flush(now);
+  settle();   // flush reports closings, and the domain reacts
+  router_.publish(*context_);
+  if (parts_->net.drained()) drained_.store(true, std::memory_order_release);
+  return busy || router_.own_waiting();
+}
+
+std::int64_t Shard::next_deadline_us() const {
+  constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
+  return std::min({parts_->net.next_deadline().value_or(kNever), parts_->chat.next_deadline().value_or(kNever),
+                   parts_->events.next_deadline_us()});
+}
+
+void Shard::on_stop() { started_.store(false, std::memory_order_release); }
+
+void Shard::begin_drain(std::uint32_t closes_per_second) {
+  (void)thread_.post(runtime::Task([this, closes_per_second] { parts_->net.drain(closes_per_second); }));
+}
+
+void Shard::replace_keys(std::string document) {
+  (void)thread_.post(runtime::Task([this, document = std::move(document)] {
+    auto keys = auth::parse_jwks(document);   // parsed here: a key set belongs to one thread
+    if (!keys.ok()) return;
+    (void)parts_->verifier.replace_keys(environment_.config.jwt_issuer, std::move(keys.value()));
+  }));
+}
+
+const net::NetCounters* Shard::net_counters() const {
+  return started_.load(std::memory_order_acquire) ? &parts_->net.counters() : nullptr;
+}
+const chat::ChatCounters* Shard::chat_counters() const {
+  return started_.load(std::memory_order_acquire) ? &parts_->chat.counters() : nullptr;
+}
+const gateway::EventCounters* Shard::event_counters() const {
+  return started_.load(std::memory_order_acquire) ? &parts_->events.counters() : nullptr;
+}
+const storage::BatchWriterCounters* Shard::batch_counters() const {
+  return started_.load(std::memory_order_acquire) ? &parts_->log.counters() : nullptr;
+}
+
+// ---- net::Handler --------------------------------------------------------------------------------------------------
+
+void Shard::on_request(net::ConnectionId connection, const http::Request& request) {
+  if (parts_->admin.on_request(connection, request)) return;
+  parts_->rest.on_request(connection, request);
+}
+
+net::UpgradeAnswer Shard::on_upgrade(net::ConnectionId connection, const http::Request& request) {
+  return parts_->events.on_upgrade(connection, request);
+}
+void Shard::on_open(net::ConnectionId connection) { parts_->events.on_open(connection); }
+void Shard::on_message(net::ConnectionId connection, net::MessageKind kind, MutableBytes payload) {
+  parts_->events.on_message(connection, kind, payload);
+}
+void Shard::on_ping(net::ConnectionId connection) { parts_->events.on_ping(connection); }
+void Shard::on_drained(net::ConnectionId connection) { parts_->events.on_drained(connection); }
+void Shard::on_closed(net::ConnectionId connection, net::CloseCause cause) {
+  parts_->events.on_closed(connection, cause);
+}
+
+}  // namespace uproar::server

@@ -1,0 +1,108 @@
+#pragma once
+
+// One shard, wired: net, gateway, domain and store client on one thread, driven by one loop. READ FIRST in this
+// folder, then server.h.
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/chat/chat_shard.h"
+#include "core/gateway/accounts.h"
+#include "core/gateway/admin_gateway.h"
+#include "core/gateway/event_gateway.h"
+#include "core/gateway/event_outbox.h"
+#include "core/gateway/rest_gateway.h"
+#include "core/net/shard_net.h"
+#include "core/runtime/shard_thread.h"
+#include "core/server/config.h"
+#include "core/server/password_pool.h"
+#include "core/server/random_ids.h"
+#include "core/server/ring_reactor.h"
+#include "core/server/shard_router.h"
+#include "storage/batch_writer.h"
+#include "storage/store.h"
+
+namespace uproar::server {
+
+// What shards are given by the process; outlives them.
+struct ShardEnvironment {
+  const Config& config;
+  storage::Store& store;
+  runtime::BlockingPool& blocking_pool;
+  std::string auth_key;
+  std::string jwks_document;                     // empty: no external issuer
+  std::function<std::string()> render_metrics;
+  const std::atomic<bool>& draining;
+};
+
+class Shard final : public runtime::TurnHandler, public net::Handler {
+ public:
+  // `listen_fd` is this shard's own listener; it stays open while the shard runs.
+  Shard(ShardEnvironment& environment, std::uint32_t index, MailboxGrid& grid, int listen_fd);
+  ~Shard() override;
+
+  // In this order, for all shards: prepare, connect (with everybody's wakers), start; then request_stop and join.
+  [[nodiscard]] Result<void, SystemError> prepare() { return thread_.prepare(); }
+  [[nodiscard]] runtime::Waker& waker() { return thread_.waker(); }
+  void connect(std::vector<runtime::Waker*> wakers) { router_.connect(std::move(wakers)); }
+  [[nodiscard]] Result<void, SystemError> start() { return thread_.start(); }
+  void request_stop() { thread_.request_stop(); }
+  void join() { thread_.join(); }
+
+  // From any thread: these run on the shard.
+  void begin_drain(std::uint32_t closes_per_second);
+  void replace_keys(std::string document);
+  [[nodiscard]] bool drained() const { return drained_.load(std::memory_order_acquire); }
+
+  // For metrics, from any thread.
+  [[nodiscard]] const net::NetCounters* net_counters() const;
+  [[nodiscard]] const chat::ChatCounters* chat_counters() const;
+  [[nodiscard]] const gateway::EventCounters* event_counters() const;
+  [[nodiscard]] const runtime::TurnCounters& turn_counters() const { return thread_.counters(); }
+  [[nodiscard]] const runtime::RingCounters& ring_counters() const { return thread_.ring_counters(); }
+  [[nodiscard]] const RouterCounters& router_counters() const { return router_.counters(); }
+  [[nodiscard]] const storage::BatchWriterCounters* batch_counters() const;
+
+  // runtime::TurnHandler
+  Result<void, SystemError> on_start(runtime::ShardContext& context) override;
+  void on_completion(const runtime::Completion& completion) override;
+  void on_parcels() override;
+  [[nodiscard]] bool parcels_waiting() const override;
+  void on_timer(std::uint64_t key) override;
+  void on_tick(const Now& now) override;
+  bool flush(const Now& now) override;
+  [[nodiscard]] std::int64_t next_deadline_us() const override;
+  void on_stop() override;
+
+  // net::Handler
+  void on_request(net::ConnectionId connection, const http::Request& request) override;
+  net::UpgradeAnswer on_upgrade(net::ConnectionId connection, const http::Request& request) override;
+  void on_open(net::ConnectionId connection) override;
+  void on_message(net::ConnectionId connection, net::MessageKind kind, MutableBytes payload) override;
+  void on_ping(net::ConnectionId connection) override;
+  void on_drained(net::ConnectionId connection) override;
+  void on_closed(net::ConnectionId connection, net::CloseCause cause) override;
+
+ private:
+  struct Parts;   // everything that needs the running ring, built in on_start
+
+  void revocations_known(Result<std::vector<SessionId>, storage::StoreError> sessions);
+  void on_parcel(gateway::ShardParcel&& parcel);
+  void settle();  // hands over what this shard has said to itself
+
+  ShardEnvironment& environment_;
+  const int listen_fd_;
+  runtime::ShardThread thread_;
+  ShardRouter router_;
+  RingReactor reactor_;
+  runtime::ShardContext* context_ = nullptr;
+  std::unique_ptr<Parts> parts_;
+  std::atomic<bool> started_{false};
+  std::atomic<bool> drained_{false};
+};
+
+}  // namespace uproar::server
