@@ -187,7 +187,7 @@ ProtocolError MessageAssembler::inflate_piece(PartialMessage& partial, InflateSt
   for (;;) {
     const std::size_t size = out.size();
     const std::size_t left = message_bytes_max_ - size;
-    std::byte probe;  // at the limit: does the stream hold one byte more?
+    std::byte probe{};  // at the limit: does the stream hold one byte more?
     MutableBytes room(&probe, 1);
     if (left > 0) {
       if (out.room().empty()) {

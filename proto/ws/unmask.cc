@@ -37,12 +37,12 @@ void unmask(std::span<std::byte> bytes, Mask mask) {
 #endif
   const std::uint64_t wide = (static_cast<std::uint64_t>(mask) << 32) | mask;
   for (; left >= 8; left -= 8, at += 8) {
-    std::uint64_t word;
+    std::uint64_t word = 0;
     std::memcpy(&word, at, sizeof word);
     word ^= wide;
     std::memcpy(at, &word, sizeof word);
   }
-  std::byte key[sizeof mask];
+  std::byte key[sizeof mask] = {};
   std::memcpy(key, &mask, sizeof mask);
   for (std::size_t i = 0; i < left; ++i) at[i] ^= key[i % 4];
 }

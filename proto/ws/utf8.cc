@@ -16,7 +16,7 @@ constexpr std::uint64_t kHighBits = 0x8080808080808080ULL;
 // First byte that is not ASCII, or `end`, or up to 7 bytes before either.
 const std::uint8_t* skip_ascii(const std::uint8_t* at, const std::uint8_t* end) {
   while (end - at >= 8) {
-    std::uint64_t word;
+    std::uint64_t word = 0;
     std::memcpy(&word, at, sizeof word);
     if ((word & kHighBits) != 0) break;
     at += 8;
