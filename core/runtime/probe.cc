@@ -457,9 +457,11 @@ std::vector<Finding> probe_features(const ProbeOptions& options) {
 Result<void, SystemError> require_features(const std::vector<Finding>& findings) {
   for (const Finding& finding : findings) {
     if (!finding.fatal()) continue;
+    // Said once: details that quote a refused call already have its errno.
+    const bool quoted = finding.detail.find("(errno ") != std::string::npos;
     return Err{SystemError{.operation = finding.name,
                            .subject = finding.detail,
-                           .code = finding.code,
+                           .code = quoted ? 0 : finding.code,
                            .hint = finding.remedy}};
   }
   return {};
