@@ -43,9 +43,11 @@ inline std::string client_header(int first_byte, std::uint64_t length) {
   if (length <= 125) {
     out += static_cast<char>(0x80 | length);
   } else if (length <= 0xFFFF) {
-    out += "\xFE" + big_endian(length, 2);
+    out += "\xFE";
+    out += big_endian(length, 2);
   } else {
-    out += "\xFF" + big_endian(length, 8);
+    out += "\xFF";
+    out += big_endian(length, 8);
   }
   return out + std::string(kMaskBytes, 4);
 }
