@@ -1,7 +1,7 @@
 #include <cstdio>
 #include <string>
 
-#include "storage/sqlite/sqlite_store.h"
+#include "core/server/maintenance.h"
 #include "tools/command.h"
 
 namespace uproar::tools {
@@ -21,12 +21,12 @@ int migrate(const std::vector<std::string>& arguments) {
                help ? stdout : stderr);
     return help ? 0 : 2;
   }
-  const auto opened = storage::SqliteStore::open({.folder = folder});
-  if (!opened.ok()) {
-    std::fprintf(stderr, "uproar migrate: %s\n", opened.error().text().c_str());
+  const auto version = server::migrate_data(folder);
+  if (!version.ok()) {
+    std::fprintf(stderr, "uproar migrate: %s\n", version.error().text().c_str());
     return 1;
   }
-  std::printf("%s is at schema version %d\n", folder.c_str(), storage::SqliteStore::schema_version());
+  std::printf("%s is at schema version %d\n", folder.c_str(), version.value());
   return 0;
 }
 
