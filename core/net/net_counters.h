@@ -46,6 +46,7 @@ struct NetCounters {
   Counter sends;                      // send requests of any kind
   Counter gathers;                    // of them gather writes
   Counter sends_blocked;              // sends that came back short or with -EAGAIN
+  Counter sends_lost_track;           // closed because a send's result came too late (completion queue overflow): alarm
   Counter frames_queued;              // references put into egress queues
   Counter dropped_ephemeral;          // slow readers, in the order in which they lose
   Counter dropped_presence;

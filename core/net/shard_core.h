@@ -208,8 +208,8 @@ class ShardCore {
   std::uint32_t iovecs_used_ = 0;
   bool unsubmitted_ = false;                // the batch was queued and nothing shows that it was submitted
   bool confirm_soon_ = false;               // somebody waits for the end of this batch: do not sleep on it
-  std::uint32_t batch_backlog_ = 0;         // completions that stood before those of the batch
-  std::uint64_t handed_over_ = 0;           // completions seen since the batch was queued
+  std::uint64_t to_hand_over_ = 0;          // completions there were after the batch was submitted; 0: not known yet
+  std::uint64_t handed_over_ = 0;           // of them, seen
 
   http::HttpDate date_;
   std::int64_t date_second_ = -1;

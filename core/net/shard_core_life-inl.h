@@ -70,6 +70,7 @@ ShardCore<Io>::~ShardCore() {
 template <class Io>
 void ShardCore<Io>::on_completion(const runtime::Completion& completion) {
   unsubmitted_ = false;   // completions are reaped after a submit
+  if (to_hand_over_ == 0) to_hand_over_ = std::uint64_t{io_.ready()} + 1;
   ++handed_over_;
   const runtime::CompletionKey& k = completion.key;
   switch (k.kind) {

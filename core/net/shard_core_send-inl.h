@@ -27,11 +27,11 @@ bool ShardCore<Io>::flush(Now now) {
   rearm_starved();
   report();
 
-  batch_backlog_ = io_.ready();
-  handed_over_ = 0;
   write_dirty();
   serve_topics();
   unsubmitted_ = !batch_.empty();
+  to_hand_over_ = 0;
+  handed_over_ = 0;
   const bool more = topics_.active() || !dirty_.empty() || !doomed_.empty() || !ended_.empty() ||
                     !resume_.empty() || !emptied_.empty() || !drained_ids_.empty();
   if (!topics_.active()) batch_sends_max_ = kBatchSendsMin;
@@ -40,13 +40,13 @@ bool ShardCore<Io>::flush(Now now) {
   return more || soon || (!starved_.empty() && io_.buffers_free() > 0);
 }
 
-// Have all completions that the last batch may have posted been handed over? They stand behind those that were in the
-// queue when it was made, and there are no more of them than sends.
+// Have all completions that the last batch may have posted been handed over? They were in the queue when the first
+// completion after it was (its submit posted them), so it is enough to have seen as many as were there then.
 template <class Io>
 bool ShardCore<Io>::batch_settled() {
   if (batch_.empty()) return true;
   if (unsubmitted_) submit_queued();
-  return io_.ready() == 0 || handed_over_ >= std::uint64_t{batch_backlog_} + batch_.size();
+  return io_.ready() == 0 || (to_hand_over_ > 0 && handed_over_ >= to_hand_over_);
 }
 
 template <class Io>
@@ -207,8 +207,13 @@ void ShardCore<Io>::on_send_trouble(const runtime::Completion& completion) {
     end(slot, *c);
     return;
   }
-  // Handed over too late, it would belong to a batch that counts as sent: flush() does not let that happen.
-  UPROAR_CHECK(c->batch == batch_no_ && c->batch_index < batch_.size(), slot, c->batch, batch_no_);
+  if (c->batch != batch_no_ || c->batch_index >= batch_.size()) {
+    // It belongs to a batch that counts as sent. flush() does not let that happen unless the completion queue
+    // overflowed; what this peer has been sent is not known any more.
+    counters_.sends_lost_track.add();
+    end(slot, *c);
+    return;
+  }
   SendRecord& record = batch_[c->batch_index];
   UPROAR_CHECK(record.slot == slot && !record.done, slot);
   record.done = true;

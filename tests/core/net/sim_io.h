@@ -1,0 +1,264 @@
+#pragma once
+
+// The outside world of a shard, simulated: sockets with as much room as the test gives them, sends that come back short,
+// receive buffers that run out, cancels and closes that race, ends in any order; all from one seed. It also holds the
+// rules of runtime::Io against its user: no second send for a socket between two submits, no close while a request
+// is armed, no adoption of a slot in use.
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+#include <deque>
+#include <functional>
+#include <map>
+#include <random>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "core/runtime/io.h"
+#include "proto/base/check.h"
+
+namespace uproar::net {
+
+class SimIo {
+ public:
+  using Key = runtime::CompletionKey;
+
+  struct Socket {
+    bool in_use = false;
+    bool recv_armed = false;
+    Key recv_key;
+    bool poll_armed = false;
+    Key poll_key;
+    bool fin_sent = false;          // shutdown_write or close reached the peer
+    bool peer_fin = false;
+    std::size_t room = SIZE_MAX;    // bytes the socket takes before it is full
+    std::string wire;               // everything the peer has been sent
+    std::string inbound;            // said by the peer, not received yet
+    std::uint32_t sends = 0;        // send operations that reached it
+  };
+
+  explicit SimIo(std::uint64_t seed = 1) : random_(seed) {}
+
+  // --- runtime::Io --------------------------------------------------------------------------------------------------
+
+  bool adopt(std::uint32_t slot, int fd) {
+    ::close(fd);
+    if (refuse_adopts) return false;
+    UPROAR_CHECK(!socket(slot).in_use, slot);
+    sockets_[slot] = Socket{};
+    sockets_[slot].in_use = true;
+    sockets_[slot].room = room_of_new;
+    return true;
+  }
+  void arm_accept(int, Key key) { accepts_[key.slot] = key; }
+  void arm_recv(std::uint32_t slot, Key key) {
+    defer([this, slot, key] {
+      Socket& s = socket(slot);
+      UPROAR_CHECK(s.in_use && !s.recv_armed, slot);
+      s.recv_armed = true;
+      s.recv_key = key;
+    });
+  }
+  void send(std::uint32_t slot, ByteView bytes, Key key) {
+    UPROAR_CHECK(sent_to_.insert(slot).second, slot);   // never twice for one socket between two submits
+    defer([this, slot, bytes, key] { take(slot, std::string(as_text(bytes)), key); });
+    ++sends;
+  }
+  void send_gather(std::uint32_t slot, const msghdr* message, Key key) {
+    UPROAR_CHECK(sent_to_.insert(slot).second, slot);
+    defer([this, slot, message, key] {
+      std::string all;
+      for (std::size_t i = 0; i < message->msg_iovlen; ++i) {
+        all.append(static_cast<const char*>(message->msg_iov[i].iov_base), message->msg_iov[i].iov_len);
+      }
+      take(slot, all, key);
+    });
+    ++sends;
+    ++gathers;
+  }
+  void poll_writable(std::uint32_t slot, Key key) {
+    defer([this, slot, key] {
+      Socket& s = socket(slot);
+      UPROAR_CHECK(s.in_use && !s.poll_armed, slot);
+      s.poll_armed = true;
+      s.poll_key = key;
+    });
+  }
+  void cancel(Key what, Key key) {
+    defer([this, what, key] { do_cancel(what, key); });
+  }
+  void shutdown_write(std::uint32_t slot) {
+    defer([this, slot] { socket(slot).fin_sent = true; });
+  }
+  void close(std::uint32_t slot, Key key) {
+    defer([this, slot, key] {
+      Socket& s = socket(slot);
+      UPROAR_CHECK(s.in_use, slot);
+      UPROAR_CHECK(!s.recv_armed && !s.poll_armed, slot);   // a close with an armed recv sends no FIN
+      s.fin_sent = true;
+      s.in_use = false;
+      closed_.push_back(slot);
+      post(key, 0, false);
+    });
+  }
+  void submit() {
+    ++submits;
+    sent_to_.clear();
+    std::deque<std::function<void()>> work = std::exchange(deferred_, {});
+    for (auto& operation : work) operation();
+  }
+  std::uint32_t buffers_free() const { return buffers; }
+  std::uint32_t ready() const { return static_cast<std::uint32_t>(completions_.size()); }
+
+  // --- The test's side ----------------------------------------------------------------------------------------------
+
+  // A peer connects to listener `index`; nothing happens while no accept is armed.
+  bool peer_connects(std::uint32_t index = 0) {
+    const auto armed = accepts_.find(index);
+    if (armed == accepts_.end()) return false;
+    post(armed->second, ::open("/dev/null", O_RDONLY | O_CLOEXEC), true);
+    return true;
+  }
+  void accept_fails(int error, std::uint32_t index = 0) {
+    const auto armed = accepts_.find(index);
+    UPROAR_CHECK(armed != accepts_.end());
+    const Key key = armed->second;
+    accepts_.erase(armed);
+    post(key, -error, false);
+  }
+  [[nodiscard]] bool accepting(std::uint32_t index = 0) const { return accepts_.contains(index); }
+  void peer_says(std::uint32_t slot, std::string_view bytes) { socket(slot).inbound.append(bytes); }
+  void peer_ends(std::uint32_t slot) { socket(slot).peer_fin = true; }
+  // The socket takes `bytes` more.
+  void peer_reads(std::uint32_t slot, std::size_t bytes) {
+    Socket& s = socket(slot);
+    s.room = bytes == SIZE_MAX ? SIZE_MAX : s.room + bytes;
+  }
+  Socket& socket(std::uint32_t slot) {
+    if (sockets_.size() <= slot) sockets_.resize(slot + 1);
+    return sockets_[slot];
+  }
+
+  // One look at the kernel: received bytes and writable sockets become completions.
+  void poll_world() {
+    for (std::uint32_t slot = 0; slot < sockets_.size(); ++slot) {
+      Socket& s = sockets_[slot];
+      if (s.poll_armed && s.room > 0) {
+        s.poll_armed = false;
+        post(s.poll_key, 4, false);
+      }
+      while (s.recv_armed && (!s.inbound.empty() || s.peer_fin)) {
+        if (s.inbound.empty()) {
+          s.recv_armed = false;
+          post(s.recv_key, 0, false);
+        } else if (buffers == 0) {
+          s.recv_armed = false;
+          post(s.recv_key, -ENOBUFS, false);
+        } else {
+          const std::size_t bytes = std::min<std::size_t>(s.inbound.size(), recv_bytes_max == 0 ? 1 + random_() % 64
+                                                                                               : recv_bytes_max);
+          Posted posted{.key = s.recv_key, .result = static_cast<std::int32_t>(bytes), .more = true, .data = {}};
+          posted.data = s.inbound.substr(0, bytes);
+          s.inbound.erase(0, bytes);
+          if (end_multishots && random_() % 4 == 0) {
+            posted.more = false;
+            s.recv_armed = false;
+          }
+          completions_.push_back(std::move(posted));
+        }
+      }
+    }
+  }
+  // Hands over at most `max` completions in order. on_completion(const Completion&).
+  template <class F>
+  std::size_t reap(F&& on_completion, std::size_t max = SIZE_MAX) {
+    std::size_t count = 0;
+    while (count < max && !completions_.empty()) {
+      Posted posted = std::move(completions_.front());
+      completions_.pop_front();
+      // Exactly the bytes received and the padding behind them, so that a read beyond shows under asan.
+      std::vector<std::byte> buffer(posted.data.size() + runtime::kReadablePadding);
+      std::memcpy(buffer.data(), posted.data.data(), posted.data.size());
+      runtime::Completion completion{.key = posted.key,
+                                     .result = posted.result,
+                                     .more = posted.more,
+                                     .buffer = MutableBytes(buffer).first(posted.data.size())};
+      on_completion(static_cast<const runtime::Completion&>(completion));
+      ++count;
+    }
+    return count;
+  }
+  [[nodiscard]] const std::vector<std::uint32_t>& closed() const { return closed_; }
+
+  std::uint32_t buffers = 4096;
+  std::size_t recv_bytes_max = 2048;   // 0: random small pieces
+  bool end_multishots = false;         // recv may end although data came
+  bool refuse_adopts = false;
+  std::size_t room_of_new = SIZE_MAX;
+  std::uint64_t sends = 0;
+  std::uint64_t gathers = 0;
+  std::uint64_t submits = 0;
+  bool keep_wire = true;               // false for benchmarks
+
+ private:
+  struct Posted {
+    Key key;
+    std::int32_t result = 0;
+    bool more = false;
+    std::string data;
+  };
+
+  void defer(std::function<void()> operation) { deferred_.push_back(std::move(operation)); }
+  void post(Key key, std::int32_t result, bool more) {
+    completions_.push_back({.key = key, .result = result, .more = more, .data = {}});
+  }
+  void take(std::uint32_t slot, const std::string& bytes, Key key) {
+    Socket& s = socket(slot);
+    ++s.sends;
+    UPROAR_CHECK(!s.fin_sent, slot);   // nothing is said after FIN
+    const std::size_t taken = std::min(s.room, bytes.size());
+    s.wire.append(bytes, 0, taken);
+    if (s.room != SIZE_MAX) s.room -= taken;
+    if (taken == bytes.size()) return;
+    post(key, taken == 0 ? -EAGAIN : static_cast<std::int32_t>(taken), false);
+  }
+  void do_cancel(Key what, Key key) {
+    if (what.kind == runtime::OpKind::kAccept) {
+      accepts_.erase(what.slot);
+      post(what, -ECANCELED, false);
+      post(key, 0, false);
+      return;
+    }
+    Socket& s = socket(what.slot);
+    const bool recv = what.kind == runtime::OpKind::kRecv;
+    const bool found = recv ? s.recv_armed && s.recv_key == what : s.poll_armed && s.poll_key == what;
+    if (!found) {
+      post(key, -ENOENT, false);   // it ended by itself just before
+      return;
+    }
+    (recv ? s.recv_armed : s.poll_armed) = false;
+    const bool own_first = random_() % 2 == 0;
+    if (own_first) post(key, 0, false);
+    post(what, -ECANCELED, false);
+    if (!own_first) post(key, 0, false);
+  }
+
+  std::mt19937_64 random_;
+  std::vector<Socket> sockets_;
+  std::map<std::uint32_t, Key> accepts_;
+  std::deque<std::function<void()>> deferred_;
+  std::set<std::uint32_t> sent_to_;
+  std::deque<Posted> completions_;
+  std::vector<std::uint32_t> closed_;
+};
+static_assert(runtime::Io<SimIo>);
+
+}  // namespace uproar::net
