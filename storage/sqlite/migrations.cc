@@ -1,0 +1,178 @@
+#include "storage/sqlite/migrations.h"
+
+#include <array>
+#include <string>
+
+namespace uproar::storage::sqlite {
+namespace {
+
+// "Uprr": marks the file as ours in its header (file(1) and this module look at it).
+constexpr std::int64_t kApplicationId = 0x55707272;
+
+// Ids are 16-byte blobs, times UTC microseconds (0: not), enums the integers of proto/chat/vocabulary.h.
+constexpr const char* kStep1 = R"sql(
+CREATE TABLE users(
+  id BLOB PRIMARY KEY NOT NULL CHECK(length(id) = 16),
+  name TEXT COLLATE NOCASE UNIQUE,               -- NULL: without a name
+  password_hash TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  last_online INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE conversations(
+  id BLOB PRIMARY KEY NOT NULL CHECK(length(id) = 16),
+  kind INTEGER NOT NULL CHECK(kind BETWEEN 0 AND 2),          -- direct, group, channel
+  name TEXT NOT NULL,
+  is_group INTEGER GENERATED ALWAYS AS (kind <> 0) VIRTUAL,
+  last_seq INTEGER NOT NULL,
+  last_no INTEGER NOT NULL,
+  last_message_seq INTEGER NOT NULL,             -- newest row that is no system row; 0: none
+  last_message_at INTEGER NOT NULL,              -- its time, else created_at
+  member_count INTEGER NOT NULL,
+  created_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE users_conversations(
+  conversation_id BLOB NOT NULL REFERENCES conversations(id),
+  user_id BLOB NOT NULL REFERENCES users(id),
+  role INTEGER NOT NULL CHECK(role BETWEEN 0 AND 2),          -- member, admin, owner
+  joined_seq INTEGER NOT NULL,
+  delivered_seq INTEGER NOT NULL,
+  read_seq INTEGER NOT NULL,
+  read_no INTEGER NOT NULL,
+  muted_until INTEGER NOT NULL,
+  PRIMARY KEY(conversation_id, user_id),
+  CHECK(joined_seq <= read_seq AND read_seq <= delivered_seq)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX users_conversations_by_user ON users_conversations(user_id, conversation_id);
+
+-- Clustered by conversation: a page of history is one run of the tree.
+CREATE TABLE messages(
+  conversation_id BLOB NOT NULL REFERENCES conversations(id),
+  seq INTEGER NOT NULL,
+  no INTEGER NOT NULL,                           -- messages up to this row; system rows repeat the number before
+  version INTEGER NOT NULL,
+  id BLOB,                                       -- NULL for system rows
+  user_id BLOB NOT NULL,
+  client_id TEXT,                                -- NULL: no idempotency asked for
+  body_digest BLOB,                              -- of the body as it was sent (storage/body_fingerprint.h)
+  type INTEGER NOT NULL CHECK(type BETWEEN 0 AND 6),
+  content TEXT NOT NULL,
+  attachments TEXT NOT NULL,
+  reply_to INTEGER NOT NULL,
+  mentions BLOB,                                 -- ids, one after the other
+  sent_at INTEGER NOT NULL,
+  edited_at INTEGER NOT NULL DEFAULT 0,
+  deleted_at INTEGER NOT NULL DEFAULT 0,
+  system INTEGER NOT NULL DEFAULT 0,
+  subject BLOB,
+  role INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY(conversation_id, seq),
+  CHECK(version >= seq)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX messages_by_version ON messages(conversation_id, version);
+CREATE UNIQUE INDEX messages_by_id ON messages(conversation_id, id) WHERE id IS NOT NULL;
+CREATE UNIQUE INDEX messages_by_client_id ON messages(conversation_id, user_id, client_id)
+  WHERE client_id IS NOT NULL;
+
+CREATE TABLE reactions(
+  conversation_id BLOB NOT NULL,
+  message_seq INTEGER NOT NULL,
+  seq INTEGER NOT NULL,                          -- of the event: the order they are shown in
+  user_id BLOB NOT NULL,
+  emoji TEXT NOT NULL,
+  PRIMARY KEY(conversation_id, message_seq, seq),
+  UNIQUE(conversation_id, message_seq, user_id, emoji),
+  FOREIGN KEY(conversation_id, message_seq) REFERENCES messages(conversation_id, seq)
+) STRICT, WITHOUT ROWID;
+
+-- What marks have covered, as runs of seqs without gaps from 1 to the highest mark, each with the first two members
+-- whose marks covered it (storage/sqlite/receipts.h). NULLs: nobody yet.
+CREATE TABLE receipts(
+  conversation_id BLOB NOT NULL REFERENCES conversations(id),
+  kind INTEGER NOT NULL CHECK(kind BETWEEN 0 AND 1),          -- delivered, seen
+  from_seq INTEGER NOT NULL,                     -- covers from_seq < seq <= upto_seq
+  upto_seq INTEGER NOT NULL,
+  user_id BLOB, at INTEGER,
+  second_user_id BLOB, second_at INTEGER,
+  PRIMARY KEY(conversation_id, kind, upto_seq),
+  CHECK(from_seq < upto_seq)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX receipts_unsettled ON receipts(conversation_id, kind, upto_seq) WHERE second_user_id IS NULL;
+
+CREATE TABLE sessions(
+  id BLOB PRIMARY KEY NOT NULL CHECK(length(id) = 16),
+  user_id BLOB NOT NULL REFERENCES users(id),
+  refresh_digest BLOB NOT NULL,
+  generation INTEGER NOT NULL DEFAULT 0,         -- times refreshed
+  device TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  revoked_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX sessions_by_digest ON sessions(refresh_digest);
+CREATE INDEX sessions_by_user ON sessions(user_id, expires_at);
+CREATE INDEX sessions_revoked ON sessions(revoked_at) WHERE revoked_at <> 0;
+
+-- Refresh digests that were swapped: one that comes back was stolen.
+CREATE TABLE spent_digests(
+  digest BLOB PRIMARY KEY NOT NULL,
+  session_id BLOB NOT NULL REFERENCES sessions(id) ON DELETE CASCADE,
+  generation INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX spent_digests_by_session ON spent_digests(session_id, generation);
+
+-- delivered_at, seen_at: the first mark, in commit order, of a member other than the sender. Of the two members that
+-- a run of receipts keeps at most one is the sender.
+CREATE VIEW messages_with_status AS
+SELECT m.*,
+  CASE WHEN m.system = 0 THEN (
+    SELECT CASE WHEN r.user_id <> m.user_id THEN r.at ELSE r.second_at END FROM receipts r
+    WHERE r.conversation_id = m.conversation_id AND r.kind = 0 AND r.upto_seq >= m.seq
+    ORDER BY r.upto_seq LIMIT 1) END AS delivered_at,
+  CASE WHEN m.system = 0 THEN (
+    SELECT CASE WHEN r.user_id <> m.user_id THEN r.at ELSE r.second_at END FROM receipts r
+    WHERE r.conversation_id = m.conversation_id AND r.kind = 1 AND r.upto_seq >= m.seq
+    ORDER BY r.upto_seq LIMIT 1) END AS seen_at
+FROM messages m;
+)sql";
+
+constexpr std::array kSteps = {kStep1};
+
+Result<void, SystemError> refuse(const std::string& path, std::string why, std::string hint) {
+  return Err{SystemError{.operation = "open", .subject = path + ": " + std::move(why), .code = 0, .hint = std::move(hint)}};
+}
+
+}  // namespace
+
+int newest_schema_version() { return static_cast<int>(kSteps.size()); }
+
+Result<void, SystemError> migrate(Database& database, const std::string& path) {
+  // The write lock comes first: what is read below cannot change before it is acted on.
+  database.exec("BEGIN IMMEDIATE");
+  const std::int64_t application = database.read_int("PRAGMA application_id");
+  const std::int64_t version = database.read_int("PRAGMA user_version");
+  const std::int64_t tables = database.read_int("SELECT count(*) FROM sqlite_schema");
+  if (!database.ok()) return Err{database.describe_error("open", path)};
+
+  const bool is_new = application == 0 && version == 0 && tables == 0;
+  if (!is_new && application != kApplicationId) {
+    database.exec("ROLLBACK");
+    return refuse(path, "this database belongs to another program", "choose another --data folder");
+  }
+  if (version > newest_schema_version()) {
+    database.exec("ROLLBACK");
+    return refuse(path,
+                  "schema version " + std::to_string(version) + " was written by a newer release; this one knows " +
+                      std::to_string(newest_schema_version()),
+                  "run the newer release, or restore the backup made before the upgrade");
+  }
+  for (auto step = static_cast<std::size_t>(version); step < kSteps.size(); ++step) database.exec(kSteps[step]);
+  database.exec(("PRAGMA application_id=" + std::to_string(kApplicationId)).c_str());
+  database.exec(("PRAGMA user_version=" + std::to_string(newest_schema_version())).c_str());
+  database.exec("COMMIT");
+  if (!database.ok()) return Err{database.describe_error("migrate", path)};
+  return {};
+}
+
+}  // namespace uproar::storage::sqlite

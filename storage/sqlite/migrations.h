@@ -1,0 +1,20 @@
+#pragma once
+
+// The schema, as steps that only ever grow. A released step is never edited; a change is a new step at the end.
+
+#include <string>
+
+#include "storage/sqlite/database.h"
+
+namespace uproar::storage::sqlite {
+
+// Version of the newest step: what PRAGMA user_version says once all are applied.
+[[nodiscard]] int newest_schema_version();
+
+// Brings the database to the newest version, all missing steps in one transaction under the database's write lock, so
+// that of two who try one waits and then finds nothing to do. Refuses, and says what to do:
+//   a file of another application (its application_id is not ours, or it has tables and no id);
+//   a file that a newer release has written.
+Result<void, SystemError> migrate(Database& database, const std::string& path);
+
+}  // namespace uproar::storage::sqlite

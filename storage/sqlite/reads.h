@@ -1,0 +1,60 @@
+#pragma once
+
+// Every question that a reader's connection answers: history, users, lists. Each answer comes from one snapshot of the
+// database. kUnavailable when the database failed; database.error() then says how.
+
+#include <vector>
+
+#include "storage/directory.h"
+#include "storage/sqlite/database.h"
+
+namespace uproar::storage::sqlite {
+
+class Reads {
+ public:
+  explicit Reads(Database& database);
+
+  Result<ConversationState, StoreError> load_conversation(ConversationId id);
+  Result<Page, StoreError> read_page(const PageQuery& query);
+
+  Result<User, StoreError> find_user_by_name(const std::string& name);
+  Result<std::vector<User>, StoreError> find_users(const std::vector<UserId>& ids);
+  Result<std::vector<SessionId>, StoreError> revoked_since(std::int64_t since_us);
+  Result<Audience, StoreError> load_audience(UserId user, std::uint32_t conversations_max, std::uint32_t peers_max,
+                                             std::uint32_t small_group_max);
+  Result<ConversationList, StoreError> list_conversations(const ListQuery& query);
+  Result<chat::ConversationView, StoreError> view_conversation(ConversationId id, UserId viewer,
+                                                               std::uint32_t members_max);
+  Result<std::vector<chat::ConversationView>, StoreError> unread_conversations(UserId user, std::uint32_t limit);
+
+ private:
+  class Snapshot;
+
+  chat::Message read_message(const Rows& rows, ConversationId conversation);
+  void fill_reactions(chat::Message& message);
+  // Fills `view.last_message` and `view.members`; `rows` is at a row of the view columns.
+  chat::ConversationView read_view(const Rows& rows);
+  void complete_view(chat::ConversationView& view, Seq last_message_seq, Seq joined_seq, std::uint32_t members_max);
+  template <class... Values>
+  std::vector<chat::ConversationView> read_views(Statement& statement, std::uint32_t members_max,
+                                                 const Values&... values);
+
+  Database& database_;
+  Statement find_conversation_;
+  Statement find_members_;
+  Statement page_before_;
+  Statement page_after_;
+  Statement page_changed_;
+  Statement find_message_;
+  Statement find_reactions_;
+  Statement find_user_by_name_;
+  Statement find_user_;
+  Statement find_revoked_;
+  Statement find_audience_;
+  Statement find_peers_;
+  Statement list_views_;
+  Statement find_view_;
+  Statement unread_views_;
+};
+
+}  // namespace uproar::storage::sqlite
