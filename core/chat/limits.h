@@ -6,17 +6,19 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "proto/chat/limits.h"
+
 namespace uproar::chat {
 
 struct ChatLimits {
   // --- what a command may carry (the decoder refuses the same; too_large or invalid_field) ---
-  std::uint32_t content_bytes_max = 16 * 1024;
-  std::uint32_t event_bytes_max = 8 * 1024;
-  std::uint32_t message_bytes_max = 64 * 1024;        // whole WebSocket message; said in session.ready
+  std::uint32_t content_bytes_max = kContentBytesMax;
+  std::uint32_t event_bytes_max = kEventDataBytesMax;
+  std::uint32_t message_bytes_max = kMessageBytesMax; // whole WebSocket message; said in session.ready
   std::uint32_t members_max = 10'000;                 // per conversation; 48 bytes each at the owner: 480 KB. conflict
-  std::uint32_t history_limit_max = 200;              // rows of one page; more asked: clamped
-  std::uint32_t sync_conversations_max = 1'000;       // cursors of one sync. too_large
-  std::uint32_t presence_watch_max = 256;             // presence.subscribe per connection. too_large
+  std::uint32_t history_limit_max = kHistoryLimitMax;              // rows of one page; more asked: clamped
+  std::uint32_t sync_conversations_max = kSyncConversationsMax;       // cursors of one sync. too_large
+  std::uint32_t presence_watch_max = kPresenceListMax;             // presence.subscribe per connection. too_large
 
   // --- rates (GCRA buckets; above: rate_limited with retry_after_ms, and 4202 for who does not stop) ---
   std::uint32_t commands_per_s = 100;
@@ -29,13 +31,15 @@ struct ChatLimits {
   std::uint32_t sessions_max = 300'000;               // ~128 bytes each: 38 MB. Above: closed, 4200
   std::uint32_t conversations_max = 50'000;           // hot ones at their owner; the idle ones are forgotten first.
                                                       // All busy: overloaded
+  std::uint32_t page_rows_max = 100;                  // of a sync page; kPageBytesMax cuts it shorter
+  std::uint32_t recent_rows_max = 64;                 // newest rows kept per hot conversation
   std::uint64_t recent_bytes_max = 64ULL << 20;       // newest messages kept for resume; the least used go first
 };
 
 // --- session ---
 inline constexpr std::uint32_t kHeartbeatIntervalMs = 30'000;    // advised in session.ready: four tries per timeout
 inline constexpr std::uint32_t kHeartbeatTimeoutMs = 120'000;    // design D8; 4208
-// Deadlines are kept in buckets of this width and run early rather than late: closed 116 to 120 s after the last frame.
+// Deadlines are kept in buckets of this width and run early rather than late: closed 115 to 120 s after the last frame.
 inline constexpr std::uint32_t kHeartbeatBucketMs = 4'000;
 inline constexpr std::uint32_t kHeartbeatBuckets = kHeartbeatTimeoutMs / kHeartbeatBucketMs + 2;
 static_assert(kHeartbeatTimeoutMs % kHeartbeatBucketMs == 0 && kHeartbeatIntervalMs * 3 < kHeartbeatTimeoutMs);
@@ -59,11 +63,11 @@ inline constexpr std::uint32_t kPresenceQueriesMax = 4096;       // presence.get
 // --- sync ---
 // Conversations paged at a time per hearer, and bytes of a page (a row may exceed it: at least one is sent).
 inline constexpr std::uint32_t kSyncWindow = 4;
-inline constexpr std::uint32_t kPageRowsMax = 100;
 inline constexpr std::uint32_t kPageBytesMax = 64 * 1024;
 // Above it no further page is asked for until on_drained(). In the worst case the window arrives on top:
 // 128 KiB + 4 * (64 + 16 KiB) = 448 KiB per hearer.
 inline constexpr std::uint64_t kSyncEgressBytesMax = 128 * 1024;
+inline constexpr std::uint32_t kSyncRetryMs = 50;                // a paused one looks again, should no on_drained() come
 inline constexpr std::uint32_t kSyncQueueMax = 1'512;            // a whole sync and 512 conversations joined meanwhile; 4200
 inline constexpr std::uint32_t kPullersMax = 20'000;             // hearers with a sync under way; above: overloaded
 inline constexpr std::uint32_t kRequestSyncRowsMax = 500;        // REST: rows of one answer; the rest is has_more
@@ -72,6 +76,8 @@ inline constexpr std::uint32_t kAttachRoundsMax = 64;            // reads of one
 inline constexpr std::uint32_t kUnreadConversationsMax = 100;
 
 // --- conversation ---
+inline constexpr std::uint32_t kConversationSlack = 1'024;       // forgetting happens between turns; within one the
+                                                                 // table may stand this much above its bound
 inline constexpr std::size_t kParkedPerConversationMax = 256;    // commands that wait for a load or a membership change
 inline constexpr std::size_t kParkedMax = 16'384;                // on the whole shard, ~400 bytes each: 6.5 MB; overloaded
 inline constexpr std::uint32_t kReadsInFlightMax = 256;          // history; above: overloaded
@@ -79,14 +85,12 @@ inline constexpr std::uint32_t kAttachReadsInFlightMax = 64;     // attaches wai
 inline constexpr std::uint32_t kLoadsInFlightMax = 1024;         // cold conversations; above: overloaded
 inline constexpr std::uint32_t kAttachesMax = 40'000;            // under way at this owner; above: refused, overloaded
 inline constexpr std::size_t kPendingMax = 65'536;               // staged operations whose outcome is awaited; overloaded
-inline constexpr std::uint32_t kRecentRowsMax = 64;              // newest rows kept per hot conversation
 inline constexpr std::uint32_t kTypersMax = 32;                  // per conversation; further ones are not shown
 inline constexpr std::uint32_t kTypingMs = 6'000;
 inline constexpr std::uint32_t kReceiptFanoutMembersMax = 256;   // above: marks are stored, not published: one message
                                                                  // to n people would cost n * n receipts
 inline constexpr std::size_t kWaitingMarksMax = 1'024;           // per conversation: one a member and kind; overloaded
 inline constexpr std::size_t kMarkRepliesMax = 8;                // requests that one waiting mark answers; overloaded
-inline constexpr std::uint32_t kMembersPerCommandMax = 256;      // conversation.create and .add
 inline constexpr std::uint32_t kMembersShownMax = 32;            // larger conversations come without their members
 inline constexpr std::uint32_t kVerifyBackoffMinMs = 100;        // after a failed commit the conversation is read again
 inline constexpr std::uint32_t kVerifyBackoffMaxMs = 5'000;

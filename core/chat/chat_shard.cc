@@ -1,0 +1,168 @@
+#include "core/chat/chat_shard.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/chat/conversation_role.h"
+#include "core/chat/session_role.h"
+#include "core/chat/user_role.h"
+
+namespace uproar::chat {
+
+struct ChatShard::Roles final : ParcelSink {
+  Roles(ChatPorts ports, ChatLimits limits, std::string node)
+      : context{.outbox = ports.outbox,
+                .router = ports.router,
+                .log = ports.log,
+                .history = ports.history,
+                .directory = ports.directory,
+                .ids = ports.ids,
+                .limits = limits,
+                .self = ports.router.self(),
+                .shard_count = ports.router.shard_count(),
+                .here = this,
+                .now = {},
+                .deadlines = {},
+                .counters = {},
+                .interests = {}},
+        sessions(context, std::move(node)),
+        conversations(context),
+        users(context) {
+    UPROAR_CHECK(context.shard_count >= 1 && context.shard_count <= 64, context.shard_count);   // bits of a bitmap
+    UPROAR_CHECK(context.self < context.shard_count, context.self);
+  }
+
+  void deliver(Parcel parcel) override {
+    std::visit([this](auto& said) { take(said); }, parcel);
+  }
+  void take(SessionStart& said) { users.on(said); }
+  void take(SessionEnd& said) { users.on(said); }
+  void take(UserNotice& said) { users.on(std::move(said)); }
+  void take(Revoke& said) { users.on(said); }
+  void take(PresenceQuery& said) { users.on(said); }
+  void take(SessionAdmission& said) { sessions.on(said); }
+  void take(SessionNotice& said) { sessions.on(std::move(said)); }
+  void take(RevokeSession& said) { sessions.on(said); }
+  void take(InterestReady& said) { sessions.on(said); }
+  void take(PresenceAnswer& said) { sessions.on(said); }
+  void take(AttachPage& said) { sessions.on(std::move(said)); }
+  void take(AttachEnd& said) { sessions.on(said); }
+  void take(ForwardedCommand& said) { conversations.on(std::move(said)); }
+  void take(Attach& said) { conversations.on(said); }
+  void take(AttachMore& said) { conversations.on(said); }
+  void take(AttachCancel& said) { conversations.on(said); }
+  void take(Interest& said) {
+    const std::uint64_t bit = std::uint64_t{1} << said.shard;
+    if (said.add) {
+      context.interests[said.topic] |= bit;
+      context.send(said.shard, InterestReady{said.topic, said.token});
+      return;
+    }
+    const auto it = context.interests.find(said.topic);
+    if (it == context.interests.end()) return;
+    it->second &= ~bit;
+    if (it->second == 0) context.interests.erase(it);
+  }
+
+  void run_due(const Deadline& due) {
+    switch (due.kind) {
+      case Deadline::Kind::kReleaseHold: sessions.hold_ended(due.key); break;
+      case Deadline::Kind::kResumePull: sessions.resume_pull(due.key); break;
+      case Deadline::Kind::kTyping: conversations.typing_due(ConversationId(due.key)); break;
+      case Deadline::Kind::kVerify: conversations.verify_due(ConversationId(due.key)); break;
+      case Deadline::Kind::kOffline: users.grace_ended(UserId(due.key)); break;
+      case Deadline::Kind::kPresenceFlush: users.flush_presence(); break;
+    }
+  }
+
+  ShardContext context;
+  SessionRole sessions;
+  ConversationRole conversations;
+  UserRole users;
+};
+
+ChatShard::ChatShard(ChatPorts ports, ChatLimits limits, std::string node)
+    : roles_(std::make_unique<Roles>(ports, limits, std::move(node))) {}
+ChatShard::~ChatShard() = default;
+
+void ChatShard::open_session(const Endpoint& session, UserId user, SessionId id, bool resume_announced,
+                             const Now& now) {
+  roles_->context.now = now;
+  roles_->sessions.open(session, user, id, resume_announced);
+}
+
+void ChatShard::close_session(const Endpoint& session, bool clean, const Now& now) {
+  roles_->context.now = now;
+  roles_->sessions.close(session, clean);
+}
+
+void ChatShard::on_heartbeat(const Endpoint& session, const Now& now) {
+  roles_->context.now = now;
+  roles_->sessions.on_heartbeat(session);
+}
+
+void ChatShard::on_drained(const Endpoint& session, const Now& now) {
+  roles_->context.now = now;
+  roles_->sessions.on_drained(session);
+}
+
+void ChatShard::apply(Command command, const Now& now, std::uint32_t payload_bytes) {
+  roles_->context.now = now;
+  roles_->sessions.apply(std::move(command), payload_bytes);
+  roles_->conversations.trim();
+}
+
+void ChatShard::on_parcel(Parcel parcel, const Now& now) {
+  roles_->context.now = now;
+  roles_->deliver(std::move(parcel));
+  roles_->conversations.trim();
+}
+
+void ChatShard::on_committed(std::span<const storage::Outcome> outcomes) {
+  roles_->conversations.on_committed(outcomes);
+}
+
+void ChatShard::revoke_session(UserId user, SessionId session) {
+  ShardContext& context = roles_->context;
+  context.send(context.owner(user), Revoke{user, session});
+}
+
+void ChatShard::tick(const Now& now) {
+  roles_->context.now = now;
+  // What is armed for now while we run waits for the next tick: no timer can keep a turn from ending.
+  for (std::size_t left = roles_->context.deadlines.size(); left > 0; --left) {
+    const std::optional<Deadline> due = roles_->context.deadlines.pop_due(now.monotonic_us);
+    if (!due) break;
+    roles_->run_due(*due);
+  }
+  roles_->sessions.advance_heartbeats();
+  roles_->conversations.trim();
+}
+
+std::optional<std::int64_t> ChatShard::next_deadline() const {
+  const auto timer = roles_->context.deadlines.next_us();
+  const auto heartbeat = roles_->sessions.next_heartbeat_us();
+  if (!timer) return heartbeat;
+  if (!heartbeat) return timer;
+  return std::min(*timer, *heartbeat);
+}
+
+const ChatCounters& ChatShard::counters() const { return roles_->context.counters; }
+
+ChatSizes ChatShard::sizes() const {
+  const Roles& roles = *roles_;
+  return {.sessions = roles.sessions.sessions(),
+          .topics = roles.sessions.topics(),
+          .interests = roles.context.interests.size(),
+          .conversations = roles.conversations.size(),
+          .parked = roles.conversations.parked(),
+          .pending = roles.conversations.pending(),
+          .attaches = roles.conversations.attaches(),
+          .pullers = roles.sessions.pullers(),
+          .users_online = roles.users.size(),
+          .timers = roles.context.deadlines.size(),
+          .recent_bytes = roles.conversations.recent_bytes(),
+          .reads_in_flight = roles.conversations.reads_in_flight()};
+}
+
+}  // namespace uproar::chat

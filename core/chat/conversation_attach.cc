@@ -1,0 +1,279 @@
+// Pages of what was missed, up to the point from which live traffic goes on (design D6), and history.
+//
+// Why the end is exact. AttachEnd is sent when every row that changed up to published_seq was paged, and in one order
+// with what is published from there on. Two things could break it, and both come from the store being ahead of the
+// outcomes that have reached us: a page may show changes that are not published yet (it is held until they are), and a
+// page that was cut may leave out an old row because its newest change is behind the cut and not published yet (after
+// a cut page the store is asked again, until one is whole).
+#include <algorithm>
+#include <utility>
+
+#include "core/chat/conversation_role.h"
+
+namespace uproar::chat {
+
+using storage::PageQuery;
+
+// --- history -------------------------------------------------------------------------------------------------------
+
+void ConversationRole::history(Conversation& conversation, const Actor& actor, const History& history) {
+  const MemberState* member = permit(conversation, actor, Act::kReact);
+  if (member == nullptr) return;
+  if (history.before_seq && history.after_seq) {
+    context_.refuse(actor, ErrorCode::kInvalidField, "before_seq or after_seq, not both");
+    return;
+  }
+  if (history_reads_ >= kReadsInFlightMax) {
+    context_.refuse(actor, ErrorCode::kOverloaded);
+    return;
+  }
+  const PageQuery query{.conversation = conversation.id,
+                        .order = history.after_seq ? PageQuery::Order::kAfter : PageQuery::Order::kBefore,
+                        .bound = history.after_seq ? *history.after_seq : history.before_seq.value_or(0),
+                        .seq_floor = member->joined_seq,
+                        .limit = std::clamp(history.limit, 1U, context_.limits.history_limit_max)};
+  ++history_reads_;
+  context_.history.read_page(query, [this, actor, query](Result<storage::Page, storage::StoreError> page) {
+    history_read(actor, query, std::move(page));
+  });
+}
+
+void ConversationRole::history_read(const Actor& actor, const PageQuery& query,
+                                    Result<storage::Page, storage::StoreError> read) {
+  --history_reads_;
+  bool is_stale = false;
+  storage::Page page;
+  if (read.ok()) {
+    page = std::move(*read);
+  } else {
+    Conversation* conversation = find(query.conversation);
+    if (conversation == nullptr || conversation->recent.empty()) {
+      context_.refuse(actor, error_of(read.error()));
+      return;
+    }
+    page = conversation->recent.page(query);
+    is_stale = true;
+    context_.counters.stale_pages.add();
+  }
+  cut_page(page, query.order);
+  context_.reply(actor, ServerEvent(HistoryPage{.conversation = query.conversation,
+                                                .messages = std::move(page.messages),
+                                                .upto_seq = 0,
+                                                .has_more = page.has_more,
+                                                .stale = is_stale}));
+}
+
+// --- attaches ------------------------------------------------------------------------------------------------------
+
+void ConversationRole::on(const Attach& attach) {
+  Conversation* conversation = attach_count_ < kAttachesMax ? find_or_load(attach.conversation) : nullptr;
+  if (conversation == nullptr) {
+    context_.counters.overloaded.add();
+    context_.send(attach.to.shard, AttachEnd{attach.to, attach.token, attach.cursor, ErrorCode::kOverloaded});
+    return;
+  }
+  if (conversation->state != Conversation::State::kReady) {
+    park(*conversation, attach);
+    return;
+  }
+  begin_attach(*conversation, attach);
+}
+
+void ConversationRole::begin_attach(Conversation& conversation, const Attach& attach) {
+  ++attach_count_;
+  conversation.attaches.push_back({.request = attach, .bound = attach.cursor, .held = {}});
+  advance_attach(conversation, attach.to, attach.token);
+}
+
+AttachState* ConversationRole::find_attach(Conversation& conversation, const Endpoint& to, std::uint32_t token) {
+  for (AttachState& attach : conversation.attaches) {
+    if (attach.request.token == token && attach.request.to == to) return &attach;
+  }
+  return nullptr;
+}
+
+void ConversationRole::end_attach(Conversation& conversation, const Endpoint& to, std::uint32_t token, Seq cursor,
+                                  std::optional<ErrorCode> refused) {
+  std::erase_if(conversation.attaches,
+                [&](const AttachState& x) { return x.request.token == token && x.request.to == to; });
+  --attach_count_;
+  if (refused == ErrorCode::kOverloaded) context_.counters.overloaded.add();
+  context_.send(to.shard, AttachEnd{to, token, cursor, refused});
+}
+
+void ConversationRole::on(const AttachMore& more) {
+  Conversation* conversation = find(more.conversation);
+  if (conversation == nullptr) return;
+  AttachState* attach = find_attach(*conversation, more.to, more.token);
+  if (attach == nullptr || attach->step != AttachState::Step::kMore) return;
+  attach->step = AttachState::Step::kNext;
+  advance_attach(*conversation, more.to, more.token);
+}
+
+void ConversationRole::on(const AttachCancel& cancel) {
+  Conversation* conversation = find(cancel.conversation);
+  if (conversation == nullptr) return;
+  attach_count_ -= std::erase_if(conversation->attaches, [&](const AttachState& x) {
+    return x.request.token == cancel.token && x.request.to == cancel.to;
+  });
+  parked_count_ -= std::erase_if(conversation->parked, [&](const Conversation::Parked& x) {
+    const auto* attach = std::get_if<Attach>(&x);
+    return attach != nullptr && attach->token == cancel.token && attach->to == cancel.to;
+  });
+}
+
+void ConversationRole::advance_attaches(Conversation& conversation) {
+  if (conversation.attaches.empty()) return;
+  std::vector<std::pair<Endpoint, std::uint32_t>> waiting;
+  for (const AttachState& attach : conversation.attaches) {
+    if (attach.step == AttachState::Step::kNext || attach.step == AttachState::Step::kHeld) {
+      waiting.emplace_back(attach.request.to, attach.request.token);
+    }
+  }
+  for (const auto& [to, token] : waiting) advance_attach(conversation, to, token);
+}
+
+void ConversationRole::advance_attach(Conversation& conversation, const Endpoint& to, std::uint32_t token) {
+  using Step = AttachState::Step;
+  if (conversation.state != Conversation::State::kReady) return;
+  while (true) {
+    // Looked up anew each time: sending to a session of this shard may come back here.
+    AttachState* attach = find_attach(conversation, to, token);
+    if (attach == nullptr || attach->step == Step::kReading || attach->step == Step::kMore) return;
+    const MemberState* member = conversation.find_member(attach->request.user);
+    if (member == nullptr) {
+      end_attach(conversation, to, token, attach->bound, ErrorCode::kNotMember);
+      return;
+    }
+    if (attach->step == Step::kHeld) {
+      if (conversation.published_seq < attach->held.upto_seq) return;
+      storage::Page page = std::exchange(attach->held, {});
+      attach->step = Step::kNext;
+      send_page(conversation, *attach, std::move(page));
+      continue;
+    }
+    const bool is_unread = attach->request.mode == Attach::Mode::kUnread;
+    if (!is_unread && attach->bound > conversation.published_seq) {
+      // History shows what is committed before it is published, so a cursor may be ahead for a moment; for longer it is
+      // of another life of the store.
+      if (conversation.pending > 0 || conversation.is_repairing || conversation.needs_verify) return;
+      attach->bound = conversation.published_seq;
+    }
+    if (!is_unread && !attach->store_only) {
+      if (attach->bound == conversation.published_seq) {
+        end_attach(conversation, to, token, attach->bound, {});
+        return;
+      }
+      if (attach->bound >= conversation.recent.complete_after()) {
+        storage::Page page = conversation.recent.changed_after(
+            attach->bound, member->joined_seq, context_.limits.page_rows_max, conversation.published_seq);
+        cut_page(page, PageQuery::Order::kChangedAfter);
+        send_page(conversation, *attach, std::move(page));
+        continue;
+      }
+    }
+    if (++attach->rounds > kAttachRoundsMax && attach->bound >= conversation.published_seq) {
+      end_attach(conversation, to, token, attach->bound, ErrorCode::kOverloaded);
+      return;
+    }
+    read_for_attach(conversation, *attach);
+    return;
+  }
+}
+
+void ConversationRole::read_for_attach(Conversation& conversation, AttachState& attach) {
+  const Attach& request = attach.request;
+  attach.step = AttachState::Step::kReading;
+  if (attach_reads_ >= kAttachReadsInFlightMax) {
+    if (waiting_reads_.size() >= 2 * kAttachesMax) {   // cancelled ones are among them
+      end_attach(conversation, request.to, request.token, attach.bound, ErrorCode::kOverloaded);
+      return;
+    }
+    waiting_reads_.push_back({conversation.id, request.to, request.token});
+    return;
+  }
+  ++attach_reads_;
+  const MemberState* member = conversation.find_member(request.user);
+  const Seq joined_seq = member == nullptr ? conversation.last_seq : member->joined_seq;
+  PageQuery query{.conversation = conversation.id,
+                  .order = PageQuery::Order::kChangedAfter,
+                  .bound = attach.bound,
+                  .seq_floor = joined_seq,
+                  .limit = context_.limits.page_rows_max};
+  if (request.mode == Attach::Mode::kUnread) {
+    query.order = PageQuery::Order::kBefore;
+    query.bound = 0;
+    query.seq_floor = std::max(joined_seq, member == nullptr ? Seq{0} : member->read_seq);
+    query.limit = request.limit;
+  }
+  context_.history.read_page(query, [this, id = conversation.id, to = request.to, token = request.token](
+                                        Result<storage::Page, storage::StoreError> page) {
+    attach_read(id, to, token, std::move(page));
+  });
+}
+
+void ConversationRole::start_waiting_reads() {
+  while (attach_reads_ < kAttachReadsInFlightMax && !waiting_reads_.empty()) {
+    const WaitingRead waiting = waiting_reads_.front();
+    waiting_reads_.pop_front();
+    Conversation* conversation = find(waiting.conversation);
+    if (conversation == nullptr) continue;
+    AttachState* attach = find_attach(*conversation, waiting.to, waiting.token);
+    if (attach != nullptr) read_for_attach(*conversation, *attach);
+  }
+}
+
+void ConversationRole::attach_read(ConversationId id, const Endpoint& to, std::uint32_t token,
+                                   Result<storage::Page, storage::StoreError> read) {
+  --attach_reads_;
+  start_waiting_reads();
+  Conversation* found = find(id);
+  if (found == nullptr) return;
+  Conversation& conversation = *found;
+  AttachState* attach = find_attach(conversation, to, token);
+  if (attach == nullptr) return;
+  if (!read.ok()) {
+    end_attach(conversation, to, token, attach->bound, error_of(read.error()));
+    return;
+  }
+  storage::Page& page = *read;
+  if (attach->request.mode == Attach::Mode::kUnread) {
+    cut_page(page, PageQuery::Order::kBefore);
+    const Seq cursor = conversation.published_seq;
+    if (!page.messages.empty()) {
+      context_.send(to.shard, AttachPage{to, token,
+                                         {.conversation = id,
+                                          .messages = std::move(page.messages),
+                                          .upto_seq = 0,
+                                          .has_more = false,
+                                          .stale = false}});
+    }
+    end_attach(conversation, to, token, cursor, {});
+    return;
+  }
+  cut_page(page, PageQuery::Order::kChangedAfter);
+  attach->store_only = page.has_more;
+  attach->held = std::move(page);
+  attach->step = AttachState::Step::kHeld;
+  if (attach->held.upto_seq > conversation.last_seq && conversation.pending == 0) {
+    // Committed, and no outcome is due that would tell: a hole.
+    conversation.last_seq = attach->held.upto_seq;
+    repair_if_behind(conversation);
+  }
+  advance_attach(conversation, to, token);
+}
+
+void ConversationRole::send_page(Conversation& conversation, AttachState& attach, storage::Page page) {
+  attach.bound = std::max(attach.bound, page.upto_seq);
+  if (page.messages.empty()) return;
+  const bool has_more = attach.store_only || attach.bound < conversation.published_seq;
+  if (has_more) attach.step = AttachState::Step::kMore;
+  context_.send(attach.request.to.shard, AttachPage{attach.request.to, attach.request.token,
+                                                    {.conversation = conversation.id,
+                                                     .messages = std::move(page.messages),
+                                                     .upto_seq = page.upto_seq,
+                                                     .has_more = has_more,
+                                                     .stale = false}});
+}
+
+}  // namespace uproar::chat

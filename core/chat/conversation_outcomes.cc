@@ -1,0 +1,486 @@
+// Hot path: per committed message: no allocation but the row that resume keeps.
+#include <algorithm>
+#include <utility>
+
+#include "core/chat/conversation_role.h"
+
+namespace uproar::chat {
+namespace {
+
+using storage::OutcomeStatus;
+
+ErrorCode error_of(OutcomeStatus status) {
+  switch (status) {
+    case OutcomeStatus::kKeyReused: return ErrorCode::kKeyReused;
+    case OutcomeStatus::kNotFound: return ErrorCode::kNotFound;
+    case OutcomeStatus::kForbidden: return ErrorCode::kForbidden;
+    case OutcomeStatus::kConflict: return ErrorCode::kConflict;
+    case OutcomeStatus::kUnavailable:
+    case OutcomeStatus::kCommitted:
+    case OutcomeStatus::kDuplicate: break;
+  }
+  return ErrorCode::kUnavailable;
+}
+
+}  // namespace
+
+void ConversationRole::on_committed(std::span<const storage::Outcome> outcomes) {
+  for (const storage::Outcome& outcome : outcomes) {
+    UPROAR_CHECK(!pending_.empty() && pending_.front().operation.ticket == outcome.ticket, outcome.ticket);
+    Pending pending = std::move(pending_.front());
+    pending_.pop_front();
+    Conversation* conversation = find(pending.operation.conversation);
+    UPROAR_CHECK(conversation != nullptr && conversation->pending > 0, outcome.ticket);
+    --conversation->pending;
+    outcome_of(*conversation, pending, outcome);
+    if (conversation->state == Conversation::State::kAbsent) {
+      handle_absent(*conversation);   // may be gone
+      continue;
+    }
+    repair_if_behind(*conversation);
+    advance_attaches(*conversation);
+    unpark(*conversation);
+  }
+}
+
+void ConversationRole::outcome_of(Conversation& conversation, Pending& pending, const storage::Outcome& outcome) {
+  if (outcome.status != OutcomeStatus::kCommitted && outcome.status != OutcomeStatus::kDuplicate) {
+    if (outcome.status == OutcomeStatus::kUnavailable) {
+      context_.counters.commits_failed.add();
+      commit_failed(conversation);
+    }
+    failed(conversation, pending, error_of(outcome.status));
+    return;
+  }
+  if (outcome.status == OutcomeStatus::kDuplicate) context_.counters.duplicates.add();
+  const bool is_creation = std::holds_alternative<storage::CreateConversation>(pending.operation.body);
+  if (!is_creation && conversation.state != Conversation::State::kReady && outcome.seq > 0) {
+    // The creation before it turned out to be there already, or its answer was lost: whoever hears, hears after loading.
+    const Seq before = outcome.seq - 1;
+    conversation.published_at_most = std::min(conversation.published_at_most.value_or(before), before);
+    if (conversation.state != Conversation::State::kLoading) {
+      conversation.state = Conversation::State::kLoading;
+      load(conversation);
+    }
+  }
+  std::visit([&](auto& op) { committed(conversation, pending, op, outcome); }, pending.operation.body);
+}
+
+bool ConversationRole::is_next(Conversation& conversation, Seq seq) {
+  conversation.last_seq = std::max(conversation.last_seq, seq);
+  if (conversation.state != Conversation::State::kReady || conversation.is_repairing) return false;
+  if (seq == conversation.published_seq + 1) {
+    conversation.published_seq = seq;
+    return true;
+  }
+  if (seq > conversation.published_seq) repair(conversation);
+  return false;
+}
+
+void ConversationRole::publish(const Conversation& conversation, const ServerEvent& event, Delivery delivery,
+                               const Endpoint* except) {
+  const Uuid& topic = conversation.id.uuid();
+  context_.outbox.publish(topic, context_.remote_shards(topic), event, delivery, except);
+}
+
+// --- creation ------------------------------------------------------------------------------------------------------
+
+void ConversationRole::committed(Conversation& conversation, Pending& pending, storage::CreateConversation& op,
+                                 const storage::Outcome& outcome) {
+  using State = Conversation::State;
+  if (outcome.status == OutcomeStatus::kDuplicate) {
+    // It was there all the time (created on another node, or by a commit whose answer was lost).
+    if (pending.is_creation_answer) {
+      ++parked_count_;
+      conversation.parked.emplace_front(
+          ForwardedCommand{{pending.actor, ClientEvent(ConversationCreate{})}, conversation.id});
+    }
+    conversation.state = State::kLoading;
+    load(conversation);
+    return;
+  }
+  conversation.state = State::kReady;
+  conversation.kind = op.kind;
+  conversation.name = std::move(op.name);
+  conversation.created_at_us = outcome.at_us;
+  conversation.members.reserve(op.members.size());
+  for (const storage::NewMember& member : op.members) {
+    conversation.members.push_back({.user = member.user, .role = member.role});
+  }
+  auto& members = conversation.members;
+  std::stable_sort(members.begin(), members.end(),
+                   [](const MemberState& a, const MemberState& b) { return a.user < b.user; });
+  members.erase(std::unique(members.begin(), members.end(),
+                            [](const MemberState& a, const MemberState& b) { return a.user == b.user; }),
+                members.end());
+  conversation.recent.reset(0);
+  Endpoint silent;
+  if (pending.is_creation_answer) {
+    silent = pending.actor.from;
+    context_.reply(pending.actor, ServerEvent(ConversationCreated{
+                                      .conversation = view_for(conversation, pending.actor.user, 0), .duplicate = false}));
+  }
+  for (const storage::NewMember& member : op.members) tell_joined(conversation, member.user, 0, silent);
+}
+
+// --- messages ------------------------------------------------------------------------------------------------------
+
+void ConversationRole::committed(Conversation& conversation, Pending& pending, storage::AppendMessage& op,
+                                 const storage::Outcome& outcome) {
+  const Actor& actor = pending.actor;
+  const bool is_duplicate = outcome.status == OutcomeStatus::kDuplicate;
+  context_.reply(actor, ServerEvent(MessageSent{.message = outcome.message,
+                                                .conversation = conversation.id,
+                                                .seq = outcome.seq,
+                                                .sent_at_us = outcome.at_us,
+                                                .duplicate = is_duplicate}));
+  if (is_duplicate) {
+    // Stored by a commit whose answer was lost, and not heard so far?
+    if (conversation.state == Conversation::State::kReady && outcome.seq > conversation.published_seq) {
+      conversation.last_seq = std::max(conversation.last_seq, outcome.seq);
+      repair(conversation);
+    }
+    return;
+  }
+  context_.counters.messages_committed.add();
+  stop_typing(conversation, actor.user);
+
+  // Sending is reading: the store raises the sender's marks, and what that says about others' messages.
+  const std::uint64_t last_no_before = outcome.no - 1;
+  if (MemberState* member = conversation.find_member(actor.user)) {
+    if (member->read_no != last_no_before) {
+      conversation.recent.mark(actor.user, member->delivered_seq, member->read_seq, true, outcome.seq, outcome.at_us);
+    }
+    member->delivered_seq = std::max(member->delivered_seq, outcome.seq);
+    member->read_seq = std::max(member->read_seq, outcome.seq);
+    member->read_no = std::max(member->read_no, outcome.no);
+  }
+  conversation.last_no = std::max(conversation.last_no, outcome.no);
+  if (!is_next(conversation, outcome.seq)) return;
+
+  ServerEvent event(std::in_place_type<MessageNew>);
+  Message& message = std::get<MessageNew>(event).message;
+  message.id = outcome.message;
+  message.conversation = conversation.id;
+  message.seq = outcome.seq;
+  message.no = outcome.no;
+  message.version = outcome.seq;
+  message.sender = actor.user;
+  message.client_id = std::move(op.client_id);
+  message.type = op.type;
+  message.content = std::move(op.content);
+  message.attachments = std::move(op.attachments);
+  message.reply_to = op.reply_to;
+  message.mentions = std::move(op.mentions);
+  message.sent_at_us = outcome.at_us;
+  publish(conversation, event, Delivery::kMessage);
+  const std::size_t bytes_before = conversation.recent.bytes();
+  conversation.recent.push(std::move(message), context_.limits.recent_rows_max);
+  account_recent(conversation, bytes_before);
+}
+
+void ConversationRole::committed(Conversation& conversation, Pending& pending, storage::EditMessage& op,
+                                 const storage::Outcome& outcome) {
+  const ServerEvent event(MessageUpdated{.conversation = conversation.id,
+                                         .seq = outcome.seq,
+                                         .message_seq = outcome.message_seq,
+                                         .message = outcome.message,
+                                         .sender = pending.actor.user,
+                                         .content = op.content,
+                                         .edited_at_us = outcome.at_us});
+  context_.reply(pending.actor, event);
+  if (outcome.status == OutcomeStatus::kDuplicate || !is_next(conversation, outcome.seq)) return;
+  publish(conversation, event, Delivery::kMessage);
+  const std::size_t bytes_before = conversation.recent.bytes();
+  conversation.recent.edit(outcome.message_seq, outcome.seq, op.content, outcome.at_us);
+  account_recent(conversation, bytes_before);
+}
+
+void ConversationRole::committed(Conversation& conversation, Pending& pending, storage::DeleteMessage& op,
+                                 const storage::Outcome& outcome) {
+  (void)op;
+  const ServerEvent event(MessageDeleted{.conversation = conversation.id,
+                                         .seq = outcome.seq,
+                                         .message_seq = outcome.message_seq,
+                                         .message = outcome.message,
+                                         .by = pending.actor.user,
+                                         .deleted_at_us = outcome.at_us});
+  context_.reply(pending.actor, event);
+  if (outcome.status == OutcomeStatus::kDuplicate || !is_next(conversation, outcome.seq)) return;
+  publish(conversation, event, Delivery::kMessage);
+  const std::size_t bytes_before = conversation.recent.bytes();
+  conversation.recent.erase_content(outcome.message_seq, outcome.seq, outcome.at_us);
+  account_recent(conversation, bytes_before);
+}
+
+void ConversationRole::committed(Conversation& conversation, Pending& pending, storage::ChangeReaction& op,
+                                 const storage::Outcome& outcome) {
+  const ServerEvent event(ReactionUpdated{.conversation = conversation.id,
+                                          .seq = outcome.seq,
+                                          .message_seq = outcome.message_seq,
+                                          .message = outcome.message,
+                                          .user = pending.actor.user,
+                                          .emoji = op.emoji,
+                                          .added = op.add});
+  context_.reply(pending.actor, event);
+  if (outcome.status == OutcomeStatus::kDuplicate || !is_next(conversation, outcome.seq)) return;
+  publish(conversation, event, Delivery::kMessage);
+  const std::size_t bytes_before = conversation.recent.bytes();
+  conversation.recent.react(outcome.message_seq, outcome.seq, {.emoji = op.emoji, .user = pending.actor.user}, op.add);
+  account_recent(conversation, bytes_before);
+}
+
+// --- who is here ---------------------------------------------------------------------------------------------------
+
+ConversationView ConversationRole::view_for(const Conversation& conversation, UserId user, Seq seq) const {
+  ConversationView view;
+  view.id = conversation.id;
+  view.kind = conversation.kind;
+  view.name = conversation.name;
+  view.last_seq = seq;
+  view.last_no = conversation.last_no;
+  view.member_count = static_cast<std::uint32_t>(conversation.members.size());
+  view.created_at_us = conversation.created_at_us;
+  const bool shows_members = conversation.members.size() <= kMembersShownMax;
+  for (const MemberState& member : conversation.members) {
+    if (member.user == user) {
+      view.role = member.role;
+      view.read_seq = member.read_seq;
+      view.delivered_seq = member.delivered_seq;
+      view.unread = conversation.last_no - std::min(member.read_no, conversation.last_no);
+    }
+    if (!shows_members) continue;
+    view.members.push_back({.user = member.user,
+                            .name = {},
+                            .role = member.role,
+                            .joined_seq = member.joined_seq,
+                            .delivered_seq = member.delivered_seq,
+                            .read_seq = member.read_seq,
+                            .read_no = member.read_no});
+  }
+  return view;
+}
+
+void ConversationRole::tell_joined(const Conversation& conversation, UserId user, Seq seq, const Endpoint& silent) {
+  UserNotice notice{.user = user,
+                    .change = {.added = true, .seq = seq, .conversation = view_for(conversation, user, seq)},
+                    .silent = {}};
+  if (silent.generation != 0) notice.silent = silent;
+  context_.send(context_.owner(user), std::move(notice));
+}
+
+void ConversationRole::tell_removed(const Conversation& conversation, UserId user, Seq seq) {
+  UserNotice notice{.user = user, .change = {.added = false, .seq = seq, .conversation = {}}, .silent = {}};
+  notice.change.conversation.id = conversation.id;
+  context_.send(context_.owner(user), std::move(notice));
+}
+
+void ConversationRole::push_system_row(Conversation& conversation, const Pending& pending,
+                                       const storage::Outcome& outcome, SystemEvent event, UserId subject, Role role,
+                                       std::string content) {
+  Message row;
+  row.conversation = conversation.id;
+  row.seq = outcome.seq;
+  row.version = outcome.seq;
+  row.sender = pending.actor.user;
+  row.type = MessageType::kSystem;
+  row.content = std::move(content);
+  row.sent_at_us = outcome.at_us;
+  row.system = event;
+  row.subject = subject;
+  row.role = role;
+  const std::size_t bytes_before = conversation.recent.bytes();
+  conversation.recent.push(std::move(row), context_.limits.recent_rows_max);
+  account_recent(conversation, bytes_before);
+}
+
+void ConversationRole::change_step_done(Conversation& conversation, std::optional<ServerEvent> answer,
+                                        std::optional<Error> error) {
+  MembershipCommand& change = conversation.change;
+  UPROAR_CHECK(change.left > 0);
+  if (answer) change.answer = std::move(answer);
+  if (error && !change.error) change.error = error;
+  if (--change.left > 0) return;
+  const MembershipCommand done = std::exchange(change, {});
+  if (done.error) {
+    context_.refuse(done.actor, *done.error);
+  } else if (done.answer) {
+    context_.reply(done.actor, *done.answer);
+  }
+}
+
+void ConversationRole::committed(Conversation& conversation, Pending& pending, storage::AddMember& op,
+                                 const storage::Outcome& outcome) {
+  const bool is_duplicate = outcome.status == OutcomeStatus::kDuplicate;
+  const bool is_join = op.user == pending.actor.user;
+  const MemberAdded added{.conversation = conversation.id,
+                          .seq = is_duplicate ? 0 : outcome.seq,
+                          .user = op.user,
+                          .role = op.role,
+                          .by = pending.actor.user,
+                          .at_us = outcome.at_us};
+  if (!is_duplicate) {
+    MemberState state{.user = op.user,
+                      .joined_seq = outcome.seq - 1,
+                      .delivered_seq = outcome.seq - 1,
+                      .read_seq = outcome.seq - 1,
+                      .read_no = conversation.last_no,
+                      .role = op.role};
+    if (MemberState* present = conversation.find_member(op.user)) {
+      *present = state;
+    } else {
+      auto& members = conversation.members;
+      members.insert(std::upper_bound(members.begin(), members.end(), state,
+                                      [](const MemberState& a, const MemberState& b) { return a.user < b.user; }),
+                     state);
+    }
+    if (is_next(conversation, outcome.seq)) {
+      publish(conversation, ServerEvent(added), Delivery::kMessage);
+      push_system_row(conversation, pending, outcome, SystemEvent::kMemberAdded, op.user, op.role, {});
+    }
+    tell_joined(conversation, op.user, outcome.seq, is_join ? pending.actor.from : Endpoint{});
+  }
+  if (is_join) {
+    const Seq seq = is_duplicate ? conversation.published_seq : outcome.seq;
+    change_step_done(conversation, ServerEvent(ConversationJoined{view_for(conversation, op.user, seq)}), {});
+  } else {
+    change_step_done(conversation, ServerEvent(added), {});
+  }
+}
+
+void ConversationRole::committed(Conversation& conversation, Pending& pending, storage::RemoveMember& op,
+                                 const storage::Outcome& outcome) {
+  const ServerEvent removed(MemberRemoved{.conversation = conversation.id,
+                                          .seq = outcome.seq,
+                                          .user = op.user,
+                                          .by = pending.actor.user,
+                                          .at_us = outcome.at_us});
+  if (outcome.status == OutcomeStatus::kCommitted) {
+    std::erase_if(conversation.members, [&](const MemberState& x) { return x.user == op.user; });
+    stop_typing(conversation, op.user);
+    if (is_next(conversation, outcome.seq)) {
+      publish(conversation, removed, Delivery::kMessage);
+      push_system_row(conversation, pending, outcome, SystemEvent::kMemberRemoved, op.user, Role::kMember, {});
+    }
+    tell_removed(conversation, op.user, outcome.seq);
+  }
+  change_step_done(conversation, removed, {});
+}
+
+void ConversationRole::committed(Conversation& conversation, Pending& pending, storage::SetRole& op,
+                                 const storage::Outcome& outcome) {
+  const ServerEvent updated(ConversationUpdated{.conversation = conversation.id,
+                                                .seq = outcome.seq,
+                                                .by = pending.actor.user,
+                                                .name = {},
+                                                .user = op.user,
+                                                .role = op.role,
+                                                .at_us = outcome.at_us});
+  if (MemberState* member = conversation.find_member(op.user)) member->role = op.role;
+  if (outcome.status == OutcomeStatus::kCommitted && is_next(conversation, outcome.seq)) {
+    publish(conversation, updated, Delivery::kMessage);
+    push_system_row(conversation, pending, outcome, SystemEvent::kRoleChanged, op.user, op.role, {});
+  }
+  change_step_done(conversation, updated, {});
+}
+
+void ConversationRole::committed(Conversation& conversation, Pending& pending, storage::Rename& op,
+                                 const storage::Outcome& outcome) {
+  const ServerEvent updated(ConversationUpdated{.conversation = conversation.id,
+                                                .seq = outcome.seq,
+                                                .by = pending.actor.user,
+                                                .name = op.name,
+                                                .user = {},
+                                                .role = {},
+                                                .at_us = outcome.at_us});
+  conversation.name = op.name;
+  context_.reply(pending.actor, updated);
+  if (outcome.status == OutcomeStatus::kDuplicate || !is_next(conversation, outcome.seq)) return;
+  publish(conversation, updated, Delivery::kMessage);
+  push_system_row(conversation, pending, outcome, SystemEvent::kRenamed, {}, Role::kMember, std::move(op.name));
+}
+
+// --- marks ---------------------------------------------------------------------------------------------------------
+
+void ConversationRole::committed(Conversation& conversation, Pending& pending, storage::AdvanceMark& op,
+                                 const storage::Outcome& outcome) {
+  const bool is_seen = op.kind == MarkKind::kSeen;
+  const ServerEvent update(ReceiptUpdate{.conversation = conversation.id,
+                                         .user = pending.actor.user,
+                                         .delivered_seq = is_seen ? 0 : outcome.seq,
+                                         .read_seq = is_seen ? outcome.seq : 0,
+                                         .at_us = outcome.at_us});
+  if (MemberState* member = conversation.find_member(pending.actor.user)) {
+    if (outcome.status == OutcomeStatus::kCommitted) {
+      conversation.recent.mark(member->user, member->delivered_seq, member->read_seq, is_seen, outcome.seq,
+                               outcome.at_us);
+    }
+    member->delivered_seq = std::max(member->delivered_seq, outcome.seq);
+    if (is_seen) {
+      member->read_seq = std::max(member->read_seq, outcome.seq);
+      member->read_no = std::max(member->read_no, outcome.no);
+    }
+  }
+  if (outcome.status == OutcomeStatus::kCommitted) {
+    context_.counters.receipts_committed.add();
+    if (conversation.members.size() <= kReceiptFanoutMembersMax) {
+      publish(conversation, update, Delivery::kReceipt);
+    } else {
+      context_.counters.receipts_unpublished.add();
+    }
+  }
+  mark_ended(conversation, pending, op.kind, update);
+}
+
+void ConversationRole::mark_ended(Conversation& conversation, Pending& pending, MarkKind kind,
+                                  const ServerEvent& answer) {
+  const auto slot = std::find_if(conversation.marks.begin(), conversation.marks.end(), [&](const MarkSlot& x) {
+    return x.user == pending.actor.user && x.kind == kind;
+  });
+  UPROAR_CHECK(slot != conversation.marks.end());
+  const auto* error = std::get_if<Error>(&answer);
+  for (const Actor& actor : slot->staged) {
+    if (error != nullptr) {
+      context_.refuse(actor, *error);
+    } else if (wants_reply(actor)) {
+      context_.reply(actor, answer);
+    }
+  }
+  slot->staged = std::exchange(slot->waiting, {});
+  const Seq next = std::exchange(slot->waiting_seq, 0);
+  if (next != 0) {
+    const auto refusal = try_stage(conversation, pending.actor, storage::AdvanceMark{kind, next}, false);
+    if (!refusal) return;
+    for (const Actor& actor : slot->staged) context_.refuse(actor, *refusal);
+  }
+  conversation.marks.erase(slot);
+}
+
+void ConversationRole::committed(Conversation& conversation, Pending& pending, storage::SetMute& op,
+                                 const storage::Outcome& outcome) {
+  (void)outcome;
+  context_.reply(pending.actor,
+                 ServerEvent(ConversationMuted{.conversation = conversation.id, .muted_until_us = op.until_us}));
+}
+
+// --- failure -------------------------------------------------------------------------------------------------------
+
+void ConversationRole::failed(Conversation& conversation, Pending& pending, ErrorCode code) {
+  const Error error{.code = code, .detail = {}, .retry_after_ms = context_.retry_after_ms(code)};
+  const auto& body = pending.operation.body;
+  if (const auto* mark = std::get_if<storage::AdvanceMark>(&body)) {
+    mark_ended(conversation, pending, mark->kind, ServerEvent(error));
+  } else if (std::holds_alternative<storage::AddMember>(body) || std::holds_alternative<storage::RemoveMember>(body) ||
+             std::holds_alternative<storage::SetRole>(body)) {
+    change_step_done(conversation, {}, error);
+  } else if (std::holds_alternative<storage::CreateConversation>(body)) {
+    UPROAR_CHECK(conversation.state == Conversation::State::kCreating);
+    conversation.state = Conversation::State::kAbsent;
+    conversation.needs_verify = false;   // there is nothing to verify: the next command reads it anew
+    if (pending.is_creation_answer) context_.refuse(pending.actor, error);
+  } else {
+    context_.refuse(pending.actor, error);
+  }
+}
+
+}  // namespace uproar::chat

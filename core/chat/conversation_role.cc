@@ -1,0 +1,365 @@
+#include "core/chat/conversation_role.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace uproar::chat {
+
+MemberState* Conversation::find_member(UserId user) {
+  const auto it = std::lower_bound(members.begin(), members.end(), user,
+                                   [](const MemberState& a, const UserId& b) { return a.user < b; });
+  return it != members.end() && it->user == user ? &*it : nullptr;
+}
+
+bool Conversation::is_idle() const {
+  return state == State::kReady && parked.empty() && pending == 0 && attaches.empty() && typers.empty() &&
+         marks.empty() && !needs_verify && !is_loading && !is_repairing && published_seq == last_seq;
+}
+
+// --- table ---------------------------------------------------------------------------------------------------------
+
+Conversation* ConversationRole::find(ConversationId id) {
+  const auto it = conversations_.find(id);
+  return it == conversations_.end() ? nullptr : it->second.get();
+}
+
+void ConversationRole::link_front(Conversation& conversation) {
+  conversation.newer = nullptr;
+  conversation.older = newest_;
+  if (newest_ != nullptr) newest_->newer = &conversation;
+  newest_ = &conversation;
+  if (oldest_ == nullptr) oldest_ = &conversation;
+}
+
+void ConversationRole::unlink(Conversation& conversation) {
+  (conversation.newer != nullptr ? conversation.newer->older : newest_) = conversation.older;
+  (conversation.older != nullptr ? conversation.older->newer : oldest_) = conversation.newer;
+}
+
+void ConversationRole::touch(Conversation& conversation) {
+  if (newest_ == &conversation) return;
+  unlink(conversation);
+  link_front(conversation);
+}
+
+Conversation* ConversationRole::insert(ConversationId id, Conversation::State state) {
+  if (conversations_.size() >= context_.limits.conversations_max + kConversationSlack) return nullptr;
+  auto& slot = conversations_[id];
+  UPROAR_CHECK(slot == nullptr);
+  slot = std::make_unique<Conversation>();
+  slot->id = id;
+  slot->state = state;
+  link_front(*slot);
+  return slot.get();
+}
+
+Conversation* ConversationRole::find_or_load(ConversationId id) {
+  if (Conversation* conversation = find(id)) {
+    touch(*conversation);
+    return conversation;
+  }
+  if (loads_ >= kLoadsInFlightMax) return nullptr;
+  Conversation* conversation = insert(id, Conversation::State::kLoading);
+  if (conversation != nullptr) load(*conversation);
+  return conversation;
+}
+
+void ConversationRole::erase(Conversation& conversation) {
+  UPROAR_CHECK(conversation.pending == 0 && conversation.parked.empty() && !conversation.is_loading);
+  recent_bytes_ -= conversation.recent.bytes();
+  unlink(conversation);
+  conversations_.erase(conversation.id);
+}
+
+void ConversationRole::trim() {
+  // Busy ones are passed over, a few at a time: what is busy now is used now, and moves to the front.
+  std::uint32_t looks = 64;
+  for (Conversation* at = oldest_; conversations_.size() > context_.limits.conversations_max && at != nullptr;) {
+    Conversation* const next = at->newer;
+    if (at->is_idle()) {
+      context_.counters.conversations_evicted.add();
+      erase(*at);
+    } else if (--looks == 0) {
+      return;
+    }
+    at = next;
+  }
+}
+
+void ConversationRole::account_recent(Conversation& conversation, std::size_t bytes_before) {
+  recent_bytes_ += conversation.recent.bytes();
+  recent_bytes_ -= bytes_before;
+  if (recent_bytes_ <= context_.limits.recent_bytes_max) return;
+  // An eighth at once, so that the walk is paid by many messages.
+  const std::uint64_t goal = context_.limits.recent_bytes_max / 8 * 7;
+  for (Conversation* at = oldest_; recent_bytes_ > goal && at != nullptr; at = at->newer) {
+    if (at->recent.empty()) continue;
+    recent_bytes_ -= at->recent.bytes();
+    at->recent.reset(at->published_seq);
+  }
+}
+
+// --- load and verify -----------------------------------------------------------------------------------------------
+
+void ConversationRole::load(Conversation& conversation) {
+  conversation.is_loading = true;
+  ++loads_;
+  context_.history.load_conversation(
+      conversation.id, [this, id = conversation.id, failures = conversation.failures](
+                           Result<storage::ConversationState, storage::StoreError> state) {
+        loaded(id, failures, std::move(state));
+      });
+}
+
+void ConversationRole::take_state(Conversation& conversation, storage::ConversationState state) {
+  conversation.kind = state.kind;
+  conversation.name = std::move(state.name);
+  conversation.last_seq = std::max(conversation.last_seq, state.last_seq);
+  conversation.last_no = std::max(conversation.last_no, state.last_no);
+  conversation.created_at_us = state.created_at_us;
+  conversation.members.clear();
+  conversation.members.reserve(state.members.size());
+  for (const Member& member : state.members) {
+    conversation.members.push_back({.user = member.user,
+                                    .joined_seq = member.joined_seq,
+                                    .delivered_seq = member.delivered_seq,
+                                    .read_seq = member.read_seq,
+                                    .read_no = member.read_no,
+                                    .role = member.role});
+  }
+  std::sort(conversation.members.begin(), conversation.members.end(),
+            [](const MemberState& a, const MemberState& b) { return a.user < b.user; });
+}
+
+void ConversationRole::loaded(ConversationId id, std::uint32_t failures,
+                              Result<storage::ConversationState, storage::StoreError> state) {
+  using State = Conversation::State;
+  --loads_;
+  Conversation* found = find(id);
+  UPROAR_CHECK(found != nullptr && found->is_loading);
+  Conversation& conversation = *found;
+  conversation.is_loading = false;
+
+  if (!state.ok()) {
+    if (conversation.state == State::kLoading && state.error() == storage::StoreError::kNotFound) {
+      conversation.state = State::kAbsent;
+      handle_absent(conversation);
+      return;
+    }
+    refuse_parked(conversation, error_of(state.error()));
+    if (conversation.state == State::kLoading && conversation.pending == 0) {
+      erase(conversation);
+    } else {
+      arm_verify(conversation);
+    }
+    return;
+  }
+
+  context_.counters.conversations_loaded.add();
+  if (conversation.state == State::kLoading) {
+    take_state(conversation, std::move(*state));
+    conversation.published_seq = conversation.last_seq;
+    if (conversation.published_at_most) {
+      conversation.published_seq = std::min(conversation.published_seq, *conversation.published_at_most);
+      conversation.published_at_most.reset();
+    }
+    conversation.recent.reset(conversation.published_seq);
+    conversation.state = State::kReady;
+  } else {
+    const std::vector<MemberState> before = std::move(conversation.members);
+    take_state(conversation, std::move(*state));
+    tell_differences(conversation, before);
+  }
+  conversation.needs_verify = conversation.failures != failures;
+  conversation.verify_backoff_ms = 0;
+  if (conversation.needs_verify) arm_verify(conversation);
+  repair_if_behind(conversation);
+  advance_attaches(conversation);
+  unpark(conversation);
+}
+
+// Memberships that a commit changed although it was reported as failed.
+void ConversationRole::tell_differences(Conversation& conversation, const std::vector<MemberState>& before) {
+  const std::vector<MemberState> after = conversation.members;   // a copy: telling may come back here
+  auto old = before.begin();
+  for (const MemberState& member : after) {
+    for (; old != before.end() && old->user < member.user; ++old) {
+      tell_removed(conversation, old->user, conversation.last_seq);
+    }
+    if (old != before.end() && old->user == member.user) {
+      ++old;
+      continue;
+    }
+    tell_joined(conversation, member.user, member.joined_seq, Endpoint{});
+  }
+  for (; old != before.end(); ++old) tell_removed(conversation, old->user, conversation.last_seq);
+}
+
+void ConversationRole::commit_failed(Conversation& conversation) {
+  ++conversation.failures;
+  conversation.needs_verify = true;
+  arm_verify(conversation);
+}
+
+void ConversationRole::arm_verify(Conversation& conversation) {
+  if (conversation.verify_timer_armed) return;
+  conversation.verify_timer_armed = true;
+  // The first look is at once (in the next turn), so that one failed batch costs no more than itself.
+  context_.deadlines.arm(context_.now.monotonic_us + std::int64_t{conversation.verify_backoff_ms} * 1000,
+                         Deadline::Kind::kVerify, conversation.id.uuid());
+  conversation.verify_backoff_ms =
+      std::clamp(conversation.verify_backoff_ms * 2, kVerifyBackoffMinMs, kVerifyBackoffMaxMs);
+}
+
+void ConversationRole::verify_due(ConversationId id) {
+  Conversation* conversation = find(id);
+  if (conversation == nullptr) return;
+  conversation->verify_timer_armed = false;
+  const bool is_cold = conversation->state == Conversation::State::kLoading;
+  if (is_cold || (conversation->needs_verify && conversation->state == Conversation::State::kReady)) {
+    if (!conversation->is_loading) load(*conversation);
+  } else {
+    repair_if_behind(*conversation);
+  }
+}
+
+// --- repair --------------------------------------------------------------------------------------------------------
+
+void ConversationRole::repair_if_behind(Conversation& conversation) {
+  // With operations under way the outcomes may close the gap; they also notice when they do not (is_next).
+  if (conversation.state != Conversation::State::kReady || conversation.pending > 0) return;
+  if (conversation.published_seq < conversation.last_seq) repair(conversation);
+}
+
+void ConversationRole::repair(Conversation& conversation) {
+  if (conversation.is_repairing) return;
+  conversation.is_repairing = true;
+  context_.history.read_page({.conversation = conversation.id,
+                              .order = storage::PageQuery::Order::kChangedAfter,
+                              .bound = conversation.published_seq,
+                              .seq_floor = 0,
+                              .limit = context_.limits.page_rows_max},
+                             [this, id = conversation.id](Result<storage::Page, storage::StoreError> page) {
+                               repaired(id, std::move(page));
+                             });
+}
+
+void ConversationRole::repaired(ConversationId id, Result<storage::Page, storage::StoreError> read) {
+  Conversation* found = find(id);
+  UPROAR_CHECK(found != nullptr && found->is_repairing);
+  Conversation& conversation = *found;
+  conversation.is_repairing = false;
+  if (!read.ok()) {
+    arm_verify(conversation);
+    return;
+  }
+  storage::Page& page = *read;
+  cut_page(page, storage::PageQuery::Order::kChangedAfter);
+  const bool is_whole = !page.has_more;
+  const bool is_progress = page.upto_seq > conversation.published_seq;
+  if (is_progress) {
+    context_.counters.repairs.add();
+    conversation.published_seq = page.upto_seq;
+    conversation.last_seq = std::max(conversation.last_seq, page.upto_seq);
+    const std::size_t bytes_before = conversation.recent.bytes();
+    conversation.recent.reset(conversation.published_seq);
+    account_recent(conversation, bytes_before);
+    publish(conversation,
+            ServerEvent(HistoryPage{.conversation = id,
+                                    .messages = std::move(page.messages),
+                                    .upto_seq = conversation.published_seq,
+                                    .has_more = false,
+                                    .stale = false}),
+            Delivery::kMessage);
+  }
+  // A page that was cut may leave out a row that changed since: only a whole one ends the repair.
+  if (!is_whole || conversation.published_seq < conversation.last_seq) {
+    if (is_progress) {
+      repair(conversation);
+    } else {
+      arm_verify(conversation);
+    }
+  } else {
+    conversation.verify_backoff_ms = 0;
+  }
+  advance_attaches(conversation);
+}
+
+// --- parking -------------------------------------------------------------------------------------------------------
+
+void ConversationRole::park(Conversation& conversation, Conversation::Parked parked) {
+  if (conversation.parked.size() >= kParkedPerConversationMax || parked_count_ >= kParkedMax) {
+    if (const auto* command = std::get_if<ForwardedCommand>(&parked)) {
+      context_.refuse(command->command.actor, ErrorCode::kOverloaded);
+    } else {
+      const Attach& attach = std::get<Attach>(parked);
+      context_.send(attach.to.shard, AttachEnd{attach.to, attach.token, attach.cursor, ErrorCode::kOverloaded});
+    }
+    return;
+  }
+  ++parked_count_;
+  conversation.parked.push_back(std::move(parked));
+}
+
+void ConversationRole::refuse_parked(Conversation& conversation, ErrorCode code) {
+  std::deque<Conversation::Parked> parked = std::exchange(conversation.parked, {});
+  parked_count_ -= parked.size();
+  for (Conversation::Parked& item : parked) {
+    if (const auto* command = std::get_if<ForwardedCommand>(&item)) {
+      context_.refuse(command->command.actor, code);
+    } else {
+      const Attach& attach = std::get<Attach>(item);
+      context_.send(attach.to.shard, AttachEnd{attach.to, attach.token, attach.cursor, code});
+    }
+  }
+}
+
+bool ConversationRole::may_run_now(const Conversation& conversation, const Conversation::Parked& parked) const {
+  if (conversation.state != Conversation::State::kReady) return false;
+  const auto* command = std::get_if<ForwardedCommand>(&parked);
+  if (command == nullptr || !is_write(command->command.event)) return true;
+  return conversation.change.left == 0 && !conversation.needs_verify;
+}
+
+void ConversationRole::unpark(Conversation& conversation) {
+  if (conversation.is_unparking) return;
+  conversation.is_unparking = true;
+  while (!conversation.parked.empty() && may_run_now(conversation, conversation.parked.front())) {
+    Conversation::Parked item = std::move(conversation.parked.front());
+    conversation.parked.pop_front();
+    --parked_count_;
+    if (auto* command = std::get_if<ForwardedCommand>(&item)) {
+      run(conversation, std::move(*command));
+    } else {
+      begin_attach(conversation, std::get<Attach>(item));
+    }
+  }
+  conversation.is_unparking = false;
+}
+
+// There is no such conversation: who can make it, makes it; the others hear so. The reference is dead afterwards.
+void ConversationRole::handle_absent(Conversation& conversation) {
+  UPROAR_CHECK(conversation.state == Conversation::State::kAbsent);
+  if (conversation.pending > 0) return;
+  while (!conversation.parked.empty()) {
+    Conversation::Parked item = std::move(conversation.parked.front());
+    conversation.parked.pop_front();
+    --parked_count_;
+    if (auto* command = std::get_if<ForwardedCommand>(&item)) {
+      const auto* send = std::get_if<MessageSend>(&command->command.event);
+      const bool can_create = std::holds_alternative<ConversationCreate>(command->command.event) ||
+                              (send != nullptr && !send->to.is_nil());
+      if (!can_create) {
+        context_.refuse(command->command.actor, ErrorCode::kNotFound);
+      } else if (begin_creation(conversation, std::move(*command))) {
+        return;
+      }
+    } else {
+      const Attach& attach = std::get<Attach>(item);
+      context_.send(attach.to.shard, AttachEnd{attach.to, attach.token, attach.cursor, ErrorCode::kNotFound});
+    }
+  }
+  erase(conversation);
+}
+
+}  // namespace uproar::chat

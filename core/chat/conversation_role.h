@@ -1,0 +1,179 @@
+#pragma once
+
+// The conversation role: at owner_of(conversation). Serialises it: may they? then stage; once it is committed, answer
+// and publish. Nobody hears what is not durable, and everybody hears all of it in the order of seq.
+//
+// A cold conversation parks what arrives until it is loaded. A membership change is a barrier: what would be staged
+// behind it waits for its outcome. After a failed commit nobody knows what is stored (the answer may have been lost):
+// the conversation is read again before it takes further writes, and what turns out to be there is published as a
+// history.page with its upto_seq.
+//
+// Bodies: conversation_role.cc (table, load, verify, repair), conversation_commands.cc (what is asked),
+// conversation_outcomes.cc (what was committed), conversation_attach.cc (pages of what was missed, history).
+
+#include <deque>
+#include <memory>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "core/chat/conversation.h"
+#include "core/chat/permissions.h"
+#include "core/chat/shard_context.h"
+
+namespace uproar::chat {
+
+class ConversationRole {
+ public:
+  explicit ConversationRole(ShardContext& context) : context_(context) {}
+
+  void on(ForwardedCommand command);
+  void on(const Attach& attach);
+  void on(const AttachMore& more);
+  void on(const AttachCancel& cancel);
+  void on_committed(std::span<const storage::Outcome> outcomes);
+
+  // Forgets idle conversations above the bound. Between turns only: nobody holds a reference.
+  void trim();
+  void typing_due(ConversationId id);
+  void verify_due(ConversationId id);
+
+  [[nodiscard]] std::size_t size() const { return conversations_.size(); }
+  [[nodiscard]] std::size_t parked() const { return parked_count_; }
+  [[nodiscard]] std::size_t pending() const { return pending_.size(); }
+  [[nodiscard]] std::size_t attaches() const { return attach_count_; }
+  [[nodiscard]] std::size_t recent_bytes() const { return recent_bytes_; }
+  [[nodiscard]] std::size_t reads_in_flight() const { return history_reads_ + attach_reads_; }
+
+ private:
+  // What is staged and why; in stage order.
+  struct Pending {
+    storage::Operation operation;
+    Actor actor;
+    bool is_creation_answer = false;   // CreateConversation: conversation.create waits for it (else message.send does)
+  };
+
+  // --- table (conversation_role.cc) ---
+  Conversation* find(ConversationId id);
+  Conversation* find_or_load(ConversationId id);       // null: no room
+  Conversation* insert(ConversationId id, Conversation::State state);
+  void touch(Conversation& conversation);
+  void link_front(Conversation& conversation);
+  void unlink(Conversation& conversation);
+  void erase(Conversation& conversation);
+  void load(Conversation& conversation);
+  void loaded(ConversationId id, std::uint32_t failures, Result<storage::ConversationState, storage::StoreError> state);
+  void take_state(Conversation& conversation, storage::ConversationState state);
+  void tell_differences(Conversation& conversation, const std::vector<MemberState>& before);
+  void park(Conversation& conversation, Conversation::Parked parked);
+  void refuse_parked(Conversation& conversation, ErrorCode code);
+  void unpark(Conversation& conversation);
+  void handle_absent(Conversation& conversation);
+  void commit_failed(Conversation& conversation);
+  void arm_verify(Conversation& conversation);
+  void repair_if_behind(Conversation& conversation);
+  void repair(Conversation& conversation);
+  void repaired(ConversationId id, Result<storage::Page, storage::StoreError> page);
+  void account_recent(Conversation& conversation, std::size_t bytes_before);
+
+  // --- commands (conversation_commands.cc) ---
+  void run(Conversation& conversation, ForwardedCommand command);
+  [[nodiscard]] static bool is_write(const ClientEvent& event);
+  [[nodiscard]] bool may_run_now(const Conversation& conversation, const Conversation::Parked& parked) const;
+  // The member who may, or null and the refusal is out.
+  MemberState* permit(Conversation& conversation, const Actor& actor, Act act);
+  bool stage(Conversation& conversation, const Actor& actor, decltype(storage::Operation::body) body,
+             bool is_creation_answer = false);
+  [[nodiscard]] std::optional<Error> try_stage(Conversation& conversation, const Actor& actor,
+                                               decltype(storage::Operation::body) body, bool is_creation_answer);
+  bool begin_creation(Conversation& conversation, ForwardedCommand command);
+  void send_message(Conversation& conversation, const Actor& actor, MessageSend& send);
+  [[nodiscard]] std::optional<Error> check_message(const MessageSend& send) const;
+  void edit(Conversation& conversation, const Actor& actor, MessageEdit& edit);
+  void erase_message(Conversation& conversation, const Actor& actor, const MessageDelete& erase);
+  void react(Conversation& conversation, const Actor& actor, ReactionChange& change);
+  void advance_mark(Conversation& conversation, const Actor& actor, const MarkAdvance& mark);
+  void publish_event(Conversation& conversation, const Actor& actor, EventPublish& event);
+  void typing(Conversation& conversation, const Actor& actor, bool is_typing);
+  void stop_typing(Conversation& conversation, UserId user);
+  void created_again(Conversation& conversation, const Actor& actor);
+  void join(Conversation& conversation, const Actor& actor);
+  void leave(Conversation& conversation, const Actor& actor);
+  void add_members(Conversation& conversation, const Actor& actor, const MemberAdd& add);
+  void remove_member(Conversation& conversation, const Actor& actor, UserId user);
+  void change_role(Conversation& conversation, const Actor& actor, const MemberRole& change);
+  void rename(Conversation& conversation, const Actor& actor, ConversationRename& rename);
+  // Stages the operations of one membership command; false: none is.
+  bool stage_change(Conversation& conversation, const Actor& actor,
+                    std::vector<decltype(storage::Operation::body)> bodies, std::optional<ServerEvent> answer);
+
+  // --- outcomes (conversation_outcomes.cc) ---
+  void outcome_of(Conversation& conversation, Pending& pending, const storage::Outcome& outcome);
+  void committed(Conversation& conversation, Pending& pending, storage::CreateConversation& op,
+                 const storage::Outcome& outcome);
+  void committed(Conversation& conversation, Pending& pending, storage::AppendMessage& op,
+                 const storage::Outcome& outcome);
+  void committed(Conversation& conversation, Pending& pending, storage::EditMessage& op,
+                 const storage::Outcome& outcome);
+  void committed(Conversation& conversation, Pending& pending, storage::DeleteMessage& op,
+                 const storage::Outcome& outcome);
+  void committed(Conversation& conversation, Pending& pending, storage::ChangeReaction& op,
+                 const storage::Outcome& outcome);
+  void committed(Conversation& conversation, Pending& pending, storage::AddMember& op,
+                 const storage::Outcome& outcome);
+  void committed(Conversation& conversation, Pending& pending, storage::RemoveMember& op,
+                 const storage::Outcome& outcome);
+  void committed(Conversation& conversation, Pending& pending, storage::SetRole& op, const storage::Outcome& outcome);
+  void committed(Conversation& conversation, Pending& pending, storage::Rename& op, const storage::Outcome& outcome);
+  void committed(Conversation& conversation, Pending& pending, storage::AdvanceMark& op,
+                 const storage::Outcome& outcome);
+  void committed(Conversation& conversation, Pending& pending, storage::SetMute& op, const storage::Outcome& outcome);
+  void failed(Conversation& conversation, Pending& pending, ErrorCode code);
+  void mark_ended(Conversation& conversation, Pending& pending, MarkKind kind, const ServerEvent& answer);
+  void change_step_done(Conversation& conversation, std::optional<ServerEvent> answer, std::optional<Error> error);
+  // True when `seq` is the next to be published: it is published_seq now, and the caller publishes. Otherwise it was
+  // paged already, or a hole is before it and the repair will bring it.
+  bool is_next(Conversation& conversation, Seq seq);
+  void publish(const Conversation& conversation, const ServerEvent& event, Delivery delivery,
+               const Endpoint* except = nullptr);
+  void push_system_row(Conversation& conversation, const Pending& pending, const storage::Outcome& outcome,
+                       SystemEvent event, UserId subject, Role role, std::string content);
+  [[nodiscard]] ConversationView view_for(const Conversation& conversation, UserId user, Seq seq) const;
+  void tell_joined(const Conversation& conversation, UserId user, Seq seq, const Endpoint& silent);
+  void tell_removed(const Conversation& conversation, UserId user, Seq seq);
+
+  // --- pages (conversation_attach.cc) ---
+  void history(Conversation& conversation, const Actor& actor, const History& history);
+  void history_read(const Actor& actor, const storage::PageQuery& query,
+                    Result<storage::Page, storage::StoreError> page);
+  void begin_attach(Conversation& conversation, const Attach& attach);
+  AttachState* find_attach(Conversation& conversation, const Endpoint& to, std::uint32_t token);
+  void advance_attach(Conversation& conversation, const Endpoint& to, std::uint32_t token);
+  void advance_attaches(Conversation& conversation);
+  void read_for_attach(Conversation& conversation, AttachState& attach);
+  void start_waiting_reads();
+  void attach_read(ConversationId id, const Endpoint& to, std::uint32_t token,
+                   Result<storage::Page, storage::StoreError> page);
+  void send_page(Conversation& conversation, AttachState& attach, storage::Page page);
+  void end_attach(Conversation& conversation, const Endpoint& to, std::uint32_t token, Seq cursor,
+                  std::optional<ErrorCode> refused);
+
+  struct WaitingRead { ConversationId conversation; Endpoint to; std::uint32_t token = 0; };
+
+  ShardContext& context_;
+  absl::flat_hash_map<ConversationId, std::unique_ptr<Conversation>> conversations_;
+  Conversation* newest_ = nullptr;
+  Conversation* oldest_ = nullptr;
+  std::deque<Pending> pending_;
+  storage::Ticket next_ticket_ = 1;      // of the next operation staged; the front of pending_ has the oldest
+  std::deque<WaitingRead> waiting_reads_;
+  std::size_t parked_count_ = 0;
+  std::size_t attach_count_ = 0;
+  std::size_t recent_bytes_ = 0;
+  std::uint32_t history_reads_ = 0;
+  std::uint32_t attach_reads_ = 0;
+  std::uint32_t loads_ = 0;
+};
+
+}  // namespace uproar::chat

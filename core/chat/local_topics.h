@@ -1,0 +1,99 @@
+#pragma once
+
+// At a session's shard: which topics have a hearer here, and whether their owner knows. A topic that is new to the
+// shard is announced to its owner (Interest) and is heard for sure once the owner has answered (InterestReady); when
+// the last hearer leaves, the owner is told. Sessions keep 4-byte numbers of topics, not ids.
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "core/chat/shard_context.h"
+
+namespace uproar::chat {
+
+class LocalTopics {
+ public:
+  using Index = std::uint32_t;
+
+  explicit LocalTopics(ShardContext& context) : context_(context) {}
+
+  // One more hearer, or somebody who is about to be one. nullopt: kTopicsMax.
+  [[nodiscard]] std::optional<Index> acquire(const Uuid& topic) {
+    const auto [it, fresh] = index_of_.try_emplace(topic, 0);
+    if (!fresh) {
+      ++topics_[it->second].hearers;
+      return it->second;
+    }
+    if (index_of_.size() > kTopicsMax) {
+      index_of_.erase(it);
+      return std::nullopt;
+    }
+    Index index = 0;
+    if (free_.empty()) {
+      index = static_cast<Index>(topics_.size());
+      topics_.emplace_back();
+    } else {
+      index = free_.back();
+      free_.pop_back();
+    }
+    it->second = index;
+    const std::uint32_t owner = context_.owner(topic);
+    topics_[index] = {.id = topic, .hearers = 1, .token = ++next_token_, .heard = owner == context_.self};
+    if (owner != context_.self) context_.send(owner, Interest{topic, context_.self, next_token_, true});
+    return index;
+  }
+
+  void release(Index index) {
+    Topic& topic = topics_[index];
+    UPROAR_CHECK(topic.hearers > 0, index);
+    if (--topic.hearers > 0) return;
+    const std::uint32_t owner = context_.owner(topic.id);
+    if (owner != context_.self) context_.send(owner, Interest{topic.id, context_.self, topic.token, false});
+    index_of_.erase(topic.id);
+    waiters_.erase(index);
+    free_.push_back(index);
+  }
+
+  // Numbers the session slots that waited for the topic's owner.
+  [[nodiscard]] std::vector<Endpoint> on(const InterestReady& ready) {
+    const auto it = index_of_.find(ready.topic);
+    if (it == index_of_.end()) return {};
+    Topic& topic = topics_[it->second];
+    if (topic.token != ready.token || topic.heard) return {};   // of an earlier announcement
+    topic.heard = true;
+    const auto waiting = waiters_.find(it->second);
+    if (waiting == waiters_.end()) return {};
+    std::vector<Endpoint> out = std::move(waiting->second);
+    waiters_.erase(waiting);
+    return out;
+  }
+
+  [[nodiscard]] bool heard(Index index) const { return topics_[index].heard; }
+  void wait(Index index, const Endpoint& session) { waiters_[index].push_back(session); }
+
+  [[nodiscard]] std::optional<Index> find(const Uuid& topic) const {
+    const auto it = index_of_.find(topic);
+    if (it == index_of_.end()) return std::nullopt;
+    return it->second;
+  }
+  [[nodiscard]] std::size_t size() const { return index_of_.size(); }
+
+ private:
+  struct Topic {
+    Uuid id;
+    std::uint32_t hearers = 0;
+    std::uint32_t token = 0;
+    bool heard = false;
+  };
+
+  ShardContext& context_;
+  std::vector<Topic> topics_;
+  std::vector<Index> free_;
+  absl::flat_hash_map<Uuid, Index> index_of_;
+  absl::flat_hash_map<Index, std::vector<Endpoint>> waiters_;
+  std::uint32_t next_token_ = 0;
+};
+
+}  // namespace uproar::chat

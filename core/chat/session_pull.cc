@@ -1,0 +1,423 @@
+// Exact resume (design D6). A conversation that is pulled is unsubscribed first, what was published of it meanwhile is
+// forgotten; its owner then pages until nothing is missing and says so (AttachEnd) in one order with its publishes; the
+// subscription begins there. The topic's announcement is kept for the whole time, so that the owner's publishes reach
+// this shard from the moment of AttachEnd on.
+#include <algorithm>
+#include <utility>
+
+#include "core/chat/session_role.h"
+
+namespace uproar::chat {
+
+// --- notices of memberships ----------------------------------------------------------------------------------------
+
+void SessionRole::on(SessionNotice said) {
+  Session* session = live(said.session);
+  if (session == nullptr) return;
+  if (session->state == Session::State::kStarting) {
+    if (session->starting->notices.size() >= kEarlyNoticesMax) {
+      fail(said.session, *session, ErrorCode::kOverloaded);
+      return;
+    }
+    session->starting->notices.push_back(std::move(said));
+    return;
+  }
+  const Endpoint endpoint = said.session;
+  notice(endpoint, *session, std::move(said));
+}
+
+void SessionRole::notice(const Endpoint& endpoint, Session& session, SessionNotice said) {
+  if (said.change.added) {
+    joined(endpoint, session, said);
+  } else {
+    removed(endpoint, session, said.change.conversation.id);
+  }
+}
+
+void SessionRole::joined(const Endpoint& endpoint, Session& session, const SessionNotice& said) {
+  const ConversationId conversation = said.change.conversation.id;
+  const Uuid& topic = conversation.uuid();
+  // What the session heard or asked for before the news arrived is exact by itself.
+  if (hears(session, topic)) return;
+  if (session.puller != 0) {
+    Puller& puller = *pullers_.at(session.puller);
+    const auto is_it = [&](const auto& x) {
+      if constexpr (std::is_same_v<std::decay_t<decltype(x)>, PullItem>) {
+        return x.conversation == conversation;
+      } else {
+        return x.item.conversation == conversation;
+      }
+    };
+    if (const auto it = std::find_if(puller.underway.begin(), puller.underway.end(), is_it);
+        it != puller.underway.end()) {
+      it->item.joined_at = said.change.seq;
+      return;
+    }
+    if (const auto it = std::find_if(puller.queue.begin(), puller.queue.end(), is_it); it != puller.queue.end()) {
+      it->joined_at = said.change.seq;
+      return;
+    }
+  }
+  const auto index = topics_.acquire(topic);
+  const std::uint32_t number =
+      session.puller != 0 ? session.puller : make_puller(endpoint, session.user, Attach::Mode::kLive);
+  if (!index || number == 0 || pullers_.at(number)->queue.size() >= kSyncQueueMax) {
+    if (index) topics_.release(*index);
+    fail(endpoint, session, ErrorCode::kOverloaded);   // never a conversation that goes unheard in silence
+    return;
+  }
+  session.puller = number;
+  if (!said.silent) {
+    context_.outbox.tell(endpoint, ServerEvent(ConversationJoined{said.change.conversation}), Delivery::kMessage);
+  }
+  pullers_.at(number)->queue.push_back(
+      {.conversation = conversation, .cursor = said.change.seq, .topic = *index, .is_sync = false, .joined_at = {}});
+  pump(number);
+}
+
+void SessionRole::removed(const Endpoint& endpoint, Session& session, ConversationId conversation) {
+  (void)unhear(endpoint, session, conversation.uuid(), PendingFrames::kDeliver);
+  if (session.puller == 0) return;
+  const std::uint32_t number = session.puller;
+  if (auto item = take_item(number, *pullers_.at(number), conversation)) {
+    item->joined_at.reset();
+    finish_item(number, std::move(*item), 0, ErrorCode::kNotMember);
+  }
+}
+
+// --- sync and unread.fetch -----------------------------------------------------------------------------------------
+
+std::uint32_t SessionRole::make_puller(const Endpoint& to, UserId user, Attach::Mode mode) {
+  if (pullers_.size() >= kPullersMax) return 0;
+  const std::uint32_t number = ++next_number_;
+  auto puller = std::make_unique<Puller>();
+  puller->to = to;
+  puller->user = user;
+  puller->mode = mode;
+  puller->rows_left = kRequestSyncRowsMax;
+  pullers_.emplace(number, std::move(puller));
+  return number;
+}
+
+void SessionRole::sync(const Actor& actor, Sync command) {
+  Session* session = live(actor.from);
+  auto& cursors = command.cursors;
+  if (cursors.size() > context_.limits.sync_conversations_max) {
+    context_.refuse(actor, ErrorCode::kTooLarge, "cursors: too many");
+    return;
+  }
+  std::stable_sort(cursors.begin(), cursors.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  cursors.erase(std::unique(cursors.begin(), cursors.end(),
+                            [](const auto& a, const auto& b) { return a.first == b.first; }),
+                cursors.end());
+  std::uint32_t number = 0;
+  if (session != nullptr) {
+    if (session->puller != 0 && pullers_.at(session->puller)->is_syncing) {
+      context_.refuse(actor, ErrorCode::kConflict, "a sync is under way");
+      return;
+    }
+    number = session->puller;
+  }
+  if (number == 0) {
+    number = make_puller(actor.from, actor.user, session != nullptr ? Attach::Mode::kLive : Attach::Mode::kPages);
+  }
+  if (number == 0) {
+    context_.refuse(actor, ErrorCode::kOverloaded);
+    return;
+  }
+  if (session != nullptr) session->puller = number;
+  context_.counters.syncs.add();
+  Puller& puller = *pullers_.at(number);
+  puller.is_syncing = true;
+  puller.sync_id = actor.request;
+  puller.sync_left = cursors.size();
+  for (const auto& [conversation, cursor] : cursors) {
+    PullItem item{.conversation = conversation, .cursor = cursor, .topic = 0, .is_sync = true, .joined_at = {}};
+    if (session != nullptr) {
+      // The announcement must not lapse between the old subscription and the new one.
+      const auto index = topics_.acquire(conversation.uuid());
+      if (!index) {
+        puller.refused.emplace_back(conversation, ErrorCode::kOverloaded);
+        --puller.sync_left;
+        continue;
+      }
+      item.topic = *index;
+      (void)unhear(actor.from, *session, conversation.uuid(), PendingFrames::kDrop);
+      if (auto before = take_item(number, puller, conversation)) {
+        topics_.release(before->topic);
+        item.joined_at = before->cursor;
+      }
+    }
+    puller.queue.push_back(std::move(item));
+  }
+  // What is not named goes on live; what is named is silent until its pull ends.
+  if (session != nullptr) release_hold(actor.from, *session);
+  pump(number);
+}
+
+void SessionRole::unread(const Actor& actor, const UnreadFetch& command) {
+  context_.directory.unread_conversations(
+      actor.user, kUnreadConversationsMax,
+      [this, actor, limit = command.limit](Result<std::vector<ConversationView>, storage::StoreError> listed) {
+        unread_listed(actor, limit, std::move(listed));
+      });
+}
+
+void SessionRole::unread_listed(const Actor& actor, std::uint32_t limit,
+                                Result<std::vector<ConversationView>, storage::StoreError> listed) {
+  const bool is_session = actor.from.kind == Endpoint::Kind::kSession;
+  if (is_session && live(actor.from) == nullptr) return;
+  if (!listed.ok()) {
+    context_.refuse(actor, error_of(listed.error()));
+    return;
+  }
+  const std::uint32_t number = make_puller(actor.from, actor.user, Attach::Mode::kUnread);
+  if (number == 0) {
+    context_.refuse(actor, ErrorCode::kOverloaded);
+    return;
+  }
+  Puller& puller = *pullers_.at(number);
+  puller.is_syncing = true;
+  puller.sync_id = actor.request;
+  puller.sync_left = listed->size();
+  puller.page_limit = std::clamp(limit, 1U, context_.limits.history_limit_max);
+  for (const ConversationView& view : *listed) {
+    puller.queue.push_back({.conversation = view.id, .cursor = view.read_seq, .topic = 0, .is_sync = true, .joined_at = {}});
+  }
+  pump(number);
+}
+
+// --- pulling -------------------------------------------------------------------------------------------------------
+
+bool SessionRole::egress_is_full(const Puller& puller) const {
+  return puller.to.kind == Endpoint::Kind::kSession && context_.outbox.egress_bytes(puller.to) > kSyncEgressBytesMax;
+}
+
+void SessionRole::pump(std::uint32_t number) {
+  // Answers of a local owner come back before start_item() returns: the loop takes them up, not the stack.
+  {
+    Puller& puller = *pullers_.at(number);
+    if (puller.is_pumping) return;
+    puller.is_pumping = true;
+  }
+  while (true) {
+    const auto it = pullers_.find(number);
+    if (it == pullers_.end()) return;
+    Puller& puller = *it->second;
+    const bool is_paused = egress_is_full(puller);
+    std::uint32_t token = 0;
+    ConversationId conversation;
+    if (!is_paused) {
+      for (Puller::Underway& underway : puller.underway) {
+        if (!underway.page_waits) continue;
+        underway.page_waits = false;
+        token = underway.token;
+        conversation = underway.item.conversation;
+        break;
+      }
+    }
+    if (token != 0) {
+      context_.send(context_.owner(conversation), AttachMore{puller.to, conversation, token});
+      continue;
+    }
+    if (puller.mode == Attach::Mode::kPages && puller.rows_left <= 0) {
+      puller.sync_left -= puller.queue.size();   // the answer is full: the rest is not mentioned
+      puller.queue.clear();
+    }
+    if (!is_paused && puller.underway.size() < kSyncWindow && !puller.queue.empty()) {
+      PullItem item = std::move(puller.queue.front());
+      puller.queue.pop_front();
+      start_item(number, puller, std::move(item));
+      continue;
+    }
+    puller.is_pumping = false;
+    if (is_paused && !puller.timer_armed) {
+      puller.timer_armed = true;
+      context_.deadlines.arm(context_.now.monotonic_us + std::int64_t{kSyncRetryMs} * 1000, Deadline::Kind::kResumePull,
+                             Uuid{number, 0});
+    }
+    break;
+  }
+  finish_sync_if_done(number);
+}
+
+void SessionRole::start_item(std::uint32_t number, Puller& puller, PullItem item) {
+  const std::uint32_t token = ++next_number_;
+  const Attach attach{.to = puller.to,
+                      .user = puller.user,
+                      .conversation = item.conversation,
+                      .cursor = item.cursor,
+                      .token = token,
+                      .limit = puller.page_limit,
+                      .mode = puller.mode};
+  puller_of_token_.emplace(token, number);
+  puller.underway.push_back({.item = std::move(item), .token = token, .page_waits = false});
+  context_.send(context_.owner(attach.conversation), attach);
+}
+
+void SessionRole::on(AttachPage said) {
+  const auto found = puller_of_token_.find(said.token);
+  if (found == puller_of_token_.end()) return;
+  const std::uint32_t number = found->second;
+  Puller& puller = *pullers_.at(number);
+  const auto underway = std::find_if(puller.underway.begin(), puller.underway.end(),
+                                     [&](const Puller::Underway& x) { return x.token == said.token; });
+  UPROAR_CHECK(underway != puller.underway.end(), said.token);
+  context_.counters.sync_pages.add();
+  underway->item.cursor = std::max(underway->item.cursor, said.page.upto_seq);
+  const bool has_more = said.page.has_more;
+  const auto rows = static_cast<std::int64_t>(said.page.messages.size());
+  const bool is_sync = underway->item.is_sync;
+  if (puller.mode == Attach::Mode::kPages && has_more && puller.rows_left - rows <= 0) {
+    // The answer is full. What is under way ends where it stands, what was not begun is not mentioned.
+    puller.rows_left = 0;
+    const ServerEvent page(std::move(said.page));
+    context_.outbox.reply(puller.to, puller.sync_id, page);
+    while (!puller.underway.empty()) {
+      const Puller::Underway ended = std::move(puller.underway.back());
+      puller.underway.pop_back();
+      puller_of_token_.erase(ended.token);
+      puller.cursors.emplace_back(ended.item.conversation, ended.item.cursor);
+      context_.send(context_.owner(ended.item.conversation),
+                    AttachCancel{puller.to, ended.item.conversation, ended.token});
+    }
+    puller.queue.clear();
+    puller.sync_left = 0;
+    pump(number);
+    return;
+  }
+  puller.rows_left -= rows;
+  underway->page_waits = has_more;
+  const ServerEvent page(std::move(said.page));
+  if (is_sync) {
+    context_.outbox.reply(puller.to, puller.sync_id, page);
+  } else {
+    context_.outbox.tell(puller.to, page, Delivery::kMessage);
+  }
+  pump(number);
+}
+
+void SessionRole::on(const AttachEnd& end) {
+  const auto found = puller_of_token_.find(end.token);
+  if (found == puller_of_token_.end()) return;
+  const std::uint32_t number = found->second;
+  Puller& puller = *pullers_.at(number);
+  puller_of_token_.erase(found);
+  const auto underway = std::find_if(puller.underway.begin(), puller.underway.end(),
+                                     [&](const Puller::Underway& x) { return x.token == end.token; });
+  UPROAR_CHECK(underway != puller.underway.end(), end.token);
+  PullItem item = std::move(underway->item);
+  puller.underway.erase(underway);
+  finish_item(number, std::move(item), end.cursor, end.refused);
+}
+
+// The item is in no list any more.
+void SessionRole::finish_item(std::uint32_t number, PullItem item, Seq cursor, std::optional<ErrorCode> refused) {
+  Puller& puller = *pullers_.at(number);
+  const bool is_live = puller.mode == Attach::Mode::kLive;
+  if (refused && is_live && item.joined_at && *refused == ErrorCode::kNotMember) {
+    // Asked before the membership began; it has begun since.
+    item.cursor = *item.joined_at;
+    item.joined_at.reset();
+    puller.queue.push_back(std::move(item));
+    pump(number);
+    return;
+  }
+  if (item.is_sync) {
+    if (refused) {
+      puller.refused.emplace_back(item.conversation, *refused);
+    } else {
+      puller.cursors.emplace_back(item.conversation, cursor);
+    }
+    --puller.sync_left;
+  }
+  if (is_live) {
+    const Endpoint to = puller.to;
+    Session* session = live(to);
+    UPROAR_CHECK(session != nullptr && session->puller == number, number);
+    if (refused) {
+      topics_.release(item.topic);
+      if (!item.is_sync && *refused != ErrorCode::kNotMember) {
+        fail(to, *session, ErrorCode::kOverloaded);   // nobody asked, so nobody can be told but by closing
+        return;
+      }
+    } else {
+      session->topics.push_back(item.topic);
+      (void)context_.outbox.subscribe(to, item.conversation.uuid());
+    }
+  }
+  pump(number);
+}
+
+void SessionRole::finish_sync_if_done(std::uint32_t number) {
+  const auto it = pullers_.find(number);
+  if (it == pullers_.end()) return;
+  Puller& puller = *it->second;
+  if (puller.is_syncing && puller.sync_left == 0) {
+    puller.is_syncing = false;
+    SyncDone done{.cursors = std::move(puller.cursors), .refused = std::move(puller.refused)};
+    puller.cursors.clear();
+    puller.refused.clear();
+    std::sort(done.cursors.begin(), done.cursors.end());
+    std::sort(done.refused.begin(), done.refused.end());
+    context_.outbox.reply(puller.to, puller.sync_id, ServerEvent(std::move(done)));
+  }
+  if (puller.is_syncing || !puller.queue.empty() || !puller.underway.empty()) return;
+  if (puller.mode == Attach::Mode::kLive) {
+    if (Session* session = live(puller.to)) session->puller = 0;
+  }
+  pullers_.erase(it);
+}
+
+std::optional<PullItem> SessionRole::take_item(std::uint32_t number, Puller& puller, ConversationId conversation) {
+  (void)number;
+  for (auto it = puller.queue.begin(); it != puller.queue.end(); ++it) {
+    if (it->conversation != conversation) continue;
+    PullItem item = std::move(*it);
+    puller.queue.erase(it);
+    return item;
+  }
+  for (auto it = puller.underway.begin(); it != puller.underway.end(); ++it) {
+    if (it->item.conversation != conversation) continue;
+    PullItem item = std::move(it->item);
+    const std::uint32_t token = it->token;
+    puller.underway.erase(it);
+    puller_of_token_.erase(token);
+    context_.send(context_.owner(conversation), AttachCancel{puller.to, conversation, token});
+    return item;
+  }
+  return std::nullopt;
+}
+
+void SessionRole::drop_puller(std::uint32_t number) {
+  const auto it = pullers_.find(number);
+  UPROAR_CHECK(it != pullers_.end(), number);
+  const std::unique_ptr<Puller> puller = std::move(it->second);
+  pullers_.erase(it);
+  const bool is_live = puller->mode == Attach::Mode::kLive;
+  for (const PullItem& item : puller->queue) {
+    if (is_live) topics_.release(item.topic);
+  }
+  for (const Puller::Underway& underway : puller->underway) {
+    puller_of_token_.erase(underway.token);
+    if (is_live) topics_.release(underway.item.topic);
+    context_.send(context_.owner(underway.item.conversation),
+                  AttachCancel{puller->to, underway.item.conversation, underway.token});
+  }
+}
+
+void SessionRole::resume_pull(const Uuid& key) {
+  const auto number = static_cast<std::uint32_t>(key.high);
+  const auto it = pullers_.find(number);
+  if (it == pullers_.end()) return;
+  it->second->timer_armed = false;
+  pump(number);
+}
+
+void SessionRole::on_drained(const Endpoint& endpoint) {
+  const Session* session = live(endpoint);
+  if (session == nullptr || session->puller == 0) return;
+  pump(session->puller);
+}
+
+}  // namespace uproar::chat

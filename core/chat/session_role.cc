@@ -1,0 +1,405 @@
+// Hot path: per command (apply, forward): 0 allocations beyond those of the command itself.
+#include "core/chat/session_role.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace uproar::chat {
+namespace {
+
+Uuid key_of(const Endpoint& endpoint) { return {endpoint.slot, endpoint.generation}; }
+std::uint32_t ms_of(std::int64_t us) { return static_cast<std::uint32_t>((us + 999) / 1000); }
+
+template <class... Fs>
+struct Overloaded : Fs... {
+  using Fs::operator()...;
+};
+template <class... Fs>
+Overloaded(Fs...) -> Overloaded<Fs...>;
+
+}  // namespace
+
+SessionRole::SessionRole(ShardContext& context, std::string node)
+    : context_(context), node_(std::move(node)), wheel_(table_), topics_(context) {}
+
+// --- life ----------------------------------------------------------------------------------------------------------
+
+void SessionRole::open(const Endpoint& endpoint, UserId user, SessionId id, bool resume_announced) {
+  UPROAR_CHECK(endpoint.kind == Endpoint::Kind::kSession && endpoint.shard == context_.self, endpoint.shard);
+  Session& session = table_.at(endpoint.slot);
+  UPROAR_CHECK(session.state == Session::State::kFree, endpoint.slot, session.generation, endpoint.generation);
+  session = Session();
+  session.user = user;
+  session.id = id;
+  session.generation = endpoint.generation;
+  session.heartbeat_s = static_cast<std::uint32_t>(context_.now.monotonic_us / 1'000'000);
+  if (session_count_ >= context_.limits.sessions_max) {
+    session.state = Session::State::kClosing;
+    ++session_count_;
+    context_.counters.sessions_refused.add();
+    context_.outbox.close(endpoint, {.code = ErrorCode::kOverloaded, .detail = {}, .retry_after_ms = kOverloadedRetryMs});
+    return;
+  }
+  ++session_count_;
+  session.state = Session::State::kStarting;
+  session.starting = std::make_unique<SessionStarting>();
+  session.starting->resume_announced = resume_announced;
+  session.is_held = true;
+  wheel_.insert(endpoint.slot, session, context_.now.monotonic_us);
+  context_.outbox.hold(endpoint);
+  context_.send(context_.owner(user), SessionStart{endpoint, user});
+}
+
+Session* SessionRole::live(const Endpoint& endpoint) {
+  Session* session = table_.find(endpoint);
+  if (session == nullptr || session->state == Session::State::kClosing) return nullptr;
+  return session;
+}
+
+void SessionRole::on(const SessionAdmission& admission) {
+  Session* session = live(admission.session);
+  if (session == nullptr) return;
+  if (!admission.admitted) {
+    context_.counters.sessions_refused.add();
+    fail(admission.session, *session, ErrorCode::kTooManyConnections);
+    return;
+  }
+  load_audience(admission.session);
+}
+
+void SessionRole::load_audience(const Endpoint& endpoint) {
+  const Session* session = live(endpoint);
+  context_.directory.load_audience(session->user, kAudienceConversationsMax, kAudiencePeersMax, kSmallGroupMembersMax,
+                                   [this, endpoint](Result<storage::Audience, storage::StoreError> loaded) {
+                                     audience_loaded(endpoint, std::move(loaded));
+                                   });
+}
+
+void SessionRole::audience_loaded(const Endpoint& endpoint, Result<storage::Audience, storage::StoreError> loaded) {
+  Session* session = live(endpoint);
+  if (session == nullptr) return;
+  if (!loaded.ok()) {
+    context_.counters.sessions_refused.add();
+    fail(endpoint, *session, ErrorCode::kOverloaded, "the store cannot be read now");
+    return;
+  }
+  storage::Audience& audience = *loaded;
+  session->topics.reserve(audience.conversations.size() + audience.peers.size());
+  bool fits = true;
+  for (const auto& membership : audience.conversations) {
+    fits = fits && hear(endpoint, *session, membership.conversation.uuid());
+  }
+  for (const UserId peer : audience.peers) fits = fits && hear(endpoint, *session, peer.uuid());
+  if (!fits) {
+    fail(endpoint, *session, ErrorCode::kOverloaded);
+    return;
+  }
+  SessionStarting& starting = *session->starting;
+  starting.peers = std::move(audience.peers);
+  starting.audience_loaded = true;
+  for (const std::uint32_t topic : session->topics) {
+    if (topics_.heard(topic)) continue;
+    ++starting.topics_awaited;
+    topics_.wait(topic, endpoint);
+  }
+  if (starting.topics_awaited == 0) become_ready(endpoint, *session);
+}
+
+void SessionRole::on(const InterestReady& ready) {
+  for (const Endpoint& endpoint : topics_.on(ready)) {
+    Session* session = live(endpoint);
+    if (session == nullptr || session->state != Session::State::kStarting) continue;
+    UPROAR_CHECK(session->starting->topics_awaited > 0, endpoint.slot);
+    if (--session->starting->topics_awaited == 0) become_ready(endpoint, *session);
+  }
+}
+
+void SessionRole::become_ready(const Endpoint& endpoint, Session& session) {
+  const std::unique_ptr<SessionStarting> starting = std::move(session.starting);
+  session.state = Session::State::kReady;
+  context_.counters.sessions_opened.add();
+  const ChatLimits& limits = context_.limits;
+  context_.outbox.tell(endpoint,
+                       ServerEvent(SessionReady{.session = session.id,
+                                                .user = session.user,
+                                                .server_time_us = context_.now.wall_us,
+                                                .heartbeat_interval_ms = kHeartbeatIntervalMs,
+                                                .resume_window_s = kResumeWindowS,
+                                                .limits = {.content_bytes_max = limits.content_bytes_max,
+                                                           .event_bytes_max = limits.event_bytes_max,
+                                                           .message_bytes_max = limits.message_bytes_max,
+                                                           .members_max = limits.members_max,
+                                                           .history_limit_max = limits.history_limit_max,
+                                                           .sync_conversations_max = limits.sync_conversations_max,
+                                                           .presence_watch_max = limits.presence_watch_max},
+                                                .node = node_}),
+                       Delivery::kMessage);
+  const std::int64_t hold_us = std::int64_t{starting->resume_announced ? kHoldResumeMs : kHoldMs} * 1000;
+  context_.deadlines.arm(context_.now.monotonic_us + hold_us, Deadline::Kind::kReleaseHold, key_of(endpoint));
+  for (SessionNotice& early : starting->notices) {
+    if (live(endpoint) == nullptr) return;
+    notice(endpoint, session, std::move(early));
+  }
+  if (live(endpoint) == nullptr) return;
+  if (!starting->peers.empty()) {
+    presence_ask({.user = session.user, .from = endpoint, .request = {}}, std::move(starting->peers),
+                 PresenceAsk::Kind::kSnapshot);
+  }
+  for (Command& command : starting->commands) {
+    if (live(endpoint) == nullptr) return;
+    run(std::move(command));
+  }
+}
+
+void SessionRole::release_hold(const Endpoint& endpoint, Session& session) {
+  if (!session.is_held) return;
+  session.is_held = false;
+  context_.outbox.release(endpoint);
+}
+
+void SessionRole::hold_ended(const Uuid& key) {
+  const Endpoint endpoint{.shard = static_cast<std::uint16_t>(context_.self),
+                          .kind = Endpoint::Kind::kSession,
+                          .slot = static_cast<std::uint32_t>(key.high),
+                          .generation = static_cast<std::uint32_t>(key.low)};
+  if (Session* session = live(endpoint)) release_hold(endpoint, *session);
+}
+
+void SessionRole::fail(const Endpoint& endpoint, Session& session, ErrorCode code, std::string_view detail) {
+  context_.outbox.close(endpoint,
+                        {.code = code, .detail = detail, .retry_after_ms = context_.retry_after_ms(code)});
+  detach(endpoint, session, 0);
+  session.state = Session::State::kClosing;
+}
+
+void SessionRole::detach(const Endpoint& endpoint, Session& session, std::int64_t offline_at_us) {
+  if (session.puller != 0) drop_puller(std::exchange(session.puller, 0));
+  const std::vector<std::uint32_t> topics = std::exchange(session.topics, {});
+  for (const std::uint32_t topic : topics) topics_.release(topic);
+  session.starting.reset();
+  wheel_.remove(endpoint.slot, session);
+  context_.send(context_.owner(session.user), SessionEnd{endpoint, session.user, offline_at_us});
+}
+
+void SessionRole::close(const Endpoint& endpoint, bool clean) {
+  Session* session = table_.find(endpoint);
+  if (session == nullptr) return;
+  if (session->state != Session::State::kClosing) {
+    const std::int64_t last_us = std::int64_t{session->heartbeat_s} * 1'000'000;
+    const std::int64_t grace_us = std::min(context_.now.monotonic_us + std::int64_t{kOfflineGraceMs} * 1000,
+                                           last_us + std::int64_t{kHeartbeatTimeoutMs} * 1000);
+    // Closing first: nothing that follows from the end may speak to the session any more.
+    session->state = Session::State::kClosing;
+    detach(endpoint, *session, clean ? 0 : grace_us);
+  }
+  session->state = Session::State::kFree;
+  --session_count_;
+}
+
+void SessionRole::on_heartbeat(const Endpoint& endpoint) {
+  if (Session* session = live(endpoint)) {
+    session->heartbeat_s = static_cast<std::uint32_t>(context_.now.monotonic_us / 1'000'000);
+  }
+}
+
+void SessionRole::advance_heartbeats() {
+  wheel_.advance(context_.now.monotonic_us, [this](std::uint32_t slot) {
+    Session& session = table_.at(slot);
+    const Endpoint endpoint{.shard = static_cast<std::uint16_t>(context_.self),
+                            .kind = Endpoint::Kind::kSession,
+                            .slot = slot,
+                            .generation = session.generation};
+    context_.counters.heartbeat_timeouts.add();
+    fail(endpoint, session, ErrorCode::kHeartbeatTimeout);
+  });
+}
+
+void SessionRole::on(const RevokeSession& revoke) {
+  Session* session = live(revoke.endpoint);
+  if (session == nullptr || session->id != revoke.session) return;
+  fail(revoke.endpoint, *session, ErrorCode::kTokenRevoked);
+}
+
+// --- topics --------------------------------------------------------------------------------------------------------
+
+bool SessionRole::hear(const Endpoint& endpoint, Session& session, const Uuid& topic) {
+  const auto index = topics_.acquire(topic);
+  if (!index) return false;
+  session.topics.push_back(*index);
+  (void)context_.outbox.subscribe(endpoint, topic);
+  return true;
+}
+
+bool SessionRole::unhear(const Endpoint& endpoint, Session& session, const Uuid& topic, PendingFrames pending) {
+  const auto index = topics_.find(topic);
+  if (!index || std::erase(session.topics, *index) == 0) return false;
+  (void)context_.outbox.unsubscribe(endpoint, topic, pending);
+  topics_.release(*index);
+  return true;
+}
+
+bool SessionRole::hears(const Session& session, const Uuid& topic) const {
+  const auto index = topics_.find(topic);
+  return index && std::find(session.topics.begin(), session.topics.end(), *index) != session.topics.end();
+}
+
+// --- commands ------------------------------------------------------------------------------------------------------
+
+bool SessionRole::admit(Session& session, const Command& command, std::uint32_t payload_bytes) {
+  const ChatLimits& limits = context_.limits;
+  const std::int64_t now_us = context_.now.monotonic_us;
+  const std::int64_t wait_us =
+      std::max(session.commands.wait_us(1, limits.commands_per_s, limits.commands_burst, now_us),
+               session.bytes.wait_us(payload_bytes, limits.bytes_per_s, limits.bytes_burst, now_us));
+  if (wait_us == 0) {
+    session.commands.take(1, limits.commands_per_s, now_us);
+    session.bytes.take(payload_bytes, limits.bytes_per_s, now_us);
+    session.rate_strikes = 0;
+    return true;
+  }
+  context_.counters.rate_limited.add();
+  if (++session.rate_strikes >= kRateStrikesMax) {
+    fail(command.actor.from, session, ErrorCode::kRateLimited);
+    return false;
+  }
+  context_.refuse(command.actor,
+                  Error{.code = ErrorCode::kRateLimited, .detail = {}, .retry_after_ms = ms_of(wait_us)});
+  return false;
+}
+
+bool SessionRole::admit_request(const Actor& actor) {
+  const Uuid& id = actor.user.uuid();
+  RateBucket& bucket = request_buckets_[(id.low ^ id.high) % kRequestBuckets];
+  const ChatLimits& limits = context_.limits;
+  const std::int64_t now_us = context_.now.monotonic_us;
+  const std::int64_t wait_us = bucket.wait_us(1, limits.commands_per_s, limits.commands_burst, now_us);
+  if (wait_us == 0) {
+    bucket.take(1, limits.commands_per_s, now_us);
+    return true;
+  }
+  context_.counters.rate_limited.add();
+  context_.refuse(actor, Error{.code = ErrorCode::kRateLimited, .detail = {}, .retry_after_ms = ms_of(wait_us)});
+  return false;
+}
+
+void SessionRole::apply(Command command, std::uint32_t payload_bytes) {
+  if (command.actor.from.kind == Endpoint::Kind::kRequest) {
+    if (admit_request(command.actor)) route(std::move(command));
+    return;
+  }
+  Session* session = live(command.actor.from);
+  if (session == nullptr) return;
+  UPROAR_CHECK(command.actor.user == session->user, command.actor.from.slot);
+  session->heartbeat_s = static_cast<std::uint32_t>(context_.now.monotonic_us / 1'000'000);
+  if (!admit(*session, command, payload_bytes)) return;
+  if (session->state == Session::State::kStarting) {
+    if (session->starting->commands.size() >= kEarlyCommandsMax) {
+      context_.refuse(command.actor, ErrorCode::kOverloaded, "wait for session.ready");
+      return;
+    }
+    session->starting->commands.push_back(std::move(command));
+    return;
+  }
+  run(std::move(command));
+}
+
+// REQUIRES: the session is live.
+void SessionRole::run(Command command) {
+  if (!std::holds_alternative<Sync>(command.event)) {
+    Session* session = live(command.actor.from);
+    release_hold(command.actor.from, *session);
+  }
+  route(std::move(command));
+}
+
+void SessionRole::forward(Command command, ConversationId conversation) {
+  context_.send(context_.owner(conversation), ForwardedCommand{std::move(command), conversation});
+}
+
+void SessionRole::route(Command command) {
+  context_.counters.commands.add();
+  const Actor& actor = command.actor;
+  std::visit(
+      Overloaded{
+          [&](SessionOpen&) { context_.refuse(actor, ErrorCode::kAlreadyOpen); },
+          [&](Ping&) { context_.reply(actor, ServerEvent(Pong{})); },
+          [&](MessageSend& send) {
+            if (!send.to.is_nil() && send.to == actor.user) {
+              context_.refuse(actor, ErrorCode::kInvalidField, "to: a direct conversation needs another user");
+              return;
+            }
+            const ConversationId conversation =
+                send.to.is_nil() ? send.conversation : direct_conversation_id(actor.user, send.to);
+            forward(std::move(command), conversation);
+          },
+          [&](ConversationCreate&) { create_conversation(std::move(command)); },
+          [&](ConversationList& list) { list_conversations(actor, list); },
+          [&](ConversationGet& get) { get_conversation(actor, get.conversation); },
+          [&](PresenceSubscribe& watch) { presence_subscribe(actor, std::move(watch)); },
+          [&](PresenceUnsubscribe& watch) { presence_unsubscribe(actor, std::move(watch)); },
+          [&](PresenceGet& get) {
+            if (get.users.size() > context_.limits.presence_watch_max) {
+              context_.refuse(actor, ErrorCode::kTooLarge, "user_ids: too many");
+              return;
+            }
+            presence_ask(actor, std::move(get.users), PresenceAsk::Kind::kGet);
+          },
+          [&](Sync& command_sync) { sync(actor, std::move(command_sync)); },
+          [&](UnreadFetch& fetch) { unread(actor, fetch); },
+          [&](auto& of_conversation) {
+            const ConversationId conversation = of_conversation.conversation;
+            forward(std::move(command), conversation);
+          }},
+      command.event);
+}
+
+void SessionRole::create_conversation(Command command) {
+  const Actor& actor = command.actor;
+  auto& create = std::get<ConversationCreate>(command.event);
+  std::sort(create.members.begin(), create.members.end());
+  create.members.erase(std::unique(create.members.begin(), create.members.end()), create.members.end());
+  std::erase(create.members, actor.user);
+  ConversationId id;
+  if (create.kind == ConversationKind::kDirect) {
+    if (create.members.size() != 1) {
+      context_.refuse(actor, ErrorCode::kInvalidField, "members: a direct conversation needs one other user");
+      return;
+    }
+    id = direct_conversation_id(actor.user, create.members.front());
+  } else if (!create.client_id.empty()) {
+    id = created_conversation_id(actor.user, create.client_id);
+  } else {
+    id = ConversationId(context_.ids.make(context_.now));
+  }
+  forward(std::move(command), id);
+}
+
+void SessionRole::list_conversations(const Actor& actor, const ConversationList& list) {
+  storage::ListQuery query{.user = actor.user,
+                           .after = list.after,
+                           .limit = std::clamp(list.limit, 1U, kConversationListLimitMax),
+                           .members_shown_max = kMembersShownMax};
+  context_.directory.list_conversations(
+      query, [this, actor](Result<storage::ConversationList, storage::StoreError> listed) {
+        if (!listed.ok()) {
+          context_.refuse(actor, error_of(listed.error()));
+          return;
+        }
+        context_.reply(actor, ServerEvent(ConversationPage{.conversations = std::move(listed->conversations),
+                                                           .has_more = listed->has_more,
+                                                           .stale = false}));
+      });
+}
+
+void SessionRole::get_conversation(const Actor& actor, ConversationId conversation) {
+  context_.directory.view_conversation(conversation, actor.user, context_.limits.members_max,
+                                       [this, actor](Result<ConversationView, storage::StoreError> viewed) {
+                                         if (!viewed.ok()) {
+                                           context_.refuse(actor, error_of(viewed.error()));
+                                           return;
+                                         }
+                                         context_.reply(actor, ServerEvent(ConversationInfo{std::move(*viewed)}));
+                                       });
+}
+
+}  // namespace uproar::chat

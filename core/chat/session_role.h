@@ -1,0 +1,128 @@
+#pragma once
+
+// The session role: at the shard that holds a connection. Who is it, what does it hear, how fast may it talk, what has
+// it missed.
+//
+// Start: register at owner(user) -> read the audience -> subscribe, announce new topics to their owners -> all of them
+// know -> session.ready -> early commands and notices -> who is online. Registering comes before reading: a membership
+// that changes meanwhile is then either in what was read, or comes as a notice, or both.
+//
+// Bodies: session_role.cc (life, rate, routing), session_pull.cc (sync, joined conversations), session_presence.cc.
+
+#include <array>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "core/chat/heartbeat_wheel.h"
+#include "core/chat/local_topics.h"
+#include "core/chat/puller.h"
+#include "core/chat/session_table.h"
+#include "core/chat/shard_context.h"
+
+namespace uproar::chat {
+
+class SessionRole {
+ public:
+  SessionRole(ShardContext& context, std::string node);
+
+  void open(const Endpoint& endpoint, UserId user, SessionId id, bool resume_announced);
+  void close(const Endpoint& endpoint, bool clean);
+  void on_heartbeat(const Endpoint& endpoint);
+  void on_drained(const Endpoint& endpoint);
+  void apply(Command command, std::uint32_t payload_bytes);
+
+  void on(const SessionAdmission& admission);
+  void on(SessionNotice notice);
+  void on(const RevokeSession& revoke);
+  void on(const InterestReady& ready);
+  void on(const PresenceAnswer& answer);
+  void on(AttachPage page);
+  void on(const AttachEnd& end);
+
+  void hold_ended(const Uuid& key);
+  void resume_pull(const Uuid& key);
+  void advance_heartbeats();
+  [[nodiscard]] std::optional<std::int64_t> next_heartbeat_us() const { return wheel_.next_us(); }
+
+  [[nodiscard]] std::size_t sessions() const { return session_count_; }
+  [[nodiscard]] std::size_t topics() const { return topics_.size(); }
+  [[nodiscard]] std::size_t pullers() const { return pullers_.size(); }
+
+ private:
+  // presence.get, and the snapshot of a session's peers, while owners are asked.
+  struct PresenceAsk {
+    enum class Kind : std::uint8_t {
+      kGet,
+      kWatch,        // the answer is followed by a correction
+      kCorrection,   // tells what differs from the answer
+      kSnapshot      // tells who is online
+    };
+    Actor actor;
+    Kind kind{};
+    std::uint32_t owners_awaited = 0;
+    std::vector<PresenceState> users;    // by id
+  };
+
+  // --- life and routing ---
+  [[nodiscard]] Session* live(const Endpoint& endpoint);        // starting or ready
+  void load_audience(const Endpoint& endpoint);
+  void audience_loaded(const Endpoint& endpoint, Result<storage::Audience, storage::StoreError> loaded);
+  void become_ready(const Endpoint& endpoint, Session& session);
+  void run(Command command);
+  void route(Command command);
+  void forward(Command command, ConversationId conversation);
+  void create_conversation(Command command);
+  void list_conversations(const Actor& actor, const ConversationList& list);
+  void get_conversation(const Actor& actor, ConversationId conversation);
+  [[nodiscard]] bool admit(Session& session, const Command& command, std::uint32_t payload_bytes);
+  [[nodiscard]] bool admit_request(const Actor& actor);
+  void release_hold(const Endpoint& endpoint, Session& session);
+  void fail(const Endpoint& endpoint, Session& session, ErrorCode code, std::string_view detail = {});
+  void detach(const Endpoint& endpoint, Session& session, std::int64_t offline_at_us);
+
+  // --- topics ---
+  [[nodiscard]] bool hear(const Endpoint& endpoint, Session& session, const Uuid& topic);   // false: kTopicsMax
+  bool unhear(const Endpoint& endpoint, Session& session, const Uuid& topic, PendingFrames pending);
+  [[nodiscard]] bool hears(const Session& session, const Uuid& topic) const;
+
+  // --- sync and joined conversations ---
+  void notice(const Endpoint& endpoint, Session& session, SessionNotice notice);
+  void joined(const Endpoint& endpoint, Session& session, const SessionNotice& notice);
+  void removed(const Endpoint& endpoint, Session& session, ConversationId conversation);
+  void sync(const Actor& actor, Sync command);
+  void unread(const Actor& actor, const UnreadFetch& command);
+  void unread_listed(const Actor& actor, std::uint32_t limit,
+                     Result<std::vector<ConversationView>, storage::StoreError> listed);
+  std::uint32_t make_puller(const Endpoint& to, UserId user, Attach::Mode mode);   // 0: kPullersMax
+  // Takes the conversation out of the puller, wherever it stands; its topic's hold passes to the caller.
+  std::optional<PullItem> take_item(std::uint32_t number, Puller& puller, ConversationId conversation);
+  void pump(std::uint32_t number);
+  void start_item(std::uint32_t number, Puller& puller, PullItem item);
+  void finish_item(std::uint32_t number, PullItem item, Seq cursor, std::optional<ErrorCode> refused);
+  void finish_sync_if_done(std::uint32_t number);
+  void drop_puller(std::uint32_t number);
+  [[nodiscard]] bool egress_is_full(const Puller& puller) const;
+
+  // --- presence ---
+  void presence_subscribe(const Actor& actor, PresenceSubscribe command);
+  void presence_unsubscribe(const Actor& actor, PresenceUnsubscribe command);
+  void presence_ask(const Actor& actor, std::vector<UserId> users, PresenceAsk::Kind kind);
+  void ask_owners(PresenceAsk ask);
+  void presence_known(PresenceAsk ask);
+
+  ShardContext& context_;
+  const std::string node_;
+  SessionTable table_;
+  HeartbeatWheel wheel_;
+  LocalTopics topics_;
+  std::size_t session_count_ = 0;
+  absl::flat_hash_map<std::uint32_t, std::unique_ptr<Puller>> pullers_;
+  absl::flat_hash_map<std::uint32_t, std::uint32_t> puller_of_token_;
+  absl::flat_hash_map<std::uint32_t, PresenceAsk> presence_asks_;
+  std::uint32_t next_number_ = 0;        // pullers, tokens and asks
+  std::array<RateBucket, kRequestBuckets> request_buckets_;
+};
+
+}  // namespace uproar::chat

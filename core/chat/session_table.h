@@ -1,0 +1,72 @@
+#pragma once
+
+// Sessions of this shard by the slot of their connection: what an idle one costs is what stands in Session.
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "core/chat/endpoint.h"
+#include "core/chat/parcel.h"
+#include "core/chat/rate_bucket.h"
+
+namespace uproar::chat {
+
+// What only a session that is starting needs; freed with session.ready.
+struct SessionStarting {
+  bool resume_announced = false;
+  bool audience_loaded = false;
+  std::uint32_t topics_awaited = 0;        // owners that have not said yet that they know of us
+  std::vector<UserId> peers;
+  std::vector<Command> commands;           // at most kEarlyCommandsMax
+  std::vector<SessionNotice> notices;      // at most kEarlyNoticesMax
+};
+
+struct Session {
+  static constexpr std::uint32_t kNone = ~0U;
+  enum class State : std::uint8_t { kFree, kStarting, kReady, kClosing };
+
+  UserId user;
+  SessionId id;
+  RateBucket commands;
+  RateBucket bytes;
+  std::vector<std::uint32_t> topics;       // numbers in LocalTopics: heard, once each
+  std::unique_ptr<SessionStarting> starting;
+  std::uint32_t generation = 0;
+  std::uint32_t heartbeat_s = 0;           // monotonic seconds of the last frame, rounded down
+  std::uint32_t wheel_next = kNone;        // slots: the heartbeat bucket that the session is in
+  std::uint32_t wheel_prev = kNone;
+  std::uint32_t puller = 0;                // of a sync under way; 0: none
+  std::uint16_t wheel_bucket = 0;
+  std::uint16_t presence_watches = 0;
+  std::uint16_t rate_strikes = 0;
+  State state = State::kFree;
+  bool is_held = false;
+};
+static_assert(sizeof(Session) <= 128, "idle sessions are most of what a shard holds");
+
+class SessionTable {
+ public:
+  // Makes room. REQUIRES: nothing about the slot's present use.
+  Session& at(std::uint32_t slot) {
+    const std::size_t chunk = slot / kChunk;
+    if (chunk >= chunks_.size()) chunks_.resize(chunk + 1);
+    if (!chunks_[chunk]) chunks_[chunk] = std::make_unique<std::array<Session, kChunk>>();
+    return (*chunks_[chunk])[slot % kChunk];
+  }
+  // The live session that `endpoint` names, or null: ended ones are recognised by their generation.
+  [[nodiscard]] Session* find(const Endpoint& endpoint) {
+    const std::size_t chunk = endpoint.slot / kChunk;
+    if (endpoint.kind != Endpoint::Kind::kSession || chunk >= chunks_.size() || !chunks_[chunk]) return nullptr;
+    Session& session = (*chunks_[chunk])[endpoint.slot % kChunk];
+    const bool is_it = session.state != Session::State::kFree && session.generation == endpoint.generation;
+    return is_it ? &session : nullptr;
+  }
+
+ private:
+  static constexpr std::size_t kChunk = 256;
+  std::vector<std::unique_ptr<std::array<Session, kChunk>>> chunks_;   // addresses stay
+};
+
+}  // namespace uproar::chat

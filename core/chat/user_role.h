@@ -1,0 +1,48 @@
+#pragma once
+
+// The user role: at owner_of(user), which devices of a user are connected, anywhere on the node, and whether others see
+// them online (design D8). Online with the first device; offline at once when the last one says goodbye or misses its
+// heartbeats; after an unclean end only when no device comes back within a grace of 10 s (never beyond 120 s after the
+// last heartbeat), so that a reconnect does not flicker. Changes are published once per tick and user.
+
+#include <memory>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "core/chat/shard_context.h"
+
+namespace uproar::chat {
+
+class UserRole {
+ public:
+  explicit UserRole(ShardContext& context) : context_(context) {}
+
+  void on(const SessionStart& start);
+  void on(const SessionEnd& end);
+  void on(UserNotice notice);
+  void on(const Revoke& revoke);
+  void on(const PresenceQuery& query);
+
+  void grace_ended(UserId user);
+  void flush_presence();
+
+  [[nodiscard]] std::size_t size() const { return users_.size(); }
+
+ private:
+  struct User {
+    std::vector<Endpoint> devices;
+    bool online = false;
+    bool dirty = false;                // in dirty_
+    bool timer_armed = false;
+    std::int64_t offline_at_us = 0;    // in grace when set
+    std::int64_t last_online_us = 0;   // wall clock of the last device's end
+  };
+
+  void set_online(UserId id, User& user, bool online);
+
+  ShardContext& context_;
+  absl::flat_hash_map<UserId, std::unique_ptr<User>> users_;
+  std::vector<UserId> dirty_;          // in order of their change
+};
+
+}  // namespace uproar::chat
