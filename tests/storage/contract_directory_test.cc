@@ -1,0 +1,127 @@
+// Users and sessions. Against every backend.
+
+#include "storage/limits.h"
+#include "tests/storage/contract.h"
+
+namespace uproar::storage {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+class Accounts : public ContractTest {
+ protected:
+  static SessionRecord session(std::uint64_t n, UserId owner, std::string digest) {
+    return {.id = make_id<SessionId>(n),
+            .user = owner,
+            .refresh_digest = std::move(digest),
+            .device = "phone",
+            .created_at_us = 100,
+            .expires_at_us = 1000};
+  }
+};
+UPROAR_CONTRACT(Accounts);
+
+TEST_P(Accounts, NamesAreUniqueWhateverTheirCase) {
+  EXPECT_EQ(call->create_user({.id = user(50), .name = "USER1"}).error(), StoreError::kNameTaken);
+  EXPECT_TRUE(call->create_user({.id = user(50), .name = "Zo\xC3\xAB", .password_hash = "h", .created_at_us = 7}).ok());
+  EXPECT_EQ(call->create_user({.id = user(50), .name = "other"}).error(), StoreError::kNameTaken) << "the id is taken";
+  const User found = call->find_name("zO\xC3\xAB").value();
+  EXPECT_EQ(found.id, user(50));
+  EXPECT_EQ(found.name, "Zo\xC3\xAB");
+  EXPECT_EQ(found.password_hash, "h");
+  EXPECT_EQ(found.created_at_us, 7);
+  EXPECT_EQ(call->find_name("nobody").error(), StoreError::kNotFound);
+  EXPECT_EQ(call->find_name("").error(), StoreError::kNotFound);
+}
+
+TEST_P(Accounts, AreFoundByIdInTheOrderAsked) {
+  const std::vector<User> found = call->find_users({user(3), user(99), user(1)}).value();
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_EQ(found[0].name, "user3");
+  EXPECT_EQ(found[1].name, "user1");
+  EXPECT_EQ(call->find_users(std::vector<UserId>(kFindUsersMax + 1)).error(), StoreError::kOverloaded);
+}
+
+TEST_P(Accounts, AreProvisionedOnceAndDropANameThatIsTaken) {
+  EXPECT_EQ(call->ensure_user(user(50), "New", 8).value().name, "New");
+  EXPECT_EQ(call->ensure_user(user(50), "Changed", 9).value().name, "New");
+  EXPECT_EQ(call->ensure_user(user(51), "nEW", 9).value().name, "");
+  EXPECT_EQ(call->ensure_user(user(52), "", 9).value().name, "");
+  EXPECT_EQ(call->ensure_user(user(50), "", 9).value().created_at_us, 8);
+}
+
+TEST_P(Accounts, RememberWhenSomebodyWasLastOnline) {
+  call->directory().set_last_online(user(1), 50);
+  call->directory().set_last_online(user(1), 40);
+  call->directory().set_last_online(user(99), 60);
+  ASSERT_TRUE(call->create_session(session(1, user(1), "d")).ok());   // later work: what came before is done
+  EXPECT_EQ(call->find_users({user(1)}).value()[0].last_online_us, 50);
+}
+
+TEST_P(Accounts, SessionsAreRefreshedByTheirNewestTokenAlone) {
+  ASSERT_TRUE(call->create_session(session(1, user(1), "d0")).ok());
+  EXPECT_EQ(call->create_session(session(2, user(99), "x")).error(), StoreError::kNotFound);
+  const SessionRecord rotated = call->rotate("d0", "d1", 200, 5000).value();
+  EXPECT_EQ(rotated.id, make_id<SessionId>(1));
+  EXPECT_EQ(rotated.user, user(1));
+  EXPECT_EQ(rotated.refresh_digest, "d1");
+  EXPECT_EQ(rotated.expires_at_us, 5000);
+  EXPECT_EQ(rotated.device, "phone");
+  EXPECT_EQ(call->rotate("unknown", "d2", 200, 5000).error(), StoreError::kNotFound);
+  EXPECT_EQ(call->rotate("d1", "d2", 5000, 9000).error(), StoreError::kExpired);
+  reopen();
+  if (!backend->is_durable()) return;
+  EXPECT_TRUE(call->rotate("d1", "d2", 4999, 9000).ok());
+}
+
+TEST_P(Accounts, AStolenTokenThatComesBackEndsItsSession) {
+  ASSERT_TRUE(call->create_session(session(1, user(1), "d0")).ok());
+  ASSERT_TRUE(call->create_session(session(2, user(1), "e0")).ok());
+  ASSERT_TRUE(call->rotate("d0", "d1", 200, 5000).ok());
+  ASSERT_TRUE(call->rotate("d1", "d2", 300, 5000).ok());
+  EXPECT_EQ(call->rotate("d0", "evil", 400, 5000).error(), StoreError::kNotFound);
+  EXPECT_THAT(call->revoked_since(0).value(), ElementsAre(make_id<SessionId>(1)));
+  EXPECT_EQ(call->rotate("d2", "d3", 500, 5000).error(), StoreError::kNotFound) << "the owner must log in again";
+  EXPECT_TRUE(call->rotate("e0", "e1", 500, 5000).ok()) << "other sessions live on";
+}
+
+TEST_P(Accounts, RememberABoundedNumberOfSpentTokens) {
+  ASSERT_TRUE(call->create_session(session(1, user(1), "d0")).ok());
+  const std::uint32_t rotations = kSpentDigestsPerSessionMax + 1;
+  for (std::uint32_t i = 0; i < rotations; ++i) {
+    ASSERT_TRUE(call->rotate("d" + std::to_string(i), "d" + std::to_string(i + 1), 200, 5000).ok());
+  }
+  EXPECT_EQ(call->rotate("d0", "x", 300, 5000).error(), StoreError::kNotFound);
+  EXPECT_THAT(call->revoked_since(0).value(), IsEmpty()) << "too old to be known";
+  EXPECT_EQ(call->rotate("d1", "x", 300, 5000).error(), StoreError::kNotFound);
+  EXPECT_EQ(call->revoked_since(0).value().size(), 1U);
+}
+
+TEST_P(Accounts, SessionsAreRevokedOnce) {
+  ASSERT_TRUE(call->create_session(session(1, user(1), "a")).ok());
+  ASSERT_TRUE(call->create_session(session(2, user(1), "b")).ok());
+  EXPECT_TRUE(call->revoke(make_id<SessionId>(1), 300).value());
+  EXPECT_FALSE(call->revoke(make_id<SessionId>(1), 400).value());
+  EXPECT_FALSE(call->revoke(make_id<SessionId>(9), 400).value());
+  EXPECT_EQ(call->rotate("a", "c", 350, 5000).error(), StoreError::kNotFound);
+  EXPECT_THAT(call->revoked_since(300).value(), ElementsAre(make_id<SessionId>(1)));
+  EXPECT_THAT(call->revoked_since(301).value(), IsEmpty());
+}
+
+TEST_P(Accounts, SessionsLongExpiredAreForgottenWhenANewOneIsMade) {
+  ASSERT_TRUE(call->create_session(session(1, user(1), "a")).ok());
+  SessionRecord later = session(2, user(1), "b");
+  later.created_at_us = 1000 + kExpiredSessionKeptUs - 1;
+  later.expires_at_us = later.created_at_us + 1000;
+  ASSERT_TRUE(call->create_session(later).ok());
+  EXPECT_EQ(call->rotate("a", "x", later.created_at_us, 1).error(), StoreError::kExpired);
+  later.id = make_id<SessionId>(3);
+  later.refresh_digest = "c";
+  later.created_at_us += 1;
+  ASSERT_TRUE(call->create_session(later).ok());
+  EXPECT_EQ(call->rotate("a", "x", later.created_at_us, 1).error(), StoreError::kNotFound);
+}
+
+}  // namespace
+}  // namespace uproar::storage
