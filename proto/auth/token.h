@@ -27,7 +27,7 @@ namespace uproar::auth {
 struct Claims {
   UserId user;                 // own key: "sub"; external: user_of_external()
   std::string subject;         // "sub" as it stands in the token
-  std::string sid;             // optional: the login this token belongs to
+  std::string sid;             // own key only, optional: the login this token belongs to. An issuer's "sid" is none of ours
   std::string name;            // optional: how the person wants to be shown; unchecked text, at most 256 bytes
   std::string issuer;          // "iss"; may be empty for the own key
   bool external = false;       // signed by an external issuer

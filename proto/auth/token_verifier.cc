@@ -222,7 +222,7 @@ Result<Claims, TokenError> TokenVerifier::verify(std::string_view token, Now now
   if (refused) return Err{*refused};
 
   if (const auto wrong = check_times(json, now, claims)) return Err{*wrong};
-  if (!read_text(json, "sid", kSidBytesMax, claims.sid)) return Err{TokenError::kBadClaim};
+  if (!claims.external && !read_text(json, "sid", kSidBytesMax, claims.sid)) return Err{TokenError::kBadClaim};
   if (!read_text(json, "name", kNameClaimBytesMax, claims.name)) return Err{TokenError::kBadClaim};
   return claims;
 }

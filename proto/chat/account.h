@@ -35,7 +35,7 @@ struct SignedIn {
 // Answers GET me and GET users/{id}.
 struct UserProfile {
   UserId user;
-  std::string name;
+  std::string name = {};
   std::int64_t created_at_us = 0;       // 0: not shown
   std::int64_t last_online_us = 0;      // 0: not shown
   bool online = false;                  // shown as "status" when `shows_status`

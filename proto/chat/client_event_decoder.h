@@ -39,14 +39,14 @@ struct DecodeError {
 // What a REST route knows besides the body: text from path and query, percent-decoded by the caller, empty when absent.
 // These win over fields of the same name in the body. Borrowed for the call.
 struct RouteFields {
-  std::string_view conversation_id;
-  std::string_view message;          // {ref}: a seq in decimal, or a message id
-  std::string_view user_id;
-  std::string_view emoji;
-  std::string_view limit;
-  std::string_view before_seq;
-  std::string_view after_seq;
-  std::string_view after;
+  std::string_view conversation_id = {};
+  std::string_view message = {};            // {ref}: a seq in decimal, or a message id
+  std::string_view user_id = {};
+  std::string_view emoji = {};
+  std::string_view limit = {};
+  std::string_view before_seq = {};
+  std::string_view after_seq = {};
+  std::string_view after = {};
 };
 
 class ClientEventDecoder {

@@ -151,6 +151,14 @@ TEST(TokenVerifier, AcceptsEveryPinnedAlgorithmOfAnExternalIssuer) {
   }
 }
 
+TEST(TokenVerifier, TakesNoLoginFromAnExternalIssuer) {   // its "sid" must not name, or revoke, one of our logins
+  const std::string claims = R"({"iss":"https://id.example.com/","sub":"x","aud":"chat","exp":1800000060,"sid":")" +
+                             std::string(kUser) + "\"}";
+  const auto verified = verifier().verify(rsa().sign(kRs, claims), kNow);
+  ASSERT_TRUE(verified.ok());
+  EXPECT_TRUE(verified->sid.empty());
+}
+
 TEST(TokenVerifier, GivesExternalSubjectsStableIds) {
   EXPECT_EQ(user_of_external("a", "b"), user_of_external("a", "b"));
   EXPECT_NE(user_of_external("a", "b"), user_of_external("a", "c"));
