@@ -289,7 +289,7 @@ void SessionRole::apply(Command command, std::uint32_t payload_bytes) {
   }
   Session* session = live(command.actor.from);
   if (session == nullptr) return;
-  UPROAR_CHECK(command.actor.user == session->user, command.actor.from.slot);
+  command.actor.user = session->user;   // who they are was settled when the session was opened
   session->heartbeat_s = static_cast<std::uint32_t>(context_.now.monotonic_us / 1'000'000);
   if (!admit(*session, command, payload_bytes)) return;
   if (session->state == Session::State::kStarting) {
