@@ -78,15 +78,19 @@ export class Person {
 
   async does(action, text) {
     const message = this.message(text);
-    await message.locator('.bubble').hover();
-    await message.getByRole('button', { name: 'Message actions' }).click();
+    const touch = await this.page.evaluate(() => matchMedia('(hover: none)').matches);
+    if (touch) {
+      await message.locator('.bubble').tap();
+    } else {
+      await message.locator('.bubble').hover();
+      await message.getByRole('button', { name: 'Message actions' }).click();
+    }
     await message.getByRole('menuitem', { name: action }).first().click();
   }
 
   async subtitle_becomes(words) { await this.page.locator('.pane .subtitle', { hasText: words }).waitFor(); }
 
   async picture(name) {
-    if (process.env.UPROAR_SCREENSHOTS !== '1') return;
     await this.page.evaluate(() => document.activeElement?.blur());
     const path = new URL(`../../docs/images/${name}.png`, import.meta.url).pathname;
     await this.page.screenshot({ path, animations: 'disabled' });

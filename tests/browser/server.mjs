@@ -22,8 +22,10 @@ export async function start_server() {
   if (!binary) throw new Error('UPROAR_BINARY must name the server (build/…/tools/uproar)');
   const data = await mkdtemp(join(tmpdir(), 'uproar-browser-'));
   const port = await free_port();
+  // What is meant for the test is no setting of the server, which refuses UPROAR_* names that it does not know.
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('UPROAR_')));
   const child = spawn(binary, ['serve', '--listen', `127.0.0.1:${port}`, '--data', data],
-                      { stdio: ['ignore', 'pipe', 'pipe'] });
+                      { env, stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (bytes) => { output = (output + bytes).slice(-16_384); });

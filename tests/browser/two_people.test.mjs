@@ -5,6 +5,7 @@ import { after, before, test } from 'node:test';
 
 import { start_proxy } from './cuttable_proxy.mjs';
 import { Person, kDesk, kPhone, launch } from './person.mjs';
+import { take_pictures } from './pictures.mjs';
 import { start_server } from './server.mjs';
 
 let server;
@@ -47,7 +48,6 @@ test('two people chat, one loses the connection and resumes', { timeout: 200_000
   ['both register', async () => {
     ada = await Person.comes(browser, 'ada', { port: server.port, screen: kDesk });
     grace = await Person.comes(browser, 'grace', { port: proxy.port, screen: kPhone, dark: true });
-    await grace.picture('welcome-phone');
     await ada.registers();
     await grace.registers();
   }],
@@ -214,14 +214,11 @@ test('two people chat, one loses the connection and resumes', { timeout: 200_000
     await ada.mark_becomes('Lovely. Then noon it is 🎉', 'seen');
     await grace.field.pressSequentially('See you t');
     await ada.subtitle_becomes('grace is typing…');
-    await ada.picture('page-desk');
     await grace.field.fill('');
     await grace.goes_back();
     await linus.says('Coffee first, though.');
     await grace.listed('Release day').locator('.badge', { hasText: '1' }).waitFor();
-    await grace.picture('page-phone-list');
     await grace.opens('Release day');
-    await grace.picture('page-phone');
     assert.deepEqual(linus.mistakes, []);
     await linus.context.close();
   }],
@@ -250,3 +247,7 @@ test('two people chat, one loses the connection and resumes', { timeout: 200_000
     assert.deepEqual(ada.mistakes, []);
   }],
 ]));
+
+if (process.env.UPROAR_SCREENSHOTS === '1') {
+  test('pictures for docs/images', { timeout: 120_000 }, () => take_pictures(browser, server.port));
+}

@@ -31,7 +31,7 @@ const kIcons = {
   info: 'M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18zM12 11v5M12 8h.01',
   clock: 'M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18zM12 7v5l3 2',
   tick: 'M5 13l4.5 4.5L19 7.5',
-  ticks: 'M2 13l4.5 4.5L15 8M11 16.5l1.5 1L22 8',
+  ticks: 'M1 12.5l5 5L16 7M11.5 16.5l1 1L23 7',
   alert: 'M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18zM12 7v6M12 16.5h.01',
 };
 
@@ -88,10 +88,15 @@ export function linked(text) {
   return nodes.filter((node) => node !== '');
 }
 
-// A coloured disc with the first letter; the colour follows from the id, so a person keeps theirs.
-export function avatar(id, name, presence = null) {
-  let hash = 0;
-  for (const letter of id) hash = (hash * 31 + letter.codePointAt(0)) >>> 0;
+// One of eight colours, which follows from the name: a person has the same one everywhere.
+export function hue_of(name) {
+  let hash = 7;
+  for (const letter of name) hash = (hash * 31 + letter.codePointAt(0)) >>> 0;
+  return hash % 8;
+}
+
+// A coloured disc with the first letter.
+export function avatar(name, presence = null) {
   const dot = presence ? h('span', { class: `dot ${presence}` }) : null;
-  return h('span', { class: `avatar hue-${hash % 8}`, aria: { hidden: 'true' } }, [...name][0]?.toUpperCase() ?? '?', dot);
+  return h('span', { class: `avatar hue-${hue_of(name)}`, aria: { hidden: 'true' } }, [...name][0]?.toUpperCase() ?? '?', dot);
 }

@@ -23,12 +23,13 @@ export function chat_view(client, { sign_out }) {
     h('button', { class: 'icon-button', type: 'button', title: 'Sign out', aria: { label: 'Sign out' },
                   on: { click: sign_out } }, icon('leave')));
   const myself = h('footer', { class: 'myself' },
-    avatar(client.account.user_id, client.account.name),
+    avatar(client.account.name),
     h('span', { class: 'grow' }, h('strong', {}, client.account.name)), banner.state);
 
+  const empty_title = h('h2');
   const empty = h('section', { class: 'pane empty' },
     h('img', { src: '/favicon.svg', alt: '', width: 72, height: 72 }),
-    h('h2', {}, 'Nobody is shouting yet'),
+    empty_title,
     h('p', {}, 'Type a name on the left to start a conversation. Alone here? Open this page in a second tab and sign in as somebody else.'));
   const element = h('div', { class: 'chat' },
     h('nav', { class: 'side', aria: { label: 'Conversations' } }, header, list.element, myself),
@@ -40,6 +41,7 @@ export function chat_view(client, { sign_out }) {
     const conversation = current();
     element.dataset.open = conversation ? 'conversation' : 'list';
     empty.hidden = Boolean(conversation);
+    empty_title.textContent = store.conversations.size > 0 ? 'Pick a conversation' : 'Nobody is shouting yet';
     pane.element.hidden = !conversation;
     list.draw(conversation?.id);
     banner.draw();

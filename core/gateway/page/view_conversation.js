@@ -63,7 +63,7 @@ export function conversation_view(client, { close }) {
     const signature = `${conversation.id} ${name} ${online}`;
     if (face.dataset.signature !== signature) {
       face.dataset.signature = signature;
-      face.replaceChildren(avatar(peer ?? conversation.id, name, online ? 'online' : null));
+      face.replaceChildren(avatar(name, online ? 'online' : null));
       title.textContent = name;
     }
     const { text, kind = '' } = subtitle_of();

@@ -99,7 +99,7 @@ export function conversations_view(client, { open }) {
     return h('li', {},
       h('button', { type: 'button', class: 'conversation', data: { id, name: title },
                     aria: is_open ? { current: 'true' } : {}, on: { click: () => enter(id) } },
-        avatar(peer ?? id, title, dot),
+        avatar(title, dot),
         h('span', { class: 'what' },
           h('span', { class: 'title' }, title, dot ? h('span', { class: 'unseen' }, ', online') : null),
           h('span', { class: preview.typing ? 'preview typing' : 'preview' }, preview.text)),
@@ -122,6 +122,6 @@ export function conversations_view(client, { open }) {
   }
 
   const element = h('div', { class: 'list' },
-    h('div', { class: 'find-box' }, icon('search'), field), start, problem, list, nothing);
+    h('div', { class: 'find-box' }, icon('search'), field), start, problem, nothing, list);
   return { element, draw };
 }

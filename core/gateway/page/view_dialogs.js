@@ -20,7 +20,7 @@ function dialog(title, build) {
 
 // A field that turns names into people, one by one.
 function people_field(client, { added, problem }) {
-  const field = h('input', { placeholder: 'Name, then Enter', maxlength: 32, autocomplete: 'off', autocapitalize: 'none',
+  const field = h('input', { placeholder: 'Add people: a name, then Enter', maxlength: 32, autocomplete: 'off', autocapitalize: 'none',
                              spellcheck: 'false', aria: { label: 'Add a person by name' }, on: { keydown: keys } });
   async function take() {
     const name = field.value.trim().toLowerCase();
@@ -59,7 +59,7 @@ export function group_dialog(client, { done }) {
     } });
 
     function draw() {
-      chips.replaceChildren(...[...people].map(([id, each]) => h('li', {}, avatar(id, each), each,
+      chips.replaceChildren(...[...people].map(([id, each]) => h('li', {}, avatar(each), each,
         h('button', { type: 'button', aria: { label: `Remove ${each}` }, on: { click: () => {
           people.delete(id);
           draw();
@@ -94,7 +94,7 @@ export function members_dialog(client, conversation, { left }) {
       list.replaceChildren(...[...conversation.members].map(([id, member]) => {
         const state = id === store.me ? { status: 'online' } : store.presence.get(id);
         const online = state?.status === 'online';
-        return h('li', {}, avatar(id, store.name_of(id), online ? 'online' : null),
+        return h('li', {}, avatar(store.name_of(id), online ? 'online' : null),
           h('span', { class: 'grow' }, h('strong', {}, id === store.me ? `${store.name_of(id)} (you)` : store.name_of(id)),
             h('span', { class: 'quiet' }, online ? 'Online' : state ? last_seen(state.last_online) : '')),
           member.role !== 'member' ? h('span', { class: 'role' }, member.role) : null);

@@ -1,7 +1,7 @@
 // The messages of one conversation: bubbles in runs, days, the line above what is new, marks, reactions, older history
 // on scrolling up. Redraws are cheap: an element is rebuilt only when what it shows has changed (dom.js).
 
-import { h, icon, avatar, linked, reconcile } from './dom.js';
+import { h, icon, avatar, hue_of, linked, reconcile } from './dom.js';
 import { clock_time, day_key, day_name, full_time } from './format.js';
 
 const kEmoji = ['👍', '❤️', '😂', '😮', '😢', '🎉'];
@@ -139,10 +139,10 @@ export function messages_view(client, { edit, reply, at_end }) {
     const classes = ['message', mine ? 'mine' : 'theirs', item.first && 'first', item.last && 'last',
                      item.menu && 'menu-open', row.deleted_at && 'deleted'].filter(Boolean).join(' ');
     return h('li', { class: classes, tabindex: '-1', data: { seq: String(row.seq ?? ''), ...(mark ? { mark } : {}) } },
-      item.named ? h('span', { class: 'gutter' }, item.last ? avatar(item.sender_id, item.sender) : null) : null,
+      item.named ? h('span', { class: 'gutter' }, item.last ? avatar(item.sender) : null) : null,
       h('div', { class: 'column' },
         h('div', { class: 'bubble' },
-          item.named && item.first ? h('span', { class: 'sender' }, item.sender) : h('span', { class: 'unseen' }, `${mine ? 'You' : item.sender}: `),
+          item.named && item.first ? h('span', { class: `sender tint-${hue_of(item.sender)}` }, item.sender) : h('span', { class: 'unseen' }, `${mine ? 'You' : item.sender}: `),
           item.quote ? h('blockquote', {}, h('strong', {}, item.quote.who), h('span', {}, item.quote.text)) : null,
           h('span', { class: 'text' }, row.deleted_at ? 'Message deleted' : words_of(row)),
           h('span', { class: 'meta' },
@@ -220,10 +220,15 @@ export function messages_view(client, { edit, reply, at_end }) {
     buttons[(buttons.indexOf(document.activeElement) + step + buttons.length) % buttons.length].focus();
   }
 
-  function close_menu(event) {
-    if (menu_of !== null && !event.target.closest('.menu, .more')) toggle_menu(menu_of);
+  // A click elsewhere closes the menu; on a touch screen a tap on a bubble opens its own.
+  function clicked({ target }) {
+    if (target.closest('.menu, .more')) return;
+    if (menu_of !== null) return toggle_menu(menu_of);
+    if (target.closest('a, button') || !target.closest('.bubble') || !matchMedia('(hover: none)').matches) return;
+    if (getSelection()?.isCollapsed === false) return;
+    target.closest('.message').querySelector('.more')?.click();
   }
-  element.addEventListener('click', close_menu);
+  element.addEventListener('click', clicked);
 
   // Up and down go from message to message, Enter opens what can be done with one.
   function arrows(event) {
