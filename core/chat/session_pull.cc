@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/chat/live_event.h"
 #include "core/chat/session_role.h"
 
 namespace uproar::chat {
@@ -264,6 +265,7 @@ void SessionRole::on(AttachPage said) {
                                      [&](const Puller::Underway& x) { return x.token == said.token; });
   UPROAR_CHECK(underway != puller.underway.end(), said.token);
   context_.counters.sync_pages.add();
+  const Seq before = underway->item.cursor;
   underway->item.cursor = std::max(underway->item.cursor, said.page.upto_seq);
   const bool has_more = said.page.has_more;
   const auto rows = static_cast<std::int64_t>(said.page.messages.size());
@@ -288,13 +290,26 @@ void SessionRole::on(AttachPage said) {
   }
   puller.rows_left -= rows;
   underway->page_waits = has_more;
-  const ServerEvent page(std::move(said.page));
   if (is_sync) {
-    context_.outbox.reply(puller.to, puller.sync_id, page);
+    context_.outbox.reply(puller.to, puller.sync_id, ServerEvent(std::move(said.page)));
   } else {
-    context_.outbox.tell(puller.to, page, Delivery::kMessage);
+    tell_missed(puller.to, before, std::move(said.page));
   }
   pump(number);
+}
+
+// What was said between joining and hearing: to the hearer it is live, so it comes as the events that the others got. A row that
+// was changed meanwhile can only be shown as it stands: from there on it is a page.
+void SessionRole::tell_missed(const Endpoint& to, Seq cursor, HistoryPage page) {
+  auto row = page.messages.begin();
+  for (; row != page.messages.end() && row->seq == cursor + 1; ++row, ++cursor) {
+    const auto event = live_event_of(*row);
+    if (!event) break;
+    context_.outbox.tell(to, *event, Delivery::kMessage);
+  }
+  page.messages.erase(page.messages.begin(), row);
+  if (page.messages.empty() && page.upto_seq <= cursor) return;
+  context_.outbox.tell(to, ServerEvent(std::move(page)), Delivery::kMessage);
 }
 
 void SessionRole::on(const AttachEnd& end) {

@@ -100,6 +100,7 @@ class SessionRole {
   std::optional<PullItem> take_item(std::uint32_t number, Puller& puller, ConversationId conversation);
   void pump(std::uint32_t number);
   void start_item(std::uint32_t number, Puller& puller, PullItem item);
+  void tell_missed(const Endpoint& to, Seq cursor, HistoryPage page);
   void finish_item(std::uint32_t number, PullItem item, Seq cursor, std::optional<ErrorCode> refused);
   void finish_sync_if_done(std::uint32_t number);
   void drop_puller(std::uint32_t number);
