@@ -13,7 +13,9 @@ constexpr std::array<std::string_view, 4> kAlgorithms = {"HS256", "RS256", "PS25
 
 }  // namespace
 
-std::string_view algorithm_name(Algorithm algorithm) { return kAlgorithms[static_cast<std::size_t>(algorithm)]; }
+std::string_view algorithm_name(Algorithm algorithm) {
+  return kAlgorithms[static_cast<std::size_t>(algorithm)];
+}
 
 bool parse_algorithm(std::string_view name, Algorithm& out) {
   for (std::size_t i = 0; i < kAlgorithms.size(); ++i) {
@@ -28,9 +30,12 @@ bool VerifyKey::fits(Algorithm wanted) const {
   if (has_algorithm && algorithm != wanted) return false;
   switch (wanted) {
     case Algorithm::kRs256:
-    case Algorithm::kPs256: return type == CJOSE_JWK_KTY_RSA;
-    case Algorithm::kEs256: return type == CJOSE_JWK_KTY_EC;
-    case Algorithm::kHs256: return type == CJOSE_JWK_KTY_OCT;
+    case Algorithm::kPs256:
+      return type == CJOSE_JWK_KTY_RSA;
+    case Algorithm::kEs256:
+      return type == CJOSE_JWK_KTY_EC;
+    case Algorithm::kHs256:
+      return type == CJOSE_JWK_KTY_OCT;
   }
   return false;
 }
@@ -50,7 +55,8 @@ std::string_view string_member(const json_t* object, const char* name) {
 
 Jwk make_hmac_key(std::string_view key) {
   if (key.size() < kHmacKeyBytesMin || key.size() > kHmacKeyBytesMax) return nullptr;
-  return Jwk(cjose_jwk_create_oct_spec(reinterpret_cast<const std::uint8_t*>(key.data()), key.size(), nullptr));
+  return Jwk(cjose_jwk_create_oct_spec(reinterpret_cast<const std::uint8_t*>(key.data()),
+                                       key.size(), nullptr));
 }
 
 }  // namespace uproar::auth

@@ -32,10 +32,10 @@ using Json = std::unique_ptr<json_t, FreeJson>;
 
 class VerifyKey {
  public:
-  std::string kid;                     // may be empty
+  std::string kid;  // may be empty
   cjose_jwk_kty_t type = CJOSE_JWK_KTY_RSA;
-  std::size_t signature_bytes = 0;     // of every signature by this key
-  bool has_algorithm = false;          // the document pins one
+  std::size_t signature_bytes = 0;  // of every signature by this key
+  bool has_algorithm = false;       // the document pins one
   Algorithm algorithm = Algorithm::kRs256;
   Jwk jwk;
 

@@ -24,7 +24,8 @@ std::size_t modulus_bits(std::string_view encoded) {
   while (at < modulus->size() && (*modulus)[at] == '\0') ++at;
   if (at == modulus->size()) return 0;
   std::size_t bits = (modulus->size() - at) * 8;
-  for (auto top = static_cast<unsigned char>((*modulus)[at]); (top & 0x80U) == 0; top = static_cast<unsigned char>(top << 1)) {
+  for (auto top = static_cast<unsigned char>((*modulus)[at]); (top & 0x80U) == 0;
+       top = static_cast<unsigned char>(top << 1)) {
     --bits;
   }
   return bits;
@@ -55,7 +56,8 @@ Jwk import_public(const json_t* key, std::initializer_list<const char*> members)
 std::optional<VerifyKey> usable_key(const json_t* json) {
   if (!json_is_object(json)) return std::nullopt;
   VerifyKey key;
-  if (json_object_get(json, "use") != nullptr && string_member(json, "use") != "sig") return std::nullopt;
+  if (json_object_get(json, "use") != nullptr && string_member(json, "use") != "sig")
+    return std::nullopt;
   const std::string_view kid = string_member(json, "kid");
   if (kid.size() > kKidBytesMax) return std::nullopt;
   key.kid.assign(kid);
@@ -67,12 +69,14 @@ std::optional<VerifyKey> usable_key(const json_t* json) {
   const std::string_view type = string_member(json, "kty");
   if (type == "RSA") {
     const std::size_t bits = modulus_bits(string_member(json, "n"));
-    if (bits < kRsaBitsMin || bits > kRsaBitsMax || !is_exponent(string_member(json, "e"))) return std::nullopt;
+    if (bits < kRsaBitsMin || bits > kRsaBitsMax || !is_exponent(string_member(json, "e")))
+      return std::nullopt;
     key.type = CJOSE_JWK_KTY_RSA;
     key.signature_bytes = (bits + 7) / 8;
     key.jwk = import_public(json, {"kty", "n", "e"});
   } else if (type == "EC" && string_member(json, "crv") == "P-256") {
-    if (!is_coordinate(string_member(json, "x")) || !is_coordinate(string_member(json, "y"))) return std::nullopt;
+    if (!is_coordinate(string_member(json, "x")) || !is_coordinate(string_member(json, "y")))
+      return std::nullopt;
     key.type = CJOSE_JWK_KTY_EC;
     key.signature_bytes = 2 * kP256CoordinateBytes;
     key.jwk = import_public(json, {"kty", "crv", "x", "y"});
@@ -88,11 +92,16 @@ std::optional<VerifyKey> usable_key(const json_t* json) {
 
 std::string_view jwks_error_text(JwksError error) {
   switch (error) {
-    case JwksError::kTooLarge: return "the key set is larger than 256 KiB";
-    case JwksError::kNotJson: return "the key set is not a JSON object, or repeats a member name";
-    case JwksError::kNotKeySet: return "the key set has no \"keys\" array";
-    case JwksError::kTooManyKeys: return "the key set holds more than 64 keys";
-    case JwksError::kNoUsableKey: return "the key set holds no RSA (2048 to 8192 bits) or P-256 key for signatures";
+    case JwksError::kTooLarge:
+      return "the key set is larger than 256 KiB";
+    case JwksError::kNotJson:
+      return "the key set is not a JSON object, or repeats a member name";
+    case JwksError::kNotKeySet:
+      return "the key set has no \"keys\" array";
+    case JwksError::kTooManyKeys:
+      return "the key set holds more than 64 keys";
+    case JwksError::kNoUsableKey:
+      return "the key set holds no RSA (2048 to 8192 bits) or P-256 key for signatures";
   }
   return "unknown";
 }
@@ -101,7 +110,9 @@ KeySet::KeySet() = default;
 KeySet::~KeySet() = default;
 KeySet::KeySet(KeySet&&) noexcept = default;
 KeySet& KeySet::operator=(KeySet&&) noexcept = default;
-std::size_t KeySet::size() const { return keys_.size(); }
+std::size_t KeySet::size() const {
+  return keys_.size();
+}
 
 Result<KeySet, JwksError> parse_jwks(std::string_view document) {
   if (document.size() > kJwksBytesMax) return Err{JwksError::kTooLarge};

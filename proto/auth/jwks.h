@@ -18,13 +18,13 @@
 namespace uproar::auth {
 
 enum class Algorithm : std::uint8_t { kHs256, kRs256, kPs256, kEs256 };
-[[nodiscard]] std::string_view algorithm_name(Algorithm algorithm);   // "RS256"
+[[nodiscard]] std::string_view algorithm_name(Algorithm algorithm);  // "RS256"
 
 enum class JwksError : std::uint8_t {
-  kTooLarge,       // above kJwksBytesMax
-  kNotJson,        // or a repeated member name
-  kNotKeySet,      // no "keys" array
-  kTooManyKeys,    // above kJwksKeysMax
+  kTooLarge,     // above kJwksBytesMax
+  kNotJson,      // or a repeated member name
+  kNotKeySet,    // no "keys" array
+  kTooManyKeys,  // above kJwksKeysMax
   kNoUsableKey,
 };
 [[nodiscard]] std::string_view jwks_error_text(JwksError error);
@@ -41,8 +41,10 @@ class KeySet {
   KeySet& operator=(KeySet&&) noexcept;
 
   [[nodiscard]] std::size_t size() const;
-  [[nodiscard]] std::size_t skipped() const { return skipped_; }   // keys in the document that cannot be used
-  [[nodiscard]] const std::vector<VerifyKey>& keys() const { return keys_; }   // jose.h, private
+  [[nodiscard]] std::size_t skipped() const {
+    return skipped_;
+  }  // keys in the document that cannot be used
+  [[nodiscard]] const std::vector<VerifyKey>& keys() const { return keys_; }  // jose.h, private
 
  private:
   friend Result<KeySet, JwksError> parse_jwks(std::string_view document);

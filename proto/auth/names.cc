@@ -9,9 +9,15 @@ namespace {
 
 constexpr std::size_t kDisplayNameBytesMax = 64;
 
-constexpr bool is_alphanumeric(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
-constexpr bool is_separator(char c) { return c == '_' || c == '.' || c == '-'; }
-constexpr bool is_control(unsigned char c) { return c < 0x20 || c == 0x7F; }
+constexpr bool is_alphanumeric(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+constexpr bool is_separator(char c) {
+  return c == '_' || c == '.' || c == '-';
+}
+constexpr bool is_control(unsigned char c) {
+  return c < 0x20 || c == 0x7F;
+}
 
 // Bytes of the UTF-8 character that `text` begins with (RFC 3629 §4), or 0 when it begins with none.
 std::size_t character_bytes(std::string_view text) {
@@ -23,13 +29,13 @@ std::size_t character_bytes(std::string_view text) {
   if (first < 0x80) return 1;
   if (first >= 0xC2 && first <= 0xDF) return follows(1) ? 2 : 0;
   if (first >= 0xE0 && first <= 0xEF) {
-    const unsigned low = first == 0xE0 ? 0xA0 : 0x80;    // no overlong forms
-    const unsigned high = first == 0xED ? 0x9F : 0xBF;   // no surrogates
+    const unsigned low = first == 0xE0 ? 0xA0 : 0x80;   // no overlong forms
+    const unsigned high = first == 0xED ? 0x9F : 0xBF;  // no surrogates
     return follows(1, low, high) && follows(2) ? 3 : 0;
   }
   if (first >= 0xF0 && first <= 0xF4) {
     const unsigned low = first == 0xF0 ? 0x90 : 0x80;
-    const unsigned high = first == 0xF4 ? 0x8F : 0xBF;   // nothing above U+10FFFF
+    const unsigned high = first == 0xF4 ? 0x8F : 0xBF;  // nothing above U+10FFFF
     return follows(1, low, high) && follows(2) && follows(3) ? 4 : 0;
   }
   return 0;
@@ -37,7 +43,8 @@ std::size_t character_bytes(std::string_view text) {
 
 // C1 controls, U+0080 to U+009F, and the characters that turn the direction of what follows them.
 bool is_hidden(std::string_view character) {
-  if (character.size() == 2) return character[0] == '\xC2' && static_cast<unsigned char>(character[1]) < 0xA0;
+  if (character.size() == 2)
+    return character[0] == '\xC2' && static_cast<unsigned char>(character[1]) < 0xA0;
   if (character.size() != 3 || character[0] != '\xE2') return false;
   const auto second = static_cast<unsigned char>(character[1]);
   const auto third = static_cast<unsigned char>(character[2]);
@@ -50,7 +57,7 @@ bool is_hidden(std::string_view character) {
 std::optional<std::string> normalize_name(std::string_view name) {
   if (name.size() < kNameBytesMin || name.size() > kNameBytesMax) return std::nullopt;
   std::string folded(name);
-  bool after_separator = true;   // none may come first
+  bool after_separator = true;  // none may come first
   for (char& c : folded) {
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
     if (is_alphanumeric(c)) {

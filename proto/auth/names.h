@@ -23,7 +23,8 @@ namespace uproar::auth {
 // Sentences for the error that refuses them.
 inline constexpr std::string_view kNameRule =
     "name must be 3 to 32 of a-z 0-9 _ . - and begin and end with a letter or digit";
-inline constexpr std::string_view kPasswordRule = "password must be 8 to 128 bytes without control characters";
+inline constexpr std::string_view kPasswordRule =
+    "password must be 8 to 128 bytes without control characters";
 
 // What is left of a display name ("name" claim) for showing: control characters removed, cut to 64 bytes at a character
 // boundary. Empty when nothing is left or it was not UTF-8.

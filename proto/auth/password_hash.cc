@@ -20,9 +20,10 @@ void initialise() {
 }
 
 constexpr std::string_view kPrefix = "$argon2id$v=19$m=";
-constexpr std::uint64_t kGenerosity = 4;   // a hash may ask for this many times our own cost
+constexpr std::uint64_t kGenerosity = 4;  // a hash may ask for this many times our own cost
 
-static_assert(kArgonMemoryBytes >= crypto_pwhash_MEMLIMIT_MIN && kArgonPasses >= crypto_pwhash_OPSLIMIT_MIN);
+static_assert(kArgonMemoryBytes >= crypto_pwhash_MEMLIMIT_MIN &&
+              kArgonPasses >= crypto_pwhash_OPSLIMIT_MIN);
 
 bool take_number(std::string_view& text, std::uint64_t& out) {
   const auto result = std::from_chars(text.data(), text.data() + text.size(), out);
@@ -40,7 +41,8 @@ bool affordable(std::string_view hash) {
   if (!take_number(hash, kibibytes) || !hash.starts_with(",t=")) return false;
   hash.remove_prefix(3);
   if (!take_number(hash, passes)) return false;
-  return kibibytes <= kGenerosity * kArgonMemoryBytes / 1024 && passes <= kGenerosity * kArgonPasses;
+  return kibibytes <= kGenerosity * kArgonMemoryBytes / 1024 &&
+         passes <= kGenerosity * kArgonPasses;
 }
 
 }  // namespace
@@ -48,8 +50,8 @@ bool affordable(std::string_view hash) {
 std::optional<std::string> hash_password(std::string_view password) {
   initialise();
   std::array<char, crypto_pwhash_STRBYTES> text{};
-  if (crypto_pwhash_str_alg(text.data(), password.data(), password.size(), kArgonPasses, kArgonMemoryBytes,
-                            crypto_pwhash_ALG_ARGON2ID13) != 0) {
+  if (crypto_pwhash_str_alg(text.data(), password.data(), password.size(), kArgonPasses,
+                            kArgonMemoryBytes, crypto_pwhash_ALG_ARGON2ID13) != 0) {
     return std::nullopt;
   }
   return std::string(text.data());
@@ -65,9 +67,10 @@ void verify_nothing(std::string_view password) {
   initialise();
   std::array<unsigned char, 32> key{};
   constexpr std::array<unsigned char, crypto_pwhash_SALTBYTES> kSalt{};
-  const int failed = crypto_pwhash(key.data(), key.size(), password.data(), password.size(), kSalt.data(), kArgonPasses,
-                                   kArgonMemoryBytes, crypto_pwhash_ALG_ARGON2ID13);
-  static_cast<void>(failed);   // no memory: a real verification would have failed in the same way
+  const int failed =
+      crypto_pwhash(key.data(), key.size(), password.data(), password.size(), kSalt.data(),
+                    kArgonPasses, kArgonMemoryBytes, crypto_pwhash_ALG_ARGON2ID13);
+  static_cast<void>(failed);  // no memory: a real verification would have failed in the same way
   sodium_memzero(key.data(), key.size());
 }
 

@@ -12,7 +12,7 @@ RefreshToken make_refresh_token() {
 }
 
 std::optional<crypto::Sha256Digest> refresh_token_digest(std::string_view text) {
-  constexpr std::size_t kTextBytes = (kRefreshTokenBytes * 4 + 2) / 3;   // base64url without padding
+  constexpr std::size_t kTextBytes = (kRefreshTokenBytes * 4 + 2) / 3;  // base64url without padding
   if (text.size() != kTextBytes) return std::nullopt;
   const auto secret = crypto::base64url_decode(text);
   if (!secret || secret->size() != kRefreshTokenBytes) return std::nullopt;

@@ -12,8 +12,8 @@
 namespace uproar::auth {
 
 struct RefreshToken {
-  std::string text;              // to the client
-  crypto::Sha256Digest digest;   // to the store
+  std::string text;             // to the client
+  crypto::Sha256Digest digest;  // to the store
 };
 
 [[nodiscard]] RefreshToken make_refresh_token();

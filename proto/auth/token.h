@@ -25,33 +25,36 @@
 namespace uproar::auth {
 
 struct Claims {
-  UserId user;                 // own key: "sub"; external: user_of_external()
-  std::string subject;         // "sub" as it stands in the token
-  std::string sid;             // own key only, optional: the login this token belongs to. An issuer's "sid" is none of ours
-  std::string name;            // optional: how the person wants to be shown; unchecked text, at most 256 bytes
-  std::string issuer;          // "iss"; may be empty for the own key
-  bool external = false;       // signed by an external issuer
-  std::int64_t issued_at_s = 0;    // 0: not stated
-  std::int64_t expires_at_s = 0;   // Unix seconds; the token is valid before it
+  UserId user;          // own key: "sub"; external: user_of_external()
+  std::string subject;  // "sub" as it stands in the token
+  std::string
+      sid;  // own key only, optional: the login this token belongs to. An issuer's "sid" is none of ours
+  std::string
+      name;  // optional: how the person wants to be shown; unchecked text, at most 256 bytes
+  std::string issuer;             // "iss"; may be empty for the own key
+  bool external = false;          // signed by an external issuer
+  std::int64_t issued_at_s = 0;   // 0: not stated
+  std::int64_t expires_at_s = 0;  // Unix seconds; the token is valid before it
 };
 
 enum class TokenError : std::uint8_t {
-  kTooLarge,           // above kTokenBytesMax
-  kMalformed,          // not three strict base64url parts, header or claims no JSON object, a repeated member name
-  kAlgorithmRefused,   // "none", unknown, or not allowed for this issuer
-  kCriticalHeader,     // "crit" (RFC 7515 §4.1.11): we understand no extension
-  kUnknownIssuer,      // no external issuer of that "iss"
-  kUnknownKey,         // no key of that "kid", or none that fits the algorithm
+  kTooLarge,  // above kTokenBytesMax
+  kMalformed,  // not three strict base64url parts, header or claims no JSON object, a repeated member name
+  kAlgorithmRefused,  // "none", unknown, or not allowed for this issuer
+  kCriticalHeader,    // "crit" (RFC 7515 §4.1.11): we understand no extension
+  kUnknownIssuer,     // no external issuer of that "iss"
+  kUnknownKey,        // no key of that "kid", or none that fits the algorithm
   kBadSignature,
-  kBadClaim,           // a claim of the wrong type or out of range
-  kBadSubject,         // "sub" missing, empty, too long or, with the own key, no UUID
+  kBadClaim,    // a claim of the wrong type or out of range
+  kBadSubject,  // "sub" missing, empty, too long or, with the own key, no UUID
   kWrongAudience,
   kMissingExpiry,
   kExpired,
-  kNotYetValid,        // "nbf" or "iat" in the future
+  kNotYetValid,  // "nbf" or "iat" in the future
   kCount
 };
-[[nodiscard]] std::string_view token_error_name(TokenError error);   // for logs and metrics: "bad_signature"
+[[nodiscard]] std::string_view token_error_name(
+    TokenError error);  // for logs and metrics: "bad_signature"
 // What the client is told: kTokenExpired or kUnauthorized, nothing finer.
 [[nodiscard]] chat::ErrorCode error_code_of(TokenError error);
 
@@ -63,14 +66,15 @@ class TokenSigner {
  public:
   struct Spec {
     UserId user;
-    std::string_view sid;       // may be empty
-    std::string_view name;      // may be empty
+    std::string_view sid;   // may be empty
+    std::string_view name;  // may be empty
     std::int64_t issued_at_s = 0;
     std::int64_t expires_at_s = 0;
   };
 
   // nullopt when the key is shorter than kHmacKeyBytesMin or longer than kHmacKeyBytesMax. `issuer` may be empty.
-  [[nodiscard]] static std::optional<TokenSigner> make(std::string_view key, std::string_view issuer = "uproar");
+  [[nodiscard]] static std::optional<TokenSigner> make(std::string_view key,
+                                                       std::string_view issuer = "uproar");
   TokenSigner(TokenSigner&&) noexcept;
   TokenSigner& operator=(TokenSigner&&) noexcept;
   ~TokenSigner();
@@ -85,10 +89,11 @@ class TokenSigner {
 };
 
 struct ExternalIssuer {
-  std::string issuer;                     // "iss", compared byte by byte; not empty
-  std::string audience;                   // must be among "aud"; not empty
-  std::vector<Algorithm> algorithms = {Algorithm::kRs256, Algorithm::kPs256, Algorithm::kEs256};   // never kHs256
-  KeySet keys;                            // may be empty until the first fetch
+  std::string issuer;    // "iss", compared byte by byte; not empty
+  std::string audience;  // must be among "aud"; not empty
+  std::vector<Algorithm> algorithms = {Algorithm::kRs256, Algorithm::kPs256,
+                                       Algorithm::kEs256};  // never kHs256
+  KeySet keys;                                              // may be empty until the first fetch
 };
 
 class TokenVerifier {

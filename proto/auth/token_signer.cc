@@ -11,7 +11,7 @@ namespace {
 
 void set_string(json_t* object, const char* name, std::string_view value) {
   const int set = json_object_set_new(object, name, json_stringn(value.data(), value.size()));
-  UPROAR_CHECK(set == 0, std::string_view(name));   // not UTF-8: the caller's mistake
+  UPROAR_CHECK(set == 0, std::string_view(name));  // not UTF-8: the caller's mistake
 }
 
 }  // namespace
@@ -42,7 +42,8 @@ std::string TokenSigner::sign(const Spec& spec) const {
   if (!spec.name.empty()) set_string(claims.get(), "name", spec.name);
   json_object_set_new(claims.get(), "iat", json_integer(spec.issued_at_s));
   json_object_set_new(claims.get(), "exp", json_integer(spec.expires_at_s));
-  const std::unique_ptr<char, void (*)(void*)> text(json_dumps(claims.get(), JSON_COMPACT), std::free);
+  const std::unique_ptr<char, void (*)(void*)> text(json_dumps(claims.get(), JSON_COMPACT),
+                                                    std::free);
   UPROAR_CHECK(text != nullptr);
 
   const JoseHeader header(cjose_header_new(nullptr));
@@ -50,10 +51,11 @@ std::string TokenSigner::sign(const Spec& spec) const {
   UPROAR_CHECK(cjose_header_set(header.get(), CJOSE_HDR_ALG, CJOSE_HDR_ALG_HS256, nullptr));
   UPROAR_CHECK(cjose_header_set(header.get(), "typ", "JWT", nullptr));
   const std::string_view plain(text.get());
-  const Jws jws(cjose_jws_sign(state_->key.get(), header.get(), reinterpret_cast<const std::uint8_t*>(plain.data()),
-                               plain.size(), nullptr));
+  const Jws jws(cjose_jws_sign(state_->key.get(), header.get(),
+                               reinterpret_cast<const std::uint8_t*>(plain.data()), plain.size(),
+                               nullptr));
   UPROAR_CHECK(jws != nullptr);
-  const char* compact = nullptr;   // lives as long as jws
+  const char* compact = nullptr;  // lives as long as jws
   UPROAR_CHECK(cjose_jws_export(jws.get(), &compact, nullptr));
   return compact;
 }

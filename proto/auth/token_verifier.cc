@@ -20,9 +20,9 @@ namespace {
 constexpr std::size_t kHs256SignatureBytes = 32;
 
 constexpr std::array<std::string_view, static_cast<std::size_t>(TokenError::kCount)> kErrorNames = {
-    "too_large",      "malformed",   "algorithm_refused", "critical_header", "unknown_issuer", "unknown_key",
-    "bad_signature",  "bad_claim",   "bad_subject",       "wrong_audience",  "missing_expiry", "expired",
-    "not_yet_valid",
+    "too_large",      "malformed",     "algorithm_refused", "critical_header", "unknown_issuer",
+    "unknown_key",    "bad_signature", "bad_claim",         "bad_subject",     "wrong_audience",
+    "missing_expiry", "expired",       "not_yet_valid",
 };
 static_assert(kErrorNames.back() == "not_yet_valid");
 
@@ -42,9 +42,12 @@ Result<Parts, TokenError> split(std::string_view token) {
   if (second == std::string_view::npos) return Err{TokenError::kMalformed};
   const auto header = crypto::base64url_decode(token.substr(0, first));
   const auto claims = crypto::base64url_decode(token.substr(first + 1, second - first - 1));
-  const auto signature = crypto::base64url_decode(token.substr(second + 1));   // a third dot is no base64url
+  const auto signature =
+      crypto::base64url_decode(token.substr(second + 1));  // a third dot is no base64url
   if (!header || !claims || !signature) return Err{TokenError::kMalformed};
-  Parts parts{.header = parse_object(*header), .claims = parse_object(*claims), .signature_bytes = signature->size()};
+  Parts parts{.header = parse_object(*header),
+              .claims = parse_object(*claims),
+              .signature_bytes = signature->size()};
   if (parts.header == nullptr || parts.claims == nullptr) return Err{TokenError::kMalformed};
   return parts;
 }
@@ -52,7 +55,8 @@ Result<Parts, TokenError> split(std::string_view token) {
 Result<Algorithm, TokenError> check_header(const json_t* header) {
   if (json_object_get(header, "crit") != nullptr) return Err{TokenError::kCriticalHeader};
   Algorithm algorithm{};
-  if (!parse_algorithm(string_member(header, "alg"), algorithm)) return Err{TokenError::kAlgorithmRefused};
+  if (!parse_algorithm(string_member(header, "alg"), algorithm))
+    return Err{TokenError::kAlgorithmRefused};
   const json_t* const kid = json_object_get(header, "kid");
   if (kid != nullptr && !json_is_string(kid)) return Err{TokenError::kMalformed};
   return algorithm;
@@ -70,7 +74,8 @@ bool read_date(const json_t* claims, const char* name, std::optional<std::int64_
   if (!json_is_number(claim)) return false;
   const double value = json_number_value(claim);
   if (!(value >= 0 && value <= static_cast<double>(kNumericDateMax))) return false;
-  out = json_is_integer(claim) ? json_integer_value(claim) : static_cast<std::int64_t>(std::floor(value));
+  out = json_is_integer(claim) ? json_integer_value(claim)
+                               : static_cast<std::int64_t>(std::floor(value));
   return true;
 }
 
@@ -86,16 +91,19 @@ bool read_text(const json_t* claims, const char* name, std::size_t bytes_max, st
 bool names_audience(const json_t* claims, std::string_view audience) {
   const json_t* const claim = json_object_get(claims, "aud");
   if (json_is_string(claim)) return string_member(claims, "aud") == audience;
-  for (std::size_t i = 0; i < json_array_size(claim); ++i) {   // 0 for anything but an array
+  for (std::size_t i = 0; i < json_array_size(claim); ++i) {  // 0 for anything but an array
     const json_t* const each = json_array_get(claim, i);
-    if (json_is_string(each) && std::string_view(json_string_value(each), json_string_length(each)) == audience) return true;
+    if (json_is_string(each) &&
+        std::string_view(json_string_value(each), json_string_length(each)) == audience)
+      return true;
   }
   return false;
 }
 
 std::optional<TokenError> check_times(const json_t* json, Now now, Claims& claims) {
   std::optional<std::int64_t> expires, not_before, issued;
-  if (!read_date(json, "exp", expires) || !read_date(json, "nbf", not_before) || !read_date(json, "iat", issued)) {
+  if (!read_date(json, "exp", expires) || !read_date(json, "nbf", not_before) ||
+      !read_date(json, "iat", issued)) {
     return TokenError::kBadClaim;
   }
   if (!expires) return TokenError::kMissingExpiry;
@@ -110,10 +118,13 @@ std::optional<TokenError> check_times(const json_t* json, Now now, Claims& claim
 
 }  // namespace
 
-std::string_view token_error_name(TokenError error) { return kErrorNames[static_cast<std::size_t>(error)]; }
+std::string_view token_error_name(TokenError error) {
+  return kErrorNames[static_cast<std::size_t>(error)];
+}
 
 chat::ErrorCode error_code_of(TokenError error) {
-  return error == TokenError::kExpired ? chat::ErrorCode::kTokenExpired : chat::ErrorCode::kUnauthorized;
+  return error == TokenError::kExpired ? chat::ErrorCode::kTokenExpired
+                                       : chat::ErrorCode::kUnauthorized;
 }
 
 UserId user_of_external(std::string_view issuer, std::string_view subject) {
@@ -130,16 +141,19 @@ struct TokenVerifier::State {
   std::vector<ExternalIssuer> issuers;
 
   ExternalIssuer* find(std::string_view issuer) {
-    const auto found = std::find_if(issuers.begin(), issuers.end(), [issuer](const ExternalIssuer& each) { return each.issuer == issuer; });
+    const auto found =
+        std::find_if(issuers.begin(), issuers.end(),
+                     [issuer](const ExternalIssuer& each) { return each.issuer == issuer; });
     return found == issuers.end() ? nullptr : &*found;
   }
 
   std::optional<TokenError> check_own(std::string_view token, const Parts& parts, Claims& claims);
-  std::optional<TokenError> check_external(std::string_view token, const Parts& parts, Algorithm algorithm,
-                                           Claims& claims);
+  std::optional<TokenError> check_external(std::string_view token, const Parts& parts,
+                                           Algorithm algorithm, Claims& claims);
 };
 
-std::optional<TokenError> TokenVerifier::State::check_own(std::string_view token, const Parts& parts, Claims& claims) {
+std::optional<TokenError> TokenVerifier::State::check_own(std::string_view token,
+                                                          const Parts& parts, Claims& claims) {
   if (parts.signature_bytes != kHs256SignatureBytes) return TokenError::kBadSignature;
   if (!signature_is_good(token, own_key.get())) return TokenError::kBadSignature;
   // Trusted backends may leave "iss" out or name themselves, but not somebody who has keys of their own.
@@ -150,11 +164,14 @@ std::optional<TokenError> TokenVerifier::State::check_own(std::string_view token
   return std::nullopt;
 }
 
-std::optional<TokenError> TokenVerifier::State::check_external(std::string_view token, const Parts& parts,
-                                                               Algorithm algorithm, Claims& claims) {
+std::optional<TokenError> TokenVerifier::State::check_external(std::string_view token,
+                                                               const Parts& parts,
+                                                               Algorithm algorithm,
+                                                               Claims& claims) {
   const ExternalIssuer* const issuer = find(claims.issuer);
   if (issuer == nullptr) return TokenError::kUnknownIssuer;
-  if (std::find(issuer->algorithms.begin(), issuer->algorithms.end(), algorithm) == issuer->algorithms.end()) {
+  if (std::find(issuer->algorithms.begin(), issuer->algorithms.end(), algorithm) ==
+      issuer->algorithms.end()) {
     return TokenError::kAlgorithmRefused;
   }
   // With a "kid" only keys of that name are tried; without one, every key that fits. Both are few (kJwksKeysMax).
@@ -193,8 +210,10 @@ std::optional<TokenVerifier> TokenVerifier::make(std::string_view own_key) {
 
 bool TokenVerifier::add_issuer(ExternalIssuer issuer) {
   if (issuer.issuer.empty() || issuer.audience.empty() || issuer.algorithms.empty()) return false;
-  const bool symmetric = std::find(issuer.algorithms.begin(), issuer.algorithms.end(), Algorithm::kHs256) != issuer.algorithms.end();
-  if (symmetric || state_->find(issuer.issuer) != nullptr || state_->issuers.size() >= kIssuersMax) return false;
+  const bool symmetric = std::find(issuer.algorithms.begin(), issuer.algorithms.end(),
+                                   Algorithm::kHs256) != issuer.algorithms.end();
+  if (symmetric || state_->find(issuer.issuer) != nullptr || state_->issuers.size() >= kIssuersMax)
+    return false;
   state_->issuers.push_back(std::move(issuer));
   return true;
 }
@@ -216,13 +235,16 @@ Result<Claims, TokenError> TokenVerifier::verify(std::string_view token, Now now
   const json_t* const json = parts->claims.get();
   Claims claims;
   if (!read_text(json, "iss", kSubjectBytesMax, claims.issuer)) return Err{TokenError::kBadClaim};
-  if (!read_text(json, "sub", kSubjectBytesMax, claims.subject)) return Err{TokenError::kBadSubject};
-  const auto refused = *algorithm == Algorithm::kHs256 ? state_->check_own(token, *parts, claims)
-                                                       : state_->check_external(token, *parts, *algorithm, claims);
+  if (!read_text(json, "sub", kSubjectBytesMax, claims.subject))
+    return Err{TokenError::kBadSubject};
+  const auto refused = *algorithm == Algorithm::kHs256
+                           ? state_->check_own(token, *parts, claims)
+                           : state_->check_external(token, *parts, *algorithm, claims);
   if (refused) return Err{*refused};
 
   if (const auto wrong = check_times(json, now, claims)) return Err{*wrong};
-  if (!claims.external && !read_text(json, "sid", kSidBytesMax, claims.sid)) return Err{TokenError::kBadClaim};
+  if (!claims.external && !read_text(json, "sid", kSidBytesMax, claims.sid))
+    return Err{TokenError::kBadClaim};
   if (!read_text(json, "name", kNameClaimBytesMax, claims.name)) return Err{TokenError::kBadClaim};
   return claims;
 }

@@ -39,7 +39,8 @@ void encode(const UserProfile& answer, JsonWriter& out) {
     out.time(answer.created_at_us);
   }
   if (answer.shows_status) {
-    out.raw(answer.online ? std::string_view(R"(,"status":"online")") : std::string_view(R"(,"status":"offline")"));
+    out.raw(answer.online ? std::string_view(R"(,"status":"online")")
+                          : std::string_view(R"(,"status":"offline")"));
   }
   if (answer.last_online_us != 0) {
     out.raw(R"(,"last_online":)");

@@ -32,13 +32,17 @@ bool text_of(ondemand::value& value, ondemand::json_type type, std::string_view&
   switch (type) {
     case ondemand::json_type::object: {
       ondemand::object object;
-      return value.get_object().get(object) == simdjson::SUCCESS && object.raw_json().get(out) == simdjson::SUCCESS;
+      return value.get_object().get(object) == simdjson::SUCCESS &&
+             object.raw_json().get(out) == simdjson::SUCCESS;
     }
     case ondemand::json_type::array: {
       ondemand::array array;
-      return value.get_array().get(array) == simdjson::SUCCESS && array.raw_json().get(out) == simdjson::SUCCESS;
+      return value.get_array().get(array) == simdjson::SUCCESS &&
+             array.raw_json().get(out) == simdjson::SUCCESS;
     }
-    default: out = value.raw_json_token(); return true;   // left unconsumed: the iterator steps over it
+    default:
+      out = value.raw_json_token();
+      return true;  // left unconsumed: the iterator steps over it
   }
 }
 
@@ -96,7 +100,8 @@ struct ClientEventDecoder::State {
 Result<void, Error> ClientEventDecoder::State::read(MutableBytes payload) {
   fields.clear();
   if (payload.size() > options.payload_bytes_max) {
-    return Err{Error{.code = ErrorCode::kTooLarge, .detail = "the message is too large", .retry_after_ms = 0}};
+    return Err{Error{
+        .code = ErrorCode::kTooLarge, .detail = "the message is too large", .retry_after_ms = 0}};
   }
   std::string_view detail;
   if (!read_fields(payload, detail)) return Err{bad_json(detail)};
@@ -106,10 +111,13 @@ Result<void, Error> ClientEventDecoder::State::read(MutableBytes payload) {
 bool ClientEventDecoder::State::read_fields(MutableBytes payload, std::string_view& detail) {
   const auto* text = reinterpret_cast<const char*>(payload.data());
   // Some versions skip a byte order mark, some do not; RFC 8259 §8.1 forbids to send one.
-  if (payload.empty() || std::memcmp(text, "\xEF\xBB\xBF", std::min<std::size_t>(payload.size(), 3)) == 0) return false;
+  if (payload.empty() ||
+      std::memcmp(text, "\xEF\xBB\xBF", std::min<std::size_t>(payload.size(), 3)) == 0)
+    return false;
 
   ondemand::document document;
-  const simdjson::padded_string_view padded(text, payload.size(), payload.size() + kDecodePaddingBytes);
+  const simdjson::padded_string_view padded(text, payload.size(),
+                                            payload.size() + kDecodePaddingBytes);
   if (parser.iterate(padded).get(document) != simdjson::SUCCESS) return false;
   ondemand::json_type root{};
   if (document.type().get(root) != simdjson::SUCCESS) return false;
@@ -156,13 +164,18 @@ bool ClientEventDecoder::State::read_field(Field field, ondemand::value& value, 
 
 bool ClientEventDecoder::State::take_id(RequestId& id) const {
   switch (fields.state(Field::kId)) {
-    case FieldState::kGiven: id.assign(fields.text(Field::kId)); return true;
-    case FieldState::kAbsent: return true;
-    default: return false;
+    case FieldState::kGiven:
+      id.assign(fields.text(Field::kId));
+      return true;
+    case FieldState::kAbsent:
+      return true;
+    default:
+      return false;
   }
 }
 
-Result<Decoded, DecodeError> ClientEventDecoder::State::build(CommandType type, Now now, Door door, RequestId id) {
+Result<Decoded, DecodeError> ClientEventDecoder::State::build(CommandType type, Now now, Door door,
+                                                              RequestId id) {
   auto event = build_command(type, fields, now, door);
   if (!event.ok()) return Err{DecodeError{.error = event.error(), .id = std::move(id)}};
   return Decoded{.type = type, .event = std::move(event).value(), .id = std::move(id)};
@@ -180,7 +193,8 @@ Result<Decoded, DecodeError> ClientEventDecoder::decode(MutableBytes payload, No
   if (!read.ok()) return Err{DecodeError{.error = read.error(), .id = std::move(id)}};
 
   const auto refuse = [&id](ErrorCode code, std::string_view detail) {
-    return Err{DecodeError{.error = {.code = code, .detail = detail, .retry_after_ms = 0}, .id = std::move(id)}};
+    return Err{DecodeError{.error = {.code = code, .detail = detail, .retry_after_ms = 0},
+                           .id = std::move(id)}};
   };
   const CommandFields& fields = state_->fields;
   if (!id_is_valid) return refuse(ErrorCode::kInvalidField, field_info(Field::kId).invalid);
@@ -195,7 +209,8 @@ Result<Decoded, DecodeError> ClientEventDecoder::decode(MutableBytes payload, No
   return state_->build(*type, now, Door::kWebSocket, std::move(id));
 }
 
-Result<Decoded, DecodeError> ClientEventDecoder::decode_fields(CommandType type, const RouteFields& route,
+Result<Decoded, DecodeError> ClientEventDecoder::decode_fields(CommandType type,
+                                                               const RouteFields& route,
                                                                MutableBytes body, Now now) {
   if (body.empty()) {
     state_->fields.clear();
@@ -216,7 +231,8 @@ Result<Decoded, DecodeError> ClientEventDecoder::decode_fields(CommandType type,
 Result<RegisterRequest, Error> ClientEventDecoder::decode_register(MutableBytes body) {
   auto login = decode_login(body);
   if (!login.ok()) return Err{login.error()};
-  return RegisterRequest{.name = std::move(login.value().name), .password = std::move(login.value().password)};
+  return RegisterRequest{.name = std::move(login.value().name),
+                         .password = std::move(login.value().password)};
 }
 
 Result<LoginRequest, Error> ClientEventDecoder::decode_login(MutableBytes body) {

@@ -28,19 +28,19 @@ namespace uproar::chat {
 struct Decoded {
   CommandType type = CommandType::kPing;
   ClientEvent event;
-  RequestId id;     // empty: none was given
+  RequestId id;  // empty: none was given
 };
 
 struct DecodeError {
-  Error error;      // `detail` is static text and names the field
-  RequestId id;     // when it could be read before the error
+  Error error;   // `detail` is static text and names the field
+  RequestId id;  // when it could be read before the error
 };
 
 // What a REST route knows besides the body: text from path and query, percent-decoded by the caller, empty when absent.
 // These win over fields of the same name in the body. Borrowed for the call.
 struct RouteFields {
   std::string_view conversation_id = {};
-  std::string_view message = {};            // {ref}: a seq in decimal, or a message id
+  std::string_view message = {};  // {ref}: a seq in decimal, or a message id
   std::string_view user_id = {};
   std::string_view emoji = {};
   std::string_view limit = {};
@@ -51,7 +51,9 @@ struct RouteFields {
 
 class ClientEventDecoder {
  public:
-  struct Options { std::uint32_t payload_bytes_max = kMessageBytesMax; };   // above it: kTooLarge
+  struct Options {
+    std::uint32_t payload_bytes_max = kMessageBytesMax;
+  };  // above it: kTooLarge
 
   ClientEventDecoder();
   explicit ClientEventDecoder(Options options);
@@ -66,7 +68,8 @@ class ClientEventDecoder {
   // The same command as a REST request: the type comes from the route, the body (may be empty: no fields) holds what
   // the route does not. A "type" in the body is ignored. kTypingStart looks at "typing" too, so that one route serves
   // both. The padding rule is that of decode(); an empty body needs none.
-  [[nodiscard]] Result<Decoded, DecodeError> decode_fields(CommandType type, const RouteFields& route,
+  [[nodiscard]] Result<Decoded, DecodeError> decode_fields(CommandType type,
+                                                           const RouteFields& route,
                                                            MutableBytes body, Now now);
 
   // Account bodies; same padding rule. Only that the strings are there and not absurd is checked.
@@ -75,7 +78,8 @@ class ClientEventDecoder {
   [[nodiscard]] Result<RefreshRequest, Error> decode_refresh(MutableBytes body);
 
  private:
-  struct State;   // simdjson's parser and the scratch lists; keeps simdjson.h out of everybody's headers
+  struct
+      State;  // simdjson's parser and the scratch lists; keeps simdjson.h out of everybody's headers
   std::unique_ptr<State> state_;
 };
 

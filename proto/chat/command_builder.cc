@@ -25,7 +25,9 @@ class Builder {
   [[nodiscard]] bool failed() const { return failed_; }
   [[nodiscard]] const Error& error() const { return error_; }
   [[nodiscard]] bool given(Field field) const { return fields_.state(field) == FieldState::kGiven; }
-  [[nodiscard]] bool absent(Field field) const { return fields_.state(field) == FieldState::kAbsent; }
+  [[nodiscard]] bool absent(Field field) const {
+    return fields_.state(field) == FieldState::kAbsent;
+  }
 
   void fail(ErrorCode code, std::string_view detail) {
     if (failed_) return;
@@ -40,10 +42,16 @@ class Builder {
   bool present(Field field) {
     if (failed_) return false;
     switch (fields_.state(field)) {
-      case FieldState::kAbsent: return false;
-      case FieldState::kGiven: return true;
-      case FieldState::kWrong: fail_invalid(field); return false;
-      case FieldState::kTooMany: fail_too_large(field); return false;
+      case FieldState::kAbsent:
+        return false;
+      case FieldState::kGiven:
+        return true;
+      case FieldState::kWrong:
+        fail_invalid(field);
+        return false;
+      case FieldState::kTooMany:
+        fail_too_large(field);
+        return false;
     }
     return false;
   }
@@ -61,7 +69,8 @@ class Builder {
       if (field_info(field).too_large.empty()) return fail_invalid(field);
       return fail_too_large(field);
     }
-    if (text.size() < bytes_min || text.find('\0') != std::string_view::npos) return fail_invalid(field);
+    if (text.size() < bytes_min || text.find('\0') != std::string_view::npos)
+      return fail_invalid(field);
     out.assign(text);
   }
   void required_text(Field field, std::size_t bytes_min, std::size_t bytes_max, std::string& out) {
@@ -73,7 +82,7 @@ class Builder {
     if (!present(field)) return;
     const std::string_view text = fields_.text(field);
     const auto parsed = text.size() <= kIdTextBytesMax ? Id::parse(text) : std::nullopt;
-    if (!parsed || parsed->is_nil()) return fail_invalid(field);   // nil stands for "none" inside
+    if (!parsed || parsed->is_nil()) return fail_invalid(field);  // nil stands for "none" inside
     out = *parsed;
   }
   template <class Id>
@@ -144,7 +153,8 @@ void build(Builder& in, MessageSend& out) {
   }
   if (in.present(Field::kAttachments)) {
     const std::string_view raw = in.fields().text(Field::kAttachments);
-    if (raw.size() > kAttachmentsBytesMax || in.fields().attachments_shape().children > kAttachmentsMax) {
+    if (raw.size() > kAttachmentsBytesMax ||
+        in.fields().attachments_shape().children > kAttachmentsMax) {
       return in.fail_too_large(Field::kAttachments);
     }
     out.attachments.assign(raw);
@@ -183,16 +193,24 @@ void build(Builder& in, MarkAdvance& out) {
 void build(Builder& in, EventPublish& out) {
   in.required_id(Field::kConversationId, out.conversation);
   in.required_text(Field::kName, 1, kEventNameBytesMax, out.name);
-  if (!in.present(Field::kData)) return;   // an event may be its name alone
+  if (!in.present(Field::kData)) return;  // an event may be its name alone
   const std::string_view raw = in.fields().text(Field::kData);
   if (raw.size() > kEventDataBytesMax) return in.fail_too_large(Field::kData);
   out.data.assign(raw);
 }
 
-void build(Builder& in, TypingChange& out) { in.required_id(Field::kConversationId, out.conversation); }
-void build(Builder& in, PresenceSubscribe& out) { in.users(kPresenceListMax, out.users); }
-void build(Builder& in, PresenceUnsubscribe& out) { in.users(kPresenceListMax, out.users); }
-void build(Builder& in, PresenceGet& out) { in.users(kPresenceListMax, out.users); }
+void build(Builder& in, TypingChange& out) {
+  in.required_id(Field::kConversationId, out.conversation);
+}
+void build(Builder& in, PresenceSubscribe& out) {
+  in.users(kPresenceListMax, out.users);
+}
+void build(Builder& in, PresenceUnsubscribe& out) {
+  in.users(kPresenceListMax, out.users);
+}
+void build(Builder& in, PresenceGet& out) {
+  in.users(kPresenceListMax, out.users);
+}
 
 void build(Builder& in, ConversationCreate& out) {
   if (in.present(Field::kKind)) {
@@ -211,9 +229,15 @@ void build(Builder& in, ConversationList& out) {
   in.id(Field::kAfter, out.after);
 }
 
-void build(Builder& in, ConversationGet& out) { in.required_id(Field::kConversationId, out.conversation); }
-void build(Builder& in, ConversationJoin& out) { in.required_id(Field::kConversationId, out.conversation); }
-void build(Builder& in, ConversationLeave& out) { in.required_id(Field::kConversationId, out.conversation); }
+void build(Builder& in, ConversationGet& out) {
+  in.required_id(Field::kConversationId, out.conversation);
+}
+void build(Builder& in, ConversationJoin& out) {
+  in.required_id(Field::kConversationId, out.conversation);
+}
+void build(Builder& in, ConversationLeave& out) {
+  in.required_id(Field::kConversationId, out.conversation);
+}
 
 void build(Builder& in, MemberAdd& out) {
   in.required_id(Field::kConversationId, out.conversation);
@@ -277,7 +301,9 @@ void build(Builder& in, Sync& out) {
   if (in.required(Field::kCursors)) out.cursors = in.fields().cursors();
 }
 
-void build(Builder& in, UnreadFetch& out) { in.number(Field::kLimit, 1, kHistoryLimitMax, out.limit); }
+void build(Builder& in, UnreadFetch& out) {
+  in.number(Field::kLimit, 1, kHistoryLimitMax, out.limit);
+}
 
 template <class Command>
 Result<ClientEvent, Error> finish(Builder& in, Command command) {
@@ -287,7 +313,7 @@ Result<ClientEvent, Error> finish(Builder& in, Command command) {
 }
 
 Result<ClientEvent, Error> build_typing(Builder& in, bool typing, Door door) {
-  if (door == Door::kRest) {   // one route says both
+  if (door == Door::kRest) {  // one route says both
     std::uint64_t flag = typing ? 1 : 0;
     in.number(Field::kTyping, 0, 1, flag);
     typing = flag != 0;
@@ -297,14 +323,20 @@ Result<ClientEvent, Error> build_typing(Builder& in, bool typing, Door door) {
 
 }  // namespace
 
-Result<ClientEvent, Error> build_command(CommandType type, const CommandFields& fields, Now now, Door door) {
+Result<ClientEvent, Error> build_command(CommandType type, const CommandFields& fields, Now now,
+                                         Door door) {
   Builder in(fields, now);
   switch (type) {
-    case CommandType::kSessionOpen: return finish(in, SessionOpen{});
-    case CommandType::kPing: return ClientEvent(Ping{});
-    case CommandType::kMessageSend: return finish(in, MessageSend{});
-    case CommandType::kMessageEdit: return finish(in, MessageEdit{});
-    case CommandType::kMessageDelete: return finish(in, MessageDelete{});
+    case CommandType::kSessionOpen:
+      return finish(in, SessionOpen{});
+    case CommandType::kPing:
+      return ClientEvent(Ping{});
+    case CommandType::kMessageSend:
+      return finish(in, MessageSend{});
+    case CommandType::kMessageEdit:
+      return finish(in, MessageEdit{});
+    case CommandType::kMessageDelete:
+      return finish(in, MessageDelete{});
     case CommandType::kReactionAdd:
     case CommandType::kReactionRemove: {
       ReactionChange change;
@@ -317,32 +349,52 @@ Result<ClientEvent, Error> build_command(CommandType type, const CommandFields& 
       mark.kind = type == CommandType::kMessageRead ? MarkKind::kSeen : MarkKind::kDelivered;
       return finish(in, mark);
     }
-    case CommandType::kEventPublish: return finish(in, EventPublish{});
-    case CommandType::kTypingStart: return build_typing(in, true, door);
-    case CommandType::kTypingStop: return build_typing(in, false, door);
-    case CommandType::kPresenceSubscribe: return finish(in, PresenceSubscribe{});
-    case CommandType::kPresenceUnsubscribe: return finish(in, PresenceUnsubscribe{});
-    case CommandType::kPresenceGet: return finish(in, PresenceGet{});
-    case CommandType::kConversationCreate: return finish(in, ConversationCreate{});
-    case CommandType::kConversationList: return finish(in, ConversationList{});
-    case CommandType::kConversationGet: return finish(in, ConversationGet{});
-    case CommandType::kConversationJoin: return finish(in, ConversationJoin{});
-    case CommandType::kConversationLeave: return finish(in, ConversationLeave{});
-    case CommandType::kConversationAdd: return finish(in, MemberAdd{});
-    case CommandType::kConversationRemove: return finish(in, MemberRemove{});
-    case CommandType::kConversationRename: return finish(in, ConversationRename{});
-    case CommandType::kConversationRole: return finish(in, MemberRole{});
-    case CommandType::kConversationMute: return finish(in, ConversationMute{});
-    case CommandType::kHistory: return finish(in, History{});
-    case CommandType::kSync: return finish(in, Sync{});
-    case CommandType::kUnreadFetch: return finish(in, UnreadFetch{});
-    case CommandType::kCount: break;
+    case CommandType::kEventPublish:
+      return finish(in, EventPublish{});
+    case CommandType::kTypingStart:
+      return build_typing(in, true, door);
+    case CommandType::kTypingStop:
+      return build_typing(in, false, door);
+    case CommandType::kPresenceSubscribe:
+      return finish(in, PresenceSubscribe{});
+    case CommandType::kPresenceUnsubscribe:
+      return finish(in, PresenceUnsubscribe{});
+    case CommandType::kPresenceGet:
+      return finish(in, PresenceGet{});
+    case CommandType::kConversationCreate:
+      return finish(in, ConversationCreate{});
+    case CommandType::kConversationList:
+      return finish(in, ConversationList{});
+    case CommandType::kConversationGet:
+      return finish(in, ConversationGet{});
+    case CommandType::kConversationJoin:
+      return finish(in, ConversationJoin{});
+    case CommandType::kConversationLeave:
+      return finish(in, ConversationLeave{});
+    case CommandType::kConversationAdd:
+      return finish(in, MemberAdd{});
+    case CommandType::kConversationRemove:
+      return finish(in, MemberRemove{});
+    case CommandType::kConversationRename:
+      return finish(in, ConversationRename{});
+    case CommandType::kConversationRole:
+      return finish(in, MemberRole{});
+    case CommandType::kConversationMute:
+      return finish(in, ConversationMute{});
+    case CommandType::kHistory:
+      return finish(in, History{});
+    case CommandType::kSync:
+      return finish(in, Sync{});
+    case CommandType::kUnreadFetch:
+      return finish(in, UnreadFetch{});
+    case CommandType::kCount:
+      break;
   }
   return Err{Error{.code = ErrorCode::kUnknownType, .detail = {}, .retry_after_ms = 0}};
 }
 
-Result<std::string, Error> required_text(const CommandFields& fields, Field field, std::size_t bytes_min,
-                                         std::size_t bytes_max) {
+Result<std::string, Error> required_text(const CommandFields& fields, Field field,
+                                         std::size_t bytes_min, std::size_t bytes_max) {
   Builder in(fields, Now{});
   std::string out;
   in.required_text(field, bytes_min, bytes_max, out);

@@ -17,10 +17,13 @@ namespace uproar::chat {
 enum class Door : std::uint8_t { kWebSocket, kRest };
 
 // The first thing that is wrong, in the order in which docs/protocol.md lists the fields.
-[[nodiscard]] Result<ClientEvent, Error> build_command(CommandType type, const CommandFields& fields, Now now, Door door);
+[[nodiscard]] Result<ClientEvent, Error> build_command(CommandType type,
+                                                       const CommandFields& fields, Now now,
+                                                       Door door);
 
 // A string of `bytes_min` to `bytes_max` bytes without U+0000.
-[[nodiscard]] Result<std::string, Error> required_text(const CommandFields& fields, Field field, std::size_t bytes_min,
+[[nodiscard]] Result<std::string, Error> required_text(const CommandFields& fields, Field field,
+                                                       std::size_t bytes_min,
                                                        std::size_t bytes_max);
 
 }  // namespace uproar::chat

@@ -29,7 +29,10 @@ constexpr std::array<FieldInfo, kFieldCount> kFields = {{
     {"message_id", "seq or message_id is required", "message_id must be a UUID", {}},
     {"after", "after is required", "after must be a UUID", {}},
     {"seq", "seq is required", "seq must be a whole number of 1 or more", {}},
-    {"message_seq", "message_seq is required", "message_seq must be a whole number of 1 or more", {}},
+    {"message_seq",
+     "message_seq is required",
+     "message_seq must be a whole number of 1 or more",
+     {}},
     {"reply_to", "reply_to is required", "reply_to must be a whole number of 1 or more", {}},
     {"limit", "limit is required", "limit must be a whole number from 1 to 200", {}},
     {"before_seq", "before_seq is required", "before_seq must be a whole number of 1 or more", {}},
@@ -40,11 +43,14 @@ constexpr std::array<FieldInfo, kFieldCount> kFields = {{
     {"data", "data is required", "data must be JSON", "data is longer than 8192 bytes"},
     {"attachments", "attachments is required", "attachments must be an array of objects",
      "attachments holds more than 10 objects or 4096 bytes"},
-    {"members", "members is required", "members must be an array of UUIDs", "members holds more than 1000 ids"},
+    {"members", "members is required", "members must be an array of UUIDs",
+     "members holds more than 1000 ids"},
     {"user_ids", "user_ids is required", "user_ids must be an array of UUIDs",
      "user_ids holds more ids than this command takes"},
-    {"mentions", "mentions is required", "mentions must be an array of UUIDs", "mentions holds more than 50 ids"},
-    {"cursors", "cursors is required", "cursors must be an object of conversation ids and whole numbers",
+    {"mentions", "mentions is required", "mentions must be an array of UUIDs",
+     "mentions holds more than 50 ids"},
+    {"cursors", "cursors is required",
+     "cursors must be an object of conversation ids and whole numbers",
      "cursors holds more than 1000 conversations"},
     {"id", "id is required", "id must be a string of at most 62 bytes or a whole number", {}},
 }};
@@ -53,8 +59,10 @@ static_assert(kFields[static_cast<std::size_t>(Field::kAfter)].name == "after");
 static_assert(kFields[static_cast<std::size_t>(Field::kAfterSeq)].name == "after_seq");
 static_assert(kFields[static_cast<std::size_t>(Field::kAttachments)].name == "attachments");
 // The sentences above say these numbers.
-static_assert(kTokenBytesMax == 8192 && kClientIdBytesMax == 64 && kContentBytesMax == 16384 && kEmojiBytesMax == 32);
-static_assert(kHistoryLimitMax == 200 && kConversationListLimitMax == 200 && kEventDataBytesMax == 8192);
+static_assert(kTokenBytesMax == 8192 && kClientIdBytesMax == 64 && kContentBytesMax == 16384 &&
+              kEmojiBytesMax == 32);
+static_assert(kHistoryLimitMax == 200 && kConversationListLimitMax == 200 &&
+              kEventDataBytesMax == 8192);
 static_assert(kAttachmentsMax == 10 && kAttachmentsBytesMax == 4096 && kMentionsMax == 50);
 static_assert(kMemberListMax == 1000 && kSyncConversationsMax == 1000 && kRequestIdBytesMax == 64);
 
@@ -101,22 +109,29 @@ std::optional<std::uint64_t> parse_number(std::string_view digits) {
   return value;
 }
 
-bool is_integer(std::string_view number) { return number.find_first_of(".eE") == std::string_view::npos; }
+bool is_integer(std::string_view number) {
+  return number.find_first_of(".eE") == std::string_view::npos;
+}
 
 }  // namespace
 
-const FieldInfo& field_info(Field field) { return kFields[static_cast<std::size_t>(field)]; }
+const FieldInfo& field_info(Field field) {
+  return kFields[static_cast<std::size_t>(field)];
+}
 
 Field field_of(std::string_view name) {
   // Length and first byte settle nearly every name; a whole scan is about 15 ns.
   for (std::size_t i = 0; i < kFieldCount; ++i) {
     const std::string_view known = kFields[i].name;
-    if (known.size() == name.size() && known[0] == name[0] && known == name) return static_cast<Field>(i);
+    if (known.size() == name.size() && known[0] == name[0] && known == name)
+      return static_cast<Field>(i);
   }
   return Field::kCount;
 }
 
-bool is_text_field(Field field) { return field <= Field::kAfter; }
+bool is_text_field(Field field) {
+  return field <= Field::kAfter;
+}
 
 void CommandFields::set_number(Field field, std::string_view digits) {
   const auto number = parse_number(digits);
@@ -126,10 +141,11 @@ void CommandFields::set_number(Field field, std::string_view digits) {
 }
 
 void CommandFields::set_raw(Field field, std::string_view raw, const JsonShape& shape) {
-  if (field == Field::kData) return set_text(field, raw);   // null is data, too
+  if (field == Field::kData) return set_text(field, raw);  // null is data, too
   if (field == Field::kId) {
     const bool fits = raw.size() <= kRequestIdBytesMax;
-    const bool is_id = shape.kind == JsonKind::kString || (shape.kind == JsonKind::kNumber && is_integer(raw));
+    const bool is_id =
+        shape.kind == JsonKind::kString || (shape.kind == JsonKind::kNumber && is_integer(raw));
     if (fits && is_id) return set_text(field, raw);
     return set_wrong(field);
   }
@@ -167,11 +183,13 @@ void CommandFields::set_raw(Field field, std::string_view raw, const JsonShape& 
     case Field::kCursors:
       if (shape.kind == JsonKind::kObject) return set_cursors(raw);
       return set_wrong(field);
-    default: return set_wrong(field);   // a field of text that holds something else
+    default:
+      return set_wrong(field);  // a field of text that holds something else
   }
 }
 
-void CommandFields::set_ids(Field field, std::string_view raw, std::size_t count_max, std::vector<UserId>& ids) {
+void CommandFields::set_ids(Field field, std::string_view raw, std::size_t count_max,
+                            std::vector<UserId>& ids) {
   ids.clear();
   FlatReader reader(raw);
   while (!reader.done()) {

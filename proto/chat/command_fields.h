@@ -21,17 +21,41 @@ namespace uproar::chat {
 
 enum class Field : std::uint8_t {
   // strings, unescaped
-  kType, kToken, kClientId, kContent, kKind, kName, kEmoji, kRole, kUntil, kPassword, kRefreshToken,
+  kType,
+  kToken,
+  kClientId,
+  kContent,
+  kKind,
+  kName,
+  kEmoji,
+  kRole,
+  kUntil,
+  kPassword,
+  kRefreshToken,
   // ids: strings, too; judged by the builder
-  kConversationId, kTo, kUserId, kMessageId, kAfter,
+  kConversationId,
+  kTo,
+  kUserId,
+  kMessageId,
+  kAfter,
   // whole numbers from 0 to kNumberMax
-  kSeq, kMessageSeq, kReplyTo, kLimit, kBeforeSeq, kAfterSeq, kForMs,
+  kSeq,
+  kMessageSeq,
+  kReplyTo,
+  kLimit,
+  kBeforeSeq,
+  kAfterSeq,
+  kForMs,
   // true or false
-  kTyping, kResume,
+  kTyping,
+  kResume,
   // JSON kept as text
-  kData, kAttachments,
+  kData,
+  kAttachments,
   // arrays of ids
-  kMembers, kUserIds, kMentions,
+  kMembers,
+  kUserIds,
+  kMentions,
   // {conversation_id: seq}
   kCursors,
   // the request's id
@@ -45,17 +69,18 @@ inline constexpr std::size_t kFieldCount = static_cast<std::size_t>(Field::kCoun
 inline constexpr std::uint64_t kNumberMax = (1ULL << 53) - 1;
 
 enum class FieldState : std::uint8_t {
-  kAbsent,    // or null
+  kAbsent,  // or null
   kGiven,
-  kWrong,     // of the wrong JSON type, or a number out of range
-  kTooMany,   // a list above its limit
+  kWrong,    // of the wrong JSON type, or a number out of range
+  kTooMany,  // a list above its limit
 };
 
 struct FieldInfo {
   std::string_view name;
-  std::string_view missing;    // "seq is required"
-  std::string_view invalid;    // "seq must be …"
-  std::string_view too_large;  // "content is longer than …"; empty where that is no error of its own
+  std::string_view missing;  // "seq is required"
+  std::string_view invalid;  // "seq must be …"
+  std::string_view
+      too_large;  // "content is longer than …"; empty where that is no error of its own
 };
 [[nodiscard]] const FieldInfo& field_info(Field field);
 
@@ -69,7 +94,9 @@ class CommandFields {
   [[nodiscard]] const std::vector<UserId>& members() const { return members_; }
   [[nodiscard]] const std::vector<UserId>& user_ids() const { return user_ids_; }
   [[nodiscard]] const std::vector<UserId>& mentions() const { return mentions_; }
-  [[nodiscard]] const std::vector<std::pair<ConversationId, Seq>>& cursors() const { return cursors_; }
+  [[nodiscard]] const std::vector<std::pair<ConversationId, Seq>>& cursors() const {
+    return cursors_;
+  }
   [[nodiscard]] const JsonShape& attachments_shape() const { return attachments_shape_; }
 
   void clear() { states_.fill(FieldState::kAbsent); }

@@ -10,20 +10,34 @@ namespace uproar::chat {
 namespace {
 
 constexpr std::array<std::string_view, static_cast<std::size_t>(CommandType::kCount)> kNames = {
-    "session.open",      "ping",
-    "message.send",      "message.edit",
-    "message.delete",    "reaction.add",
-    "reaction.remove",   "message.delivered",
-    "message.read",      "event.publish",
-    "typing.start",      "typing.stop",
-    "presence.subscribe", "presence.unsubscribe",
-    "presence.get",      "conversation.create",
-    "conversation.list", "conversation.get",
-    "conversation.join", "conversation.leave",
-    "conversation.add",  "conversation.remove",
-    "conversation.rename", "conversation.role",
-    "conversation.mute", "history",
-    "sync",              "unread.fetch",
+    "session.open",
+    "ping",
+    "message.send",
+    "message.edit",
+    "message.delete",
+    "reaction.add",
+    "reaction.remove",
+    "message.delivered",
+    "message.read",
+    "event.publish",
+    "typing.start",
+    "typing.stop",
+    "presence.subscribe",
+    "presence.unsubscribe",
+    "presence.get",
+    "conversation.create",
+    "conversation.list",
+    "conversation.get",
+    "conversation.join",
+    "conversation.leave",
+    "conversation.add",
+    "conversation.remove",
+    "conversation.rename",
+    "conversation.role",
+    "conversation.mute",
+    "history",
+    "sync",
+    "unread.fetch",
 };
 static_assert(kNames.back() == "unread.fetch");
 
@@ -43,6 +57,8 @@ std::optional<CommandType> command_type_of(std::string_view name) {
   return std::nullopt;
 }
 
-std::span<const std::string_view> command_names() { return kNames; }
+std::span<const std::string_view> command_names() {
+  return kNames;
+}
 
 }  // namespace uproar::chat

@@ -18,8 +18,10 @@ constexpr std::array<ErrorInfo, kErrors> kTable = {{
     {kInvalidField, "invalid_field", 400, 0, "A field has a value that is not allowed.", 0},
     {kTooLarge, "too_large", 413, 0, "The message or one of its fields is too large.", 0},
     {kUnauthorized, "unauthorized", 401, 4401, "Log in, or present a valid token.", 4401},
-    {kTokenExpired, "token_expired", 401, 4101, "The token has expired; refresh it and connect again.", 4101},
-    {kTokenRevoked, "token_revoked", 401, 4102, "The login behind this token was ended; log in again.", 4102},
+    {kTokenExpired, "token_expired", 401, 4101,
+     "The token has expired; refresh it and connect again.", 4101},
+    {kTokenRevoked, "token_revoked", 401, 4102,
+     "The login behind this token was ended; log in again.", 4102},
     {kForbidden, "forbidden", 403, 0, "You may not do this.", 0},
     {kNotMember, "not_member", 403, 0, "You are not a member of this conversation.", 0},
     {kNotFound, "not_found", 404, 0, "There is nothing of that name or id.", 0},
@@ -28,13 +30,16 @@ constexpr std::array<ErrorInfo, kErrors> kTable = {{
     {kConflict, "conflict", 409, 0, "The present state does not allow this.", 0},
     {kMethodNotAllowed, "method_not_allowed", 405, 0, "This path does not know this method.", 0},
     {kRateLimited, "rate_limited", 429, 0, "Too many requests; wait and try again.", 4202},
-    {kTooManyConnections, "too_many_connections", 429, 4009, "You have too many connections open.", 4009},
+    {kTooManyConnections, "too_many_connections", 429, 4009, "You have too many connections open.",
+     4009},
     {kOverloaded, "overloaded", 503, 0, "The server is overloaded; try again with backoff.", 4200},
-    {kUnavailable, "unavailable", 503, 0, "The store cannot commit now; nothing was stored, try again.", 0},
+    {kUnavailable, "unavailable", 503, 0,
+     "The store cannot commit now; nothing was stored, try again.", 0},
     {kSlowReader, "slow_reader", 503, 4201, "You read too slowly; connect again and sync.", 4201},
     {kHeartbeatTimeout, "heartbeat_timeout", 408, 4208, "No heartbeat arrived in time.", 4208},
     {kDraining, "draining", 503, 4300, "The server is going down; connect again.", 4300},
-    {kSessionOpenTimeout, "session_open_timeout", 408, 4401, "No session.open arrived in time.", 4401},
+    {kSessionOpenTimeout, "session_open_timeout", 408, 4401, "No session.open arrived in time.",
+     4401},
     {kAlreadyOpen, "already_open", 409, 0, "The session is open already.", 0},
     {kInternal, "internal", 500, 0, "The server made a mistake.", 1011},
 }};
@@ -62,6 +67,8 @@ std::optional<ErrorCode> error_code_of(std::string_view name) {
   return std::nullopt;
 }
 
-std::span<const ErrorInfo> error_table() { return kTable; }
+std::span<const ErrorInfo> error_table() {
+  return kTable;
+}
 
 }  // namespace uproar::chat

@@ -32,7 +32,7 @@ ConversationId direct_conversation_id(UserId a, UserId b) {
 ConversationId created_conversation_id(UserId creator, std::string_view client_id) {
   std::string text(1 + Uuid::kBinaryBytes, kCreatedDomain);
   creator.uuid().write_bytes(text.data() + 1);
-  text.append(client_id);   // last, so its length needs no mark
+  text.append(client_id);  // last, so its length needs no mark
   return id_of(text);
 }
 

@@ -10,7 +10,9 @@
 namespace uproar::chat {
 namespace {
 
-constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
+constexpr bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 int hex_value(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -113,7 +115,7 @@ class Scanner {
   }
 
   bool string() {
-    ++at_;   // the quote
+    ++at_;  // the quote
     while (at_ != end_) {
       const auto c = static_cast<unsigned char>(*at_++);
       if (c == '"') return true;
@@ -126,14 +128,24 @@ class Scanner {
   bool escape() {
     if (at_ == end_) return false;
     switch (*at_++) {
-      case '"': case '\\': case '/': case 'b': case 'f': case 'n': case 'r': case 't': return true;
-      case 'u': break;
-      default: return false;
+      case '"':
+      case '\\':
+      case '/':
+      case 'b':
+      case 'f':
+      case 'n':
+      case 'r':
+      case 't':
+        return true;
+      case 'u':
+        break;
+      default:
+        return false;
     }
     const int first = code_unit();
     if (first < 0) return false;
     if (first < 0xD800 || first > 0xDFFF) return true;
-    if (first > 0xDBFF) return false;   // the second half of a pair without the first
+    if (first > 0xDBFF) return false;  // the second half of a pair without the first
     if (end_ - at_ < 2 || at_[0] != '\\' || at_[1] != 'u') return false;
     at_ += 2;
     const int second = code_unit();
@@ -152,7 +164,8 @@ class Scanner {
   }
 
   bool literal(std::string_view word) {
-    if (std::string_view(at_, static_cast<std::size_t>(end_ - at_)).substr(0, word.size()) != word) return false;
+    if (std::string_view(at_, static_cast<std::size_t>(end_ - at_)).substr(0, word.size()) != word)
+      return false;
     at_ += word.size();
     return true;
   }
@@ -164,7 +177,7 @@ class Scanner {
     if (at_ == end_ || !is_digit(*at_)) return false;
     if (*at_ == '0') {
       ++at_;
-      if (at_ != end_ && is_digit(*at_)) return false;   // no leading zeros
+      if (at_ != end_ && is_digit(*at_)) return false;  // no leading zeros
     } else {
       skip_digits();
     }
@@ -182,7 +195,7 @@ class Scanner {
       if (at_ == end_ || !is_digit(*at_)) return false;
       skip_digits();
     }
-    constexpr std::ptrdiff_t kAlwaysFits = 18;   // 18 digits are below 2^63
+    constexpr std::ptrdiff_t kAlwaysFits = 18;  // 18 digits are below 2^63
     if (integer && at_ - start <= kAlwaysFits) return true;
     return fits(start, integer, negative);
   }
@@ -211,14 +224,14 @@ class Scanner {
   const char* const end_;
   const std::uint32_t depth_max_;
   std::uint32_t depth_ = 0;
-  std::uint64_t objects_ = 0;   // bit d: what is open at depth d + 1 is an object
+  std::uint64_t objects_ = 0;  // bit d: what is open at depth d + 1 is an object
   bool opened_ = false;
 };
 
 }  // namespace
 
 bool check_json(std::string_view text, std::uint32_t depth_max, JsonShape& shape) {
-  UPROAR_CHECK(depth_max <= 64, depth_max);   // one bit each
+  UPROAR_CHECK(depth_max <= 64, depth_max);  // one bit each
   shape = {};
   return Scanner(text, depth_max).run(shape);
 }

@@ -17,7 +17,7 @@ enum class JsonKind : std::uint8_t { kObject, kArray, kString, kNumber, kTrue, k
 
 struct JsonShape {
   JsonKind kind = JsonKind::kNull;
-  std::uint32_t children = 0;              // elements of an array, members of an object
+  std::uint32_t children = 0;  // elements of an array, members of an object
   bool children_are_objects = true;
 };
 

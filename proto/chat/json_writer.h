@@ -91,7 +91,8 @@ class JsonWriter {
  private:
   // Room for `bytes` more; returns where they go.
   char* reserve(std::size_t bytes) {
-    if (capacity_ - size_ < bytes) [[unlikely]] grow(bytes);
+    if (capacity_ - size_ < bytes) [[unlikely]]
+      grow(bytes);
     return data_.get() + size_;
   }
   void grow(std::size_t bytes);

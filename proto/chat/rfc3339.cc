@@ -8,8 +8,8 @@ namespace {
 
 constexpr std::int64_t kUsPerSecond = 1'000'000;
 constexpr std::int64_t kSecondsPerDay = 86'400;
-constexpr std::int64_t kFirstSecond = -62'167'219'200;   // 0000-01-01T00:00:00Z
-constexpr std::int64_t kLastSecond = 253'402'300'799;    // 9999-12-31T23:59:59Z
+constexpr std::int64_t kFirstSecond = -62'167'219'200;  // 0000-01-01T00:00:00Z
+constexpr std::int64_t kLastSecond = 253'402'300'799;   // 9999-12-31T23:59:59Z
 
 // Days are counted in 400-year eras that begin on a 1st of March: then the leap day is the last day of a year and months
 // have a linear formula. 719,468 days lie between 0000-03-01 and 1970-01-01.
@@ -26,9 +26,11 @@ constexpr Date date_of(std::int64_t days_since_epoch) {
   const std::int64_t days = days_since_epoch + kDaysToEpoch;
   const std::int64_t era = (days >= 0 ? days : days - (kDaysPerEra - 1)) / kDaysPerEra;
   const auto day_of_era = static_cast<unsigned>(days - era * kDaysPerEra);
-  const unsigned year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-  const unsigned day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-  const unsigned shifted_month = (5 * day_of_year + 2) / 153;   // 0 is March
+  const unsigned year_of_era =
+      (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+  const unsigned day_of_year =
+      day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+  const unsigned shifted_month = (5 * day_of_year + 2) / 153;  // 0 is March
   const unsigned month = shifted_month < 10 ? shifted_month + 3 : shifted_month - 9;
   return {.year = static_cast<std::int64_t>(year_of_era) + era * 400 + (month <= 2 ? 1 : 0),
           .month = month,
@@ -132,11 +134,13 @@ std::string rfc3339(std::int64_t unix_us) {
 std::optional<std::int64_t> parse_rfc3339(std::string_view text) {
   Reader in(text);
   unsigned year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0;
-  if (!in.digits(4, year) || !in.literal('-') || !in.digits(2, month) || !in.literal('-') || !in.digits(2, day)) {
+  if (!in.digits(4, year) || !in.literal('-') || !in.digits(2, month) || !in.literal('-') ||
+      !in.digits(2, day)) {
     return std::nullopt;
   }
   if (!in.literal('T') && !in.literal('t')) return std::nullopt;
-  if (!in.digits(2, hour) || !in.literal(':') || !in.digits(2, minute) || !in.literal(':') || !in.digits(2, second)) {
+  if (!in.digits(2, hour) || !in.literal(':') || !in.digits(2, minute) || !in.literal(':') ||
+      !in.digits(2, second)) {
     return std::nullopt;
   }
   if (month < 1 || month > 12 || day < 1 || day > days_in_month(year, month)) return std::nullopt;
@@ -148,7 +152,7 @@ std::optional<std::int64_t> parse_rfc3339(std::string_view text) {
     unsigned count = 0;
     for (unsigned digit = 0; in.next_is_digit(); ++count, unit /= 10) {
       if (!in.digits(1, digit)) return std::nullopt;
-      microseconds += static_cast<std::int64_t>(digit) * unit;   // unit is 0 after six digits
+      microseconds += static_cast<std::int64_t>(digit) * unit;  // unit is 0 after six digits
     }
     if (count < 1 || count > 9) return std::nullopt;
   }
@@ -158,17 +162,20 @@ std::optional<std::int64_t> parse_rfc3339(std::string_view text) {
     const bool east = in.literal('+');
     unsigned offset_hour = 0, offset_minute = 0;
     if (!east && !in.literal('-')) return std::nullopt;
-    if (!in.digits(2, offset_hour) || !in.literal(':') || !in.digits(2, offset_minute)) return std::nullopt;
+    if (!in.digits(2, offset_hour) || !in.literal(':') || !in.digits(2, offset_minute))
+      return std::nullopt;
     if (offset_hour > 23 || offset_minute > 59) return std::nullopt;
-    offset_seconds = static_cast<std::int64_t>(offset_hour) * 3600 + static_cast<std::int64_t>(offset_minute) * 60;
+    offset_seconds = static_cast<std::int64_t>(offset_hour) * 3600 +
+                     static_cast<std::int64_t>(offset_minute) * 60;
     if (!east) offset_seconds = -offset_seconds;
   }
   if (!in.done()) return std::nullopt;
 
-  const std::int64_t days = days_of({.year = static_cast<std::int64_t>(year), .month = month, .day = day});
+  const std::int64_t days =
+      days_of({.year = static_cast<std::int64_t>(year), .month = month, .day = day});
   const std::int64_t seconds = days * kSecondsPerDay + static_cast<std::int64_t>(hour) * 3600 +
-                               static_cast<std::int64_t>(minute) * 60 + static_cast<std::int64_t>(second) -
-                               offset_seconds;
+                               static_cast<std::int64_t>(minute) * 60 +
+                               static_cast<std::int64_t>(second) - offset_seconds;
   return seconds * kUsPerSecond + microseconds;
 }
 

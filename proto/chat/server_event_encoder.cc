@@ -53,8 +53,9 @@ void optional_string(JsonWriter& out, std::string_view name, std::string_view te
 void reactions(const std::vector<Reaction>& list, JsonWriter& out) {
   std::vector<std::uint32_t> order(list.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::uint32_t>(i);
-  std::stable_sort(order.begin(), order.end(),
-                   [&list](std::uint32_t a, std::uint32_t b) { return list[a].emoji < list[b].emoji; });
+  std::stable_sort(order.begin(), order.end(), [&list](std::uint32_t a, std::uint32_t b) {
+    return list[a].emoji < list[b].emoji;
+  });
   out.raw(R"(,"reactions":{)");
   for (std::size_t i = 0; i < order.size(); ++i) {
     const Reaction& reaction = list[order[i]];
@@ -169,7 +170,8 @@ void conversation(const ConversationView& view, JsonWriter& out) {
 
 void presence(const PresenceState& state, JsonWriter& out) {
   out.uuid(state.user);
-  out.raw(state.online ? std::string_view(R"(,"status":"online")") : std::string_view(R"(,"status":"offline")"));
+  out.raw(state.online ? std::string_view(R"(,"status":"online")")
+                       : std::string_view(R"(,"status":"offline")"));
   optional_time(out, R"(,"last_online":)", state.last_online_us);
 }
 
@@ -187,7 +189,8 @@ void detail::message_item(const Message& message, JsonWriter& out) {
   out.raw('}');
 }
 
-void detail::cursor_map(const std::vector<std::pair<ConversationId, Seq>>& cursors, JsonWriter& out) {
+void detail::cursor_map(const std::vector<std::pair<ConversationId, Seq>>& cursors,
+                        JsonWriter& out) {
   out.raw('{');
   bool first = true;
   for (const auto& [id, seq] : cursors) {
@@ -200,7 +203,8 @@ void detail::cursor_map(const std::vector<std::pair<ConversationId, Seq>>& curso
   out.raw('}');
 }
 
-void detail::refusal_map(const std::vector<std::pair<ConversationId, ErrorCode>>& refused, JsonWriter& out) {
+void detail::refusal_map(const std::vector<std::pair<ConversationId, ErrorCode>>& refused,
+                         JsonWriter& out) {
   out.raw('{');
   bool first = true;
   for (const auto& [id, code] : refused) {

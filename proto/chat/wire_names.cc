@@ -11,23 +11,35 @@ namespace {
 
 constexpr std::array<std::string_view, 3> kKinds = {"direct", "group", "channel"};
 constexpr std::array<std::string_view, 3> kRoles = {"member", "admin", "owner"};
-constexpr std::array<std::string_view, 7> kMessageTypes = {"text", "image", "video", "audio", "file", "location",
-                                                           "system"};
+constexpr std::array<std::string_view, 7> kMessageTypes = {"text", "image",    "video", "audio",
+                                                           "file", "location", "system"};
 constexpr std::array<std::string_view, 5> kSystemEvents = {"", "member.added", "member.removed",
                                                            "conversation.renamed", "role.changed"};
 constexpr std::array<std::string_view, std::variant_size_v<ServerEvent>> kEvents = {
-    "session.ready",       "pong",
-    "ok",                  "error",
-    "message.sent",        "message.new",
-    "message.updated",     "message.deleted",
-    "reaction.updated",    "receipt.update",
-    "event",               "typing.update",
-    "presence.update",     "presence.state",
-    "conversation.created", "conversation.list",
-    "conversation.info",   "conversation.joined",
-    "conversation.updated", "member.added",
-    "member.removed",      "conversation.muted",
-    "history.page",        "sync.done",
+    "session.ready",
+    "pong",
+    "ok",
+    "error",
+    "message.sent",
+    "message.new",
+    "message.updated",
+    "message.deleted",
+    "reaction.updated",
+    "receipt.update",
+    "event",
+    "typing.update",
+    "presence.update",
+    "presence.state",
+    "conversation.created",
+    "conversation.list",
+    "conversation.info",
+    "conversation.joined",
+    "conversation.updated",
+    "member.added",
+    "member.removed",
+    "conversation.muted",
+    "history.page",
+    "sync.done",
     "server.draining",
 };
 
@@ -48,18 +60,34 @@ std::optional<Enum> find(const std::array<std::string_view, N>& names, std::stri
 
 }  // namespace
 
-std::string_view wire_name(ConversationKind kind) { return at(kKinds, kind); }
-std::string_view wire_name(Role role) { return at(kRoles, role); }
-std::string_view wire_name(MessageType type) { return at(kMessageTypes, type); }
-std::string_view wire_name(SystemEvent event) { return at(kSystemEvents, event); }
+std::string_view wire_name(ConversationKind kind) {
+  return at(kKinds, kind);
+}
+std::string_view wire_name(Role role) {
+  return at(kRoles, role);
+}
+std::string_view wire_name(MessageType type) {
+  return at(kMessageTypes, type);
+}
+std::string_view wire_name(SystemEvent event) {
+  return at(kSystemEvents, event);
+}
 
 std::optional<ConversationKind> conversation_kind_of(std::string_view name) {
   return find<ConversationKind>(kKinds, name);
 }
-std::optional<Role> role_of(std::string_view name) { return find<Role>(kRoles, name); }
-std::optional<MessageType> message_type_of(std::string_view name) { return find<MessageType>(kMessageTypes, name); }
+std::optional<Role> role_of(std::string_view name) {
+  return find<Role>(kRoles, name);
+}
+std::optional<MessageType> message_type_of(std::string_view name) {
+  return find<MessageType>(kMessageTypes, name);
+}
 
-std::string_view event_name(const ServerEvent& event) { return kEvents[event.index()]; }
-std::span<const std::string_view> event_names() { return kEvents; }
+std::string_view event_name(const ServerEvent& event) {
+  return kEvents[event.index()];
+}
+std::span<const std::string_view> event_names() {
+  return kEvents;
+}
 
 }  // namespace uproar::chat

@@ -22,8 +22,9 @@ using namespace uproar::chat;
 
 // A block of just the promised size, so that a read further trips the sanitizer.
 struct Padded {
-  explicit Padded(const std::uint8_t* data, std::size_t bytes) : size(bytes), block(new std::byte[bytes + kDecodePaddingBytes]) {
-    std::memset(block.get(), '"', bytes + kDecodePaddingBytes);   // what follows must not matter
+  explicit Padded(const std::uint8_t* data, std::size_t bytes)
+      : size(bytes), block(new std::byte[bytes + kDecodePaddingBytes]) {
+    std::memset(block.get(), '"', bytes + kDecodePaddingBytes);  // what follows must not matter
     if (bytes > 0) std::memcpy(block.get(), data, bytes);
   }
   MutableBytes bytes() { return {block.get(), size}; }
@@ -36,12 +37,14 @@ void say(const ServerEvent& event, const RequestId& id) {
   static JsonWriter out;
   out.clear();
   encode(event, id, out);
-  UPROAR_CHECK(parser.parse(out.text().data(), out.text().size()).error() == simdjson::SUCCESS, out.text());
+  UPROAR_CHECK(parser.parse(out.text().data(), out.text().size()).error() == simdjson::SUCCESS,
+               out.text());
 }
 
 void say_what_was_heard(Decoded decoded) {
   if (auto* send = std::get_if<MessageSend>(&decoded.event)) {
-    UPROAR_CHECK(send->content.size() <= kContentBytesMax && send->attachments.size() <= kAttachmentsBytesMax);
+    UPROAR_CHECK(send->content.size() <= kContentBytesMax &&
+                 send->attachments.size() <= kAttachmentsBytesMax);
     UPROAR_CHECK(!send->content.empty() || !send->attachments.empty());
     Message message;
     message.content = std::move(send->content);
@@ -54,7 +57,11 @@ void say_what_was_heard(Decoded decoded) {
   }
   if (auto* event = std::get_if<EventPublish>(&decoded.event)) {
     UPROAR_CHECK(event->data.size() <= kEventDataBytesMax);
-    return say(Event{.conversation = event->conversation, .sender = {}, .name = event->name, .data = event->data}, decoded.id);
+    return say(Event{.conversation = event->conversation,
+                     .sender = {},
+                     .name = event->name,
+                     .data = event->data},
+               decoded.id);
   }
   if (auto* edit = std::get_if<MessageEdit>(&decoded.event)) {
     MessageUpdated updated;
@@ -91,9 +98,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     say(decoded.error().error, decoded.error().id);
   }
   // The same bytes as a body: type and path fields taken from the input itself.
-  const auto type = static_cast<CommandType>(size > 0 ? data[0] % static_cast<unsigned>(CommandType::kCount) : 0);
+  const auto type =
+      static_cast<CommandType>(size > 0 ? data[0] % static_cast<unsigned>(CommandType::kCount) : 0);
   const std::string_view text(reinterpret_cast<const char*>(data), size);
-  auto body = decoder.decode_fields(type, {.message = text.substr(0, size % 40), .limit = text.substr(0, size % 4)}, payload.bytes(), kNow);
+  auto body = decoder.decode_fields(
+      type, {.message = text.substr(0, size % 40), .limit = text.substr(0, size % 4)},
+      payload.bytes(), kNow);
   if (body.ok()) say_what_was_heard(std::move(body).value());
   (void)decoder.decode_login(payload.bytes()).ok();
   (void)decoder.decode_refresh(payload.bytes()).ok();

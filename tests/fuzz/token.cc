@@ -1,6 +1,8 @@
 // Tokens and key sets: any bytes. Three readings of the input: as a token, as a key set, and as claims signed with the
 // right key, so that what lies behind the signature is reached, too.
 
+#include "proto/auth/token.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -8,7 +10,6 @@
 
 #include "proto/auth/limits.h"
 #include "proto/auth/refresh_token.h"
-#include "proto/auth/token.h"
 #include "proto/base/check.h"
 #include "proto/crypto/base64.h"
 #include "proto/crypto/digest.h"
@@ -32,7 +33,8 @@ auth::TokenVerifier make_verifier() {
   auto keys = auth::parse_jwks(kJwks);
   UPROAR_CHECK(verifier.has_value());
   UPROAR_CHECK(keys.ok() && keys->size() == 2);
-  UPROAR_CHECK(verifier->add_issuer({.issuer = "i", .audience = "a", .keys = std::move(keys).value()}));
+  UPROAR_CHECK(
+      verifier->add_issuer({.issuer = "i", .audience = "a", .keys = std::move(keys).value()}));
   return std::move(*verifier);
 }
 
@@ -43,7 +45,8 @@ void check(const Result<auth::Claims, auth::TokenError>& claims) {
   }
   UPROAR_CHECK(!claims->user.is_nil());
   UPROAR_CHECK(claims->expires_at_s > kNow.wall_us / 1'000'000);
-  UPROAR_CHECK(claims->name.size() <= auth::kNameClaimBytesMax && claims->sid.size() <= auth::kSidBytesMax);
+  UPROAR_CHECK(claims->name.size() <= auth::kNameClaimBytesMax &&
+               claims->sid.size() <= auth::kSidBytesMax);
 }
 
 }  // namespace
@@ -55,7 +58,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   (void)auth::parse_jwks(text).ok();
   (void)auth::refresh_token_digest(text).has_value();
   if (size > auth::kTokenBytesMax) return 0;
-  std::string token = crypto::base64url_encode(as_bytes(R"({"alg":"HS256"})")) + '.' + crypto::base64url_encode(as_bytes(text));
+  std::string token = crypto::base64url_encode(as_bytes(R"({"alg":"HS256"})")) + '.' +
+                      crypto::base64url_encode(as_bytes(text));
   token += '.' + crypto::base64url_encode(crypto::hmac_sha256(as_bytes(kKey), as_bytes(token)));
   check(verifier.verify(token, kNow));
   return 0;

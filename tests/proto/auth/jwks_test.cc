@@ -1,8 +1,8 @@
 #include "proto/auth/jwks.h"
 
-#include <gtest/gtest.h>
-
 #include <string>
+
+#include <gtest/gtest.h>
 
 #include "proto/auth/limits.h"
 #include "tests/proto/auth/test_issuer.h"
@@ -12,7 +12,9 @@ namespace {
 
 using testing::TestIssuer;
 
-std::string set_of(const std::string& keys) { return R"({"keys":[)" + keys + "]}"; }
+std::string set_of(const std::string& keys) {
+  return R"({"keys":[)" + keys + "]}";
+}
 
 const TestIssuer& rsa() {
   static const TestIssuer issuer(TestIssuer::Kind::kRsa, "r");
@@ -24,7 +26,8 @@ const TestIssuer& ec() {
 }
 
 TEST(Jwks, KeepsRsaAndP256Keys) {
-  const auto keys = parse_jwks(set_of(rsa().jwk(R"(,"use":"sig","alg":"RS256","x5t":"abc")") + ',' + ec().jwk()));
+  const auto keys =
+      parse_jwks(set_of(rsa().jwk(R"(,"use":"sig","alg":"RS256","x5t":"abc")") + ',' + ec().jwk()));
   ASSERT_TRUE(keys.ok());
   EXPECT_EQ(keys->size(), 2U);
   EXPECT_EQ(keys->skipped(), 0U);
@@ -33,12 +36,12 @@ TEST(Jwks, KeepsRsaAndP256Keys) {
 TEST(Jwks, SkipsAndCountsWhatItCannotUse) {
   const std::string n(342, 'A');
   const std::string unusable[] = {
-      R"({"kty":"oct","k":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"})",   // a published secret is no secret
+      R"({"kty":"oct","k":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"})",  // a published secret is no secret
       R"({"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"})",
       R"({"kty":"EC","crv":"P-384","x":"AAAA","y":"AAAA"})",
       R"({"kty":"EC","crv":"P-256","x":"AAAA","y":"AAAA"})",
       R"({"kty":"EC","crv":"P-256","x":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE","y":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE"})",
-      R"({"kty":"RSA","n":")" + n + R"(","e":"AQAB"})",   // zero
+      R"({"kty":"RSA","n":")" + n + R"(","e":"AQAB"})",  // zero
       R"({"kty":"RSA","e":"AQAB"})",
       R"({"kty":"RSA","n":7,"e":"AQAB"})",
       rsa().jwk(R"(,"use":"enc")"),
@@ -69,7 +72,8 @@ TEST(Jwks, SkipsWeakRsaKeysAndBadExponents) {
   const std::string good = rsa().jwk();
   const std::size_t at = good.find(R"("e":"AQAB")");
   ASSERT_NE(at, std::string::npos);
-  for (const char* exponent : {"AQ", "Ag", "AA", "", "AQAA", "AQABAQAB", "AQAB="}) {   // 1, 2, 0, none, even, huge, padded
+  for (const char* exponent :
+       {"AQ", "Ag", "AA", "", "AQAA", "AQABAQAB", "AQAB="}) {  // 1, 2, 0, none, even, huge, padded
     std::string bad = good;
     bad.replace(at, 10, R"("e":")" + std::string(exponent) + '"');
     const auto set = parse_jwks(set_of(bad + ',' + ec().jwk()));
@@ -79,7 +83,10 @@ TEST(Jwks, SkipsWeakRsaKeysAndBadExponents) {
 }
 
 TEST(Jwks, RefusesDocumentsThatAreNoKeySet) {
-  const struct { std::string document; JwksError error; } cases[] = {
+  const struct {
+    std::string document;
+    JwksError error;
+  } cases[] = {
       {"", JwksError::kNotJson},
       {"{", JwksError::kNotJson},
       {"[]", JwksError::kNotJson},

@@ -1,8 +1,8 @@
 #include "proto/auth/names.h"
 
-#include <gtest/gtest.h>
-
 #include <string>
+
+#include <gtest/gtest.h>
 
 #include "proto/auth/limits.h"
 
@@ -21,11 +21,11 @@ TEST(Names, AcceptsTheShortestAndTheLongest) {
 }
 
 TEST(Names, RefusesEverythingElse) {
-  const std::string bad[] = {"",       "a",       "ab",       std::string(kNameBytesMax + 1, 'x'),
-                             ".abc",   "abc.",    "a..b",     "a._b",
-                             "a b c",  "ada\n",   " ada",     "ada@home",
-                             "аda",    "adå",     "ad\xC3",   "a/b",
-                             "---",    "a%62c",   "ada\x7F",  std::string("ad\0a", 4)};
+  const std::string bad[] = {"",      "a",     "ab",      std::string(kNameBytesMax + 1, 'x'),
+                             ".abc",  "abc.",  "a..b",    "a._b",
+                             "a b c", "ada\n", " ada",    "ada@home",
+                             "аda",   "adå",   "ad\xC3",  "a/b",
+                             "---",   "a%62c", "ada\x7F", std::string("ad\0a", 4)};
   for (const std::string& name : bad) EXPECT_FALSE(normalize_name(name).has_value()) << name;
 }
 
@@ -41,15 +41,20 @@ TEST(Passwords, AreJudgedByBytesAndBeingText) {
   EXPECT_FALSE(password_acceptable(std::string("1234567\0", 8)));
   EXPECT_FALSE(password_acceptable("1234567\x7F"));
   EXPECT_FALSE(password_acceptable("1234567\xFF"));
-  EXPECT_FALSE(password_acceptable("12345678\xED\xA0\x80"));   // half a surrogate pair
-  EXPECT_FALSE(password_acceptable("12345678\xC0\xAF"));       // overlong
+  EXPECT_FALSE(password_acceptable("12345678\xED\xA0\x80"));  // half a surrogate pair
+  EXPECT_FALSE(password_acceptable("12345678\xC0\xAF"));      // overlong
   EXPECT_FALSE(password_acceptable("12345678\xF4\x90\x80\x80"));
 }
 
 TEST(DisplayName, KeepsTextAndDropsWhatHides) {
   EXPECT_EQ(display_name("Ada Lövelace 👩‍💻"), "Ada Lövelace 👩‍💻");
-  EXPECT_EQ(display_name("a\nb\tc\x7F\xC2\x85" "d"), "abcd");
-  EXPECT_EQ(display_name("a\xE2\x80\xAE" "b\xE2\x81\xA6" "c"), "abc");   // right-to-left override, isolate
+  EXPECT_EQ(display_name("a\nb\tc\x7F\xC2\x85"
+                         "d"),
+            "abcd");
+  EXPECT_EQ(display_name("a\xE2\x80\xAE"
+                         "b\xE2\x81\xA6"
+                         "c"),
+            "abc");  // right-to-left override, isolate
   EXPECT_EQ(display_name(""), "");
   EXPECT_EQ(display_name("\n\n"), "");
   EXPECT_EQ(display_name("bad\xFF"), "");

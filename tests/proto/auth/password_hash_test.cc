@@ -1,8 +1,8 @@
 #include "proto/auth/password_hash.h"
 
-#include <gtest/gtest.h>
-
 #include <string>
+
+#include <gtest/gtest.h>
 
 namespace uproar::auth {
 namespace {
@@ -16,7 +16,7 @@ TEST(PasswordHash, MatchesItsPasswordAlone) {
   EXPECT_FALSE(verify_password("correct horse ", *hash));
   EXPECT_FALSE(verify_password("", *hash));
   EXPECT_FALSE(needs_rehash(*hash));
-  verify_nothing("correct horse");   // only has to come back
+  verify_nothing("correct horse");  // only has to come back
 }
 
 TEST(PasswordHash, IsSalted) {
@@ -24,8 +24,9 @@ TEST(PasswordHash, IsSalted) {
 }
 
 TEST(PasswordHash, NeverMatchesWhatIsNoHash) {
-  for (const char* hash : {"", "x", "$argon2id$", "$argon2id$v=19$m=19456,t=3,p=1$", "$2b$10$abcdefghijklmnopqrstuu",
-                           "$argon2i$v=19$m=19456,t=3,p=1$c29tZXNhbHRzb21lc2FsdA$AAAA"}) {
+  for (const char* hash :
+       {"", "x", "$argon2id$", "$argon2id$v=19$m=19456,t=3,p=1$", "$2b$10$abcdefghijklmnopqrstuu",
+        "$argon2i$v=19$m=19456,t=3,p=1$c29tZXNhbHRzb21lc2FsdA$AAAA"}) {
     EXPECT_FALSE(verify_password("x", hash)) << hash;
     EXPECT_TRUE(needs_rehash(hash)) << hash;
   }
@@ -33,10 +34,13 @@ TEST(PasswordHash, NeverMatchesWhatIsNoHash) {
   EXPECT_TRUE(needs_rehash(std::string(10'000, '$')));
 }
 
-TEST(PasswordHash, RefusesHashesThatAskForTooMuch) {   // a gibibyte, or a thousand passes: not made here
-  for (const char* cost : {"m=1048576,t=3", "m=19456,t=1000", "m=99999999999999999999,t=3", "m=19456,t=-1"}) {
-    const std::string hash = "$argon2id$v=19$" + std::string(cost) +
-                             ",p=1$c29tZXNhbHRzb21lc2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+TEST(PasswordHash,
+     RefusesHashesThatAskForTooMuch) {  // a gibibyte, or a thousand passes: not made here
+  for (const char* cost :
+       {"m=1048576,t=3", "m=19456,t=1000", "m=99999999999999999999,t=3", "m=19456,t=-1"}) {
+    const std::string hash =
+        "$argon2id$v=19$" + std::string(cost) +
+        ",p=1$c29tZXNhbHRzb21lc2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
     EXPECT_FALSE(verify_password("x", hash)) << hash;
   }
 }

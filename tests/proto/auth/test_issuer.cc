@@ -21,13 +21,15 @@ namespace uproar::auth::testing {
 namespace {
 
 std::string encode(const std::vector<unsigned char>& bytes) {
-  return crypto::base64url_encode(as_bytes({reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
+  return crypto::base64url_encode(
+      as_bytes({reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
 }
 
 std::string number_of(EVP_PKEY* key, const char* name, int bytes) {
   BIGNUM* number = nullptr;
   UPROAR_CHECK(EVP_PKEY_get_bn_param(key, name, &number) == 1);
-  std::vector<unsigned char> out(static_cast<std::size_t>(bytes > 0 ? bytes : BN_num_bytes(number)));
+  std::vector<unsigned char> out(
+      static_cast<std::size_t>(bytes > 0 ? bytes : BN_num_bytes(number)));
   BN_bn2binpad(number, out.data(), static_cast<int>(out.size()));
   BN_free(number);
   return encode(out);
@@ -82,7 +84,8 @@ TestIssuer::~TestIssuer() {
 
 std::string TestIssuer::jwk(std::string_view extra) const {
   std::string out = kind_ == Kind::kRsa
-                        ? R"({"kty":"RSA","n":")" + number_of(key_->pkey, OSSL_PKEY_PARAM_RSA_N, 0) + R"(","e":")" +
+                        ? R"({"kty":"RSA","n":")" +
+                              number_of(key_->pkey, OSSL_PKEY_PARAM_RSA_N, 0) + R"(","e":")" +
                               number_of(key_->pkey, OSSL_PKEY_PARAM_RSA_E, 0) + '"'
                         : R"({"kty":"EC","crv":"P-256","x":")" +
                               number_of(key_->pkey, OSSL_PKEY_PARAM_EC_PUB_X, 32) + R"(","y":")" +
@@ -114,7 +117,8 @@ std::string TestIssuer::sign_pss(std::string_view header, std::string_view claim
 }
 
 std::string signing_input(std::string_view header, std::string_view claims) {
-  return crypto::base64url_encode(as_bytes(header)) + '.' + crypto::base64url_encode(as_bytes(claims));
+  return crypto::base64url_encode(as_bytes(header)) + '.' +
+         crypto::base64url_encode(as_bytes(claims));
 }
 
 std::string sign_hs256(std::string_view key, std::string_view header, std::string_view claims) {

@@ -25,8 +25,10 @@ class TestIssuer {
   [[nodiscard]] std::string public_pem() const;
 
   // header.claims.signature with the algorithm of `header`'s choice being the caller's business.
-  [[nodiscard]] std::string sign(std::string_view header, std::string_view claims) const;       // RS256 or ES256
-  [[nodiscard]] std::string sign_pss(std::string_view header, std::string_view claims) const;   // PS256
+  [[nodiscard]] std::string sign(std::string_view header,
+                                 std::string_view claims) const;  // RS256 or ES256
+  [[nodiscard]] std::string sign_pss(std::string_view header,
+                                     std::string_view claims) const;  // PS256
   [[nodiscard]] const std::string& kid() const { return kid_; }
 
  private:
@@ -39,6 +41,7 @@ class TestIssuer {
 // base64url(header).base64url(claims)
 [[nodiscard]] std::string signing_input(std::string_view header, std::string_view claims);
 // A token signed with HS256 by that key, whatever the header says.
-[[nodiscard]] std::string sign_hs256(std::string_view key, std::string_view header, std::string_view claims);
+[[nodiscard]] std::string sign_hs256(std::string_view key, std::string_view header,
+                                     std::string_view claims);
 
 }  // namespace uproar::auth::testing

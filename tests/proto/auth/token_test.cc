@@ -2,11 +2,11 @@
 // (test_issuer.h), not by the signer under test, except where the round trip is the point.
 #include "proto/auth/token.h"
 
-#include <gtest/gtest.h>
-
 #include <string>
 #include <string_view>
 #include <utility>
+
+#include <gtest/gtest.h>
 
 #include "proto/auth/limits.h"
 #include "proto/crypto/base64.h"
@@ -31,10 +31,11 @@ std::string own_claims(std::string_view extra = R"(,"exp":1800000060)") {
   return R"({"sub":")" + std::string(kUser) + '"' + std::string(extra) + "}";
 }
 
-std::string external_claims(std::string_view subject = "auth0|42", std::string_view audience = R"("chat")",
+std::string external_claims(std::string_view subject = "auth0|42",
+                            std::string_view audience = R"("chat")",
                             std::string_view issuer = kIssuer) {
-  return R"({"iss":")" + std::string(issuer) + R"(","sub":")" + std::string(subject) + R"(","aud":)" +
-         std::string(audience) + R"(,"exp":1800000060})";
+  return R"({"iss":")" + std::string(issuer) + R"(","sub":")" + std::string(subject) +
+         R"(","aud":)" + std::string(audience) + R"(,"exp":1800000060})";
 }
 
 KeySet keys_of(const std::string& document) {
@@ -64,9 +65,10 @@ constexpr std::string_view kEs = R"({"alg":"ES256","kid":"ec-1"})";
 TokenVerifier verifier() {
   auto made = TokenVerifier::make(kKey);
   EXPECT_TRUE(made.has_value());
-  EXPECT_TRUE(made->add_issuer({.issuer = std::string(kIssuer),
-                                .audience = std::string(kAudience),
-                                .keys = keys_of(R"({"keys":[)" + rsa().jwk() + ',' + ec().jwk() + "]}")}));
+  EXPECT_TRUE(
+      made->add_issuer({.issuer = std::string(kIssuer),
+                        .audience = std::string(kAudience),
+                        .keys = keys_of(R"({"keys":[)" + rsa().jwk() + ',' + ec().jwk() + "]}")}));
   return std::move(*made);
 }
 
@@ -102,7 +104,8 @@ TEST(TokenSigner, SignsWhatTheVerifierReads) {
 }
 
 TEST(TokenSigner, RefusesKeysThatAreEmptyShortOrHuge) {
-  for (const std::size_t bytes : {std::size_t{0}, std::size_t{1}, kHmacKeyBytesMin - 1, kHmacKeyBytesMax + 1}) {
+  for (const std::size_t bytes :
+       {std::size_t{0}, std::size_t{1}, kHmacKeyBytesMin - 1, kHmacKeyBytesMax + 1}) {
     EXPECT_FALSE(TokenSigner::make(std::string(bytes, 'k')).has_value()) << bytes;
     EXPECT_FALSE(TokenVerifier::make(std::string(bytes, 'k')).has_value()) << bytes;
   }
@@ -112,14 +115,16 @@ TEST(TokenSigner, RefusesKeysThatAreEmptyShortOrHuge) {
   }
 }
 
-TEST(TokenVerifier, AcceptsTheExampleOfRfc7515) {   // A.1: the signature, not the claims: its exp is in 2011
+TEST(TokenVerifier,
+     AcceptsTheExampleOfRfc7515) {  // A.1: the signature, not the claims: its exp is in 2011
   const auto key = crypto::base64url_decode(
       "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow");
   ASSERT_TRUE(key.has_value());
   const auto own = TokenVerifier::make(*key);
   ASSERT_TRUE(own.has_value());
   const std::string token =
-      "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFt"
+      "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9."
+      "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFt"
       "cGxlLmNvbS9pc19yb290Ijp0cnVlfQ.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
   const auto claims = own->verify(token, kNow);
   ASSERT_FALSE(claims.ok());
@@ -139,8 +144,9 @@ TEST(TokenVerifier, AcceptsWhatATrustedBackendMints) {
 }
 
 TEST(TokenVerifier, AcceptsEveryPinnedAlgorithmOfAnExternalIssuer) {
-  const std::string tokens[] = {rsa().sign(kRs, external_claims()), rsa().sign_pss(kPs, external_claims()),
-                                ec().sign(kEs, external_claims()), rsa().sign(R"({"alg":"RS256"})", external_claims())};
+  const std::string tokens[] = {
+      rsa().sign(kRs, external_claims()), rsa().sign_pss(kPs, external_claims()),
+      ec().sign(kEs, external_claims()), rsa().sign(R"({"alg":"RS256"})", external_claims())};
   for (const std::string& token : tokens) {
     const auto claims = verifier().verify(token, kNow);
     ASSERT_TRUE(claims.ok()) << token << ": " << token_error_name(claims.error());
@@ -151,9 +157,11 @@ TEST(TokenVerifier, AcceptsEveryPinnedAlgorithmOfAnExternalIssuer) {
   }
 }
 
-TEST(TokenVerifier, TakesNoLoginFromAnExternalIssuer) {   // its "sid" must not name, or revoke, one of our logins
-  const std::string claims = R"({"iss":"https://id.example.com/","sub":"x","aud":"chat","exp":1800000060,"sid":")" +
-                             std::string(kUser) + "\"}";
+TEST(TokenVerifier,
+     TakesNoLoginFromAnExternalIssuer) {  // its "sid" must not name, or revoke, one of our logins
+  const std::string claims =
+      R"({"iss":"https://id.example.com/","sub":"x","aud":"chat","exp":1800000060,"sid":")" +
+      std::string(kUser) + "\"}";
   const auto verified = verifier().verify(rsa().sign(kRs, claims), kNow);
   ASSERT_TRUE(verified.ok());
   EXPECT_TRUE(verified->sid.empty());
@@ -163,11 +171,13 @@ TEST(TokenVerifier, GivesExternalSubjectsStableIds) {
   EXPECT_EQ(user_of_external("a", "b"), user_of_external("a", "b"));
   EXPECT_NE(user_of_external("a", "b"), user_of_external("a", "c"));
   EXPECT_NE(user_of_external("a", "b"), user_of_external("c", "b"));
-  EXPECT_NE(user_of_external("ab", "c"), user_of_external("a", "bc")) << "the zero byte between them";
+  EXPECT_NE(user_of_external("ab", "c"), user_of_external("a", "bc"))
+      << "the zero byte between them";
   EXPECT_EQ(user_of_external("a", kUser).text(), kUser);
   EXPECT_EQ(user_of_external("a", "b").text()[14], '8') << "version 8";
   // Fixed for ever: accounts hang on it.
-  EXPECT_EQ(user_of_external("https://id.example.com/", "auth0|42").text(), "5b73fa77-8b51-89f1-ad48-97aa6fc073a6");
+  EXPECT_EQ(user_of_external("https://id.example.com/", "auth0|42").text(),
+            "5b73fa77-8b51-89f1-ad48-97aa6fc073a6");
 }
 
 // --- algorithm ---------------------------------------------------------------------------------------------------------
@@ -181,22 +191,28 @@ TEST(TokenVerifier, RefusesAlgNoneInEverySpelling) {
 }
 
 TEST(TokenVerifier, RefusesAlgorithmsThatAreNotPinned) {
-  for (const char* name : {"HS384", "HS512", "RS384", "PS512", "ES384", "EdDSA", "hs256", "A128KW", "dir"}) {
+  for (const char* name :
+       {"HS384", "HS512", "RS384", "PS512", "ES384", "EdDSA", "hs256", "A128KW", "dir"}) {
     expect_refused(sign_hs256(kKey, R"({"alg":")" + std::string(name) + R"("})", own_claims()),
                    TokenError::kAlgorithmRefused);
   }
-  for (const char* header : {R"({})", R"({"alg":null})", R"({"alg":256})", R"({"alg":["HS256"]})"}) {
+  for (const char* header :
+       {R"({})", R"({"alg":null})", R"({"alg":256})", R"({"alg":["HS256"]})"}) {
     expect_refused(sign_hs256(kKey, header, own_claims()), TokenError::kAlgorithmRefused);
   }
 }
 
-TEST(TokenVerifier, RefusesAPublicKeyUsedAsHmacSecret) {   // the classic key confusion: HS256 over the issuer's PEM
-  for (const std::string& secret : {rsa().public_pem(), rsa().jwk(), rsa().jwks(), ec().public_pem()}) {
-    expect_refused(sign_hs256(secret, R"({"alg":"HS256","kid":"rsa-1"})", external_claims()), TokenError::kBadSignature);
+TEST(TokenVerifier,
+     RefusesAPublicKeyUsedAsHmacSecret) {  // the classic key confusion: HS256 over the issuer's PEM
+  for (const std::string& secret :
+       {rsa().public_pem(), rsa().jwk(), rsa().jwks(), ec().public_pem()}) {
+    expect_refused(sign_hs256(secret, R"({"alg":"HS256","kid":"rsa-1"})", external_claims()),
+                   TokenError::kBadSignature);
   }
 }
 
-TEST(TokenVerifier, RefusesTheOwnKeySpeakingForAnIssuer) {   // "iss" of somebody who has keys of their own
+TEST(TokenVerifier,
+     RefusesTheOwnKeySpeakingForAnIssuer) {  // "iss" of somebody who has keys of their own
   expect_refused(sign_hs256(kKey, kHs, external_claims(kUser)), TokenError::kAlgorithmRefused);
 }
 
@@ -214,9 +230,10 @@ TEST(TokenVerifier, RefusesAnAlgorithmThatTheIssuerDoesNotUse) {
 
 TEST(TokenVerifier, HoldsAKeyToTheAlgorithmItsDocumentNames) {
   auto own = TokenVerifier::make(kKey);
-  ASSERT_TRUE(own->add_issuer({.issuer = std::string(kIssuer),
-                               .audience = std::string(kAudience),
-                               .keys = keys_of(R"({"keys":[)" + rsa().jwk(R"(,"alg":"RS256")") + "]}")}));
+  ASSERT_TRUE(
+      own->add_issuer({.issuer = std::string(kIssuer),
+                       .audience = std::string(kAudience),
+                       .keys = keys_of(R"({"keys":[)" + rsa().jwk(R"(,"alg":"RS256")") + "]}")}));
   EXPECT_TRUE(own->verify(rsa().sign(kRs, external_claims()), kNow).ok());
   const auto claims = own->verify(rsa().sign_pss(kPs, external_claims()), kNow);
   ASSERT_FALSE(claims.ok());
@@ -224,35 +241,45 @@ TEST(TokenVerifier, HoldsAKeyToTheAlgorithmItsDocumentNames) {
 }
 
 TEST(TokenVerifier, RefusesAnAlgorithmThatDoesNotFitTheKey) {
-  expect_refused(rsa().sign(R"({"alg":"ES256","kid":"rsa-1"})", external_claims()), TokenError::kUnknownKey);
-  expect_refused(ec().sign(R"({"alg":"RS256","kid":"ec-1"})", external_claims()), TokenError::kUnknownKey);
+  expect_refused(rsa().sign(R"({"alg":"ES256","kid":"rsa-1"})", external_claims()),
+                 TokenError::kUnknownKey);
+  expect_refused(ec().sign(R"({"alg":"RS256","kid":"ec-1"})", external_claims()),
+                 TokenError::kUnknownKey);
 }
 
 // --- header ------------------------------------------------------------------------------------------------------------
 
-TEST(TokenVerifier, RefusesCriticalExtensions) {   // RFC 7515 §4.1.11; b64 is RFC 7797
-  for (const char* header : {R"({"alg":"HS256","crit":["exp"]})", R"({"alg":"HS256","b64":false,"crit":["b64"]})",
-                             R"({"alg":"HS256","crit":[]})", R"({"alg":"HS256","crit":null})"}) {
+TEST(TokenVerifier, RefusesCriticalExtensions) {  // RFC 7515 §4.1.11; b64 is RFC 7797
+  for (const char* header :
+       {R"({"alg":"HS256","crit":["exp"]})", R"({"alg":"HS256","b64":false,"crit":["b64"]})",
+        R"({"alg":"HS256","crit":[]})", R"({"alg":"HS256","crit":null})"}) {
     expect_refused(sign_hs256(kKey, header, own_claims()), TokenError::kCriticalHeader);
   }
 }
 
-TEST(TokenVerifier, IgnoresKeysThatTheTokenBrings) {   // jwk, jku, x5u, x5c: the token may not choose its verifier
-  const std::string header = R"({"alg":"RS256","kid":"rsa-2","jku":"https://evil.example","jwk":)" + other_rsa().jwk() + "}";
+TEST(TokenVerifier,
+     IgnoresKeysThatTheTokenBrings) {  // jwk, jku, x5u, x5c: the token may not choose its verifier
+  const std::string header = R"({"alg":"RS256","kid":"rsa-2","jku":"https://evil.example","jwk":)" +
+                             other_rsa().jwk() + "}";
   expect_refused(other_rsa().sign(header, external_claims()), TokenError::kUnknownKey);
   const std::string claimed = R"({"alg":"RS256","kid":"rsa-1","jwk":)" + other_rsa().jwk() + "}";
   expect_refused(other_rsa().sign(claimed, external_claims()), TokenError::kBadSignature);
 }
 
 TEST(TokenVerifier, RefusesUnknownKids) {
-  expect_refused(rsa().sign(R"({"alg":"RS256","kid":"rsa-9"})", external_claims()), TokenError::kUnknownKey);
-  expect_refused(rsa().sign(R"({"alg":"RS256","kid":"../../dev/null"})", external_claims()), TokenError::kUnknownKey);
-  expect_refused(rsa().sign(R"({"alg":"RS256","kid":7})", external_claims()), TokenError::kMalformed);
+  expect_refused(rsa().sign(R"({"alg":"RS256","kid":"rsa-9"})", external_claims()),
+                 TokenError::kUnknownKey);
+  expect_refused(rsa().sign(R"({"alg":"RS256","kid":"../../dev/null"})", external_claims()),
+                 TokenError::kUnknownKey);
+  expect_refused(rsa().sign(R"({"alg":"RS256","kid":7})", external_claims()),
+                 TokenError::kMalformed);
 }
 
 TEST(TokenVerifier, RefusesRepeatedMemberNames) {
-  expect_refused(sign_hs256(kKey, R"({"alg":"none","alg":"HS256"})", own_claims()), TokenError::kMalformed);
-  expect_refused(sign_hs256(kKey, kHs, own_claims(R"(,"exp":1800000060,"exp":1900000000)")), TokenError::kMalformed);
+  expect_refused(sign_hs256(kKey, R"({"alg":"none","alg":"HS256"})", own_claims()),
+                 TokenError::kMalformed);
+  expect_refused(sign_hs256(kKey, kHs, own_claims(R"(,"exp":1800000060,"exp":1900000000)")),
+                 TokenError::kMalformed);
 }
 
 // --- form --------------------------------------------------------------------------------------------------------------
@@ -281,7 +308,8 @@ TEST(TokenVerifier, RefusesWhatIsNoCompactJws) {
 }
 
 TEST(TokenVerifier, RefusesPartsThatAreNoJsonObjects) {
-  for (const char* part : {"", "{", "[]", "null", "7", "\"x\"", "{}x", "\xff", "{\"alg\":\"HS256\"", "{'alg':'HS256'}"}) {
+  for (const char* part : {"", "{", "[]", "null", "7", "\"x\"", "{}x", "\xff", "{\"alg\":\"HS256\"",
+                           "{'alg':'HS256'}"}) {
     expect_refused(sign_hs256(kKey, part, own_claims()), TokenError::kMalformed);
     expect_refused(sign_hs256(kKey, kHs, part), TokenError::kMalformed);
   }
@@ -296,7 +324,8 @@ TEST(TokenVerifier, RefusesDeepJunk) {
 
 TEST(TokenVerifier, RefusesTokensAboveTheLimitUnread) {
   const std::string name(kTokenBytesMax, 'x');
-  expect_refused(sign_hs256(kKey, kHs, own_claims(R"(,"exp":1800000060,"x":")" + name + '"')), TokenError::kTooLarge);
+  expect_refused(sign_hs256(kKey, kHs, own_claims(R"(,"exp":1800000060,"x":")" + name + '"')),
+                 TokenError::kTooLarge);
   expect_refused(std::string(kTokenBytesMax + 1, 'a'), TokenError::kTooLarge);
   expect_refused(std::string(kTokenBytesMax, 'a'), TokenError::kMalformed);
 }
@@ -314,20 +343,28 @@ TEST(TokenVerifier, RefusesEverySingleCharacterChange) {
 }
 
 TEST(TokenVerifier, RefusesSignaturesByOtherKeys) {
-  expect_refused(sign_hs256("another key of thirty-two bytes!", kHs, own_claims()), TokenError::kBadSignature);
+  expect_refused(sign_hs256("another key of thirty-two bytes!", kHs, own_claims()),
+                 TokenError::kBadSignature);
   expect_refused(sign_hs256("", kHs, own_claims()), TokenError::kBadSignature);
   expect_refused(other_rsa().sign(kRs, external_claims()), TokenError::kBadSignature);
   expect_refused(rsa().sign(kPs, external_claims()), TokenError::kBadSignature);
   expect_refused(rsa().sign_pss(kRs, external_claims()), TokenError::kBadSignature);
 }
 
-TEST(TokenVerifier, RefusesSignaturesOfEveryOtherLength) {   // among them the all-zero ES256 signature (r = s = 0)
-  const struct { std::string_view header; std::string claims; } kinds[] = {
-      {kHs, own_claims()}, {kRs, external_claims()}, {kPs, external_claims()}, {kEs, external_claims()}};
+TEST(TokenVerifier,
+     RefusesSignaturesOfEveryOtherLength) {  // among them the all-zero ES256 signature (r = s = 0)
+  const struct {
+    std::string_view header;
+    std::string claims;
+  } kinds[] = {{kHs, own_claims()},
+               {kRs, external_claims()},
+               {kPs, external_claims()},
+               {kEs, external_claims()}};
   for (const auto& kind : kinds) {
     const std::string input = signing_input(kind.header, kind.claims);
     for (const std::size_t bytes : {0, 1, 31, 32, 33, 63, 64, 65, 128, 255, 256, 257, 1000}) {
-      expect_refused(input + '.' + crypto::base64url_encode(as_bytes(std::string(bytes, '\0'))), TokenError::kBadSignature);
+      expect_refused(input + '.' + crypto::base64url_encode(as_bytes(std::string(bytes, '\0'))),
+                     TokenError::kBadSignature);
     }
   }
 }
@@ -343,12 +380,15 @@ TEST(TokenVerifier, RefusesExpiredTokensAtTheSecond) {
 
 TEST(TokenVerifier, RefusesTokensWithoutExpiry) {
   expect_refused(sign_hs256(kKey, kHs, own_claims("")), TokenError::kMissingExpiry);
-  expect_refused(rsa().sign(kRs, R"({"iss":"https://id.example.com/","sub":"x","aud":"chat"})"), TokenError::kMissingExpiry);
+  expect_refused(rsa().sign(kRs, R"({"iss":"https://id.example.com/","sub":"x","aud":"chat"})"),
+                 TokenError::kMissingExpiry);
 }
 
 TEST(TokenVerifier, RefusesTokensThatAreNotValidYet) {
   const auto with = [](std::string_view name, std::int64_t value) {
-    return sign_hs256(kKey, kHs, own_claims(R"(,"exp":1800009999,")" + std::string(name) + "\":" + std::to_string(value)));
+    return sign_hs256(
+        kKey, kHs,
+        own_claims(R"(,"exp":1800009999,")" + std::string(name) + "\":" + std::to_string(value)));
   };
   for (const char* name : {"nbf", "iat"}) {
     EXPECT_TRUE(verifier().verify(with(name, kNowS + kClockLeewayS), kNow).ok()) << name;
@@ -358,49 +398,60 @@ TEST(TokenVerifier, RefusesTokensThatAreNotValidYet) {
 
 TEST(TokenVerifier, RefusesClaimsOfTheWrongType) {
   for (const char* extra :
-       {R"(,"exp":"1800000060")", R"(,"exp":true)", R"(,"exp":null)", R"(,"exp":[1800000060])", R"(,"exp":{})",
-        R"(,"exp":-1)", R"(,"exp":253402300800)", R"(,"exp":9223372036854775807)", R"(,"exp":1e300)",
-        R"(,"exp":1800000060,"nbf":"0")", R"(,"exp":1800000060,"iat":false)", R"(,"exp":1800000060,"iss":7)",
-        R"(,"exp":1800000060,"sid":7)", R"(,"exp":1800000060,"name":{})"}) {
+       {R"(,"exp":"1800000060")", R"(,"exp":true)", R"(,"exp":null)", R"(,"exp":[1800000060])",
+        R"(,"exp":{})", R"(,"exp":-1)", R"(,"exp":253402300800)", R"(,"exp":9223372036854775807)",
+        R"(,"exp":1e300)", R"(,"exp":1800000060,"nbf":"0")", R"(,"exp":1800000060,"iat":false)",
+        R"(,"exp":1800000060,"iss":7)", R"(,"exp":1800000060,"sid":7)",
+        R"(,"exp":1800000060,"name":{})"}) {
     expect_refused(sign_hs256(kKey, kHs, own_claims(extra)), TokenError::kBadClaim);
   }
-  EXPECT_TRUE(verifier().verify(sign_hs256(kKey, kHs, own_claims(R"(,"exp":1800000060.5)")), kNow).ok());
+  EXPECT_TRUE(
+      verifier().verify(sign_hs256(kKey, kHs, own_claims(R"(,"exp":1800000060.5)")), kNow).ok());
 }
 
 TEST(TokenVerifier, WantsAUuidOfTheOwnKeysSubjects) {
-  for (const char* subject : {R"("ada")", R"("")", R"(7)", R"("00000000-0000-0000-0000-000000000000")",
-                              R"("018f4e3a-0000-7000-8000-00000000000")", R"("018f4e3a000070008000000000000001")",
-                              R"(["018f4e3a-0000-7000-8000-000000000001"])"}) {
-    expect_refused(sign_hs256(kKey, kHs, R"({"sub":)" + std::string(subject) + R"(,"exp":1800000060})"),
-                   TokenError::kBadSubject);
+  for (const char* subject :
+       {R"("ada")", R"("")", R"(7)", R"("00000000-0000-0000-0000-000000000000")",
+        R"("018f4e3a-0000-7000-8000-00000000000")", R"("018f4e3a000070008000000000000001")",
+        R"(["018f4e3a-0000-7000-8000-000000000001"])"}) {
+    expect_refused(
+        sign_hs256(kKey, kHs, R"({"sub":)" + std::string(subject) + R"(,"exp":1800000060})"),
+        TokenError::kBadSubject);
   }
   expect_refused(sign_hs256(kKey, kHs, R"({"exp":1800000060})"), TokenError::kBadSubject);
 }
 
 TEST(TokenVerifier, RefusesExternalSubjectsThatAreEmptyOrTooLong) {
   expect_refused(rsa().sign(kRs, external_claims("")), TokenError::kBadSubject);
-  expect_refused(rsa().sign(kRs, external_claims(std::string(kSubjectBytesMax + 1, 's'))), TokenError::kBadSubject);
-  EXPECT_TRUE(verifier().verify(rsa().sign(kRs, external_claims(std::string(kSubjectBytesMax, 's'))), kNow).ok());
+  expect_refused(rsa().sign(kRs, external_claims(std::string(kSubjectBytesMax + 1, 's'))),
+                 TokenError::kBadSubject);
+  EXPECT_TRUE(
+      verifier()
+          .verify(rsa().sign(kRs, external_claims(std::string(kSubjectBytesMax, 's'))), kNow)
+          .ok());
 }
 
 TEST(TokenVerifier, WantsOurAudience) {
-  for (const char* audience : {R"("other")", R"("Chat")", R"("")", R"([])", R"(["other"])", R"(null)", R"(7)",
-                               R"({"chat":1})", R"([["chat"]])"}) {
+  for (const char* audience : {R"("other")", R"("Chat")", R"("")", R"([])", R"(["other"])",
+                               R"(null)", R"(7)", R"({"chat":1})", R"([["chat"]])"}) {
     expect_refused(rsa().sign(kRs, external_claims("x", audience)), TokenError::kWrongAudience);
   }
-  EXPECT_TRUE(verifier().verify(rsa().sign(kRs, external_claims("x", R"(["other","chat"])")), kNow).ok());
+  EXPECT_TRUE(
+      verifier().verify(rsa().sign(kRs, external_claims("x", R"(["other","chat"])")), kNow).ok());
 }
 
 TEST(TokenVerifier, RefusesIssuersThatNobodyAdded) {
   for (const char* issuer : {"https://id.example.com", "https://evil.example/", ""}) {
-    expect_refused(rsa().sign(kRs, external_claims("x", R"("chat")", issuer)), TokenError::kUnknownIssuer);
+    expect_refused(rsa().sign(kRs, external_claims("x", R"("chat")", issuer)),
+                   TokenError::kUnknownIssuer);
   }
   expect_refused(rsa().sign(kRs, own_claims()), TokenError::kUnknownIssuer);
 }
 
 TEST(TokenVerifier, KeepsTheKeysOfIssuersApart) {
   auto own = verifier();
-  ASSERT_TRUE(own.add_issuer({.issuer = "https://other/", .audience = "chat", .keys = keys_of(other_rsa().jwks())}));
+  ASSERT_TRUE(own.add_issuer(
+      {.issuer = "https://other/", .audience = "chat", .keys = keys_of(other_rsa().jwks())}));
   const std::string claims = external_claims("x", R"("chat")", "https://other/");
   EXPECT_TRUE(own.verify(other_rsa().sign(R"({"alg":"RS256"})", claims), kNow).ok());
   const auto crossed = own.verify(rsa().sign(kRs, claims), kNow);
@@ -414,11 +465,14 @@ TEST(TokenVerifier, RefusesIssuersThatCannotBeChecked) {
   auto own = verifier();
   EXPECT_FALSE(own.add_issuer({.issuer = "", .audience = "chat", .keys = {}}));
   EXPECT_FALSE(own.add_issuer({.issuer = "x", .audience = "", .keys = {}}));
-  EXPECT_FALSE(own.add_issuer({.issuer = "x", .audience = "chat", .algorithms = {Algorithm::kHs256}, .keys = {}}));
+  EXPECT_FALSE(own.add_issuer(
+      {.issuer = "x", .audience = "chat", .algorithms = {Algorithm::kHs256}, .keys = {}}));
   EXPECT_FALSE(own.add_issuer({.issuer = "x", .audience = "chat", .algorithms = {}, .keys = {}}));
-  EXPECT_FALSE(own.add_issuer({.issuer = std::string(kIssuer), .audience = "chat", .keys = {}})) << "known";
+  EXPECT_FALSE(own.add_issuer({.issuer = std::string(kIssuer), .audience = "chat", .keys = {}}))
+      << "known";
   for (std::size_t i = 1; i < kIssuersMax; ++i) {
-    EXPECT_TRUE(own.add_issuer({.issuer = "i" + std::to_string(i), .audience = "chat", .keys = {}})) << i;
+    EXPECT_TRUE(own.add_issuer({.issuer = "i" + std::to_string(i), .audience = "chat", .keys = {}}))
+        << i;
   }
   EXPECT_FALSE(own.add_issuer({.issuer = "one too many", .audience = "chat", .keys = {}}));
 }
@@ -436,7 +490,8 @@ TEST(TokenVerifier, FollowsAKeyRotation) {
 TEST(TokenError, TellsClientsOnlyWhetherToRefresh) {
   for (int i = 0; i < static_cast<int>(TokenError::kCount); ++i) {
     const auto error = static_cast<TokenError>(i);
-    const auto wanted = error == TokenError::kExpired ? chat::ErrorCode::kTokenExpired : chat::ErrorCode::kUnauthorized;
+    const auto wanted = error == TokenError::kExpired ? chat::ErrorCode::kTokenExpired
+                                                      : chat::ErrorCode::kUnauthorized;
     EXPECT_EQ(error_code_of(error), wanted) << token_error_name(error);
     EXPECT_FALSE(token_error_name(error).empty()) << i;
   }

@@ -1,9 +1,9 @@
 #include "proto/chat/error_code.h"
 
-#include <gtest/gtest.h>
-
 #include <set>
 #include <string_view>
+
+#include <gtest/gtest.h>
 
 namespace uproar::chat {
 namespace {
@@ -29,19 +29,25 @@ TEST(ErrorTable, HasStatusesOfErrorsAndClosesOfOurRanges) {
       EXPECT_EQ(info.close_code, info.last_close_code) << info.name;
     }
     if (info.last_close_code != 0) {
-      EXPECT_TRUE(info.last_close_code == 1011 || (info.last_close_code >= 4000 && info.last_close_code <= 4499)) << info.name;
+      EXPECT_TRUE(info.last_close_code == 1011 ||
+                  (info.last_close_code >= 4000 && info.last_close_code <= 4499))
+          << info.name;
     }
   }
 }
 
 TEST(ErrorTable, HasTheCloseCodesOfTheProtocol) {
-  const struct { ErrorCode code; int close; int last; } cases[] = {
-      {ErrorCode::kUnauthorized, 4401, 4401},     {ErrorCode::kTokenExpired, 4101, 4101},
-      {ErrorCode::kTokenRevoked, 4102, 4102},     {ErrorCode::kTooManyConnections, 4009, 4009},
-      {ErrorCode::kOverloaded, 0, 4200},          {ErrorCode::kSlowReader, 4201, 4201},
-      {ErrorCode::kRateLimited, 0, 4202},         {ErrorCode::kHeartbeatTimeout, 4208, 4208},
-      {ErrorCode::kDraining, 4300, 4300},         {ErrorCode::kInvalidField, 0, 0},
-      {ErrorCode::kUnknownType, 0, 0},            {ErrorCode::kUnavailable, 0, 0},
+  const struct {
+    ErrorCode code;
+    int close;
+    int last;
+  } cases[] = {
+      {ErrorCode::kUnauthorized, 4401, 4401}, {ErrorCode::kTokenExpired, 4101, 4101},
+      {ErrorCode::kTokenRevoked, 4102, 4102}, {ErrorCode::kTooManyConnections, 4009, 4009},
+      {ErrorCode::kOverloaded, 0, 4200},      {ErrorCode::kSlowReader, 4201, 4201},
+      {ErrorCode::kRateLimited, 0, 4202},     {ErrorCode::kHeartbeatTimeout, 4208, 4208},
+      {ErrorCode::kDraining, 4300, 4300},     {ErrorCode::kInvalidField, 0, 0},
+      {ErrorCode::kUnknownType, 0, 0},        {ErrorCode::kUnavailable, 0, 0},
   };
   for (const auto& each : cases) {
     EXPECT_EQ(error_info(each.code).close_code, each.close) << error_info(each.code).name;

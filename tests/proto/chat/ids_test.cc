@@ -15,11 +15,12 @@ TEST(DirectConversationId, IsTheSameFromBothSides) {
   EXPECT_NE(direct_conversation_id(ada(), bob()), direct_conversation_id(ada(), ada()));
 }
 
-TEST(DirectConversationId, NeverChanges) {   // computed apart from this code: sha256("d" || lower id || higher id)
+TEST(DirectConversationId,
+     NeverChanges) {  // computed apart from this code: sha256("d" || lower id || higher id)
   EXPECT_EQ(direct_conversation_id(bob(), ada()).text(), "8ee6ab50-989c-898c-8459-94a645d03c73");
 }
 
-TEST(CreatedConversationId, NeverChanges) {   // sha256("c" || creator || client_id)
+TEST(CreatedConversationId, NeverChanges) {  // sha256("c" || creator || client_id)
   EXPECT_EQ(created_conversation_id(ada(), "k1").text(), "453396e9-4386-887a-833b-7842bf28a3db");
 }
 

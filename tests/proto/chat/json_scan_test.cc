@@ -1,14 +1,13 @@
 #include "proto/chat/json_scan.h"
 
-#include <gtest/gtest.h>
-
-#include <simdjson.h>
-
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <string>
+
+#include <gtest/gtest.h>
+#include <simdjson.h>
 
 namespace uproar::chat {
 namespace {
@@ -22,20 +21,120 @@ bool accepts(std::string_view text, std::uint32_t depth = 32, JsonShape* shape =
 }
 
 constexpr std::string_view kGood[] = {
-    "0", "-0", "1", "-1", "10", "1.5", "1e5", "1E+5", "1.25e-3", "9223372036854775807", "-9223372036854775808",
-    "18446744073709551615", "1e308", "true", "false", "null", R"("")", R"("a")", R"("\"\\\/\b\f\n\r\t")", R"("\u0041")",
-    R"("\ud83e\udd81")", R"("\u0000")", "[]", "{}", "[ ]", "{ }", " 1 ", "\t\n\r 1", "[1,2]", "[[],{}]", R"({"a":1})",
-    R"({"a":{"b":[1,"c",null]},"d":true})", R"( { "a" : [ 1 , 2 ] } )", R"({"":""})", R"({"a":1,"a":2})", R"("ö")",
+    "0",
+    "-0",
+    "1",
+    "-1",
+    "10",
+    "1.5",
+    "1e5",
+    "1E+5",
+    "1.25e-3",
+    "9223372036854775807",
+    "-9223372036854775808",
+    "18446744073709551615",
+    "1e308",
+    "true",
+    "false",
+    "null",
+    R"("")",
+    R"("a")",
+    R"("\"\\\/\b\f\n\r\t")",
+    R"("\u0041")",
+    R"("\ud83e\udd81")",
+    R"("\u0000")",
+    "[]",
+    "{}",
+    "[ ]",
+    "{ }",
+    " 1 ",
+    "\t\n\r 1",
+    "[1,2]",
+    "[[],{}]",
+    R"({"a":1})",
+    R"({"a":{"b":[1,"c",null]},"d":true})",
+    R"( { "a" : [ 1 , 2 ] } )",
+    R"({"":""})",
+    R"({"a":1,"a":2})",
+    R"("ö")",
 };
 
 constexpr std::string_view kBad[] = {
-    "", " ", "tru", "True", "nul", "nulll", "truefalse", "1 2", "01", "-", "-a", "+1", ".5", "1.", "1.e5", "1e", "1e+",
-    "0x10", "1_000", "NaN", "Infinity", "-Infinity", "18446744073709551616", "-9223372036854775809", "1e309", "-1e309",
-    "123456789012345678901234567890", "[", "]", "{", "}", "[}", "{]", "[1", "[1,", "[1,]", "[,1]", "[1 2]", "[1,,2]",
-    "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1,", "{\"a\":1,}", "{,}", "{\"a\" 1}", "{\"a\":1 \"b\":2}", "{a:1}",
-    "{1:1}", "{\"a\":1}}", "[]]", "\"", "\"a", "\"\\\"", "\"\\", "\"\\x\"", "\"\\u\"", "\"\\u12\"", "\"\\u123g\"",
-    "\"\\ud800\"", "\"\\ud800x\"", "\"\\ud800\\n\"", "\"\\ud800\\u0041\"", "\"\\udc00\"", "\"\\udc00\\ud800\"",
-    "\"\n\"", "\"\t\"", "\"\x01\"", "'a'", "// x\n1", "/**/1", "1;", "\xEF\xBB\xBF" "1", "undefined",
+    "",
+    " ",
+    "tru",
+    "True",
+    "nul",
+    "nulll",
+    "truefalse",
+    "1 2",
+    "01",
+    "-",
+    "-a",
+    "+1",
+    ".5",
+    "1.",
+    "1.e5",
+    "1e",
+    "1e+",
+    "0x10",
+    "1_000",
+    "NaN",
+    "Infinity",
+    "-Infinity",
+    "18446744073709551616",
+    "-9223372036854775809",
+    "1e309",
+    "-1e309",
+    "123456789012345678901234567890",
+    "[",
+    "]",
+    "{",
+    "}",
+    "[}",
+    "{]",
+    "[1",
+    "[1,",
+    "[1,]",
+    "[,1]",
+    "[1 2]",
+    "[1,,2]",
+    "{\"a\"",
+    "{\"a\":",
+    "{\"a\":1",
+    "{\"a\":1,",
+    "{\"a\":1,}",
+    "{,}",
+    "{\"a\" 1}",
+    "{\"a\":1 \"b\":2}",
+    "{a:1}",
+    "{1:1}",
+    "{\"a\":1}}",
+    "[]]",
+    "\"",
+    "\"a",
+    "\"\\\"",
+    "\"\\",
+    "\"\\x\"",
+    "\"\\u\"",
+    "\"\\u12\"",
+    "\"\\u123g\"",
+    "\"\\ud800\"",
+    "\"\\ud800x\"",
+    "\"\\ud800\\n\"",
+    "\"\\ud800\\u0041\"",
+    "\"\\udc00\"",
+    "\"\\udc00\\ud800\"",
+    "\"\n\"",
+    "\"\t\"",
+    "\"\x01\"",
+    "'a'",
+    "// x\n1",
+    "/**/1",
+    "1;",
+    "\xEF\xBB\xBF"
+    "1",
+    "undefined",
 };
 
 TEST(CheckJson, AcceptsJson) {
@@ -46,10 +145,13 @@ TEST(CheckJson, RefusesEverythingElse) {
   for (const auto text : kBad) EXPECT_FALSE(accepts(text)) << text;
 }
 
-TEST(CheckJson, AcceptsNothingThatAnotherParserRefuses) {   // all cuts of, and one-byte changes to, the good ones
+TEST(
+    CheckJson,
+    AcceptsNothingThatAnotherParserRefuses) {  // all cuts of, and one-byte changes to, the good ones
   simdjson::dom::parser parser;
   const auto check = [&parser](const std::string& text) {
-    if (!simdjson::validate_utf8(text.data(), text.size()) || !accepts(text)) return;   // UTF-8 is required of callers
+    if (!simdjson::validate_utf8(text.data(), text.size()) || !accepts(text))
+      return;  // UTF-8 is required of callers
     EXPECT_EQ(parser.parse(text).error(), simdjson::SUCCESS) << text;
   };
   for (const auto text : kGood) {
@@ -67,7 +169,9 @@ TEST(CheckJson, AcceptsNothingThatAnotherParserRefuses) {   // all cuts of, and 
 }
 
 TEST(CheckJson, BoundsDepth) {
-  const auto nested = [](std::size_t depth) { return std::string(depth, '[') + std::string(depth, ']'); };
+  const auto nested = [](std::size_t depth) {
+    return std::string(depth, '[') + std::string(depth, ']');
+  };
   EXPECT_TRUE(accepts(nested(32)));
   EXPECT_FALSE(accepts(nested(33)));
   EXPECT_TRUE(accepts(nested(64), 64));
@@ -93,9 +197,12 @@ TEST(CheckJson, TellsTheShape) {
   ASSERT_TRUE(accepts(R"({"a":1,"b":[1,2]})", 32, &shape));
   EXPECT_EQ(shape.kind, JsonKind::kObject);
   EXPECT_EQ(shape.children, 2U);
-  const struct { std::string_view text; JsonKind kind; } scalars[] = {
-      {R"("x")", JsonKind::kString}, {"-1.5", JsonKind::kNumber}, {"true", JsonKind::kTrue},
-      {"false", JsonKind::kFalse},   {"null", JsonKind::kNull},   {"[]", JsonKind::kArray}};
+  const struct {
+    std::string_view text;
+    JsonKind kind;
+  } scalars[] = {{R"("x")", JsonKind::kString}, {"-1.5", JsonKind::kNumber},
+                 {"true", JsonKind::kTrue},     {"false", JsonKind::kFalse},
+                 {"null", JsonKind::kNull},     {"[]", JsonKind::kArray}};
   for (const auto& each : scalars) {
     ASSERT_TRUE(accepts(each.text, 32, &shape)) << each.text;
     EXPECT_EQ(shape.kind, each.kind) << each.text;

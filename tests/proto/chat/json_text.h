@@ -18,7 +18,8 @@ class JsonText {
  public:
   explicit JsonText(std::string_view text)
       : bytes_(text.size()), data_(new std::byte[text.size() + kDecodePaddingBytes]) {
-    std::memset(data_.get(), 0x7D, text.size() + kDecodePaddingBytes);   // '}': what follows must not matter
+    std::memset(data_.get(), 0x7D,
+                text.size() + kDecodePaddingBytes);  // '}': what follows must not matter
     if (!text.empty()) std::memcpy(data_.get(), text.data(), text.size());
   }
   [[nodiscard]] MutableBytes bytes() { return {data_.get(), bytes_}; }
@@ -28,10 +29,12 @@ class JsonText {
   std::unique_ptr<std::byte[]> data_;
 };
 
-inline constexpr Now kNow{.monotonic_us = 0, .wall_us = 1'767'225'600'000'000};   // 2026-01-01T00:00:00Z
+inline constexpr Now kNow{.monotonic_us = 0,
+                          .wall_us = 1'767'225'600'000'000};  // 2026-01-01T00:00:00Z
 
 inline Result<Decoded, DecodeError> decode(std::string_view text) {
-  static ClientEventDecoder decoder;   // one for all, as on a shard: nothing may leak from text to text
+  static ClientEventDecoder
+      decoder;  // one for all, as on a shard: nothing may leak from text to text
   JsonText json(text);
   return decoder.decode(json.bytes(), kNow);
 }
@@ -41,10 +44,18 @@ inline constexpr std::string_view kAda = "018f4e3a-0000-7000-8000-000000000001";
 inline constexpr std::string_view kBob = "018f4e3a-0000-7000-8000-000000000002";
 inline constexpr std::string_view kMessage = "018f4e3a-0000-7000-8000-0000000000aa";
 
-inline ConversationId conversation() { return *ConversationId::parse(kConversation); }
-inline UserId ada() { return *UserId::parse(kAda); }
-inline UserId bob() { return *UserId::parse(kBob); }
-inline MessageId message() { return *MessageId::parse(kMessage); }
+inline ConversationId conversation() {
+  return *ConversationId::parse(kConversation);
+}
+inline UserId ada() {
+  return *UserId::parse(kAda);
+}
+inline UserId bob() {
+  return *UserId::parse(kBob);
+}
+inline MessageId message() {
+  return *MessageId::parse(kMessage);
+}
 
 // Puts ids for the letters: $C a conversation, $A and $B users, $M a message.
 inline std::string with_ids(std::string_view text) {
@@ -55,11 +66,22 @@ inline std::string with_ids(std::string_view text) {
       continue;
     }
     switch (text[++i]) {
-      case 'C': out.append(kConversation); break;
-      case 'A': out.append(kAda); break;
-      case 'B': out.append(kBob); break;
-      case 'M': out.append(kMessage); break;
-      default: out.push_back('$'); out.push_back(text[i]); break;
+      case 'C':
+        out.append(kConversation);
+        break;
+      case 'A':
+        out.append(kAda);
+        break;
+      case 'B':
+        out.append(kBob);
+        break;
+      case 'M':
+        out.append(kMessage);
+        break;
+      default:
+        out.push_back('$');
+        out.push_back(text[i]);
+        break;
     }
   }
   return out;

@@ -1,12 +1,11 @@
 #include "proto/chat/json_writer.h"
 
-#include <gtest/gtest.h>
-
-#include <simdjson.h>
-
 #include <cstdint>
 #include <limits>
 #include <string>
+
+#include <gtest/gtest.h>
+#include <simdjson.h>
 
 namespace uproar::chat {
 namespace {
@@ -26,14 +25,15 @@ TEST(JsonWriter, EscapesWhatMustBeEscapedAndNothingElse) {
   EXPECT_EQ(written("Löwe 🦁 \u2028"), "\"Löwe 🦁 \u2028\"");
 }
 
-TEST(JsonWriter, EscapesAtEveryPlaceOfABlock) {   // lengths around the 32 bytes that are looked at in one go
+TEST(JsonWriter,
+     EscapesAtEveryPlaceOfABlock) {  // lengths around the 32 bytes that are looked at in one go
   simdjson::dom::parser parser;
   for (const char special : {'"', '\\', '\n', '\x01', '\x1f', ' ', '\x7f', '\xC3'}) {
     for (std::size_t size = 1; size <= 100; ++size) {
       for (std::size_t at = 0; at < size; ++at) {
         std::string text(size, 'x');
         text[at] = special;
-        if (special == '\xC3') {   // a character of two bytes
+        if (special == '\xC3') {  // a character of two bytes
           text.insert(at + 1, 1, '\xA4');
         }
         std::string_view back;

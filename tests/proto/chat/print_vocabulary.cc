@@ -8,10 +8,12 @@
 
 int main() {
   using namespace uproar::chat;
-  for (const auto name : command_names()) std::printf("command %.*s\n", static_cast<int>(name.size()), name.data());
-  for (const auto name : event_names()) std::printf("event %.*s\n", static_cast<int>(name.size()), name.data());
+  for (const auto name : command_names())
+    std::printf("command %.*s\n", static_cast<int>(name.size()), name.data());
+  for (const auto name : event_names())
+    std::printf("event %.*s\n", static_cast<int>(name.size()), name.data());
   for (const ErrorInfo& info : error_table()) {
-    std::printf("error %.*s %d %d\n", static_cast<int>(info.name.size()), info.name.data(), info.http_status,
-                info.last_close_code);
+    std::printf("error %.*s %d %d\n", static_cast<int>(info.name.size()), info.name.data(),
+                info.http_status, info.last_close_code);
   }
 }

@@ -1,9 +1,9 @@
 #include "proto/chat/wire_names.h"
 
-#include <gtest/gtest.h>
-
 #include <set>
 #include <string_view>
+
+#include <gtest/gtest.h>
 
 #include "proto/chat/command_type.h"
 
@@ -11,10 +11,12 @@ namespace uproar::chat {
 namespace {
 
 TEST(WireNames, GoBothWays) {
-  for (const auto kind : {ConversationKind::kDirect, ConversationKind::kGroup, ConversationKind::kChannel}) {
+  for (const auto kind :
+       {ConversationKind::kDirect, ConversationKind::kGroup, ConversationKind::kChannel}) {
     EXPECT_EQ(conversation_kind_of(wire_name(kind)), kind);
   }
-  for (const auto role : {Role::kMember, Role::kAdmin, Role::kOwner}) EXPECT_EQ(role_of(wire_name(role)), role);
+  for (const auto role : {Role::kMember, Role::kAdmin, Role::kOwner})
+    EXPECT_EQ(role_of(wire_name(role)), role);
   for (int i = 0; i <= static_cast<int>(MessageType::kSystem); ++i) {
     const auto type = static_cast<MessageType>(i);
     EXPECT_EQ(message_type_of(wire_name(type)), type);
