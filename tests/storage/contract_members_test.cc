@@ -18,7 +18,8 @@ class Members : public ContractTest {
   static constexpr ConversationId room = conversation(1);
 
   chat::Member member(UserId who, ConversationId where = room) {
-    for (const chat::Member& one : call->load(where).value().members) {
+    const ConversationState state = call->load(where).value();
+    for (const chat::Member& one : state.members) {
       if (one.user == who) return one;
     }
     return {};
