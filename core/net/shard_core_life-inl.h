@@ -754,7 +754,10 @@ void ShardCore<Io>::drain_some() {
   for (; may_close > 0 && drain_cursor_ < table_.made(); ++drain_cursor_) {
     Connection& c = table_[drain_cursor_];
     if (c.state == ConnectionState::kOpen && !c.doomed) {
-      begin_close(drain_cursor_, c, ws::CloseCode::kDraining, "draining");
+      handler_.on_draining(id_of(drain_cursor_, c));   // its last words go out before the close frame
+      if (c.state == ConnectionState::kOpen && !c.doomed) {
+        begin_close(drain_cursor_, c, ws::CloseCode::kDraining, "draining");
+      }
     } else if (c.state == ConnectionState::kHttp && !c.http->awaiting_answer()) {
       start_draining(drain_cursor_, c, true);
     } else {

@@ -37,7 +37,10 @@ SubscribeOutcome TopicTable::subscribe(TopicLinks& links, std::uint32_t slot, Va
   Topic& topic = topics_[index];
   // The window of the cursor may wrap round the end of the members, where the new one is put: one more visit then
   // keeps everybody in it who was.
-  if (topic.is_active) topic.remaining = std::min(topic.remaining + 1, topic.member_count + 1);
+  if (topic.is_active) {
+    topic.remaining = std::min(topic.remaining + 1, topic.member_count + 1);
+    ++topic.lap_left;
+  }
   links_[link] = {.topic = index, .member = topic.member_count, .next = links.head};
   links.head = link;
   ++links.count;
@@ -130,8 +133,8 @@ TopicTable::PublishResult TopicTable::publish(const TopicId& id, const EncodedMe
   const bool deflate = topic.deflate_members > 0;
   run.frames.push_back({.plain = message.plain,
                         .deflated = deflate ? message.deflated : SharedBytes{},
-                        .plain_begin = static_cast<std::uint32_t>(run.plain.size()),
-                        .deflated_begin = static_cast<std::uint32_t>(run.deflated.size()),
+                        .plain_begin = run.plain_origin + static_cast<std::uint32_t>(run.plain.size()),
+                        .deflated_begin = run.deflated_origin + static_cast<std::uint32_t>(run.deflated.size()),
                         .cls = cls});
   append(run.plain, message.plain);
   if (deflate) append(run.deflated, run.frames.back().bytes(Variant::kDeflated));
@@ -140,6 +143,7 @@ TopicTable::PublishResult TopicTable::publish(const TopicId& id, const EncodedMe
   topic.remaining = topic.member_count;
   if (!topic.is_active) {
     topic.quantum_left = kTopicQuantumSends;
+    begin_lap(topic);
     push_front(index);
   }
   return {.topic = index, .run_full = run.full()};
@@ -149,11 +153,51 @@ void TopicTable::confirm() {
   for (const std::uint32_t index : retired_) {
     Topic& topic = topics_[index];
     topic.is_retired = false;
-    if (topic.is_active) continue;   // published again meanwhile; it will retire again
+    if (topic.is_active) {   // published again meanwhile, or never at rest
+      trim(topic);
+      continue;
+    }
     if (topic.run) give_back(std::move(topic.run));
     if (topic.is_dead) free_topic(index);
   }
   retired_.clear();
+}
+
+// A visit serves up to the end of its moment, so when everybody was visited since, nobody is owed what was there then.
+void TopicTable::begin_lap(Topic& topic) {
+  topic.lap_left = topic.member_count;
+  topic.lap_mark = topic.end;
+}
+
+void TopicTable::end_lap(std::uint32_t index) {
+  Topic& topic = topics_[index];
+  topic.trim_to = topic.lap_mark;
+  begin_lap(topic);
+  note_retired(index);
+}
+
+void TopicTable::trim(Topic& topic) {
+  Run& run = *topic.run;
+  // Numbers wrap: an old mark, behind the base, shows as a number far beyond the frames.
+  const std::uint32_t count = topic.trim_to - topic.run_base;
+  if (count == 0 || count > run.frames.size()) return;
+  if (count * 2 < run.frames.size()) return;   // moves no more than it frees; the run stays within twice its need
+  const bool all = count == run.frames.size();
+  const std::size_t plain = all ? run.plain.size() : run.frames[count].plain_begin - run.plain_origin;
+  const std::size_t deflated = all ? run.deflated.size() : run.frames[count].deflated_begin - run.deflated_origin;
+  run.frames.erase(run.frames.begin(), run.frames.begin() + count);
+  run.plain.erase(run.plain.begin(), run.plain.begin() + static_cast<std::ptrdiff_t>(plain));
+  run.deflated.erase(run.deflated.begin(), run.deflated.begin() + static_cast<std::ptrdiff_t>(deflated));
+  run.plain_origin += static_cast<std::uint32_t>(plain);
+  run.deflated_origin += static_cast<std::uint32_t>(deflated);
+  run.frames_spilled -= std::min<std::size_t>(run.frames_spilled, count);
+  run.bytes_spilled -= std::min(run.bytes_spilled, plain);
+  topic.run_base = topic.trim_to;
+}
+
+std::size_t TopicTable::run_frames(const TopicId& id) const {
+  const std::uint32_t index = index_of(id);
+  return index == kNone || !topics_[index].run ? 0 : topics_[index].run->frames.size();
 }
 
 // --- Lists and storage --------------------------------------------------------------------------------------------
@@ -216,7 +260,10 @@ void TopicTable::remove_member(Topic& topic, std::uint32_t at) {
     links_[last.link].member = at;
   }
   // The one that moved may have left the cursor's window: everybody is looked at once more, at one compare each.
-  if (topic.is_active) topic.remaining = topic.member_count;
+  if (topic.is_active) {
+    topic.remaining = topic.member_count;
+    topic.lap_left = topic.member_count;
+  }
 }
 
 void TopicTable::push_front(std::uint32_t index) {
@@ -249,6 +296,7 @@ void TopicTable::move_to_back(std::uint32_t index) {
 }
 
 void TopicTable::retire(std::uint32_t index) {
+  topics_[index].trim_to = topics_[index].end;
   unlink_active(index);
   note_retired(index);
 }
@@ -270,6 +318,8 @@ void TopicTable::give_back(std::unique_ptr<Run> run) {
   run->frames.clear();
   run->plain.clear();
   run->deflated.clear();
+  run->plain_origin = 0;
+  run->deflated_origin = 0;
   run->frames_spilled = 0;
   run->bytes_spilled = 0;
   if (spare_runs_.size() >= kRunsKept) return;

@@ -16,8 +16,9 @@
 // run of its variant, so frames that arrive while the cursor goes round leave with the next member and are owed to
 // those behind it. Active topics stand in a list; new ones in front; after a quantum a topic goes to the back.
 //
-// A run is forgotten only in confirm(), which the caller invokes when no byte of it can still be needed, that is after
-// the completions of the last batch have been seen.
+// What everybody was served is forgotten in confirm(), which the caller invokes when no byte of it can still be needed,
+// that is after the completions of the last batch have been seen: the whole run when the topic came to rest, its front
+// when the cursor has gone once round a topic that never does.
 
 #include <cstddef>
 #include <cstdint>
@@ -74,8 +75,8 @@ class TopicTable {
   struct Frame {
     SharedBytes plain;
     SharedBytes deflated;          // empty: the plain one serves both variants
-    std::uint32_t plain_begin;     // offset in the plain run
-    std::uint32_t deflated_begin;  // offset in the deflated run
+    std::uint32_t plain_begin;     // offset in all that was ever put into the plain run (wraps)
+    std::uint32_t deflated_begin;
     DeliveryClass cls;
 
     [[nodiscard]] const SharedBytes& bytes(Variant variant) const {
@@ -175,6 +176,7 @@ class TopicTable {
         Member& member = topic.members[topic.cursor++];
         --topic.remaining;
         ++visits;
+        if (--topic.lap_left == 0) end_lap(index);
         if (member.served == end) continue;
         const Window window{index, member.served, end};
         member.served = end;
@@ -198,12 +200,15 @@ class TopicTable {
     const Run& run = *topic.run;
     const Frame& first = run.frames[window.first - topic.run_base];
     const std::size_t after = window.end - topic.run_base;
+    const bool is_last = after >= run.frames.size();
     if (variant == Variant::kPlain) {
-      const std::size_t end = after < run.frames.size() ? run.frames[after].plain_begin : run.plain.size();
-      return ByteView(run.plain).subspan(first.plain_begin, end - first.plain_begin);
+      const std::size_t begin = first.plain_begin - run.plain_origin;
+      const std::size_t end = is_last ? run.plain.size() : run.frames[after].plain_begin - run.plain_origin;
+      return ByteView(run.plain).subspan(begin, end - begin);
     }
-    const std::size_t end = after < run.frames.size() ? run.frames[after].deflated_begin : run.deflated.size();
-    return ByteView(run.deflated).subspan(first.deflated_begin, end - first.deflated_begin);
+    const std::size_t begin = first.deflated_begin - run.deflated_origin;
+    const std::size_t end = is_last ? run.deflated.size() : run.frames[after].deflated_begin - run.deflated_origin;
+    return ByteView(run.deflated).subspan(begin, end - begin);
   }
   // The frames themselves, for those that must keep references. Dies like bytes().
   [[nodiscard]] std::span<const Frame> frames(const Window& window) const {
@@ -220,6 +225,8 @@ class TopicTable {
   void confirm();
 
   [[nodiscard]] std::size_t memory_bytes() const;
+  // Frames that the topic keeps at the moment.
+  [[nodiscard]] std::size_t run_frames(const TopicId& topic) const;
 
  private:
   struct Member {
@@ -241,6 +248,8 @@ class TopicTable {
     std::vector<Frame> frames;
     std::vector<std::byte> plain;
     std::vector<std::byte> deflated;
+    std::uint32_t plain_origin = 0;     // Frame::plain_begin of the first byte that is still here
+    std::uint32_t deflated_origin = 0;
     std::size_t frames_spilled = 0;   // up to here everybody was given references
     std::size_t bytes_spilled = 0;
 
@@ -260,12 +269,15 @@ class TopicTable {
     std::uint32_t cursor = 0;
     std::uint32_t remaining = 0;
     std::uint32_t quantum_left = kTopicQuantumSends;
+    std::uint32_t lap_left = 0;          // visits until everybody was served up to lap_mark
+    std::uint32_t lap_mark = 0;
+    std::uint32_t trim_to = 0;           // frames before it may go in confirm()
     std::uint32_t deflate_members = 0;
     std::uint32_t next = kNone;          // active list; free list
     std::uint32_t previous = kNone;
     std::uint32_t tag = 0;
     bool is_active = false;
-    bool is_retired = false;             // stands in retired_: its run goes in confirm()
+    bool is_retired = false;             // stands in retired_: confirm() looks at its run
     bool is_dead = false;                // no member left; freed in confirm()
   };
   static_assert(sizeof(Topic) <= 96);
@@ -277,6 +289,9 @@ class TopicTable {
   std::uint32_t new_link();
   void add_member(Topic& topic, Member member);
   void remove_member(Topic& topic, std::uint32_t at);
+  void begin_lap(Topic& topic);
+  void end_lap(std::uint32_t index);
+  static void trim(Topic& topic);
   void retire(std::uint32_t index);
   void move_to_back(std::uint32_t index);
   void push_front(std::uint32_t index);

@@ -186,27 +186,33 @@ class Verdicts:
                 answer = await reader.readuntil(b"\r\n\r\n")
                 if not answer.startswith(b"HTTP/1.1 101 "):
                     return answer, b"", "no upgrade"
-            end = "closed"
-            said = b""
-            try:
-                for piece in pieces:
-                    writer.write(piece)
-                    await writer.drain()
-                    await asyncio.sleep(0 if len(pieces) > 2 else 0.0005)
-            except ConnectionError:
-                pass   # refused before the last byte: what it said is still to be read
-            while True:
-                more = await asyncio.wait_for(reader.read(65536), 10)
-                if not more:
-                    break
-                said += more
+            listening = asyncio.ensure_future(self.listen(reader))
+            for piece in pieces:
+                if listening.done():
+                    break   # the server has ended TCP; saying more would only earn a reset
+                writer.write(piece)
+                await writer.drain()
+                await asyncio.sleep(0 if len(pieces) > 2 else 0.0005)
+            said, end = await listening
             return answer, said, end
         except (ConnectionError, asyncio.IncompleteReadError) as error:
-            return b"", said if "said" in locals() else b"", f"reset: {error!r}"
-        except asyncio.TimeoutError:
-            return b"", said, "the server did not end TCP"
+            return b"", b"", f"reset: {error!r}"
         finally:
             writer.close()
+
+    @staticmethod
+    async def listen(reader):
+        said = b""
+        try:
+            while True:
+                more = await asyncio.wait_for(reader.read(65536), 30)
+                if not more:
+                    return said, "closed"
+                said += more
+        except ConnectionError as error:
+            return said, f"reset: {error!r}"
+        except asyncio.TimeoutError:
+            return said, "the server did not end TCP"
 
     async def check(self, name, how, first, pieces, judge):
         async with self.gate:

@@ -276,6 +276,23 @@ TEST(ConnectionLife, DrainStopsAcceptingAndCloses4300SpreadOut) {
   EXPECT_TRUE(shard.net.drained());
 }
 
+TEST(ConnectionLife, TheLastWordsBeforeADrainGoOutBeforeTheCloseFrame) {
+  SimShard shard;
+  const ConnectionId talks = shard.open();
+  const ConnectionId leaves = shard.open();
+  shard.handler.when_draining = [&](ConnectionId id) {
+    shard.net.send(id, ws::text_frame("farewell"), DeliveryClass::kMessage);
+    if (id == leaves) shard.net.close(id, ws::CloseCode::kGoingAway);
+  };
+  shard.net.drain();
+  shard.settle();
+  ASSERT_EQ(shard.heard(talks).size(), 2U);
+  EXPECT_EQ(shard.heard(talks)[0], "farewell");
+  EXPECT_THAT(shard.heard(talks)[1], StartsWith(close_body(4300)));
+  ASSERT_EQ(shard.heard(leaves).size(), 2U);
+  EXPECT_EQ(shard.heard(leaves)[1], close_body(1001));
+}
+
 TEST(ConnectionLife, PipelinedRequestsAreAnsweredInOrderAlsoWhenAnswersComeLater) {
   SimShard shard;
   std::vector<ConnectionId> waiting;

@@ -99,6 +99,9 @@ class RecordingHandler : public Handler {
   void on_ping(ConnectionId) override { ++pings; }
   void on_drained(ConnectionId id) override { drained.push_back(id); }
   void on_topic_empty(const TopicId& empty) override { emptied.push_back(empty); }
+  void on_draining(ConnectionId id) override {
+    if (when_draining) when_draining(id);
+  }
   void on_closed(ConnectionId id, CloseCause cause) override {
     closed.push_back(id);
     causes.push_back(cause);
@@ -114,6 +117,7 @@ class RecordingHandler : public Handler {
   int pings = 0;
   std::function<void(ConnectionId, const http::Request&)> when_request;
   std::function<void(ConnectionId)> when_open;
+  std::function<void(ConnectionId)> when_draining;
   std::function<void(ConnectionId, std::string_view)> when_message;
 };
 

@@ -63,6 +63,44 @@ TEST(TopicTable, AQuantumSendsTheTopicToTheBackAndItsRoundIsFinishedLater) {
   EXPECT_EQ(order[kTopicQuantumSends], 9999U) << "the small topic's turn comes after one quantum of the big one";
 }
 
+// A busy topic is never at rest: what everybody was served must go all the same.
+TEST(TopicTable, ATopicThatNeverRestsKeepsNoMoreThanALapsWorth) {
+  TopicTable table;
+  std::vector<TopicLinks> links(100);
+  const TopicId id{.high = 1, .low = 1};
+  for (std::uint32_t i = 0; i < links.size(); ++i) table.subscribe(links[i], i, Variant::kPlain, id);
+  const auto deliver = [](std::uint32_t, const TopicTable::Window&) { return true; };
+  std::size_t most = 0;
+  for (int turn = 0; turn < 20'000; ++turn) {
+    table.publish(id, {.plain = SharedBytes::copy_of("some bytes"), .deflated = {}}, DeliveryClass::kMessage);
+    table.serve(7, deliver, [](std::uint32_t) {});
+    ASSERT_TRUE(table.active());
+    table.confirm();
+    most = std::max(most, table.run_frames(id));
+    if (turn % 50 == 0) {   // members come and go meanwhile
+      TopicTable::Window pending;
+      const auto at = static_cast<std::uint32_t>(turn / 50) % 100;
+      table.unsubscribe(links[at], Variant::kPlain, id, &pending);
+      table.subscribe(links[at], at, Variant::kPlain, id);
+    }
+  }
+  EXPECT_LE(most, 4 * 100 / 7 + 20U);
+}
+
+TEST(TopicTable, RestingForAMomentBetweenBatchesFreesTheRunToo) {
+  TopicTable table;
+  TopicLinks links;
+  const TopicId id{.high = 1, .low = 1};
+  table.subscribe(links, 0, Variant::kPlain, id);
+  for (int turn = 0; turn < 1000; ++turn) {
+    table.publish(id, {.plain = SharedBytes::copy_of("x"), .deflated = {}}, DeliveryClass::kMessage);
+    table.confirm();   // published again before the last batch was known to be past
+    table.serve(7, [](std::uint32_t, const TopicTable::Window&) { return true; }, [](std::uint32_t) {});
+    EXPECT_FALSE(table.active());
+    ASSERT_LE(table.run_frames(id), 3U);
+  }
+}
+
 TEST(TopicTable, IdleTopicsHoldNoRun) {
   TopicTable table;
   std::vector<TopicLinks> links(1000);
