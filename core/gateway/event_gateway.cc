@@ -77,10 +77,8 @@ Result<EventGateway::Entering, chat::Error> EventGateway::admit(std::string_view
       return Err{error(chat::ErrorCode::kTokenRevoked)};
     }
     entering.session = *session;
-  } else {   // not one of our logins: its user may be new here
-    entering.known_user = false;
-    entering.name = auth::display_name(claims->name);
   }
+  entering.name = auth::display_name(claims->name);
   return entering;
 }
 
@@ -146,7 +144,6 @@ void EventGateway::on_open(net::ConnectionId connection) {
 
 void EventGateway::enter(net::ConnectionId connection, Entering entering) {
   const UserId user = entering.user;
-  const bool known_user = entering.known_user;
   std::string name = std::move(entering.name);
   entering.connection = connection;
   if (entering.session.is_nil()) {
@@ -154,12 +151,13 @@ void EventGateway::enter(net::ConnectionId connection, Entering entering) {
   }
   parts_.net.set_context(connection, static_cast<std::uint64_t>(Stage::kEntering));
   entering_.insert_or_assign(connection.slot, std::move(entering));
-  if (known_user) return entered(connection);
+  if (parts_.known_users.contains(user)) return entered(connection);
   // A trusted backend's or an external issuer's token: the user is made at first sight.
   parts_.directory.ensure_user(user, std::move(name), parts_.now.wall_us,
-                               [this, connection](Result<storage::User, storage::StoreError> made) {
-                                 if (made.ok()) return entered(connection);
-                                 refuse(connection, {}, error_of(made.error()));
+                               [this, connection, user](Result<storage::User, storage::StoreError> made) {
+                                 if (!made.ok()) return refuse(connection, {}, error_of(made.error()));
+                                 parts_.known_users.add(user);
+                                 entered(connection);
                                });
 }
 
@@ -177,10 +175,7 @@ void EventGateway::entered(net::ConnectionId connection) {
 
 void EventGateway::refuse(net::ConnectionId connection, const chat::RequestId& id, const chat::Error& failure) {
   entering_.erase(connection.slot);
-  parts_.outbox.send_error(connection, id, failure);
-  const chat::ErrorInfo& info = chat::error_info(failure.code);
-  const auto code = info.close_code != 0 ? static_cast<ws::CloseCode>(info.close_code) : ws::CloseCode::kOverloaded;
-  parts_.net.close(connection, code, info.name);
+  parts_.outbox.close_with(connection, id, failure);
 }
 
 void EventGateway::on_message(net::ConnectionId connection, net::MessageKind kind, MutableBytes payload) {
@@ -245,6 +240,13 @@ void EventGateway::on_ping(net::ConnectionId connection) {
 
 void EventGateway::on_drained(net::ConnectionId connection) {
   if (stage_of(connection) == Stage::kOpen) parts_.chat.on_drained(endpoint_of(connection), parts_.now);
+}
+
+void EventGateway::on_draining(net::ConnectionId connection) {
+  const std::uint64_t spread = reconnect_spread_ms_ + 1ULL;
+  const auto after_ms = static_cast<std::uint32_t>(crypto::random_u64() % spread);
+  parts_.outbox.tell(endpoint_of(connection), chat::ServerDraining{.reconnect_after_ms = after_ms},
+                     chat::Delivery::kMessage);
 }
 
 void EventGateway::on_closed(net::ConnectionId connection, net::CloseCause cause) {

@@ -12,6 +12,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "core/chat/chat_shard.h"
 #include "core/gateway/event_outbox.h"
+#include "core/gateway/known_users.h"
 #include "core/gateway/revocations.h"
 #include "core/gateway/shard_parcel.h"
 #include "core/gateway/tickets.h"
@@ -44,6 +45,7 @@ class EventGateway {
     const auth::TokenVerifier& verifier;
     Tickets& tickets;
     Revocations& revocations;
+    KnownUsers& known_users;
     ShardLink& link;
     const Now& now;   // of the turn
   };
@@ -55,6 +57,9 @@ class EventGateway {
   void on_message(net::ConnectionId connection, net::MessageKind kind, MutableBytes payload);
   void on_ping(net::ConnectionId connection);
   void on_drained(net::ConnectionId connection);
+  // The node drains: tells the client when to come back, so that not all come at once.
+  void on_draining(net::ConnectionId connection);
+  void spread_reconnects(std::uint32_t spread_ms) { reconnect_spread_ms_ = spread_ms; }
   void on_closed(net::ConnectionId connection, net::CloseCause cause);
 
   // A ticket of ours, presented on another shard; and the verdict on one presented here.
@@ -78,7 +83,6 @@ class EventGateway {
     UserId user;
     SessionId session;
     bool resumes = false;
-    bool known_user = true;        // false: the store may have to make the user
     std::string name;              // for a user that is made
     std::uint32_t early_bytes = 0;
     std::vector<std::pair<net::MessageKind, std::string>> early;
@@ -100,6 +104,7 @@ class EventGateway {
   struct Upgrade { Entering entering; std::string ticket; };
   absl::flat_hash_map<std::uint32_t, Upgrade> upgrades_;
   std::deque<std::pair<std::int64_t, net::ConnectionId>> awaiting_token_;   // by deadline: all wait equally long
+  std::uint32_t reconnect_spread_ms_ = 0;
   EventCounters counters_;
 };
 

@@ -127,17 +127,17 @@ void EventOutbox::deliver(AnswerRequest answer) {
   respond_json(net_, waiting->connection, answer.status, answer.body, answer.retry_after_ms);
 }
 
-void EventOutbox::deliver(const CloseConnection& closing) { close_with(closing.connection, closing.error); }
+void EventOutbox::deliver(const CloseConnection& closing) { close_with(closing.connection, {}, closing.error); }
 
 void EventOutbox::send_error(net::ConnectionId to, const chat::RequestId& id, const chat::Error& error) {
   (void)net_.send(to, encode(error, id), net::DeliveryClass::kMessage);
 }
 
-void EventOutbox::close_with(net::ConnectionId to, const chat::Error& error) {
-  send_error(to, {}, error);
+void EventOutbox::close_with(net::ConnectionId to, const chat::RequestId& id, const chat::Error& error) {
+  send_error(to, id, error);
   const chat::ErrorInfo& info = chat::error_info(error.code);
-  const auto code = info.close_code != 0 ? static_cast<ws::CloseCode>(info.close_code) : ws::CloseCode::kPolicyViolation;
-  net_.close(to, code, info.name);
+  const std::uint16_t code = info.close_code != 0 ? info.close_code : info.last_close_code;
+  net_.close(to, code != 0 ? static_cast<ws::CloseCode>(code) : ws::CloseCode::kOverloaded, info.name);
 }
 
 }  // namespace uproar::gateway

@@ -46,7 +46,8 @@ class EventOutbox final : public chat::Outbox {
 
   // For connections that have no session yet.
   void send_error(net::ConnectionId to, const chat::RequestId& id, const chat::Error& error);
-  void close_with(net::ConnectionId to, const chat::Error& error);
+  // The error, then the close code that it has when it is final.
+  void close_with(net::ConnectionId to, const chat::RequestId& id, const chat::Error& error);
 
  private:
   // Whether bytes for `shard` may skip the link: they are for this one, and overtake nothing.

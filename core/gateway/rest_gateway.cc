@@ -11,8 +11,6 @@
 namespace uproar::gateway {
 namespace {
 
-constexpr std::size_t kKnownUsersMax = 100'000;   // 16 bytes each and some: 3 MiB
-
 chat::Error error(chat::ErrorCode code, std::string_view detail = {}, std::uint32_t retry_after_ms = 0) {
   return {.code = code, .detail = detail, .retry_after_ms = retry_after_ms};
 }
@@ -115,13 +113,12 @@ void RestGateway::with_caller(net::ConnectionId connection, const http::Request&
   if (!claims.ok()) return refuse(connection, claims.error());
   const auto session = SessionId::parse(claims->sid);
   const Caller caller{.user = claims->user, .session = session.value_or(SessionId{})};
-  if (session || known_users_.contains(caller.user)) return go(caller);
+  if (parts_.known_users.contains(caller.user)) return go(caller);
   parts_.store.directory().ensure_user(
       caller.user, auth::display_name(claims->name), parts_.now.wall_us,
       [this, connection, caller, go = std::move(go)](Result<storage::User, storage::StoreError> made) {
         if (!made.ok()) return refuse(connection, error_of(made.error()));
-        if (known_users_.size() >= kKnownUsersMax) known_users_.clear();
-        known_users_.insert(caller.user);
+        parts_.known_users.add(caller.user);
         go(caller);
       });
 }

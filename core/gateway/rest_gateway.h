@@ -10,11 +10,11 @@
 #include <string_view>
 #include <vector>
 
-#include "absl/container/flat_hash_set.h"
 #include "core/chat/chat_shard.h"
 #include "core/gateway/accounts.h"
 #include "core/gateway/event_gateway.h"
 #include "core/gateway/event_outbox.h"
+#include "core/gateway/known_users.h"
 #include "core/gateway/request_table.h"
 #include "core/gateway/rest_routes.h"
 #include "core/gateway/revocations.h"
@@ -37,6 +37,7 @@ class RestGateway {
     const auth::TokenVerifier& verifier;
     Accounts& accounts;
     Revocations& revocations;
+    KnownUsers& known_users;
     ShardLink& link;
     const Now& now;
     std::string advertised_url;   // "wss://chat.example.com"; empty: from the request's Host
@@ -77,7 +78,6 @@ class RestGateway {
   [[nodiscard]] std::optional<chat::Endpoint> wait(net::ConnectionId connection);
 
   Parts parts_;
-  absl::flat_hash_set<UserId> known_users_;   // provisioned since start; bounded, cleared when full
 };
 
 }  // namespace uproar::gateway

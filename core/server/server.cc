@@ -52,6 +52,7 @@ void block_signals() {
   const sigset_t set = stop_signals();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);   // a file size limit fails the commit, not the process
 }
 
 struct Server::State {
@@ -163,7 +164,9 @@ void Server::State::drain() {
   const auto closes_per_second = static_cast<std::uint32_t>(connections / seconds / shards.size() + 1);
   log(LogLevel::kInfo, "draining " + std::to_string(connections) + " connections over at most " + std::to_string(seconds) +
                            " s; a second signal stops at once");
-  for (const auto& shard : shards) shard->begin_drain(config.drain_seconds == 0 ? 0 : closes_per_second);
+  for (const auto& shard : shards) {
+    shard->begin_drain(config.drain_seconds == 0 ? 0 : closes_per_second, config.drain_seconds * 1000);
+  }
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(seconds + 5);
   const auto all_drained = [this] {
     return std::all_of(shards.begin(), shards.end(), [](const auto& shard) { return shard->drained(); });

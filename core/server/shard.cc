@@ -78,9 +78,9 @@ struct Shard::Parts {
         accounts(store->directory(), passwords, shard.reactor_, signer, tickets, [&context] { return context.now(); },
                  environment.config.logins_per_address),
         events({.net = net, .outbox = outbox, .chat = chat, .decoder = decoder, .directory = store->directory(),
-                .verifier = verifier, .tickets = tickets, .revocations = revocations, .link = shard.router_, .now = now}),
+                .verifier = verifier, .tickets = tickets, .revocations = revocations, .known_users = known_users, .link = shard.router_, .now = now}),
         rest({.net = net, .outbox = outbox, .requests = requests, .chat = chat, .decoder = decoder, .store = *store,
-              .verifier = verifier, .accounts = accounts, .revocations = revocations, .link = shard.router_, .now = now,
+              .verifier = verifier, .accounts = accounts, .revocations = revocations, .known_users = known_users, .link = shard.router_, .now = now,
               .advertised_url = environment.config.advertise}),
         canary(net, *store, shard.reactor_),
         admin({.net = net, .canary = canary, .link = shard.router_, .reactor = shard.reactor_,
@@ -102,6 +102,7 @@ struct Shard::Parts {
   auth::TokenSigner signer;
   gateway::Tickets tickets;
   gateway::Revocations revocations;
+  gateway::KnownUsers known_users;
   PasswordPool passwords;
   gateway::Accounts accounts;
   gateway::EventGateway events;
@@ -210,8 +211,11 @@ std::int64_t Shard::next_deadline_us() const {
 
 void Shard::on_stop() { started_.store(false, std::memory_order_release); }
 
-void Shard::begin_drain(std::uint32_t closes_per_second) {
-  (void)thread_.post(runtime::Task([this, closes_per_second] { parts_->net.drain(closes_per_second); }));
+void Shard::begin_drain(std::uint32_t closes_per_second, std::uint32_t spread_ms) {
+  (void)thread_.post(runtime::Task([this, closes_per_second, spread_ms] {
+    parts_->events.spread_reconnects(spread_ms);
+    parts_->net.drain(closes_per_second);
+  }));
 }
 
 void Shard::replace_keys(std::string document) {
@@ -251,6 +255,7 @@ void Shard::on_message(net::ConnectionId connection, net::MessageKind kind, Muta
 }
 void Shard::on_ping(net::ConnectionId connection) { parts_->events.on_ping(connection); }
 void Shard::on_drained(net::ConnectionId connection) { parts_->events.on_drained(connection); }
+void Shard::on_draining(net::ConnectionId connection) { parts_->events.on_draining(connection); }
 void Shard::on_closed(net::ConnectionId connection, net::CloseCause cause) {
   parts_->events.on_closed(connection, cause);
 }

@@ -54,7 +54,7 @@ class Shard final : public runtime::TurnHandler, public net::Handler {
   void join() { thread_.join(); }
 
   // From any thread: these run on the shard.
-  void begin_drain(std::uint32_t closes_per_second);
+  void begin_drain(std::uint32_t closes_per_second, std::uint32_t spread_ms);
   void replace_keys(std::string document);
   [[nodiscard]] bool drained() const { return drained_.load(std::memory_order_acquire); }
 
@@ -85,6 +85,7 @@ class Shard final : public runtime::TurnHandler, public net::Handler {
   void on_message(net::ConnectionId connection, net::MessageKind kind, MutableBytes payload) override;
   void on_ping(net::ConnectionId connection) override;
   void on_drained(net::ConnectionId connection) override;
+  void on_draining(net::ConnectionId connection) override;
   void on_closed(net::ConnectionId connection, net::CloseCause cause) override;
 
  private:

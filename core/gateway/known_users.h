@@ -1,0 +1,25 @@
+#pragma once
+
+// Users that are known to be in the store, so that not every token costs a look-up. Bounded; forgetting is harmless.
+
+#include <cstddef>
+
+#include "absl/container/flat_hash_set.h"
+#include "proto/chat/ids.h"
+
+namespace uproar::gateway {
+
+class KnownUsers {
+ public:
+  [[nodiscard]] bool contains(UserId user) const { return users_.contains(user); }
+  void add(UserId user) {
+    if (users_.size() >= kUsersMax) users_.clear();
+    users_.insert(user);
+  }
+
+ private:
+  static constexpr std::size_t kUsersMax = 65'536;   // 17 bytes each at 7/8 load: about 2 MiB
+  absl::flat_hash_set<UserId> users_;
+};
+
+}  // namespace uproar::gateway
