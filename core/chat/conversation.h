@@ -103,11 +103,14 @@ struct Conversation {
   bool needs_verify = false;
   bool is_loading = false;             // load_conversation() is under way
   bool is_repairing = false;           // a page of a hole is being read
+  bool has_hole = false;               // and it is not closed until a whole page was published
   bool verify_timer_armed = false;
   bool typing_timer_armed = false;
   bool is_unparking = false;
   std::uint32_t failures = 0;          // counts failed commits: a load that began before the last one proves nothing
   std::uint32_t verify_backoff_ms = 0;
+  // Its creation was reported as failed and may have worked: should loading find it, its members are told.
+  bool creation_in_doubt = false;
   std::optional<Seq> published_at_most;   // while loading: an outcome above it waits to be heard
 
   // The shard's list of conversations, most recently used first.

@@ -156,7 +156,7 @@ void ConversationRole::advance_attach(Conversation& conversation, const Endpoint
     if (!is_unread && attach->bound > conversation.published_seq) {
       // History shows what is committed before it is published, so a cursor may be ahead for a moment; for longer it is
       // of another life of the store.
-      if (conversation.pending > 0 || conversation.is_repairing || conversation.needs_verify) return;
+      if (conversation.pending > 0 || conversation.has_hole || conversation.needs_verify) return;
       attach->bound = conversation.published_seq;
     }
     if (!is_unread && !attach->store_only) {

@@ -68,7 +68,7 @@ void ConversationRole::outcome_of(Conversation& conversation, Pending& pending, 
 
 bool ConversationRole::is_next(Conversation& conversation, Seq seq) {
   conversation.last_seq = std::max(conversation.last_seq, seq);
-  if (conversation.state != Conversation::State::kReady || conversation.is_repairing) return false;
+  if (conversation.state != Conversation::State::kReady || conversation.has_hole) return false;
   if (seq == conversation.published_seq + 1) {
     conversation.published_seq = seq;
     return true;
@@ -100,6 +100,8 @@ void ConversationRole::committed(Conversation& conversation, Pending& pending, s
     return;
   }
   conversation.state = State::kReady;
+  conversation.needs_verify = false;   // an earlier creation failed; this one shows that it left nothing
+  conversation.verify_backoff_ms = 0;
   conversation.kind = op.kind;
   conversation.name = std::move(op.name);
   conversation.created_at_us = outcome.at_us;
@@ -476,7 +478,11 @@ void ConversationRole::failed(Conversation& conversation, Pending& pending, Erro
   } else if (std::holds_alternative<storage::CreateConversation>(body)) {
     UPROAR_CHECK(conversation.state == Conversation::State::kCreating);
     conversation.state = Conversation::State::kAbsent;
-    conversation.needs_verify = false;   // there is nothing to verify: the next command reads it anew
+    if (code == ErrorCode::kUnavailable) {   // verify_due() looks whether it is there
+      conversation.state = Conversation::State::kLoading;
+      conversation.creation_in_doubt = true;
+      conversation.published_at_most = 0;
+    }
     if (pending.is_creation_answer) context_.refuse(pending.actor, error);
   } else {
     context_.refuse(pending.actor, error);

@@ -13,7 +13,7 @@ MemberState* Conversation::find_member(UserId user) {
 
 bool Conversation::is_idle() const {
   return state == State::kReady && parked.empty() && pending == 0 && attaches.empty() && typers.empty() &&
-         marks.empty() && !needs_verify && !is_loading && !is_repairing && published_seq == last_seq;
+         marks.empty() && !needs_verify && !is_loading && !has_hole && !is_repairing && published_seq == last_seq;
 }
 
 // --- table ---------------------------------------------------------------------------------------------------------
@@ -143,11 +143,14 @@ void ConversationRole::loaded(ConversationId id, std::uint32_t failures,
   if (!state.ok()) {
     if (conversation.state == State::kLoading && state.error() == storage::StoreError::kNotFound) {
       conversation.state = State::kAbsent;
+      conversation.creation_in_doubt = false;
+      conversation.published_at_most.reset();
       handle_absent(conversation);
       return;
     }
     refuse_parked(conversation, error_of(state.error()));
-    if (conversation.state == State::kLoading && conversation.pending == 0) {
+    const bool is_forgettable = conversation.pending == 0 && !conversation.creation_in_doubt;
+    if (conversation.state == State::kLoading && is_forgettable) {
       erase(conversation);
     } else {
       arm_verify(conversation);
@@ -165,6 +168,10 @@ void ConversationRole::loaded(ConversationId id, std::uint32_t failures,
     }
     conversation.recent.reset(conversation.published_seq);
     conversation.state = State::kReady;
+    if (conversation.creation_in_doubt) {
+      conversation.creation_in_doubt = false;
+      tell_differences(conversation, {});
+    }
   } else {
     const std::vector<MemberState> before = std::move(conversation.members);
     take_state(conversation, std::move(*state));
@@ -219,7 +226,7 @@ void ConversationRole::verify_due(ConversationId id) {
   if (is_cold || (conversation->needs_verify && conversation->state == Conversation::State::kReady)) {
     if (!conversation->is_loading) load(*conversation);
   } else {
-    repair_if_behind(*conversation);
+    repair_if_behind(*conversation);   // with operations under way: when their outcomes have come
   }
 }
 
@@ -228,10 +235,11 @@ void ConversationRole::verify_due(ConversationId id) {
 void ConversationRole::repair_if_behind(Conversation& conversation) {
   // With operations under way the outcomes may close the gap; they also notice when they do not (is_next).
   if (conversation.state != Conversation::State::kReady || conversation.pending > 0) return;
-  if (conversation.published_seq < conversation.last_seq) repair(conversation);
+  if (conversation.has_hole || conversation.published_seq < conversation.last_seq) repair(conversation);
 }
 
 void ConversationRole::repair(Conversation& conversation) {
+  conversation.has_hole = true;
   if (conversation.is_repairing) return;
   conversation.is_repairing = true;
   context_.history.read_page({.conversation = conversation.id,
@@ -280,6 +288,7 @@ void ConversationRole::repaired(ConversationId id, Result<storage::Page, storage
       arm_verify(conversation);
     }
   } else {
+    conversation.has_hole = false;
     conversation.verify_backoff_ms = 0;
   }
   advance_attaches(conversation);

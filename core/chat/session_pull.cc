@@ -341,7 +341,7 @@ void SessionRole::finish_item(std::uint32_t number, PullItem item, Seq cursor, s
   if (item.is_sync) {
     if (refused) {
       puller.refused.emplace_back(item.conversation, *refused);
-    } else {
+    } else if (puller.mode != Attach::Mode::kUnread) {   // what was unread is not all that was missed
       puller.cursors.emplace_back(item.conversation, cursor);
     }
     --puller.sync_left;

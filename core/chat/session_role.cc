@@ -85,23 +85,28 @@ void SessionRole::audience_loaded(const Endpoint& endpoint, Result<storage::Audi
   }
   storage::Audience& audience = *loaded;
   session->topics.reserve(audience.conversations.size() + audience.peers.size());
+  SessionStarting& starting = *session->starting;
+  const auto listen = [&](const Uuid& topic) {
+    const auto index = topics_.acquire(topic);
+    if (!index) return false;
+    session->topics.push_back(*index);
+    if (topics_.heard(*index)) {
+      (void)context_.outbox.subscribe(endpoint, topic);
+    } else {
+      ++starting.topics_awaited;
+      topics_.wait(*index, endpoint);
+    }
+    return true;
+  };
   bool fits = true;
-  for (const auto& membership : audience.conversations) {
-    fits = fits && hear(endpoint, *session, membership.conversation.uuid());
-  }
-  for (const UserId peer : audience.peers) fits = fits && hear(endpoint, *session, peer.uuid());
+  for (const auto& membership : audience.conversations) fits = fits && listen(membership.conversation.uuid());
+  for (const UserId peer : audience.peers) fits = fits && listen(peer.uuid());
   if (!fits) {
     fail(endpoint, *session, ErrorCode::kOverloaded);
     return;
   }
-  SessionStarting& starting = *session->starting;
   starting.peers = std::move(audience.peers);
   starting.audience_loaded = true;
-  for (const std::uint32_t topic : session->topics) {
-    if (topics_.heard(topic)) continue;
-    ++starting.topics_awaited;
-    topics_.wait(topic, endpoint);
-  }
   if (starting.topics_awaited == 0) become_ready(endpoint, *session);
 }
 
@@ -110,6 +115,8 @@ void SessionRole::on(const InterestReady& ready) {
     Session* session = live(endpoint);
     if (session == nullptr || session->state != Session::State::kStarting) continue;
     UPROAR_CHECK(session->starting->topics_awaited > 0, endpoint.slot);
+    // Not earlier: what an earlier announcement left on the way ends before this answer, and may end with a gap.
+    (void)context_.outbox.subscribe(endpoint, ready.topic);
     if (--session->starting->topics_awaited == 0) become_ready(endpoint, *session);
   }
 }

@@ -1,0 +1,319 @@
+#include "tests/core/chat/oracle.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+
+namespace uproar::chat::testing {
+
+Oracle::Oracle(World& world) : world_(world) {
+  world.on_commit = [this](const storage::Operation& operation, const storage::Outcome& outcome) {
+    if (outcome.seq > 0 && !std::holds_alternative<storage::AdvanceMark>(operation.body)) {
+      log_[operation.conversation][outcome.seq] = operation;
+    }
+  };
+  world.on_publish = [this](const Uuid& topic, const ServerEvent& event) {
+    Seq seq = seq_of(event);
+    if (const auto* page = std::get_if<HistoryPage>(&event)) seq = page->upto_seq;
+    note("publish", "", ConversationId(topic), event);
+    Seq& published = published_[ConversationId(topic)];
+    published = std::max(published, seq);
+  };
+  world.on_tell = [this](Connection& connection, const ServerEvent& event) {
+    if (!std::holds_alternative<SessionReady>(event)) return;
+    const auto it = client_of_endpoint.find(key(connection.endpoint));
+    if (it != client_of_endpoint.end()) it->second->published_at_ready = published_;
+  };
+  world.on_receive = [this](Connection& connection, const Heard& heard) {
+    const auto it = client_of_endpoint.find(key(connection.endpoint));
+    if (it != client_of_endpoint.end()) receive(*it->second, heard);
+  };
+}
+
+// With UPROAR_SIM_LOG set, what happened stands on stderr: for a seed that fails.
+void Oracle::note(const char* what, const std::string& who, ConversationId conversation, const ServerEvent& event) {
+  static const bool is_on = std::getenv("UPROAR_SIM_LOG") != nullptr;
+  if (!is_on) return;
+  Seq seq = seq_of(event);
+  std::size_t rows = 0;
+  if (const auto* page = std::get_if<HistoryPage>(&event)) {
+    seq = page->upto_seq;
+    rows = page->messages.size();
+    conversation = page->conversation;
+  }
+  if (const auto* fresh = std::get_if<MessageNew>(&event)) conversation = fresh->message.conversation;
+  if (const auto* joined = std::get_if<ConversationJoined>(&event)) {
+    conversation = joined->conversation.id;
+    seq = joined->conversation.last_seq;
+  }
+  std::fprintf(stderr, "%-8s %s %s kind %zu seq %llu rows %zu", what, who.c_str(), conversation.text().c_str() + 9,
+               event.index(), static_cast<unsigned long long>(seq), rows);
+  if (const auto* page = std::get_if<HistoryPage>(&event)) {
+    for (const Message& row : page->messages) {
+      std::fprintf(stderr, " %llu@%llu", static_cast<unsigned long long>(row.seq),
+                   static_cast<unsigned long long>(row.version));
+    }
+  }
+  if (const auto* error = std::get_if<Error>(&event)) std::fprintf(stderr, " error %d", static_cast<int>(error->code));
+  if (const auto* done = std::get_if<SyncDone>(&event)) {
+    for (const auto& [id, cursor] : done->cursors) {
+      std::fprintf(stderr, " %s=%llu", id.text().c_str() + 9, static_cast<unsigned long long>(cursor));
+    }
+    for (const auto& [id, code] : done->refused) std::fprintf(stderr, " %s refused %d", id.text().c_str() + 9, static_cast<int>(code));
+  }
+  std::fputc('\n', stderr);
+}
+
+void Oracle::fail(const Client& client, const std::string& what, ConversationId conversation, Seq seq) {
+  std::string text = what + " user " + client.user.text().substr(0, 18) + " conversation " +
+                     conversation.text().substr(0, 13) + " seq " + std::to_string(seq);
+  const auto it = client.known.find(conversation);
+  if (it != client.known.end()) text += " cursor " + std::to_string(it->second.cursor);
+  violations_.push_back(std::move(text));
+}
+
+Seq Oracle::joined_seq(const Client& client, ConversationId conversation) {
+  const auto state = world_.model().load_conversation(conversation);
+  if (!state.ok()) return 0;
+  for (const Member& member : state->members) {
+    if (member.user == client.user) return member.joined_seq;
+  }
+  return 0;
+}
+
+bool Oracle::hear(Client& client, ConversationId conversation, Seq seq) {
+  ++checked_;
+  const auto log = log_.find(conversation);
+  if (log == log_.end() || !log->second.contains(seq)) fail(client, "D1 not committed:", conversation, seq);
+  const auto it = client.known.find(conversation);
+  if (it == client.known.end()) {
+    const auto at_ready = client.published_at_ready.find(conversation);
+    Seq before = at_ready == client.published_at_ready.end() ? 0 : at_ready->second;
+    before = std::max(before, joined_seq(client, conversation));   // it may have been away meanwhile
+    if (seq > before + 1 && client.was_member_at_ready.contains(conversation)) {
+      fail(client, "D4 gap after ready:", conversation, seq);
+    }
+    client.known[conversation] = {.cursor = seq, .base = seq - 1, .rows = {}};
+    return true;
+  }
+  Known& known = it->second;
+  if (seq <= known.cursor && client.resyncs) return false;
+  if (seq <= known.cursor) {
+    fail(client, "D6 repeat:", conversation, seq);
+    return false;
+  }
+  if (seq != known.cursor + 1) fail(client, "D4 gap:", conversation, seq);
+  known.cursor = seq;
+  return true;
+}
+
+void Oracle::show(Known& known, const Message& message) {
+  known.rows[message.seq] = {.version = message.version,
+                             .content = message.content,
+                             .is_deleted = message.deleted_at_us != 0,
+                             .reactions = message.reactions.size()};
+}
+
+void Oracle::page(Client& client, const HistoryPage& page, bool is_sync) {
+  ++checked_;
+  const auto log = log_.find(page.conversation);
+  const Seq last = log == log_.end() || log->second.empty() ? 0 : log->second.rbegin()->first;
+  if (page.upto_seq > last) fail(client, "D1 page not committed:", page.conversation, page.upto_seq);
+  if (!client.known.contains(page.conversation)) {
+    if (is_sync) {
+      fail(client, "page nobody asked for:", page.conversation, page.upto_seq);
+      return;
+    }
+    client.known[page.conversation] = {.cursor = page.upto_seq, .base = page.upto_seq, .rows = {}};
+    return;
+  }
+  Known& known = client.known[page.conversation];
+  if (page.upto_seq <= known.cursor && client.resyncs) return;
+  if (page.upto_seq <= known.cursor) fail(client, "D6 repeated page:", page.conversation, page.upto_seq);
+  Seq before = known.cursor;
+  for (const Message& message : page.messages) {
+    if (message.version <= before && !client.resyncs) fail(client, "D6 row out of order:", page.conversation, message.version);
+    if (message.version > page.upto_seq) fail(client, "row above its page:", page.conversation, message.version);
+    before = message.version;
+    show(known, message);
+  }
+  known.cursor = std::max(known.cursor, page.upto_seq);
+}
+
+void Oracle::receive(Client& client, const Heard& heard) {
+  const ServerEvent& event = heard.event;
+  note("hears", client.user.text().substr(14, 4) + "/" + std::to_string(client.connection == nullptr ? 0 : client.connection->endpoint.generation) + (heard.id.empty() ? " live" : " to " + heard.id), {}, event);
+  const auto change = [&](ConversationId conversation, Seq seq, Seq message_seq, auto&& apply) {
+    if (!heard.id.empty() || seq == 0) return;   // the answer, not the event
+    if (!hear(client, conversation, seq)) return;
+    Known& known = client.known[conversation];
+    const auto row = known.rows.find(message_seq);
+    if (row == known.rows.end()) {
+      const Seq floor = std::max(known.base, joined_seq(client, conversation));
+      if (message_seq > floor) fail(client, "D6 change of a row that was never shown:", conversation, message_seq);
+      return;
+    }
+    row->second.version = seq;
+    apply(row->second);
+  };
+
+  if (const auto* ready = std::get_if<SessionReady>(&event)) {
+    (void)ready;
+    client.is_ready = true;
+  } else if (const auto* fresh = std::get_if<MessageNew>(&event)) {
+    const Message& message = fresh->message;
+    if (!hear(client, message.conversation, message.seq)) return;
+    const auto it = log_[message.conversation].find(message.seq);
+    const auto* op = it == log_[message.conversation].end() ? nullptr
+                                                            : std::get_if<storage::AppendMessage>(&it->second.body);
+    if (op == nullptr || op->id != message.id || op->content != message.content || it->second.actor != message.sender) {
+      fail(client, "D2 another message than was committed:", message.conversation, message.seq);
+    }
+    show(client.known[message.conversation], message);
+  } else if (const auto* updated = std::get_if<MessageUpdated>(&event)) {
+    change(updated->conversation, updated->seq, updated->message_seq, [&](Row& row) { row.content = updated->content; });
+  } else if (const auto* deleted = std::get_if<MessageDeleted>(&event)) {
+    change(deleted->conversation, deleted->seq, deleted->message_seq, [&](Row& row) {
+      row.content.clear();
+      row.is_deleted = true;
+      row.reactions = 0;
+    });
+  } else if (const auto* reacted = std::get_if<ReactionUpdated>(&event)) {
+    change(reacted->conversation, reacted->seq, reacted->message_seq,
+           [&](Row& row) { row.reactions += reacted->added ? 1 : -1; });
+  } else if (const auto* added = std::get_if<MemberAdded>(&event)) {
+    if (!heard.id.empty()) return;
+    if (hear(client, added->conversation, added->seq)) client.known[added->conversation].rows[added->seq].version = added->seq;
+  } else if (const auto* removed = std::get_if<MemberRemoved>(&event)) {
+    if (!heard.id.empty()) return;
+    if (hear(client, removed->conversation, removed->seq)) {
+      client.known[removed->conversation].rows[removed->seq].version = removed->seq;
+    }
+    if (removed->user == client.user) {
+      client.known.erase(removed->conversation);
+      client.was_member_at_ready.erase(removed->conversation);   // what it hears for a moment longer begins anywhere
+    }
+  } else if (const auto* changed = std::get_if<ConversationUpdated>(&event)) {
+    if (!heard.id.empty()) return;
+    if (hear(client, changed->conversation, changed->seq)) {
+      Row& row = client.known[changed->conversation].rows[changed->seq];
+      row.version = changed->seq;
+      row.content = changed->name;
+    }
+  } else if (const auto* joined = std::get_if<ConversationJoined>(&event)) {
+    const Seq seq = joined->conversation.last_seq;
+    // An answer may come to somebody who is in it already, or whose sync is bringing it.
+    const auto it = client.known.find(joined->conversation.id);
+    const bool is_answer = !heard.id.empty() && it != client.known.end();
+    if (is_answer && (client.is_syncing || it->second.cursor >= seq)) return;
+    client.known[joined->conversation.id] = {.cursor = seq, .base = seq, .rows = {}};
+  } else if (const auto* created = std::get_if<ConversationCreated>(&event)) {
+    if (!created->duplicate && !client.known.contains(created->conversation.id)) {
+      client.known[created->conversation.id] = {.cursor = 0, .base = 0, .rows = {}};
+    }
+  } else if (const auto* history = std::get_if<HistoryPage>(&event)) {
+    if (history->upto_seq > 0) page(client, *history, !heard.id.empty());
+  } else if (const auto* done = std::get_if<SyncDone>(&event)) {
+    client.is_syncing = false;
+    for (const auto& [conversation, cursor] : done->cursors) {
+      const auto it = client.known.find(conversation);
+      if (it == client.known.end()) continue;
+      it->second.cursor = std::max(it->second.cursor, cursor);
+    }
+    for (const auto& [conversation, code] : done->refused) {
+      if (code == ErrorCode::kNotMember || code == ErrorCode::kNotFound) {
+        client.known.erase(conversation);
+        client.was_member_at_ready.erase(conversation);
+      } else {
+        client.must_reconnect = true;
+      }
+    }
+  } else if (const auto* sent = std::get_if<MessageSent>(&event)) {
+    const auto it = client.unacked.find(heard.id);
+    if (it == client.unacked.end()) return;
+    const auto& log = log_[sent->conversation];
+    const auto row = log.find(sent->seq);
+    const auto* op = row == log.end() ? nullptr : std::get_if<storage::AppendMessage>(&row->second.body);
+    if (op == nullptr || op->client_id != it->first || row->second.actor != client.user) {
+      fail(client, "D1 acked and not stored:", sent->conversation, sent->seq);
+    }
+    client.unacked.erase(it);
+  } else if (const auto* presence = std::get_if<PresenceUpdate>(&event)) {
+    client.presence[presence->state.user] = presence->state.online;
+  } else if (const auto* states = std::get_if<PresenceList>(&event)) {
+    for (const PresenceState& state : states->users) client.presence[state.user] = state.online;
+  } else if (const auto* error = std::get_if<Error>(&event)) {
+    const bool is_final = error->code != ErrorCode::kUnavailable && error->code != ErrorCode::kOverloaded &&
+                          error->code != ErrorCode::kRateLimited;
+    if (is_final) client.unacked.erase(heard.id);   // others are sent again with the same client_id
+  }
+}
+
+void Oracle::final_check(const std::vector<Client*>& clients) {
+  std::set<std::pair<UserId, std::string>> keys;
+  for (const auto& [conversation, log] : log_) {
+    Seq expected = 1;
+    std::set<std::pair<UserId, std::string>> seen;
+    for (const auto& [seq, operation] : log) {
+      if (seq != expected++) violations_.push_back("D2 hole in the log at " + std::to_string(seq));
+      const auto* op = std::get_if<storage::AppendMessage>(&operation.body);
+      if (op != nullptr && !seen.emplace(operation.actor, op->client_id).second) {
+        violations_.push_back("D3 stored twice: " + op->client_id);
+      }
+    }
+  }
+  for (Client* client : clients) {
+    if (client->connection == nullptr || !client->is_ready) continue;
+    for (auto& [conversation, log] : log_) {
+      const auto state = world_.model().load_conversation(conversation);
+      if (!state.ok()) continue;
+      const auto me = std::find_if(state->members.begin(), state->members.end(),
+                                   [&](const Member& m) { return m.user == client->user; });
+      if (me == state->members.end()) continue;
+      const auto it = client->known.find(conversation);
+      if (it == client->known.end()) {
+        const auto at_ready = client->published_at_ready.find(conversation);
+        const Seq before = at_ready == client->published_at_ready.end() ? 0 : at_ready->second;
+        if (before < state->last_seq && client->was_member_at_ready.contains(conversation)) {
+          fail(*client, "D4 heard nothing:", conversation, state->last_seq);
+        }
+        continue;
+      }
+      Known& known = it->second;
+      if (known.cursor != state->last_seq) {
+        fail(*client, "D4 not all was heard:", conversation, state->last_seq);
+        continue;
+      }
+      const Seq floor = std::max(known.base, me->joined_seq);
+      const auto all = world_.model().read_page({.conversation = conversation,
+                                                 .order = storage::PageQuery::Order::kAfter,
+                                                 .bound = floor,
+                                                 .seq_floor = floor,
+                                                 .limit = 500});
+      for (const Message& message : all->messages) {
+        const auto row = known.rows.find(message.seq);
+        if (row == known.rows.end()) {
+          fail(*client, "D6 row missing:", conversation, message.seq);
+        } else if (message.system == SystemEvent::kNone &&
+                   (row->second.content != message.content ||
+                    row->second.is_deleted != (message.deleted_at_us != 0) ||
+                    row->second.reactions != message.reactions.size())) {
+          fail(*client, "D6 row differs: " + row->second.content + "/" + message.content + " " +
+                              std::to_string(row->second.reactions) + "/" + std::to_string(message.reactions.size()) +
+                              " version " + std::to_string(row->second.version) + "/" + std::to_string(message.version),
+               conversation, message.seq);
+        }
+      }
+    }
+    for (const auto& [user, online] : client->presence) {
+      const bool is_online = std::any_of(clients.begin(), clients.end(), [&, u = user](const Client* other) {
+        return other->user == u && other->connection != nullptr && other->connection->is_open;
+      });
+      if (online != is_online) {
+        violations_.push_back("D8 presence of " + user.text().substr(0, 18) + " seen as " + (online ? "online" : "offline"));
+      }
+    }
+  }
+}
+
+}  // namespace uproar::chat::testing

@@ -1,0 +1,505 @@
+#include "tests/core/chat/world.h"
+
+#include <algorithm>
+
+#include "proto/base/check.h"
+
+namespace uproar::chat::testing {
+
+using storage::Done;
+using storage::Operation;
+using storage::Outcome;
+using storage::OutcomeStatus;
+using storage::StoreError;
+
+Seq seq_of(const ServerEvent& event) {
+  return std::visit(
+      [](const auto& x) -> Seq {
+        if constexpr (std::is_same_v<std::decay_t<decltype(x)>, MessageNew>) {
+          return x.message.seq;
+        } else if constexpr (std::is_same_v<std::decay_t<decltype(x)>, MessageSent>) {
+          return x.seq;
+        } else if constexpr (requires { x.seq; x.conversation; }) {
+          return x.seq;
+        } else {
+          return 0;
+        }
+      },
+      event);
+}
+
+// One shard's ports.
+struct World::Shard final : Outbox, Router, storage::MessageLog, storage::HistoryReader, storage::Directory, IdSource {
+  struct Read {
+    std::function<void()> execute;
+    std::function<void()> answer;
+    bool is_executed = false;
+  };
+
+  Shard(World& w, std::uint32_t i) : world(w), index(i) {
+    chat = std::make_unique<ChatShard>(ChatPorts{*this, *this, *this, *this, *this, *this}, w.options_.limits, "node-1");
+  }
+
+  // --- Outbox ---
+  void reply(const Endpoint& to, const RequestId& id, const ServerEvent& event) override {
+    world.trace_event(1, to, event);
+    if (to.shard == index) {
+      world.deliver_reply(to, id, event);
+    } else {
+      link(to.shard, [w = &world, to, id, event] { w->deliver_reply(to, id, event); });
+    }
+  }
+  void tell(const Endpoint& to, const ServerEvent& event, Delivery) override {
+    UPROAR_CHECK(to.shard == index);
+    world.trace_event(2, to, event);
+    Connection* connection = world.find(to);
+    if (connection == nullptr) return;
+    if (world.on_tell) world.on_tell(*connection, event);
+    world.send_to(*connection, {event, {}});
+  }
+  void publish(const Uuid& topic, std::uint64_t remote_shards, const ServerEvent& event, Delivery delivery,
+               const Endpoint* except) override {
+    world.trace_event(3, {}, event);
+    world.trace(remote_shards);
+    UPROAR_CHECK((remote_shards >> index & 1) == 0);
+    if (world.on_publish) world.on_publish(topic, event);
+    const std::optional<Endpoint> but = except != nullptr ? std::optional<Endpoint>(*except) : std::nullopt;
+    world.deliver_publish(index, topic, event, delivery, but);
+    for (std::uint32_t to = 0; to < world.options_.shards; ++to) {
+      if ((remote_shards >> to & 1) == 0) continue;
+      const bool is_durable = delivery == Delivery::kMessage;
+      if (is_durable && world.options_.plant == Plant::kLosePublish && world.random(20) == 0) continue;
+      if (is_durable && world.options_.plant == Plant::kForgetInterest && world.random(20) == 0) break;
+      const int times = is_durable && world.options_.plant == Plant::kRepeatPublish && world.random(20) == 0 ? 2 : 1;
+      for (int i = 0; i < times; ++i) {
+        link(to, [w = &world, to, topic, event, delivery, but] { w->deliver_publish(to, topic, event, delivery, but); });
+      }
+    }
+  }
+  bool subscribe(const Endpoint& session, const Uuid& topic) override {
+    world.trace(topic.low ^ session.slot);
+    auto& members = topics[topic];
+    UPROAR_CHECK(members.insert(session).second, session.slot);   // once
+    return members.size() == 1;
+  }
+  bool unsubscribe(const Endpoint& session, const Uuid& topic, PendingFrames pending) override {
+    auto& members = topics[topic];
+    UPROAR_CHECK(members.erase(session) == 1, session.slot);
+    if (pending == PendingFrames::kDrop && world.options_.plant != Plant::kKeepDropped) {
+      if (Connection* connection = world.find(session)) {
+        std::erase_if(connection->held, [&](const auto& x) { return x.first == topic; });
+      }
+    }
+    return members.empty();
+  }
+  void hold(const Endpoint& session) override { world.find(session)->is_held = true; }
+  void release(const Endpoint& session) override {
+    Connection* connection = world.find(session);
+    UPROAR_CHECK(connection != nullptr && connection->is_held);
+    connection->is_held = false;
+    for (auto& [topic, heard] : connection->held) connection->wire.push_back(std::move(heard));
+    connection->held.clear();
+    if (!world.options_.is_manual) {
+      while (world.step_receive(*connection)) {
+      }
+    }
+  }
+  [[nodiscard]] std::uint64_t egress_bytes(const Endpoint& session) const override {
+    const Connection* connection = world.find(session);
+    if (connection == nullptr) return 0;
+    return connection->extra_egress_bytes + connection->wire.size() * 100;
+  }
+  void close(const Endpoint& session, const Error& error) override {
+    world.trace(static_cast<std::uint64_t>(error.code));
+    Connection* connection = world.find(session);
+    UPROAR_CHECK(connection != nullptr && !connection->is_closing);
+    connection->is_closing = true;
+    connection->closed_with = error;
+  }
+
+  // --- Router ---
+  [[nodiscard]] std::uint32_t self() const override { return index; }
+  [[nodiscard]] std::uint32_t shard_count() const override { return world.options_.shards; }
+  void post(std::uint32_t to, Parcel parcel) override {
+    UPROAR_CHECK(to != index && to < world.options_.shards);
+    world.trace(1000 + parcel.index());
+    const Plant plant = world.options_.plant;
+    if (auto* attach = std::get_if<Attach>(&parcel); attach != nullptr && plant == Plant::kShiftCursor) ++attach->cursor;
+    if (std::holds_alternative<AttachPage>(parcel) && plant == Plant::kSkipPage && world.random(5) == 0) return;
+    auto run = [w = &world, to, p = std::make_shared<Parcel>(std::move(parcel))] {
+      w->shards_[to]->chat->on_parcel(std::move(*p), w->now);
+    };
+    auto& line = world.links_[index][to];
+    if (plant == Plant::kOvertake && world.random(4) == 0) {
+      line.push_front(std::move(run));
+    } else {
+      line.push_back(std::move(run));
+    }
+  }
+
+  // --- MessageLog ---
+  storage::StageResult stage(Operation operation) override {
+    if (world.log_is_down) return storage::StageResult::kUnavailable;
+    if (world.log_is_full) return storage::StageResult::kFull;
+    staged.push_back(std::move(operation));
+    return storage::StageResult::kStaged;
+  }
+  [[nodiscard]] std::uint32_t retry_after_ms() const override { return 250; }
+
+  // --- reads: executed at one moment, answered at a later one ---
+  template <class T, class Run>
+  void read(Done<T> done, Run run) {
+    auto result = std::make_shared<std::optional<Result<T, StoreError>>>();
+    reads.push_back({[this, result, run] {
+                       if (world.reads_fail) {
+                         result->emplace(Err{StoreError::kUnavailable});
+                       } else {
+                         result->emplace(run());
+                       }
+                     },
+                     [result, done] { done(std::move(**result)); }, false});
+  }
+  void load_conversation(ConversationId id, Done<storage::ConversationState> done) override {
+    read<storage::ConversationState>(std::move(done), [this, id] { return world.model_.load_conversation(id); });
+  }
+  void read_page(const storage::PageQuery& query, Done<storage::Page> done) override {
+    read<storage::Page>(std::move(done), [this, query] { return world.model_.read_page(query); });
+  }
+  void create_user(storage::User, Done<UserId>) override { UPROAR_CHECK(false); }
+  void find_user_by_name(std::string, Done<storage::User>) override { UPROAR_CHECK(false); }
+  void find_users(std::vector<UserId> ids, Done<std::vector<storage::User>> done) override {
+    read<std::vector<storage::User>>(std::move(done), [this, ids] { return world.model_.find_users(ids); });
+  }
+  void ensure_user(UserId, std::string, std::int64_t, Done<storage::User>) override { UPROAR_CHECK(false); }
+  void set_last_online(UserId id, std::int64_t at_us) override { world.model_.set_last_online(id, at_us); }
+  void create_session(storage::SessionRecord, Done<SessionId>) override { UPROAR_CHECK(false); }
+  void rotate_session(std::string, std::string, std::int64_t, std::int64_t, Done<storage::SessionRecord>) override {
+    UPROAR_CHECK(false);
+  }
+  void revoke_session(SessionId, std::int64_t, Done<bool>) override { UPROAR_CHECK(false); }
+  void revoked_since(std::int64_t, Done<std::vector<SessionId>>) override { UPROAR_CHECK(false); }
+  void load_audience(UserId user, std::uint32_t a, std::uint32_t b, std::uint32_t c,
+                     Done<storage::Audience> done) override {
+    read<storage::Audience>(std::move(done), [=, this] { return world.model_.load_audience(user, a, b, c); });
+  }
+  void list_conversations(storage::ListQuery query, Done<storage::ConversationList> done) override {
+    read<storage::ConversationList>(std::move(done), [=, this] { return world.model_.list_conversations(query); });
+  }
+  void view_conversation(ConversationId id, UserId viewer, std::uint32_t members_max,
+                         Done<ConversationView> done) override {
+    read<ConversationView>(std::move(done), [=, this] { return world.model_.view_conversation(id, viewer, members_max); });
+  }
+  void unread_conversations(UserId user, std::uint32_t limit, Done<std::vector<ConversationView>> done) override {
+    read<std::vector<ConversationView>>(std::move(done),
+                                        [=, this] { return world.model_.unread_conversations(user, limit); });
+  }
+
+  // --- IdSource ---
+  Uuid make(const Now&) override {
+    const std::uint64_t n = world.next_id_++;
+    return {n * 0x9E3779B97F4A7C15ULL, n};
+  }
+
+  void link(std::uint32_t to, Delivered run) { world.links_[index][to].push_back(std::move(run)); }
+
+  World& world;
+  const std::uint32_t index;
+  std::unique_ptr<ChatShard> chat;
+  std::map<Uuid, std::set<Endpoint>> topics;
+  std::deque<Operation> staged;
+  std::deque<std::vector<Outcome>> outcomes;
+  std::deque<Read> reads;
+};
+
+World::World(Options options) : options_(std::move(options)), random_state_(options_.seed * 2654435769ULL + 1) {
+  links_.assign(options_.shards, std::vector<std::deque<Delivered>>(options_.shards));
+  for (std::uint32_t i = 0; i < options_.shards; ++i) shards_.push_back(std::make_unique<Shard>(*this, i));
+}
+World::~World() = default;
+
+ChatShard& World::shard(std::uint32_t index) { return *shards_[index]->chat; }
+
+std::uint64_t World::random(std::uint64_t below) {
+  random_state_ += 0x9E3779B97F4A7C15ULL;
+  std::uint64_t x = random_state_;
+  x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9ULL;
+  x = (x ^ (x >> 27)) * 0x94D049BB133111EBULL;
+  return (x ^ (x >> 31)) % below;
+}
+
+void World::trace(std::uint64_t value) { trace_ = (trace_ ^ value) * 1099511628211ULL; }
+void World::trace_event(std::uint64_t kind, const Endpoint& to, const ServerEvent& event) {
+  trace(kind << 32 | event.index());
+  trace((std::uint64_t{to.shard} << 32) + to.slot);
+  trace(seq_of(event));
+}
+
+UserId World::user(const std::string& name) {
+  if (const auto it = users_.find(name); it != users_.end()) return it->second;
+  const std::uint64_t n = users_.size() + 1;
+  const UserId id(Uuid{0x0190'0000'0000'7000ULL + n, 0x8000'0000'0000'0000ULL | (n * 0x9E3779B97F4AULL)});
+  storage::User record;
+  record.id = id;
+  record.name = name;
+  UPROAR_CHECK(model_.create_user(record).ok());
+  users_.emplace(name, id);
+  return id;
+}
+
+Connection& World::connect(UserId user, std::uint32_t shard, bool resume) {
+  std::uint32_t slot = next_slot_;
+  if (free_slots_.empty()) {
+    ++next_slot_;
+  } else {
+    slot = free_slots_.back();   // reused with a new generation, as connections are
+    free_slots_.pop_back();
+  }
+  auto connection = std::make_unique<Connection>();
+  connection->endpoint = {.shard = static_cast<std::uint16_t>(shard),
+                          .kind = Endpoint::Kind::kSession,
+                          .slot = slot,
+                          .generation = next_generation_++};
+  connection->user = user;
+  connection->session = SessionId(Uuid{7, next_generation_});
+  connections.push_back(std::move(connection));
+  Connection& made = *connections.back();
+  live_[made.endpoint] = &made;
+  shards_[shard]->chat->open_session(made.endpoint, user, made.session, resume, now);
+  if (!options_.is_manual) settle();
+  return made;
+}
+
+void World::disconnect(Connection& connection, bool clean) {
+  if (!connection.is_open) return;
+  connection.is_open = false;
+  Shard& shard = *shards_[connection.endpoint.shard];
+  for (auto& [topic, members] : shard.topics) members.erase(connection.endpoint);
+  live_.erase(connection.endpoint);
+  connection.wire.clear();
+  connection.held.clear();
+  free_slots_.push_back(connection.endpoint.slot);
+  shard.chat->close_session(connection.endpoint, clean, now);
+  if (!options_.is_manual) settle();
+}
+
+void World::say(Connection& connection, ClientEvent event, RequestId id) {
+  Command command{.actor = {.user = connection.user, .from = connection.endpoint, .request = std::move(id)},
+                  .event = std::move(event)};
+  shards_[connection.endpoint.shard]->chat->apply(std::move(command), now, 100);
+  if (!options_.is_manual) settle();
+}
+
+std::uint32_t World::request(UserId user, ClientEvent event, std::uint32_t shard) {
+  const std::uint32_t slot = 1'000'000 + static_cast<std::uint32_t>(requests.size());
+  requests[slot];
+  const Endpoint from{.shard = static_cast<std::uint16_t>(shard),
+                      .kind = Endpoint::Kind::kRequest,
+                      .slot = slot,
+                      .generation = 1};
+  shards_[shard]->chat->apply({.actor = {.user = user, .from = from, .request = {}}, .event = std::move(event)}, now);
+  if (!options_.is_manual) settle();
+  return slot;
+}
+
+Connection* World::find(const Endpoint& endpoint) {
+  const auto it = live_.find(endpoint);
+  return it == live_.end() ? nullptr : it->second;
+}
+
+void World::send_to(Connection& connection, Heard heard) {
+  if (connection.is_closing || !connection.is_open) return;
+  connection.wire.push_back(std::move(heard));
+  if (!options_.is_manual) {
+    while (step_receive(connection)) {
+    }
+  }
+}
+
+void World::deliver_reply(const Endpoint& to, const RequestId& id, const ServerEvent& event) {
+  if (to.kind == Endpoint::Kind::kRequest) {
+    requests[to.slot].push_back({event, id});
+    return;
+  }
+  if (Connection* connection = find(to)) send_to(*connection, {event, id});
+}
+
+void World::deliver_publish(std::uint32_t shard, const Uuid& topic, const ServerEvent& event, Delivery delivery,
+                            const std::optional<Endpoint>& except) {
+  const auto it = shards_[shard]->topics.find(topic);
+  if (it == shards_[shard]->topics.end()) return;
+  for (const Endpoint& session : it->second) {
+    if (except && *except == session) continue;
+    Connection* connection = find(session);
+    UPROAR_CHECK(connection != nullptr);
+    if (connection->is_held && delivery == Delivery::kMessage) {
+      connection->held.emplace_back(topic, Heard{event, {}});
+    } else {
+      send_to(*connection, {event, {}});
+    }
+  }
+}
+
+// --- movement ------------------------------------------------------------------------------------------------------
+
+bool World::step_link(std::uint32_t from, std::uint32_t to) {
+  auto& line = links_[from][to];
+  if (line.empty()) return false;
+  Delivered run = std::move(line.front());
+  line.pop_front();
+  run();
+  return true;
+}
+
+std::size_t World::reads_waiting(std::uint32_t shard) const { return shards_[shard]->reads.size(); }
+
+bool World::step_read_execute(std::uint32_t shard, std::size_t index) {
+  auto& reads = shards_[shard]->reads;
+  if (index >= reads.size() || reads[index].is_executed) return false;
+  reads[index].execute();
+  reads[index].is_executed = true;
+  return true;
+}
+
+bool World::step_read_answer(std::uint32_t shard, std::size_t index) {
+  auto& reads = shards_[shard]->reads;
+  if (index >= reads.size() || !reads[index].is_executed) return false;
+  const auto answer = std::move(reads[index].answer);
+  reads.erase(reads.begin() + static_cast<std::ptrdiff_t>(index));
+  answer();
+  return true;
+}
+
+bool World::step_apply(std::uint32_t shard, std::size_t rows, bool refused, bool answer_lost) {
+  Shard& s = *shards_[shard];
+  if (s.staged.empty()) return false;
+  const bool fails = refused || answer_lost;
+  std::vector<Outcome> batch;
+  for (std::size_t i = 0; i < rows && !s.staged.empty(); ++i) {
+    const Operation operation = std::move(s.staged.front());
+    s.staged.pop_front();
+    Outcome outcome{.ticket = operation.ticket, .status = OutcomeStatus::kUnavailable};
+    if (!refused && options_.plant == Plant::kAckBeforeCommit && random(20) == 0 &&
+        std::holds_alternative<storage::AppendMessage>(operation.body)) {
+      const auto state = model_.load_conversation(operation.conversation);
+      outcome.status = OutcomeStatus::kCommitted;
+      outcome.seq = state.ok() ? state->last_seq + 1 : 1;
+      outcome.no = 1;
+    } else if (!refused) {
+      outcome = model_.apply(operation);
+      if (on_commit && outcome.status == OutcomeStatus::kCommitted) on_commit(operation, outcome);
+      if (answer_lost) outcome = {.ticket = operation.ticket, .status = OutcomeStatus::kUnavailable};
+    }
+    batch.push_back(outcome);
+  }
+  if (fails) {   // what waits behind a failed batch fails with it, as in BatchWriter
+    for (const Operation& operation : s.staged) {
+      batch.push_back({.ticket = operation.ticket, .status = OutcomeStatus::kUnavailable});
+    }
+    s.staged.clear();
+  }
+  s.outcomes.push_back(std::move(batch));
+  return true;
+}
+
+bool World::step_outcomes(std::uint32_t shard) {
+  Shard& s = *shards_[shard];
+  if (s.outcomes.empty()) return false;
+  const std::vector<Outcome> batch = std::move(s.outcomes.front());
+  s.outcomes.pop_front();
+  s.chat->on_committed(batch);
+  return true;
+}
+
+bool World::step_receive(Connection& connection) {
+  if (connection.wire.empty()) return false;
+  Heard heard = std::move(connection.wire.front());
+  connection.wire.pop_front();
+  connection.inbox.push_back(std::move(heard));
+  if (on_receive) on_receive(connection, connection.inbox.back());
+  return true;
+}
+
+bool World::step_closings() {
+  for (auto& connection : connections) {
+    if (!connection->is_closing || !connection->is_open) continue;
+    disconnect(*connection, true);
+    return true;
+  }
+  return false;
+}
+
+void World::settle() {
+  for (bool moved = true; moved;) {
+    moved = step_closings();
+    for (std::uint32_t from = 0; from < options_.shards; ++from) {
+      for (std::uint32_t to = 0; to < options_.shards; ++to) moved = step_link(from, to) || moved;
+      while (!shards_[from]->reads.empty()) {
+        if (!shards_[from]->reads[0].is_executed) step_read_execute(from, 0);
+        moved = step_read_answer(from, 0) || moved;
+      }
+    }
+    for (auto& connection : connections) {
+      while (step_receive(*connection)) moved = true;
+    }
+  }
+}
+
+void World::commit(std::uint32_t which) {
+  for (bool moved = true; moved;) {
+    moved = false;
+    for (std::uint32_t i = 0; i < options_.shards; ++i) {
+      if (which != ~0U && which != i) continue;
+      moved = step_apply(i, 1000, false, false) || moved;
+      moved = step_outcomes(i) || moved;
+    }
+    settle();
+  }
+}
+
+void World::fail_commits() {
+  for (std::uint32_t i = 0; i < options_.shards; ++i) {
+    step_apply(i, 1000, true, false);
+    while (step_outcomes(i)) {
+    }
+  }
+  settle();
+}
+
+void World::lose_answers() {
+  for (std::uint32_t i = 0; i < options_.shards; ++i) {
+    step_apply(i, 1000, false, true);
+    while (step_outcomes(i)) {
+    }
+  }
+  settle();
+}
+
+std::size_t World::staged() const {
+  std::size_t n = 0;
+  for (const auto& s : shards_) n += s->staged.size();
+  return n;
+}
+
+void World::advance_ms(std::int64_t ms) {
+  now.monotonic_us += ms * 1000;
+  now.wall_us += ms * 1000;
+  for (auto& s : shards_) s->chat->tick(now);
+  if (!options_.is_manual) settle();
+}
+
+bool World::is_quiet() const {
+  for (const auto& line : links_) {
+    for (const auto& link : line) {
+      if (!link.empty()) return false;
+    }
+  }
+  for (const auto& s : shards_) {
+    if (!s->reads.empty() || !s->staged.empty() || !s->outcomes.empty()) return false;
+  }
+  for (const auto& connection : connections) {
+    if (!connection->wire.empty() || (connection->is_closing && connection->is_open)) return false;
+  }
+  return true;
+}
+
+}  // namespace uproar::chat::testing

@@ -1,0 +1,147 @@
+#pragma once
+
+// The world around one or several ChatShards, held by the test: ports that record, a store that commits and answers when
+// it is told to, FIFO links between shards, and connections with what they were sent. Nothing happens by itself: a test
+// (or a seeded scheduler) takes each step.
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/chat/chat_shard.h"
+#include "storage/memory/memory_model.h"
+
+namespace uproar::chat::testing {
+
+// What a client received.
+struct Heard {
+  ServerEvent event;
+  RequestId id;            // empty: an event of the server
+};
+
+// A client's connection.
+struct Connection {
+  Endpoint endpoint;
+  UserId user;
+  SessionId session;
+  bool is_held = false;
+  bool is_closing = false;                // the domain closed it; close_session() is due
+  bool is_open = true;
+  std::optional<Error> closed_with;
+  std::deque<Heard> wire;                 // on the way
+  std::vector<std::pair<Uuid, Heard>> held;
+  std::vector<Heard> inbox;               // received
+  std::uint64_t extra_egress_bytes = 0;   // as if so much were queued
+};
+
+// Wrong worlds, to prove that the oracle sees what a wrong domain would do.
+enum class Plant : std::uint8_t {
+  kNone,
+  kAckBeforeCommit,      // outcomes come although the rows are lost
+  kLosePublish,          // a remote publish is lost now and then
+  kRepeatPublish,
+  kOvertake,             // parcels overtake publishes between shards
+  kKeepDropped,          // unsubscribe(kDrop) keeps the held frames
+  kSkipPage,             // a sync page is lost
+  kForgetInterest,       // the owner's bitmap is ignored now and then
+  kShiftCursor           // an attach begins one too late
+};
+
+class World {
+ public:
+  struct Options {
+    std::uint32_t shards = 1;
+    std::uint64_t seed = 1;
+    ChatLimits limits;
+    bool is_manual = false;    // links, reads and wires move only by step functions
+    Plant plant = Plant::kNone;
+  };
+
+  explicit World(Options options);
+  ~World();
+
+  // --- people ---
+  UserId user(const std::string& name);              // made in the store
+  Connection& connect(UserId user, std::uint32_t shard = 0, bool resume = false);   // and settles unless manual
+  void disconnect(Connection& connection, bool clean = true);
+  void say(Connection& connection, ClientEvent event, RequestId id = "1");
+  // A request without a connection; its answers are in requests[slot].
+  std::uint32_t request(UserId user, ClientEvent event, std::uint32_t shard = 0);
+
+  // --- time and movement ---
+  void advance_ms(std::int64_t ms);                  // and ticks every shard
+  void settle();                                     // links, reads, closings: until nothing moves. No commits.
+  void commit(std::uint32_t shard_or_all = ~0U);     // everything staged, and settles
+  void fail_commits();                               // nothing is stored, rows are kUnavailable
+  void lose_answers();                               // all is stored, rows are kUnavailable
+  [[nodiscard]] std::size_t staged() const;
+
+  // --- steps for a scheduler; false: there was nothing to do ---
+  bool step_link(std::uint32_t from, std::uint32_t to);
+  bool step_read_execute(std::uint32_t shard, std::size_t index);
+  bool step_read_answer(std::uint32_t shard, std::size_t index);
+  bool step_apply(std::uint32_t shard, std::size_t rows, bool refused, bool answer_lost);
+  bool step_outcomes(std::uint32_t shard);
+  bool step_receive(Connection& connection);
+  bool step_closings();
+  [[nodiscard]] std::size_t reads_waiting(std::uint32_t shard) const;
+  [[nodiscard]] bool is_quiet() const;
+
+  ChatShard& shard(std::uint32_t index);
+  [[nodiscard]] std::uint32_t shard_count() const { return options_.shards; }
+  storage::MemoryModel& model() { return model_; }
+  [[nodiscard]] const Options& options() const { return options_; }
+  std::uint64_t random(std::uint64_t below);
+  [[nodiscard]] std::uint64_t trace_hash() const { return trace_; }
+
+  Now now{.monotonic_us = 1'000'000'000, .wall_us = 1'700'000'000'000'000};
+  std::vector<std::unique_ptr<Connection>> connections;
+  std::map<std::uint32_t, std::vector<Heard>> requests;
+  bool reads_fail = false;
+  bool log_is_full = false;
+  bool log_is_down = false;
+
+  // Called for whatever a client receives, for what the store commits, and for what a shard publishes.
+  std::function<void(Connection&, const Heard&)> on_receive;
+  std::function<void(const storage::Operation&, const storage::Outcome&)> on_commit;
+  std::function<void(const Uuid& topic, const ServerEvent&)> on_publish;
+  std::function<void(Connection&, const ServerEvent&)> on_tell;   // at the moment it is said, before it arrives
+
+ private:
+  struct Shard;
+  friend struct Shard;
+  using Delivered = std::function<void()>;
+
+  void trace(std::uint64_t value);
+  void trace_event(std::uint64_t kind, const Endpoint& to, const ServerEvent& event);
+  void send_to(Connection& connection, Heard heard);
+  Connection* find(const Endpoint& endpoint);
+  void deliver_reply(const Endpoint& to, const RequestId& id, const ServerEvent& event);
+  void deliver_publish(std::uint32_t shard, const Uuid& topic, const ServerEvent& event, Delivery delivery,
+                       const std::optional<Endpoint>& except);
+
+  Options options_;
+  storage::MemoryModel model_;
+  std::vector<std::unique_ptr<Shard>> shards_;
+  std::vector<std::vector<std::deque<Delivered>>> links_;   // [from][to]
+  std::map<Endpoint, Connection*> live_;
+  std::uint64_t random_state_;
+  std::uint64_t trace_ = 1469598103934665603ULL;
+  std::uint32_t next_slot_ = 0;
+  std::uint32_t next_generation_ = 1;
+  std::vector<std::uint32_t> free_slots_;
+  std::uint64_t next_id_ = 1;
+  std::map<std::string, UserId> users_;
+};
+
+// The seq of a durable event, else 0.
+Seq seq_of(const ServerEvent& event);
+
+}  // namespace uproar::chat::testing
