@@ -92,6 +92,7 @@ export class Person {
 
   async picture(name) {
     await this.page.evaluate(() => document.activeElement?.blur());
+    await this.page.mouse.move(0, 0);
     const path = new URL(`../../docs/images/${name}.png`, import.meta.url).pathname;
     await this.page.screenshot({ path, animations: 'disabled' });
   }

@@ -175,6 +175,15 @@ test('marks: sent, delivered, seen; in a group the slowest counts', () => {
   assert.equal(store.mark_of(room, mine), 'seen', 'marks never go back');
 });
 
+test('who writes has seen what was written before, without a receipt', () => {
+  const store = store_of();
+  const room = store.conversations.get(kRoom);
+  store.on_event(live(1, { sender_id: 'ann', client_id: 'c' }));
+  assert.equal(store.mark_of(room, room.timeline.rows.get(1)), 'sent');
+  store.on_event(live(2));
+  assert.equal(store.mark_of(room, room.timeline.rows.get(1)), 'seen');
+});
+
 test('a list read again after a reconnect keeps the cursor, drops what is gone, and resets what is far behind', () => {
   const store = store_of([view({ last_seq: 10 }), view({ id: 'gone' }), view({ id: 'far', last_seq: 3 })]);
   store.adopt_list([view({ last_seq: 14, unread: 2 }), view({ id: 'far', last_seq: 9000 })]);

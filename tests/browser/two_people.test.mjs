@@ -43,6 +43,24 @@ async function story(t, steps) {
 }
 
 const said = [];   // everything in the conversation of the two, in its order
+const lines = Array.from({ length: 130 }, (_, i) => `Line ${i + 1}`);
+
+// Somebody without a browser: the same server by REST.
+async function writes_over_rest(name, to, texts) {
+  const call = async (method, path, body, token) => {
+    const answer = await fetch(`http://127.0.0.1:${server.port}/api/v1/${path}`, {
+      method, body: body && JSON.stringify(body),
+      headers: { 'Content-Type': 'application/json', ...(token ? { Authorization: `Bearer ${token}` } : {}) },
+    });
+    assert.ok(answer.ok, `${path}: ${answer.status}`);
+    return answer.json();
+  };
+  const { access_token } = await call('POST', 'register', { name, password: 'correct horse battery' });
+  const { users } = await call('GET', `users?name=${to}`, undefined, access_token);
+  for (const [i, content] of texts.entries()) {
+    await call('POST', 'messages', { to: users[0].user_id, content, client_id: `rest-${i}` }, access_token);
+  }
+}
 
 test('two people chat, one loses the connection and resumes', { timeout: 200_000 }, (t) => story(t, [
   ['both register', async () => {
@@ -223,6 +241,18 @@ test('two people chat, one loses the connection and resumes', { timeout: 200_000
     await linus.context.close();
   }],
 
+  ['much that is unread: it opens at the line above what is new, and is read at its end', async () => {
+    await writes_over_rest('hugo', 'ada', lines);
+    await ada.listed('hugo').locator('.badge', { hasText: '99+' }).waitFor();
+    await ada.opens('hugo');
+    await ada.sees(lines.at(-1));
+    assert.deepEqual(await ada.texts(), lines);
+    await ada.page.locator('.divider').waitFor();
+    assert.equal(await ada.listed('hugo').locator('.badge').count(), 1, 'nobody has looked at the end yet');
+    await ada.page.getByRole('button', { name: 'To the newest message' }).click();
+    await ada.listed('hugo').locator('.badge').waitFor({ state: 'detached' });
+  }],
+
   ['who closes the page goes offline', async () => {
     await ada.opens('grace');
     await ada.subtitle_becomes('Online');
@@ -244,6 +274,18 @@ test('two people chat, one loses the connection and resumes', { timeout: 200_000
     await ada.opens('grace');
     await ada.sees(said.at(-1));
     assert.deepEqual(await ada.texts(), said);
+  }],
+
+  ['a long history: the newest is shown first, older pages come on scrolling up', async () => {
+    await ada.opens('hugo');
+    await ada.sees(lines.at(-1));
+    assert.ok(!(await ada.texts()).includes(lines[0]), 'not all at once');
+    while (!(await ada.texts()).includes(lines[0])) {
+      const shown = await ada.page.locator('.message').count();
+      await ada.page.locator('.scroller').evaluate((scroller) => { scroller.scrollTop = 0; });
+      await ada.page.waitForFunction((before) => document.querySelectorAll('.message').length > before, shown);
+    }
+    assert.deepEqual(await ada.texts(), lines);
     assert.deepEqual(ada.mistakes, []);
   }],
 ]));

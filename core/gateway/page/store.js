@@ -200,8 +200,14 @@ export class Store {
     return outcome;
   }
 
-  // Each message of somebody else counts once, whichever way it came; what we wrote says that we have read so far.
+  // Each message of somebody else counts once, whichever way it came. Writing is reading: whoever wrote it has seen all
+  // before it, and no receipt says so again.
   #count(conversation, row) {
+    const sender = row.kind === 'system' ? undefined : conversation.members.get(row.sender_id);
+    if (sender) {
+      sender.read_seq = Math.max(sender.read_seq, row.seq);
+      sender.delivered_seq = Math.max(sender.delivered_seq, row.seq);
+    }
     if (row.seq <= conversation.counted_seq) return;
     conversation.counted_seq = row.seq;
     if (row.kind === 'system' || row.deleted_at) return;
