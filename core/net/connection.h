@@ -60,7 +60,7 @@ struct Connection {
   // What the ring owes us.
   bool recv_armed : 1 = false;
   bool poll_armed : 1 = false;
-  std::uint8_t cancels : 2 = 0;      // completions of cancel requests to come
+  std::uint8_t requests : 2 = 0;     // completions of cancels (2 at most) and of the shutdown to come
   bool starved : 1 = false;          // recv ended with ENOBUFS; stands in the starved list
 
   // Sending. `slow_path` is the one thing the fan-out looks at besides the state.

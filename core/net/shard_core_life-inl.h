@@ -81,7 +81,7 @@ void ShardCore<Io>::on_completion(const runtime::Completion& completion) {
     case runtime::OpKind::kCancel:
       if (k.generation == 0) return;   // of a listener
       if (Connection* c = table_.find(k.slot, k.generation); c != nullptr) {
-        if (c->cancels > 0) --c->cancels;
+        if (c->requests > 0) --c->requests;
         close_if_quiet(k.slot, *c);
       }
       return;
@@ -571,7 +571,9 @@ void ShardCore<Io>::start_draining(std::uint32_t slot, Connection& c, bool linge
 
 template <class Io>
 void ShardCore<Io>::finish_draining(std::uint32_t slot, Connection& c) {
-  io_.shutdown_write(slot);
+  // Counted among the requests that keep the slot: done late, it would end the slot's next connection.
+  ++c.requests;
+  io_.shutdown_write(slot, key(runtime::OpKind::kCancel, slot, c));
   if (c.linger && !c.saw_fin) {
     c.state = ConnectionState::kLingering;
     set_deadline(slot, c, options_.linger_ms);
@@ -589,7 +591,7 @@ void ShardCore<Io>::end(std::uint32_t slot, Connection& c) {
   c.state = ConnectionState::kEnding;
   clear_deadline(c);
   const auto cancel = [&](runtime::OpKind kind) {
-    ++c.cancels;
+    ++c.requests;
     io_.cancel(key(kind, slot, c), key(runtime::OpKind::kCancel, slot, c));
   };
   if (c.recv_armed) cancel(runtime::OpKind::kRecv);
@@ -600,7 +602,7 @@ void ShardCore<Io>::end(std::uint32_t slot, Connection& c) {
 // A close while a recv is armed sends no FIN, and a slot with requests outstanding must not be reused.
 template <class Io>
 void ShardCore<Io>::close_if_quiet(std::uint32_t slot, Connection& c) {
-  if (c.state != ConnectionState::kEnding || c.recv_armed || c.poll_armed || c.cancels > 0) return;
+  if (c.state != ConnectionState::kEnding || c.recv_armed || c.poll_armed || c.requests > 0) return;
   c.state = ConnectionState::kClosing;
   io_.close(slot, key(runtime::OpKind::kClose, slot, c));
 }

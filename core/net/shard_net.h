@@ -78,9 +78,11 @@ enum class PendingFrames : std::uint8_t {
 
 // What this layer needs besides the operations of runtime::Io.
 template <class T>
-concept NetIo = runtime::Io<T> && requires(T io, int fd, runtime::CompletionKey key) {
+concept NetIo = runtime::Io<T> && requires(T io, std::uint32_t slot, int fd, runtime::CompletionKey key) {
   { io.arm_accept(fd, key) } -> std::same_as<void>;                // multishot
   { io.ready() } -> std::convertible_to<std::uint32_t>;            // completions not handed over yet
+  // With a completion: a kernel worker does it and finds the socket by its slot only then.
+  { io.shutdown_write(slot, key) } -> std::same_as<void>;
 };
 
 template <class Io>

@@ -191,6 +191,12 @@ void Ring::shutdown_write(std::uint32_t slot) {
   entry->flags = IOSQE_FIXED_FILE | IOSQE_CQE_SKIP_SUCCESS;
 }
 
+void Ring::shutdown_write(std::uint32_t slot, CompletionKey key) {
+  io_uring_sqe* entry = next_entry(key.pack());
+  ::io_uring_prep_shutdown(entry, static_cast<int>(slot), SHUT_WR);
+  entry->flags = IOSQE_FIXED_FILE;
+}
+
 void Ring::close(std::uint32_t slot, CompletionKey key) {
   ::io_uring_prep_close_direct(next_entry(key.pack()), slot);
 }

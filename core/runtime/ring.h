@@ -104,6 +104,9 @@ class Ring {
   void poll_writable(std::uint32_t slot, CompletionKey key);  // oneshot POLLOUT
   void cancel(CompletionKey what, CompletionKey key);         // completion: 0, -ENOENT or -EALREADY
   void shutdown_write(std::uint32_t slot);
+  // The same with a completion (0 or -errno). A kernel worker does it, and looks the slot up only then: whoever reuses
+  // slots must wait for this before close(), or the next socket of the slot is shut down instead.
+  void shutdown_write(std::uint32_t slot, CompletionKey key);
   void close(std::uint32_t slot, CompletionKey key);  // completion: 0 or -errno
   // Poll of a plain descriptor of a library. Completion kPoll: result is the event mask.
   // cancel(key, …) ends it; cancel before the library closes the descriptor.

@@ -92,6 +92,7 @@ class NullIo {
   void poll_writable(std::uint32_t, Key) {}
   void cancel(Key, Key) {}
   void shutdown_write(std::uint32_t) {}
+  void shutdown_write(std::uint32_t, Key) {}
   void close(std::uint32_t, Key) {}
   void submit() {}
   [[nodiscard]] std::uint32_t buffers_free() const { return 1; }

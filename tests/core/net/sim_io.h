@@ -33,6 +33,7 @@ class SimIo {
 
   struct Socket {
     bool in_use = false;
+    std::uint32_t life = 0;         // counts the sockets that had this slot
     bool recv_armed = false;
     Key recv_key;
     bool poll_armed = false;
@@ -53,7 +54,9 @@ class SimIo {
     ::close(fd);
     if (refuse_adopts) return false;
     UPROAR_CHECK(!socket(slot).in_use, slot);
+    const std::uint32_t life = sockets_[slot].life + 1;
     sockets_[slot] = Socket{};
+    sockets_[slot].life = life;
     sockets_[slot].in_use = true;
     sockets_[slot].room = room_of_new;
     return true;
@@ -95,8 +98,10 @@ class SimIo {
   void cancel(Key what, Key key) {
     defer([this, what, key] { do_cancel(what, key); });
   }
-  void shutdown_write(std::uint32_t slot) {
-    defer([this, slot] { socket(slot).fin_sent = true; });
+  void shutdown_write(std::uint32_t) { UPROAR_CHECK(false); }
+  // A kernel worker does it some time later, to whatever socket has the slot then.
+  void shutdown_write(std::uint32_t slot, Key key) {
+    defer([this, slot, key] { shutdowns_.push_back({.slot = slot, .life = socket(slot).life, .key = key}); });
   }
   void close(std::uint32_t slot, Key key) {
     defer([this, slot, key] {
@@ -117,6 +122,7 @@ class SimIo {
   }
   std::uint32_t buffers_free() const { return buffers; }
   std::uint32_t ready() const { return static_cast<std::uint32_t>(completions_.size()); }
+  [[nodiscard]] bool working() const { return !shutdowns_.empty(); }
 
   // --- The test's side ----------------------------------------------------------------------------------------------
 
@@ -149,6 +155,18 @@ class SimIo {
 
   // One look at the kernel: received bytes and writable sockets become completions.
   void poll_world() {
+    for (std::size_t i = 0; i < shutdowns_.size();) {
+      if (random_() % 2 == 0) {
+        ++i;
+        continue;
+      }
+      const Shutdown late = shutdowns_[i];
+      shutdowns_.erase(shutdowns_.begin() + static_cast<std::ptrdiff_t>(i));
+      Socket& s = socket(late.slot);
+      UPROAR_CHECK(s.in_use && s.life == late.life, late.slot);   // it would hit another connection, or nothing
+      s.fin_sent = true;
+      post(late.key, 0, false);
+    }
     for (std::uint32_t slot = 0; slot < sockets_.size(); ++slot) {
       Socket& s = sockets_[slot];
       if (s.poll_armed && s.room > 0) {
@@ -251,7 +269,14 @@ class SimIo {
     if (!own_first) post(key, 0, false);
   }
 
+  struct Shutdown {
+    std::uint32_t slot;
+    std::uint32_t life;
+    Key key;
+  };
+
   std::mt19937_64 random_;
+  std::vector<Shutdown> shutdowns_;
   std::vector<Socket> sockets_;
   std::map<std::uint32_t, Key> accepts_;
   std::deque<std::function<void()>> deferred_;

@@ -140,7 +140,7 @@ class SimShard {
   void settle() {
     for (int quiet = 0, turns = 0; quiet < 3; ++turns) {
       UPROAR_CHECK(turns < 100'000);
-      quiet = turn() || moved || io.ready() > 0 ? 0 : quiet + 1;
+      quiet = turn() || moved || io.ready() > 0 || io.working() ? 0 : quiet + 1;
     }
   }
   void pass_ms(std::int64_t ms) {
