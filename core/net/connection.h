@@ -16,7 +16,7 @@
 //   kEnded      closed; Handler::on_closed() is owed, then the slot is free
 //
 // Memory of an idle, authenticated WebSocket connection with one topic (docs/operations.md):
-//   Connection 208 + timer 24 + membership 24 = 256 bytes; a topic of its own adds 96 + 21 + malloc 32.
+//   Connection 168 + timer 24 + membership 24 = 216 bytes; a topic of its own adds 96 + 21 + malloc 32 = 365.
 
 #include <cstdint>
 #include <memory>
@@ -98,7 +98,7 @@ struct Connection {
   std::unique_ptr<HttpStage> http;   // kHttp
   std::optional<WsStage> ws;         // from the upgrade on
 };
-static_assert(sizeof(Connection) <= 208, "hundreds of thousands of these are idle");
+static_assert(sizeof(Connection) <= 168, "hundreds of thousands of these are idle");
 
 // The slots of a shard. Address space for all of them is reserved at once and touched as they are used, so nothing
 // moves and an empty server is small. A freed slot is the next to be used.
