@@ -55,8 +55,9 @@ export function messages_view(client, { edit, reply, at_end }) {
     if (!next) return;
     draw();
     const divider = list.querySelector('.divider');
-    if (divider) divider.scrollIntoView({ block: 'center' });
-    else to_end();
+    if (!divider) return to_end();
+    divider.scrollIntoView({ block: 'center' });
+    stays_at_end = is_at_end();   // now: a redraw may come before the scroll event
   }
 
   // ---- what is shown ----
