@@ -37,9 +37,7 @@ std::string_view bind_hint(int code) {
   return {};
 }
 
-}  // namespace
-
-Result<int, SystemError> listen_reuseport(std::string_view address) {
+Result<int, SystemError> bind_socket(std::string_view address, bool reuseport) {
   const auto colon = address.rfind(':');
   if (colon == std::string_view::npos) return failed("listen", address, 0, "write HOST:PORT");
   std::string host(address.substr(0, colon));
@@ -60,7 +58,7 @@ Result<int, SystemError> listen_reuseport(std::string_view address) {
   if (fd < 0) return failed("socket", address, errno);
   const int on = 1;
   bool set = set_option(fd, SOL_SOCKET, SO_REUSEADDR, on);
-  set = set_option(fd, SOL_SOCKET, SO_REUSEPORT, on) && set;
+  if (reuseport) set = set_option(fd, SOL_SOCKET, SO_REUSEPORT, on) && set;
   set = set_option(fd, IPPROTO_TCP, TCP_NODELAY, on) && set;
   set = set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, kNotSentLowWaterBytes) && set;
   set = set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, kUserTimeoutMs) && set;
@@ -74,12 +72,28 @@ Result<int, SystemError> listen_reuseport(std::string_view address) {
     ::close(fd);
     return failed("bind", address, code, bind_hint(code));
   }
-  if (listen(fd, kListenBacklog) != 0) {
+  return fd;
+}
+
+}  // namespace
+
+Result<int, SystemError> listen_reuseport(std::string_view address) {
+  auto bound = bind_socket(address, true);
+  if (!bound.ok()) return bound;
+  if (listen(bound.value(), kListenBacklog) != 0) {
     const int code = errno;
-    ::close(fd);
+    ::close(bound.value());
     return failed("listen", address, code, bind_hint(code));
   }
-  return fd;
+  return bound;
+}
+
+Result<void, SystemError> check_address_free(std::string_view address) {
+  // Without SO_REUSEPORT a second server is refused, whoever runs it.
+  const auto bound = bind_socket(address, false);
+  if (!bound.ok()) return Err{bound.error()};
+  ::close(bound.value());
+  return {};
 }
 
 std::uint16_t local_port(int fd) {

@@ -15,6 +15,9 @@ namespace uproar::net {
 // section 4): TCP_NODELAY, TCP_NOTSENT_LOWAT 16 KiB, TCP_USER_TIMEOUT 30 s. The caller owns the fd.
 [[nodiscard]] Result<int, SystemError> listen_reuseport(std::string_view address);
 
+// EADDRINUSE when anybody listens there already: SO_REUSEPORT would let a second server of the same user share the
+// port, and each would get some of the other's clients. Ask before the first listen_reuseport().
+[[nodiscard]] Result<void, SystemError> check_address_free(std::string_view address);
 // The port of a bound socket; 0 on failure.
 [[nodiscard]] std::uint16_t local_port(int fd);
 

@@ -2,7 +2,8 @@
 
 // The machine behind BasicShardNet<Io>: private to this folder, included by shard_net-inl.h alone. Bodies by subject:
 //   shard_net-inl.h        the public face
-//   shard_core_life-inl.h  accept, receive, HTTP, WebSocket, close, deadlines: per event
+//   shard_core_life-inl.h  accept, receive, close, deadlines: per event
+//   shard_core_talk-inl.h  HTTP and WebSocket: per request and per message
 //   shard_core_send-inl.h  queues, topics, batches: per frame and per recipient
 
 #include <cstdint>

@@ -7,6 +7,7 @@
 #include "core/net/shard_core.h"
 #include "core/net/shard_core_life-inl.h"
 #include "core/net/shard_core_send-inl.h"
+#include "core/net/shard_core_talk-inl.h"
 #include "core/net/shard_net.h"
 
 namespace uproar::net {

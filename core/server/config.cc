@@ -11,6 +11,9 @@
 #include <CLI/CLI.hpp>
 #include <toml++/toml.h>
 
+#include "core/chat/limits.h"
+#include "proto/http/origin.h"
+
 namespace uproar::server {
 namespace {
 
@@ -86,9 +89,8 @@ Problem read_switch(const std::string& text, bool& out) {
 }
 
 Problem read_origin(Config& config, const std::string& text) {
-  const bool has_scheme = text.starts_with("http://") || text.starts_with("https://");
-  if (text != "*" && (!has_scheme || text.ends_with('/'))) {
-    return "expected an origin such as https://chat.example.com (no path), or *";
+  if (!http::OriginPolicy::from(std::array{text}).ok()) {
+    return "expected an origin such as https://chat.example.com (no path, no pattern), or *";
   }
   config.allow_origins.push_back(text);
   return std::nullopt;
@@ -152,7 +154,7 @@ const std::vector<Setting>& settings() {
              &Config::commands_per_second, 1, 1'000'000),
       number("logins-per-address", "logins and registrations a minute from one address", &Config::logins_per_address, 1, 1'000'000),
       number("heartbeat-timeout", "seconds without a sign of life until a client counts as gone",
-             &Config::heartbeat_timeout_s, 5, 3600),
+             &Config::heartbeat_timeout_s, 5, chat::kHeartbeatTimeoutMs / 1000),
       on_off("deflate", "permessage-deflate for clients that offer it", &Config::deflate),
       number("deflate-bytes-min", "smaller messages go out uncompressed", &Config::deflate_bytes_min, 0, 1'000'000),
       number("egress-mb-max", "memory per shard for what slow readers have not taken yet", &Config::egress_mb_max, 1, 65536),
@@ -162,7 +164,9 @@ const std::vector<Setting>& settings() {
 }
 
 std::vector<std::string> names_of(std::string (Setting::*form)() const) {
-  std::vector<std::string> names;
+  std::vector<std::string> names;   // also those that are no setting: they can be mistyped as well
+  if (form == &Setting::flag) names = {"--config", "--help"};
+  if (form == &Setting::variable) names = {"UPROAR_CONFIG"};
   for (const Setting& setting : settings()) names.push_back((setting.*form)());
   return names;
 }

@@ -116,6 +116,9 @@ Result<void, SystemError> Server::State::open_listeners() {
   const bool v6 = config.listen_host.find(':') != std::string::npos;
   const std::string host = v6 ? "[" + config.listen_host + "]" : config.listen_host;
   port = config.listen_port;
+  if (port != 0) {
+    if (auto free = net::check_address_free(host + ":" + std::to_string(port)); !free.ok()) return free;
+  }
   for (std::uint32_t i = 0; i < config.shards; ++i) {
     auto listener = net::listen_reuseport(host + ":" + std::to_string(port));
     if (!listener.ok()) return Err{listener.error()};
