@@ -387,7 +387,8 @@ bool ConversationRole::stage_change(Conversation& conversation, const Actor& act
 
 void ConversationRole::join(Conversation& conversation, const Actor& actor) {
   if (conversation.find_member(actor.user) != nullptr) {
-    context_.reply(actor, ServerEvent(ConversationJoined{
+    // Not conversation.joined: that word says "you hear it from last_seq on", and resets the client's cursor.
+    context_.reply(actor, ServerEvent(ConversationInfo{
                               view_for(conversation, actor.user, conversation.published_seq)}));
     return;
   }

@@ -342,9 +342,11 @@ void ConversationRole::committed(Conversation& conversation, Pending& pending, s
     }
     tell_joined(conversation, op.user, outcome.seq, is_join ? pending.actor.from : Endpoint{});
   }
-  if (is_join) {
-    const Seq seq = is_duplicate ? conversation.published_seq : outcome.seq;
-    change_step_done(conversation, ServerEvent(ConversationJoined{view_for(conversation, op.user, seq)}), {});
+  if (is_join && is_duplicate) {
+    change_step_done(conversation,
+                     ServerEvent(ConversationInfo{view_for(conversation, op.user, conversation.published_seq)}), {});
+  } else if (is_join) {
+    change_step_done(conversation, ServerEvent(ConversationJoined{view_for(conversation, op.user, outcome.seq)}), {});
   } else {
     change_step_done(conversation, ServerEvent(added), {});
   }

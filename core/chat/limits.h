@@ -19,6 +19,7 @@ struct ChatLimits {
   std::uint32_t history_limit_max = kHistoryLimitMax;              // rows of one page; more asked: clamped
   std::uint32_t sync_conversations_max = kSyncConversationsMax;       // cursors of one sync. too_large
   std::uint32_t presence_watch_max = kPresenceListMax;             // presence.subscribe per connection. too_large
+  std::uint32_t heartbeat_interval_ms = 30'000;       // advised in session.ready: four tries per timeout
 
   // --- rates (GCRA buckets; above: rate_limited with retry_after_ms, and 4202 for who does not stop) ---
   std::uint32_t commands_per_s = 100;
@@ -37,12 +38,12 @@ struct ChatLimits {
 };
 
 // --- session ---
-inline constexpr std::uint32_t kHeartbeatIntervalMs = 30'000;    // advised in session.ready: four tries per timeout
+inline constexpr std::uint32_t kHeartbeatTries = 4;              // pings advised per timeout
 inline constexpr std::uint32_t kHeartbeatTimeoutMs = 120'000;    // design D8; 4208
 // Deadlines are kept in buckets of this width and run early rather than late: closed 115 to 120 s after the last frame.
 inline constexpr std::uint32_t kHeartbeatBucketMs = 4'000;
 inline constexpr std::uint32_t kHeartbeatBuckets = kHeartbeatTimeoutMs / kHeartbeatBucketMs + 2;
-static_assert(kHeartbeatTimeoutMs % kHeartbeatBucketMs == 0 && kHeartbeatIntervalMs * 3 < kHeartbeatTimeoutMs);
+static_assert(kHeartbeatTimeoutMs % kHeartbeatBucketMs == 0 && ChatLimits().heartbeat_interval_ms * 3 < kHeartbeatTimeoutMs);
 inline constexpr std::uint32_t kHoldMs = 250;                    // live traffic waits for a first sync that may follow
 inline constexpr std::uint32_t kHoldResumeMs = 10'000;           // the same when a sync was announced
 inline constexpr std::uint32_t kResumeWindowS = 7 * 24 * 3600;   // cursors stay good as long as history: a week is promised

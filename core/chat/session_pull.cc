@@ -15,7 +15,7 @@ namespace uproar::chat {
 void SessionRole::on(SessionNotice said) {
   Session* session = live(said.session);
   if (session == nullptr) return;
-  if (session->state == Session::State::kStarting) {
+  if (session->starting) {
     if (session->starting->notices.size() >= kEarlyNoticesMax) {
       fail(said.session, *session, ErrorCode::kOverloaded);
       return;
@@ -151,7 +151,7 @@ void SessionRole::sync(const Actor& actor, Sync command) {
     }
     puller.queue.push_back(std::move(item));
   }
-  // What is not named goes on live; what is named is silent until its pull ends.
+  // What is not named goes on live; what is named is silent until its pull ends. May end the session.
   if (session != nullptr) release_hold(actor.from, *session);
   pump(number);
 }
@@ -197,9 +197,9 @@ bool SessionRole::egress_is_full(const Puller& puller) const {
 void SessionRole::pump(std::uint32_t number) {
   // Answers of a local owner come back before start_item() returns: the loop takes them up, not the stack.
   {
-    Puller& puller = *pullers_.at(number);
-    if (puller.is_pumping) return;
-    puller.is_pumping = true;
+    const auto it = pullers_.find(number);
+    if (it == pullers_.end() || it->second->is_pumping) return;
+    it->second->is_pumping = true;
   }
   while (true) {
     const auto it = pullers_.find(number);
@@ -357,6 +357,19 @@ void SessionRole::finish_item(std::uint32_t number, PullItem item, Seq cursor, s
         return;
       }
     } else {
+      if (cursor > item.cursor) {
+        // What changed stands in no row that this member sees. The cursor moves all the same, before live traffic.
+        const ServerEvent page(HistoryPage{.conversation = item.conversation,
+                                           .messages = {},
+                                           .upto_seq = cursor,
+                                           .has_more = false,
+                                           .stale = false});
+        if (item.is_sync) {
+          context_.outbox.reply(to, puller.sync_id, page);
+        } else {
+          context_.outbox.tell(to, page, Delivery::kMessage);
+        }
+      }
       session->topics.push_back(item.topic);
       (void)context_.outbox.subscribe(to, item.conversation.uuid());
     }

@@ -122,15 +122,17 @@ void SessionRole::on(const InterestReady& ready) {
 }
 
 void SessionRole::become_ready(const Endpoint& endpoint, Session& session) {
-  const std::unique_ptr<SessionStarting> starting = std::move(session.starting);
   session.state = Session::State::kReady;
+  const std::vector<UserId> peers = std::move(session.starting->peers);
+  std::vector<Command> commands = std::move(session.starting->commands);
+  const bool resume_announced = session.starting->resume_announced;
   context_.counters.sessions_opened.add();
   const ChatLimits& limits = context_.limits;
   context_.outbox.tell(endpoint,
                        ServerEvent(SessionReady{.session = session.id,
                                                 .user = session.user,
                                                 .server_time_us = context_.now.wall_us,
-                                                .heartbeat_interval_ms = kHeartbeatIntervalMs,
+                                                .heartbeat_interval_ms = limits.heartbeat_interval_ms,
                                                 .resume_window_s = kResumeWindowS,
                                                 .limits = {.content_bytes_max = limits.content_bytes_max,
                                                            .event_bytes_max = limits.event_bytes_max,
@@ -141,18 +143,12 @@ void SessionRole::become_ready(const Endpoint& endpoint, Session& session) {
                                                            .presence_watch_max = limits.presence_watch_max},
                                                 .node = node_}),
                        Delivery::kMessage);
-  const std::int64_t hold_us = std::int64_t{starting->resume_announced ? kHoldResumeMs : kHoldMs} * 1000;
+  const std::int64_t hold_us = std::int64_t{resume_announced ? kHoldResumeMs : kHoldMs} * 1000;
   context_.deadlines.arm(context_.now.monotonic_us + hold_us, Deadline::Kind::kReleaseHold, key_of(endpoint));
-  for (SessionNotice& early : starting->notices) {
-    if (live(endpoint) == nullptr) return;
-    notice(endpoint, session, std::move(early));
+  if (!peers.empty()) {
+    presence_ask({.user = session.user, .from = endpoint, .request = {}}, peers, PresenceAsk::Kind::kSnapshot);
   }
-  if (live(endpoint) == nullptr) return;
-  if (!starting->peers.empty()) {
-    presence_ask({.user = session.user, .from = endpoint, .request = {}}, std::move(starting->peers),
-                 PresenceAsk::Kind::kSnapshot);
-  }
-  for (Command& command : starting->commands) {
+  for (Command& command : commands) {
     if (live(endpoint) == nullptr) return;
     run(std::move(command));
   }
@@ -162,6 +158,11 @@ void SessionRole::release_hold(const Endpoint& endpoint, Session& session) {
   if (!session.is_held) return;
   session.is_held = false;
   context_.outbox.release(endpoint);
+  const std::unique_ptr<SessionStarting> starting = std::move(session.starting);
+  for (SessionNotice& said : starting->notices) {
+    if (live(endpoint) == nullptr) return;
+    notice(endpoint, session, std::move(said));
+  }
 }
 
 void SessionRole::hold_ended(const Uuid& key) {

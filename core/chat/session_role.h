@@ -4,7 +4,8 @@
 // it missed.
 //
 // Start: register at owner(user) -> read the audience -> subscribe, announce new topics to their owners -> all of them
-// know -> session.ready -> early commands and notices -> who is online. Registering comes before reading: a membership
+// know -> session.ready -> who is online -> early commands -> the first command (a sync?) or a timer releases what was
+// held: live traffic and news of memberships. Registering comes before reading: a membership
 // that changes meanwhile is then either in what was read, or comes as a notice, or both.
 //
 // Bodies: session_role.cc (life, rate, routing), session_pull.cc (sync, joined conversations), session_presence.cc.
@@ -78,6 +79,7 @@ class SessionRole {
   void get_conversation(const Actor& actor, ConversationId conversation);
   [[nodiscard]] bool admit(Session& session, const Command& command, std::uint32_t payload_bytes);
   [[nodiscard]] bool admit_request(const Actor& actor);
+  // Live traffic goes out, then what was said of memberships. May end the session.
   void release_hold(const Endpoint& endpoint, Session& session);
   void fail(const Endpoint& endpoint, Session& session, ErrorCode code, std::string_view detail = {});
   void detach(const Endpoint& endpoint, Session& session, std::int64_t offline_at_us);

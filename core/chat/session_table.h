@@ -13,14 +13,15 @@
 
 namespace uproar::chat {
 
-// What only a session that is starting needs; freed with session.ready.
+// What only a session that is starting needs; freed when live traffic is released.
 struct SessionStarting {
   bool resume_announced = false;
   bool audience_loaded = false;
   std::uint32_t topics_awaited = 0;        // owners that have not said yet that they know of us
   std::vector<UserId> peers;
   std::vector<Command> commands;           // at most kEarlyCommandsMax
-  std::vector<SessionNotice> notices;      // at most kEarlyNoticesMax
+  // Until the release: a sync that follows may name what they speak of. At most kEarlyNoticesMax.
+  std::vector<SessionNotice> notices;
 };
 
 struct Session {

@@ -202,10 +202,6 @@ void Oracle::receive(Client& client, const Heard& heard) {
     }
   } else if (const auto* joined = std::get_if<ConversationJoined>(&event)) {
     const Seq seq = joined->conversation.last_seq;
-    // An answer may come to somebody who is in it already, or whose sync is bringing it.
-    const auto it = client.known.find(joined->conversation.id);
-    const bool is_answer = !heard.id.empty() && it != client.known.end();
-    if (is_answer && (client.is_syncing || it->second.cursor >= seq)) return;
     client.known[joined->conversation.id] = {.cursor = seq, .base = seq, .rows = {}};
   } else if (const auto* created = std::get_if<ConversationCreated>(&event)) {
     if (!created->duplicate && !client.known.contains(created->conversation.id)) {
