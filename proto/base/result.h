@@ -36,7 +36,8 @@ class [[nodiscard]] Result {
     UPROAR_CHECK(ok());
     return *std::get_if<0>(&state_);
   }
-  [[nodiscard]] T&& value() && {
+  // By value: a reference into a temporary would die before `for (auto& x : load().value().rows)` begins.
+  [[nodiscard]] T value() && {
     UPROAR_CHECK(ok());
     return std::move(*std::get_if<0>(&state_));
   }
