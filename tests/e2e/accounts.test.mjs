@@ -1,0 +1,145 @@
+// Register, login, refresh, logout and tickets.
+
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+
+import { Client } from './client.mjs';
+import { Server, use_server } from './server.mjs';
+
+const kPassword = 'correct horse';
+
+describe('accounts', () => {
+  const server = use_server(before, after, { shards: 2 });
+  const post = (path, body, token) => server().rest('POST', `/api/v1/${path}`, { body, token });
+  const is_refused = (answer, status, code) => assert.deepEqual([answer.status, answer.body?.code], [status, code], answer.text);
+
+  it('register gives tokens that work, and the name is taken from then on', async () => {
+    const answer = await post('register', { name: 'ada', password: kPassword });
+    assert.equal(answer.status, 201);
+    const { user_id, name, access_token, token_type, expires_in, refresh_token, ticket, ws_url } = answer.body;
+    assert.deepEqual([name, token_type, expires_in, ws_url], ['ada', 'Bearer', 900, server().ws_url]);
+    assert.ok(refresh_token.length >= 32 && ticket.length >= 32);
+    const me = await server().rest('GET', '/api/v1/me', { token: access_token });
+    assert.deepEqual([me.status, me.body.user_id, me.body.name], [200, user_id, 'ada']);
+    const client = await server().connect({ token: access_token });
+    assert.equal(client.ready.user_id, user_id);
+    is_refused(await post('register', { name: 'ADA', password: kPassword }), 409, 'name_taken');
+  });
+
+  it('names and passwords have rules', async () => {
+    for (const name of ['ab', 'a'.repeat(33), 'with space', '-dash', 'dot.', 'é', '']) {
+      const answer = await post('register', { name, password: kPassword });
+      assert.equal(answer.status, 400, `${name}: ${answer.text}`);
+    }
+    for (const password of ['short', 'x'.repeat(129)]) assert.equal((await post('register', { name: 'rules', password })).status, 400);
+    is_refused(await post('register', { name: 'rules' }), 400, 'missing_field');
+    is_refused(await post('register', { name: 3, password: kPassword }), 400, 'invalid_field');
+    is_refused(await server().rest('POST', '/api/v1/register', { raw: '{"name":' }), 400, 'bad_json');
+  });
+
+  it('login wants the right password, and does not tell whether the name or the password was wrong', async () => {
+    await post('register', { name: 'bob', password: kPassword });
+    assert.equal((await post('login', { name: 'Bob', password: kPassword })).status, 200);
+    assert.equal((await server().rest('POST', '/login', { body: { name: 'bob', password: kPassword } })).status, 200);
+    const wrong = await post('login', { name: 'bob', password: 'wrong horse' });
+    const nobody = await post('login', { name: 'nobody-here', password: kPassword });
+    is_refused(wrong, 401, 'unauthorized');
+    assert.deepEqual([nobody.status, nobody.text], [wrong.status, wrong.text]);
+  });
+
+  it('guessing one account\'s password is slowed down', async () => {
+    await post('register', { name: 'victim', password: kPassword });
+    let limited;
+    for (let i = 0; i < 40 && !limited; ++i) {
+      const answer = await post('login', { name: 'victim', password: `guess ${i} guess` });
+      if (answer.status === 429) limited = answer;
+    }
+    is_refused(limited, 429, 'rate_limited');
+    assert.ok(limited.body.retry_after_ms > 0);
+    assert.ok(Number(limited.headers.get('retry-after')) >= 1);
+  });
+
+  it('a refresh token works once; its second use ends the login', async () => {
+    const first = (await post('register', { name: 'cyd', password: kPassword })).body;
+    const second = await post('refresh', { refresh_token: first.refresh_token });
+    assert.equal(second.status, 200);
+    assert.notEqual(second.body.refresh_token, first.refresh_token);
+    assert.equal(second.body.user_id, first.user_id);
+    const third = await post('refresh', { refresh_token: second.body.refresh_token });
+    assert.equal(third.status, 200);
+    const replay = await post('refresh', { refresh_token: first.refresh_token });
+    assert.equal(replay.status, 401, replay.text);
+    const after_replay = await post('refresh', { refresh_token: third.body.refresh_token });
+    assert.equal(after_replay.status, 401, 'a thief and the owner cannot both go on');
+    is_refused(await post('refresh', { refresh_token: 'nonsense' }), 401, 'unauthorized');
+  });
+
+  it('logout closes the live connection with 4102 and refuses the token', async () => {
+    const { access_token: token, refresh_token, user_id } = (await post('register', { name: 'dan', password: kPassword })).body;
+    const elsewhere = (await post('login', { name: 'dan', password: kPassword })).body;
+    const clients = await Promise.all([1, 2, 3].map(() => server().connect({ token })));
+    const other = await server().connect({ token: elsewhere.access_token });
+    assert.equal((await post('logout', undefined, token)).status, 204);
+    for (const client of clients) {
+      assert.equal((await client.closed).code, 4102);
+      assert.equal(client.heard('error').at(-1)?.code, 'token_revoked');
+    }
+    is_refused(await server().rest('GET', '/api/v1/me', { token }), 401, 'token_revoked');
+    await assert.rejects(server().connect({ token }), { status: 401 });
+    const late = await server().connect({ session_token: token, ready: false });
+    assert.equal((await late.waitFor({ type: 'error' })).code, 'token_revoked');
+    assert.equal((await late.closed).code, 4102);
+    assert.equal((await post('refresh', { refresh_token })).status, 401);
+    assert.equal((await other.ping()).type, 'pong', 'the other login goes on');
+    assert.equal(other.ready.user_id, user_id);
+  });
+
+  it('a ticket opens one connection, on whatever shard, and no second one', async () => {
+    await post('register', { name: 'fay', password: kPassword });
+    for (let i = 0; i < 6; ++i) {
+      const { ticket, user_id } = (await post('login', { name: 'fay', password: kPassword })).body;
+      const client = await server().connect({ ticket });
+      assert.equal(client.ready.user_id, user_id);
+      const second = await Client.connect(server().ws_url, { ticket, ready: false });
+      assert.equal((await second.waitFor({ type: 'error' })).code, 'unauthorized');
+      assert.equal((await second.closed).code, 4401);
+    }
+    await assert.rejects(server().connect({ ticket: 'never-issued' }), { status: 401 });
+  });
+
+  it('a logout takes its unused tickets with it', async () => {
+    const { ticket, access_token } = (await post('register', { name: 'gus', password: kPassword })).body;
+    await post('logout', undefined, access_token);
+    const client = await Client.connect(server().ws_url, { ticket, ready: false });
+    assert.equal((await client.closed).code >= 4102, true);
+    assert.deepEqual(client.heard('session.ready'), []);
+  });
+
+  it('users are found by name and by id', async () => {
+    const { access_token: token, user_id } = (await post('register', { name: 'hal', password: kPassword })).body;
+    const found = await server().rest('GET', '/api/v1/users?name=HAL', { token });
+    assert.deepEqual(found.body.users.map((user) => [user.user_id, user.name]), [[user_id, 'hal']]);
+    assert.deepEqual((await server().rest('GET', '/api/v1/users?name=not-there', { token })).body.users, []);
+    assert.equal((await server().rest('GET', `/api/v1/users/${user_id}`, { token })).body.name, 'hal');
+    is_refused(await server().rest('GET', '/api/v1/users/00000000-0000-4000-8000-000000000000', { token }), 404, 'not_found');
+    is_refused(await server().rest('GET', '/api/v1/users/17', { token }), 400, 'invalid_field');
+    assert.doesNotMatch(found.text, /hash|argon/);
+  });
+});
+
+describe('logins from one address', () => {
+  it('are limited, with the time to wait', async () => {
+    const server = await Server.start({ flags: { 'logins-per-address': '1' } });
+    try {
+      let limited;
+      for (let i = 0; i < 40 && !limited; ++i) {
+        const answer = await server.rest('POST', '/api/v1/refresh', { body: { refresh_token: 'nonsense' } });
+        if (answer.status === 429) limited = answer;
+      }
+      assert.equal(limited?.body.code, 'rate_limited');
+      assert.ok(limited.body.retry_after_ms > 1000);
+    } finally {
+      await server.stop();
+    }
+  });
+});

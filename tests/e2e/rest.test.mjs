@@ -1,0 +1,170 @@
+// REST: the same commands through the other door, and the documents that describe it.
+
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+
+import { fits } from './client.mjs';
+import { use_server } from './server.mjs';
+
+const kUuid = '00000000-0000-4000-8000-000000000000';
+const kMethods = ['get', 'put', 'post', 'delete', 'patch'];
+
+for (const shards of [1, 2]) {
+  describe(`on ${shards} shard${shards > 1 ? 's' : ''}`, () => {
+    const server = use_server(before, after, { shards });
+
+    it('every command can be said, and is heard on the WebSocket', async () => {
+      const [ada, bob, cyd] = await server().people('ada', 'bob', 'cyd');
+      const hearer = await bob.connect();
+      const say = async (who, method, path, body, status = 200) => {
+        const answer = await who.rest(method, `/api/v1${path}`, body);
+        assert.equal(answer.status, status, `${method} ${path}: ${answer.status} ${answer.text}`);
+        return answer.body;
+      };
+      const { conversation } = await say(ada, 'POST', '/conversations', { kind: 'group', name: 'Lions', members: [bob.id] }, 201);
+      const c = `/conversations/${conversation.id}`;
+      await hearer.waitFor({ type: 'conversation.joined', conversation: { id: conversation.id } });
+      const sent = await say(ada, 'POST', `${c}/messages`, { client_id: 'k1', content: 'one' }, 201);
+      await hearer.waitFor({ type: 'message.new', seq: sent.seq, content: 'one' });
+      const edited = await say(ada, 'PATCH', `${c}/messages/${sent.seq}`, { content: 'two' });
+      assert.ok(fits(edited, { message_seq: sent.seq, content: 'two' }));
+      await hearer.waitFor({ type: 'message.updated', seq: edited.seq });
+      const reacted = await say(bob, 'PUT', `${c}/messages/${sent.message_id}/reactions/${encodeURIComponent('👍')}`);
+      assert.ok(fits(reacted, { emoji: '👍', added: true, message_seq: sent.seq }));
+      await say(bob, 'DELETE', `${c}/messages/${sent.seq}/reactions/${encodeURIComponent('👍')}`);
+      await hearer.waitFor({ type: 'reaction.updated', added: false });
+      await say(ada, 'POST', `${c}/typing`, { typing: true });
+      await hearer.waitFor({ type: 'typing.update', user_id: ada.id, typing: true });
+      await say(ada, 'POST', `${c}/typing`, { typing: false });
+      await hearer.waitFor({ type: 'typing.update', typing: false });
+      await say(ada, 'POST', `${c}/events`, { name: 'cursor', data: { x: 1 } });
+      await hearer.waitFor({ type: 'event', name: 'cursor', data: { x: 1 } });
+      assert.equal((await say(bob, 'GET', '/unread')).pages[0].messages[0].content, 'two');
+      await say(bob, 'POST', `${c}/delivered`, { seq: sent.seq });
+      assert.equal((await say(bob, 'POST', `${c}/read`, { seq: sent.seq })).read_seq, sent.seq);
+      await hearer.waitFor({ type: 'receipt.update', user_id: bob.id, read_seq: sent.seq });
+      assert.deepEqual((await say(bob, 'GET', '/unread')).pages ?? [], []);
+      await say(ada, 'POST', `${c}/members`, { user_ids: [cyd.id] });
+      await hearer.waitFor({ type: 'member.added', user_id: cyd.id });
+      await say(ada, 'PATCH', `${c}/members/${cyd.id}`, { role: 'admin' });
+      await hearer.waitFor({ type: 'conversation.updated', user_id: cyd.id, role: 'admin' });
+      await say(ada, 'DELETE', `${c}/members/${cyd.id}`);
+      await hearer.waitFor({ type: 'member.removed', user_id: cyd.id });
+      await say(ada, 'PATCH', c, { name: 'Tigers' });
+      await hearer.waitFor({ type: 'conversation.updated', name: 'Tigers' });
+      assert.ok((await say(ada, 'PUT', `${c}/mute`, { for_ms: 60_000 })).muted_until);
+      const info = (await say(ada, 'GET', c)).conversation;
+      assert.ok(fits(info, { id: conversation.id, name: 'Tigers', role: 'owner', member_count: 2 }) && info.muted_until);
+      assert.ok((await say(ada, 'GET', '/conversations?limit=10')).conversations.some((each) => each.id === conversation.id));
+      const page = await say(ada, 'GET', `${c}/messages?after_seq=${sent.seq - 1}&limit=1`);
+      assert.ok(fits(page, { messages: [{ seq: sent.seq, content: 'two' }], has_more: true }), JSON.stringify(page));
+      const synced = await say(ada, 'POST', '/sync', { cursors: { [conversation.id]: 0 } });
+      assert.equal(synced.pages[0].messages.find((message) => message.seq === sent.seq).content, 'two');
+      assert.equal(synced.cursors[conversation.id], info.last_seq);
+      assert.deepEqual((await say(cyd, 'POST', '/sync', { cursors: { [conversation.id]: 0 } })).refused, { [conversation.id]: 'not_member' });
+      const state = await say(ada, 'POST', '/presence', { user_ids: [bob.id] });
+      assert.deepEqual(state.users.map((user) => [user.user_id, user.status]), [[bob.id, 'online']]);
+      await say(ada, 'DELETE', `${c}/messages/${sent.message_id}`);
+      await hearer.waitFor({ type: 'message.deleted', message_seq: sent.seq });
+      await say(bob, 'POST', `${c}/leave`);
+      const { conversation: channel } = await say(ada, 'POST', '/conversations', { kind: 'channel', name: 'News' }, 201);
+      assert.equal((await say(bob, 'POST', `/conversations/${channel.id}/join`)).conversation.id, channel.id);
+      await hearer.waitFor({ type: 'conversation.joined', conversation: { id: channel.id } });
+      const direct = await say(ada, 'POST', '/messages', { to: bob.id, client_id: 'k1', content: 'hello bob' }, 201);
+      await hearer.waitFor({ type: 'message.new', conversation_id: direct.conversation_id });
+    });
+
+    it('/openapi.json is valid enough to be used, and each path of it is answered', async () => {
+      const { status, body: document, headers } = await server().rest('GET', '/openapi.json');
+      assert.equal(status, 200);
+      assert.match(headers.get('content-type'), /^application\/json/);
+      assert.match(document.openapi, /^3\.1\./);
+      check_references(document, document);
+      const ada = await server().person('ada');
+      const { body: { conversation } } = await ada.rest('POST', '/api/v1/conversations', { kind: 'channel', name: 'c' });
+      await ada.rest('POST', `/api/v1/conversations/${conversation.id}/messages`, { client_id: 'k', content: 'x' });
+      const places = { id: conversation.id, ref: '1', user_id: ada.id, emoji: 'x' };
+      const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+        Object.entries(methods).filter(([method]) => kMethods.includes(method)).map(([method, operation]) => ({ path, method, operation })));
+      assert.ok(operations.length >= 35);
+      for (const { path, method, operation } of operations) {
+        const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
+        const declared = [...(operation.parameters ?? []), ...(document.paths[path].parameters ?? [])].filter((parameter) => parameter.in === 'path');
+        assert.deepEqual(declared.map((parameter) => parameter.name).sort(), [...names].sort(), `${method} ${path}: declared parameters`);
+        if (path === '/api/v1/logout') continue;
+        const where = path.replace(/\{(\w+)\}/g, (_, name) => { assert.ok(places[name], name); return places[name]; });
+        const answer = await ada.rest(method.toUpperCase(), where, operation.requestBody ? {} : undefined);
+        assert.ok(![404, 405].includes(answer.status), `${method} ${where}: ${answer.status} ${answer.text}`);
+        assert.ok(operation.responses[answer.status], `${method} ${path}: ${answer.status} is not documented: ${answer.text}`);
+        const wants_token = (operation.security ?? document.security).some((scheme) => Object.keys(scheme).length > 0);
+        if (wants_token) {
+          const stranger = await server().rest(method.toUpperCase(), where, { body: operation.requestBody ? {} : undefined });
+          assert.deepEqual([stranger.status, stranger.body?.code], [401, 'unauthorized'], `${method} ${path} without a token`);
+        }
+      }
+    });
+
+    it('unknown paths and methods are named errors', async () => {
+      for (const [method, path, status, code] of [
+        ['GET', '/api/v1/nothing', 404, 'not_found'], ['GET', '/api/v2/me', 404, 'not_found'], ['GET', '/nothing', 404, 'not_found'],
+        ['PUT', '/api/v1/me', 405, 'method_not_allowed'], ['DELETE', '/', 405, 'method_not_allowed'], ['GET', '/api/v1/login', 405, 'method_not_allowed'],
+      ]) {
+        const answer = await server().rest(method, path);
+        assert.deepEqual([answer.status, answer.body?.code], [status, code], `${method} ${path}`);
+      }
+    });
+
+    it('wrong fields in path, query and body are refused by name', async () => {
+      const ada = await server().person('ada');
+      for (const [method, path, body, code] of [
+        ['GET', '/api/v1/conversations/17', undefined, 'invalid_field'], ['GET', '/api/v1/conversations?limit=0', undefined, 'invalid_field'],
+        ['GET', '/api/v1/conversations?limit=x', undefined, 'invalid_field'], ['GET', `/api/v1/conversations/${kUuid}/messages?before_seq=-1`, undefined, 'invalid_field'],
+        ['POST', '/api/v1/messages', { to: 'bob', client_id: 'k', content: 'x' }, 'invalid_field'], ['POST', '/api/v1/messages', {}, 'missing_field'],
+        ['POST', '/api/v1/presence', { user_ids: ['x'] }, 'invalid_field'],
+      ]) {
+        const answer = await ada.rest(method, path, body);
+        assert.deepEqual([answer.status, answer.body?.code], [400, code], `${method} ${path}: ${answer.text}`);
+      }
+      const broken = await server().rest('POST', '/api/v1/messages', { token: ada.token, raw: '[1,' });
+      assert.deepEqual([broken.status, broken.body?.code], [400, 'bad_json']);
+      const large = await server().rest('POST', '/api/v1/messages', { token: ada.token, raw: `{"content":"${'x'.repeat(140_000)}"}` });
+      assert.deepEqual([large.status, large.body?.code], [413, 'too_large'], large.text);
+    });
+  });
+}
+
+describe('the documents and the page', () => {
+  const server = use_server(before, after);
+
+  it('the AsyncAPI document is there and names every command', async () => {
+    const { status, body } = await server().rest('GET', '/asyncapi.json');
+    assert.equal(status, 200);
+    assert.match(body.asyncapi, /^3\./);
+    check_references(body, body);
+    const text = JSON.stringify(body);
+    for (const type of ['session.open', 'message.send', 'message.new', 'sync', 'sync.done', 'presence.update', 'server.draining']) {
+      assert.ok(text.includes(`"${type}"`), type);
+    }
+  });
+
+  it('the page is served with a policy, and not again when it has not changed', async () => {
+    const page = await server().rest('GET', '/');
+    assert.equal(page.status, 200);
+    assert.match(page.headers.get('content-type'), /^text\/html/);
+    assert.match(page.headers.get('content-security-policy'), /default-src 'self'/);
+    const again = await server().rest('GET', '/', { headers: { 'if-none-match': page.headers.get('etag') } });
+    assert.equal(again.status, 304);
+    for (const [, path] of page.text.matchAll(/(?:src|href)="(\/[^"]+)"/g)) {
+      assert.equal((await server().rest('GET', path)).status, 200, path);
+    }
+  });
+});
+
+function check_references(node, document) {
+  if (node === null || typeof node !== 'object') return;
+  if (typeof node.$ref === 'string') {
+    const found = node.$ref.slice(2).split('/').reduce((at, name) => at?.[name.replaceAll('~1', '/').replaceAll('~0', '~')], document);
+    assert.ok(node.$ref.startsWith('#/') && found !== undefined, `${node.$ref} leads nowhere`);
+  }
+  for (const child of Object.values(node)) check_references(child, document);
+}
