@@ -33,6 +33,7 @@ chat::ChatLimits chat_limits(const Config& config) {
   limits.bytes_per_s = std::max(limits.bytes_per_s, config.commands_per_second * 2048);
   limits.bytes_burst = limits.bytes_per_s * 4;
   limits.connections_per_user_max = config.connections_per_user;
+  limits.heartbeat_interval_ms = config.heartbeat_timeout_s * 1000 / chat::kHeartbeatTries;
   return limits;
 }
 
