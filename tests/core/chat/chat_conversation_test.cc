@@ -1,0 +1,411 @@
+#include <gmock/gmock.h>
+
+#include <functional>
+
+#include "tests/core/chat/scene.h"
+
+namespace uproar::chat::testing {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+using Conversations = ChatTest;
+
+TEST_F(Conversations, a_message_is_acked_and_heard_only_after_its_commit) {
+  const auto room = group({"alice", "bob"});
+  const Person alice = arrives("alice"), bob = arrives("bob");
+  alice.sends(room, "hi");
+  EXPECT_THAT(alice.heard<MessageSent>(), IsEmpty());
+  EXPECT_THAT(bob.heard<MessageNew>(), IsEmpty());
+  world.commit();
+  ASSERT_THAT(alice.answered<MessageSent>(), SizeIs(1));
+  EXPECT_EQ(alice.answered<MessageSent>()[0].seq, 1U);
+  ASSERT_THAT(bob.overheard<MessageNew>(), SizeIs(1));
+  EXPECT_EQ(bob.overheard<MessageNew>()[0].message.content, "hi");
+  EXPECT_THAT(alice.seqs(), ElementsAre(1));   // the sender's connections hear it, too
+}
+
+TEST_F(Conversations, nobody_hears_what_failed_and_a_retry_is_stored_once) {
+  const auto room = group({"alice", "bob"});
+  const Person alice = arrives("alice"), bob = arrives("bob");
+  alice.sends(room, "hi", "k");
+  world.fail_commits();
+  EXPECT_EQ(alice.refused(), ErrorCode::kUnavailable);
+  EXPECT_EQ(alice.heard<Error>()[0].retry_after_ms, 250U);
+  EXPECT_THAT(bob.heard<MessageNew>(), IsEmpty());
+  world.advance_ms(1);
+  alice.sends(room, "hi", "k");
+  world.commit();
+  alice.sends(room, "hi", "k");
+  world.commit();
+  ASSERT_THAT(alice.answered<MessageSent>(), SizeIs(2));
+  EXPECT_FALSE(alice.answered<MessageSent>()[0].duplicate);
+  EXPECT_TRUE(alice.answered<MessageSent>()[1].duplicate);
+  EXPECT_EQ(alice.answered<MessageSent>()[1].seq, 1U);
+  EXPECT_THAT(bob.seqs(), ElementsAre(1));
+  alice.sends(room, "another", "k");
+  world.commit();
+  EXPECT_EQ(alice.refused(), ErrorCode::kKeyReused);
+}
+
+TEST_F(Conversations, a_commit_whose_answer_was_lost_is_heard_as_a_page) {
+  const auto room = group({"alice", "bob"});
+  const Person alice = arrives("alice"), bob = arrives("bob");
+  alice.sends(room, "one");
+  world.lose_answers();
+  EXPECT_EQ(alice.refused(), ErrorCode::kUnavailable);
+  EXPECT_THAT(bob.heard<HistoryPage>(), IsEmpty());
+  world.advance_ms(1);
+  ASSERT_THAT(bob.overheard<HistoryPage>(), SizeIs(1));
+  EXPECT_EQ(bob.overheard<HistoryPage>()[0].upto_seq, 1U);
+  EXPECT_EQ(counters().repairs.value(), 1U);
+  alice.sends(room, "two");
+  world.commit();
+  EXPECT_THAT(bob.seqs(), ElementsAre(2));
+}
+
+TEST_F(Conversations, a_first_direct_message_makes_the_conversation) {
+  const Person alice = arrives("alice"), bob = arrives("bob");
+  MessageSend send;
+  send.to = bob.id();
+  send.client_id = "1";
+  send.content = "hello";
+  alice.says(send);
+  EXPECT_EQ(world.staged(), 2U);   // both in one batch
+  world.commit();
+  ASSERT_THAT(alice.answered<MessageSent>(), SizeIs(1));
+  EXPECT_EQ(alice.answered<MessageSent>()[0].conversation, direct_conversation_id(alice.id(), bob.id()));
+  ASSERT_THAT(bob.overheard<ConversationJoined>(), SizeIs(1));
+  EXPECT_EQ(bob.overheard<ConversationJoined>()[0].conversation.kind, ConversationKind::kDirect);
+  EXPECT_THAT(bob.seqs(), ElementsAre(1));
+  bob.sends(alice.answered<MessageSent>()[0].conversation, "hello yourself");
+  world.commit();
+  EXPECT_THAT(alice.seqs(), ElementsAre(1, 2));
+}
+
+TEST_F(Conversations, a_direct_message_needs_another_and_known_user) {
+  const Person alice = arrives("alice");
+  MessageSend send;
+  send.client_id = "1";
+  send.content = "x";
+  send.to = alice.id();
+  alice.says(send);
+  EXPECT_EQ(alice.refused(), ErrorCode::kInvalidField);
+  send.to = UserId(Uuid{1, 2});
+  alice.says(send);
+  world.commit();
+  EXPECT_EQ(alice.refused(), ErrorCode::kNotFound);
+  EXPECT_EQ(world.shard(0).sizes().conversations, 0U);
+}
+
+TEST_F(Conversations, a_creation_whose_answer_was_lost_reaches_its_members) {
+  const Person alice = arrives("alice"), bob = arrives("bob");
+  MessageSend send;
+  send.to = bob.id();
+  send.client_id = "1";
+  send.content = "hello";
+  alice.says(send);
+  world.lose_answers();
+  world.advance_ms(1);
+  EXPECT_THAT(bob.overheard<ConversationJoined>(), SizeIs(1));
+  EXPECT_FALSE(bob.overheard<HistoryPage>().empty() && bob.seqs().empty());
+}
+
+TEST_F(Conversations, edits_deletions_and_reactions_are_events_of_their_own) {
+  const auto room = group({"alice", "bob"});
+  const Person alice = arrives("alice"), bob = arrives("bob");
+  bob.sends(room, "helo");
+  world.commit();
+  bob.says(MessageEdit{room, {.seq = 1, .id = {}}, "hello"});
+  alice.says(ReactionChange{room, {.seq = 1, .id = {}}, "+", true});
+  world.commit();
+  alice.says(ReactionChange{room, {.seq = 1, .id = {}}, "+", true});   // so it was
+  alice.says(MessageDelete{room, {.seq = 1, .id = {}}});               // the owner may
+  world.commit();
+  ASSERT_THAT(alice.overheard<MessageUpdated>(), SizeIs(1));
+  EXPECT_EQ(alice.overheard<MessageUpdated>()[0].seq, 2U);
+  EXPECT_EQ(alice.overheard<MessageUpdated>()[0].content, "hello");
+  EXPECT_EQ(bob.overheard<ReactionUpdated>()[0].seq, 3U);
+  EXPECT_THAT(bob.overheard<ReactionUpdated>(), SizeIs(1));
+  EXPECT_EQ(alice.answered<ReactionUpdated>()[1].seq, 0U);
+  EXPECT_EQ(bob.overheard<MessageDeleted>()[0].seq, 4U);
+  EXPECT_EQ(bob.overheard<MessageDeleted>()[0].by, alice.id());
+}
+
+// --- each command and each refusal ---------------------------------------------------------------------------------
+
+struct Refusal {
+  const char* name;
+  ErrorCode code;
+  std::function<ClientEvent(ConversationId group, ConversationId channel, ConversationId direct, UserId other)> says;
+  const char* who = "bob";   // alice: owner; bob: member; eve: a member of nothing
+};
+const MessageRef kFirst{.seq = 1, .id = {}};
+MessageSend message(ConversationId conversation, std::string content = "x") {
+  MessageSend send;
+  send.conversation = conversation;
+  send.client_id = "k";
+  send.content = std::move(content);
+  return send;
+}
+#define SAYS [](ConversationId g, ConversationId c, ConversationId d, UserId other) -> ClientEvent { (void)g; (void)c; (void)d; (void)other; return
+const Refusal kRefusals[] = {
+    {"send_by_a_stranger", ErrorCode::kNotMember, SAYS message(g); }, "eve"},
+    {"send_nowhere", ErrorCode::kNotFound, SAYS message(ConversationId(Uuid{9, 9})); }},
+    {"send_in_a_channel_by_a_member", ErrorCode::kForbidden, SAYS message(c); }},
+    {"send_too_much", ErrorCode::kTooLarge, SAYS message(g, std::string(16 * 1024 + 1, 'x')); }},
+    {"send_as_system", ErrorCode::kInvalidField,
+     SAYS [&] { auto m = message(g); m.type = MessageType::kSystem; return m; }(); }},
+    {"reply_to_nothing", ErrorCode::kNotFound, SAYS [&] { auto m = message(g); m.reply_to = 77; return m; }(); }},
+    {"edit_of_anothers", ErrorCode::kForbidden, SAYS MessageEdit{g, kFirst, "y"}; }},
+    {"edit_too_much", ErrorCode::kTooLarge, SAYS MessageEdit{g, kFirst, std::string(16 * 1024 + 1, 'x')}; }, "alice"},
+    {"edit_of_nothing", ErrorCode::kNotFound, SAYS MessageEdit{g, {.seq = 50, .id = {}}, "y"}; }},
+    {"edit_by_a_stranger", ErrorCode::kNotMember, SAYS MessageEdit{g, kFirst, "y"}; }, "eve"},
+    {"delete_of_anothers", ErrorCode::kForbidden, SAYS MessageDelete{g, kFirst}; }},
+    {"delete_by_a_stranger", ErrorCode::kNotMember, SAYS MessageDelete{g, kFirst}; }, "eve"},
+    {"react_to_nothing", ErrorCode::kNotFound, SAYS ReactionChange{g, {.seq = 50, .id = {}}, "+", true}; }},
+    {"react_by_a_stranger", ErrorCode::kNotMember, SAYS ReactionChange{g, kFirst, "+", true}; }, "eve"},
+    {"mark_by_a_stranger", ErrorCode::kNotMember, SAYS MarkAdvance{g, 1, MarkKind::kSeen}; }, "eve"},
+    {"event_by_a_stranger", ErrorCode::kNotMember, SAYS EventPublish{g, "n", "1"}; }, "eve"},
+    {"event_too_large", ErrorCode::kTooLarge, SAYS EventPublish{g, "n", std::string(8193, '1')}; }},
+    {"typing_by_a_stranger", ErrorCode::kNotMember, SAYS TypingChange{g, true}; }, "eve"},
+    {"typing_in_a_channel_by_a_member", ErrorCode::kForbidden, SAYS TypingChange{c, true}; }},
+    {"history_by_a_stranger", ErrorCode::kNotMember, SAYS History{.conversation = g, .before_seq = {}, .after_seq = {}}; }, "eve"},
+    {"history_both_ways", ErrorCode::kInvalidField, SAYS History{.conversation = g, .before_seq = 3, .after_seq = 1}; }},
+    {"get_by_a_stranger", ErrorCode::kNotFound, SAYS ConversationGet{g}; }, "eve"},
+    {"join_a_group", ErrorCode::kForbidden, SAYS ConversationJoin{g}; }, "eve"},
+    {"leave_by_a_stranger", ErrorCode::kNotMember, SAYS ConversationLeave{g}; }, "eve"},
+    {"leave_a_direct_one", ErrorCode::kConflict, SAYS ConversationLeave{d}; }},
+    {"add_by_a_member", ErrorCode::kForbidden, SAYS MemberAdd{g, {other}, Role::kMember}; }},
+    {"add_to_a_direct_one", ErrorCode::kConflict, SAYS MemberAdd{d, {other}, Role::kMember}; }},
+    {"add_nobody_known", ErrorCode::kNotFound, SAYS MemberAdd{g, {UserId(Uuid{1, 2})}, Role::kMember}; }, "alice"},
+    {"remove_by_a_member", ErrorCode::kForbidden, SAYS MemberRemove{g, other}; }},
+    {"remove_nobody", ErrorCode::kNotFound, SAYS MemberRemove{g, UserId(Uuid{1, 2})}; }, "alice"},
+    {"rename_by_a_member", ErrorCode::kForbidden, SAYS ConversationRename{g, "n"}; }},
+    {"rename_a_direct_one", ErrorCode::kConflict, SAYS ConversationRename{d, "n"}; }},
+    {"role_by_a_member", ErrorCode::kForbidden, SAYS MemberRole{g, other, Role::kAdmin}; }},
+    {"role_of_nobody", ErrorCode::kNotFound, SAYS MemberRole{g, UserId(Uuid{1, 2}), Role::kAdmin}; }, "alice"},
+    {"last_owner_steps_down", ErrorCode::kConflict, SAYS MemberRole{g, other, Role::kMember}; }, "alice"},
+    {"mute_by_a_stranger", ErrorCode::kNotMember, SAYS ConversationMute{g, 5}; }, "eve"},
+    {"create_a_direct_one_alone", ErrorCode::kInvalidField,
+     SAYS ConversationCreate{.kind = ConversationKind::kDirect, .name = {}, .client_id = {}, .members = {}}; }},
+    {"create_with_nobody_known", ErrorCode::kNotFound,
+     SAYS ConversationCreate{.kind = ConversationKind::kGroup, .name = "n", .client_id = {}, .members = {UserId(Uuid{1, 2})}}; }},
+    {"sync_of_too_many", ErrorCode::kTooLarge,
+     SAYS Sync{std::vector<std::pair<ConversationId, Seq>>(1001)}; }},
+    {"presence_of_too_many", ErrorCode::kTooLarge, SAYS PresenceGet{std::vector<UserId>(257)}; }},
+    {"open_again", ErrorCode::kAlreadyOpen, SAYS SessionOpen{"t"}; }},
+};
+#undef SAYS
+
+class Refused : public ChatTest, public ::testing::WithParamInterface<Refusal> {};
+TEST_P(Refused, has_its_code_and_stores_nothing) {
+  const auto g = group({"alice", "bob"});
+  const auto c = channel({"alice", "bob"});
+  const Person alice = arrives("alice"), bob = arrives("bob"), eve = arrives("eve");
+  alice.sends(g, "first");
+  MessageSend to_bob;
+  to_bob.to = bob.id();
+  to_bob.client_id = "d";
+  to_bob.content = "x";
+  alice.says(to_bob);
+  world.commit();
+  const auto d = direct_conversation_id(alice.id(), bob.id());
+  const std::string who = GetParam().who;
+  const Person& speaker = who == "alice" ? alice : who == "bob" ? bob : eve;
+  speaker.forgets();
+  const auto before = world.model().load_conversation(g)->last_seq;
+  speaker.says(GetParam().says(g, c, d, alice.id()), "7");
+  world.commit();
+  ASSERT_THAT(speaker.heard<Error>(), SizeIs(1));
+  EXPECT_EQ(speaker.refused(), GetParam().code);
+  EXPECT_EQ(speaker.connection().inbox.front().id, "7");
+  EXPECT_EQ(world.model().load_conversation(g)->last_seq, before);
+  EXPECT_FALSE(speaker.connection().is_closing);
+}
+INSTANTIATE_TEST_SUITE_P(Each, Refused, ::testing::ValuesIn(kRefusals),
+                         [](const auto& param) { return std::string(param.param.name); });
+
+TEST_F(Conversations, a_store_that_is_down_or_full_refuses_with_a_time_to_come_back) {
+  const auto room = group({"alice", "bob"});
+  const Person alice = arrives("alice");
+  world.log_is_down = true;
+  alice.sends(room, "x");
+  EXPECT_EQ(alice.refused(), ErrorCode::kUnavailable);
+  EXPECT_EQ(alice.heard<Error>()[0].retry_after_ms, 250U);
+  world.log_is_down = false;
+  world.log_is_full = true;
+  alice.sends(room, "x");
+  EXPECT_EQ(alice.refused(), ErrorCode::kOverloaded);
+}
+
+TEST_F(Conversations, history_comes_from_memory_and_says_so_while_the_store_is_down) {
+  const auto room = group({"alice", "bob"});
+  const Person alice = arrives("alice");
+  alice.sends(room, "one");
+  world.commit();
+  const History history{.conversation = room, .before_seq = {}, .after_seq = {}};
+  alice.says(history);
+  EXPECT_FALSE(alice.answered<HistoryPage>()[0].stale);
+  world.reads_fail = true;
+  alice.says(history);
+  ASSERT_THAT(alice.answered<HistoryPage>(), SizeIs(2));
+  EXPECT_TRUE(alice.answered<HistoryPage>()[1].stale);
+  EXPECT_EQ(alice.answered<HistoryPage>()[1].messages, alice.answered<HistoryPage>()[0].messages);
+}
+
+// --- who is here ---------------------------------------------------------------------------------------------------
+
+TEST_F(Conversations, creating_names_a_retry_by_its_client_id) {
+  const Person alice = arrives("alice"), bob = arrives("bob");
+  const ConversationCreate create{.kind = ConversationKind::kGroup, .name = "n", .client_id = "k", .members = {bob.id()}};
+  alice.says(create);
+  EXPECT_THAT(alice.heard<ConversationCreated>(), IsEmpty());
+  world.commit();
+  alice.says(create);
+  ASSERT_THAT(alice.answered<ConversationCreated>(), SizeIs(2));
+  const auto first = alice.answered<ConversationCreated>()[0];
+  EXPECT_FALSE(first.duplicate);
+  EXPECT_EQ(first.conversation.role, Role::kOwner);
+  EXPECT_EQ(first.conversation.member_count, 2U);
+  EXPECT_TRUE(alice.answered<ConversationCreated>()[1].duplicate);
+  EXPECT_EQ(alice.answered<ConversationCreated>()[1].conversation.id, first.conversation.id);
+  EXPECT_THAT(bob.overheard<ConversationJoined>(), SizeIs(1));
+  EXPECT_THAT(alice.overheard<ConversationJoined>(), IsEmpty());   // she has her answer
+  alice.sends(first.conversation.id, "hi");
+  world.commit();
+  EXPECT_THAT(alice.seqs(), ElementsAre(1));
+  EXPECT_THAT(bob.seqs(), ElementsAre(1));
+}
+
+TEST_F(Conversations, who_is_added_hears_from_there_on_and_who_is_removed_no_more) {
+  const auto room = group({"alice", "bob"});
+  const Person alice = arrives("alice"), carol = arrives("carol");
+  alice.sends(room, "before");
+  world.commit();
+  alice.says(MemberAdd{room, {carol.id()}, Role::kMember});
+  alice.sends(room, "welcome");   // waits for the membership
+  EXPECT_EQ(world.staged(), 1U);
+  world.commit();
+  ASSERT_THAT(carol.overheard<ConversationJoined>(), SizeIs(1));
+  EXPECT_EQ(carol.overheard<ConversationJoined>()[0].conversation.last_seq, 2U);
+  EXPECT_THAT(carol.seqs(), ElementsAre(3));
+  EXPECT_THAT(alice.answered<MemberAdded>(), SizeIs(1));
+  carol.says(History{.conversation = room, .before_seq = {}, .after_seq = {}});
+  EXPECT_THAT(carol.answered<HistoryPage>()[0].messages, SizeIs(2));   // its arrival and the welcome
+  alice.says(MemberRemove{room, carol.id()});
+  world.commit();
+  EXPECT_THAT(carol.overheard<MemberRemoved>(), SizeIs(1));
+  alice.sends(room, "she is gone");
+  world.commit();
+  EXPECT_THAT(carol.seqs(), ElementsAre(3));
+  carol.sends(room, "no");
+  EXPECT_EQ(carol.refused(), ErrorCode::kNotMember);
+}
+
+TEST_F(Conversations, the_last_owner_who_leaves_is_followed_by_the_longest_standing_admin) {
+  const auto room = group({"alice", "bob", "carol"});
+  const Person alice = arrives("alice"), bob = arrives("bob");
+  alice.says(MemberRole{room, world.user("carol"), Role::kAdmin});
+  world.commit();
+  alice.says(ConversationLeave{room});
+  world.commit();
+  ASSERT_THAT(alice.answered<MemberRemoved>(), SizeIs(1));
+  const auto updates = bob.overheard<ConversationUpdated>();
+  ASSERT_THAT(updates, SizeIs(2));
+  EXPECT_EQ(updates[1].user, world.user("carol"));
+  EXPECT_EQ(updates[1].role, Role::kOwner);
+}
+
+TEST_F(Conversations, a_channel_is_open_to_all_and_written_by_its_admins) {
+  const auto room = channel({"alice"});
+  const Person alice = arrives("alice"), bob = arrives("bob");
+  bob.says(ConversationJoin{room});
+  world.commit();
+  ASSERT_THAT(bob.answered<ConversationJoined>(), SizeIs(1));
+  bob.says(ConversationJoin{room});
+  EXPECT_THAT(bob.answered<ConversationInfo>(), SizeIs(1));
+  alice.sends(room, "news");
+  world.commit();
+  EXPECT_THAT(bob.seqs(), ElementsAre(2));
+  bob.says(EventPublish{room, "wave", "{}"}, "");
+  EXPECT_THAT(alice.overheard<Event>(), SizeIs(1));
+}
+
+// --- marks, typing, ephemeral --------------------------------------------------------------------------------------
+
+TEST_F(Conversations, a_newer_mark_replaces_the_one_that_waits) {
+  const auto room = group({"alice", "bob"});
+  const Person alice = arrives("alice"), bob = arrives("bob");
+  for (int i = 0; i < 4; ++i) alice.sends(room, "x");
+  world.commit();
+  for (Seq seq = 1; seq <= 4; ++seq) bob.says(MarkAdvance{room, seq, MarkKind::kSeen});
+  EXPECT_EQ(world.staged(), 1U);
+  world.commit();
+  const auto updates = alice.overheard<ReceiptUpdate>();
+  ASSERT_THAT(updates, SizeIs(2));
+  EXPECT_EQ(updates[0].read_seq, 1U);
+  EXPECT_EQ(updates[1].read_seq, 4U);
+  EXPECT_THAT(bob.answered<ReceiptUpdate>(), SizeIs(4));
+  EXPECT_EQ(counters().receipts_coalesced.value(), 2U);
+  bob.says(MarkAdvance{room, 2, MarkKind::kSeen});   // it stands higher
+  EXPECT_EQ(bob.answered<ReceiptUpdate>().back().read_seq, 4U);
+  EXPECT_EQ(world.staged(), 0U);
+}
+
+TEST_F(Conversations, typing_is_heard_by_others_and_ends_by_itself) {
+  const auto room = group({"alice", "bob"});
+  const Person alice = arrives("alice"), bob = arrives("bob");
+  alice.says(TypingChange{room, true}, "");
+  alice.says(TypingChange{room, true}, "");
+  ASSERT_THAT(bob.overheard<TypingUpdate>(), SizeIs(1));
+  EXPECT_THAT(alice.heard<TypingUpdate>(), IsEmpty());
+  world.advance_ms(5'900);
+  EXPECT_THAT(bob.overheard<TypingUpdate>(), SizeIs(1));
+  world.advance_ms(200);
+  ASSERT_THAT(bob.overheard<TypingUpdate>(), SizeIs(2));
+  EXPECT_FALSE(bob.overheard<TypingUpdate>()[1].typing);
+  alice.says(TypingChange{room, true}, "9");
+  EXPECT_THAT(alice.answered<Ok>(), SizeIs(1));
+  alice.sends(room, "done");
+  world.commit();
+  EXPECT_FALSE(bob.overheard<TypingUpdate>().back().typing);
+}
+
+TEST_F(Conversations, an_event_is_heard_by_all_and_answered_only_when_asked) {
+  const auto room = group({"alice", "bob"});
+  const Person alice = arrives("alice"), bob = arrives("bob");
+  alice.says(EventPublish{room, "cursor", "[1,2]"}, "");
+  ASSERT_THAT(bob.overheard<Event>(), SizeIs(1));
+  EXPECT_EQ(bob.overheard<Event>()[0].data, "[1,2]");
+  EXPECT_THAT(alice.overheard<Event>(), SizeIs(1));
+  EXPECT_THAT(alice.heard<Ok>(), IsEmpty());
+  alice.says(EventPublish{room, "cursor", "[1,2]"}, "5");
+  EXPECT_THAT(alice.answered<Ok>(), SizeIs(1));
+  const auto slot = world.request(alice.id(), EventPublish{room, "x", "1"});   // a request waits for an answer
+  EXPECT_THAT(world.requests[slot], SizeIs(1));
+}
+
+TEST_F(Conversations, what_waits_for_a_cold_conversation_is_bounded) {
+  const auto room = group({"alice", "bob"});
+  const auto owner = world.user("alice");
+  World slow({.shards = 1, .seed = 1, .limits = {}, .is_manual = true});
+  (void)owner;
+  const UserId alice = slow.user("alice");
+  (void)slow.model().apply({.ticket = 0, .conversation = room, .actor = alice, .at_us = 1,
+                            .body = storage::CreateConversation{ConversationKind::kGroup, "n", {{alice, Role::kOwner}}}});
+  Connection& connection = slow.connect(alice);
+  slow.settle();
+  for (std::size_t i = 0; i < kParkedPerConversationMax + 3; ++i) slow.say(connection, EventPublish{room, "x", "1"}, "1");
+  EXPECT_EQ(slow.shard(0).sizes().parked, kParkedPerConversationMax);
+  slow.settle();
+  std::size_t refused = 0;
+  for (const Heard& heard : connection.inbox) refused += std::holds_alternative<Error>(heard.event) ? 1 : 0;
+  EXPECT_EQ(refused, 3U);
+  EXPECT_EQ(slow.shard(0).sizes().parked, 0U);
+}
+
+}  // namespace
+}  // namespace uproar::chat::testing

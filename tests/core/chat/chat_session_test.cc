@@ -1,0 +1,309 @@
+#include <gmock/gmock.h>
+
+#include "tests/core/chat/scene.h"
+
+namespace uproar::chat::testing {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+using Sessions = ChatTest;
+
+class ThreeShards : public ChatTest {
+ protected:
+  ThreeShards() : ChatTest({.shards = 3, .seed = 1, .limits = {}}) {}
+};
+
+TEST_F(Sessions, a_session_is_ready_when_it_hears_everything) {
+  const auto room = group({"alice", "bob"});
+  const Person alice = connects("alice");
+  ASSERT_THAT(alice.heard<SessionReady>(), SizeIs(1));
+  EXPECT_EQ(alice.heard<SessionReady>()[0].node, "node-1");
+  EXPECT_EQ(alice.heard<SessionReady>()[0].limits.content_bytes_max, 16U * 1024);
+  world.advance_ms(300);   // no sync came
+  const Person bob = arrives("bob");
+  bob.sends(room, "hi");
+  world.commit();
+  EXPECT_THAT(alice.seqs(), ElementsAre(1));
+}
+
+TEST_F(Sessions, live_traffic_waits_for_the_first_command_or_a_moment) {
+  const auto room = group({"alice", "bob"});
+  const Person bob = arrives("bob"), alice = connects("alice");
+  bob.sends(room, "hi");
+  world.commit();
+  EXPECT_THAT(alice.seqs(), IsEmpty());
+  world.advance_ms(249);
+  EXPECT_THAT(alice.seqs(), IsEmpty());
+  world.advance_ms(1);
+  EXPECT_THAT(alice.seqs(), ElementsAre(1));
+}
+
+TEST_F(Sessions, an_announced_resume_is_waited_for_up_to_ten_seconds) {
+  const auto room = group({"alice", "bob"});
+  const Person bob = arrives("bob");
+  const Person alice = connects("alice", 0, true);
+  bob.sends(room, "hi");
+  world.commit();
+  world.advance_ms(9'900);
+  EXPECT_THAT(alice.seqs(), IsEmpty());
+  world.advance_ms(100);
+  EXPECT_THAT(alice.seqs(), ElementsAre(1));
+}
+
+TEST_F(Sessions, a_sync_brings_what_was_missed_and_then_live_traffic) {
+  const auto room = group({"alice", "bob"}), other = group({"alice", "bob"});
+  const Person bob = arrives("bob");
+  for (int i = 0; i < 5; ++i) bob.sends(room, "m" + std::to_string(i));
+  world.commit();
+  const Person alice = connects("alice", 0, true);
+  bob.sends(room, "while held");
+  bob.sends(other, "not named");
+  world.commit();
+  const ConversationId nowhere(Uuid{4, 4});
+  alice.says(Sync{{{room, 2}, {nowhere, 1}}}, "s");
+  const auto pages = alice.answered<HistoryPage>();
+  ASSERT_THAT(pages, SizeIs(1));
+  EXPECT_THAT(pages[0].messages, SizeIs(4));
+  EXPECT_EQ(pages[0].upto_seq, 6U);
+  ASSERT_THAT(alice.answered<SyncDone>(), SizeIs(1));
+  EXPECT_THAT(alice.answered<SyncDone>()[0].cursors, ElementsAre(std::pair{room, Seq{6}}));
+  EXPECT_THAT(alice.answered<SyncDone>()[0].refused, ElementsAre(std::pair{nowhere, ErrorCode::kNotFound}));
+  EXPECT_THAT(alice.seqs(), ElementsAre(1));   // of the other room, which was not named
+  bob.sends(room, "live");
+  world.commit();
+  EXPECT_THAT(alice.seqs(), ElementsAre(1, 7));
+}
+
+TEST_F(ThreeShards, resume_is_exact_from_any_shard) {
+  const auto room = group({"alice", "bob"});
+  const Person bob = arrives("bob", 1);
+  for (int i = 0; i < 250; ++i) bob.sends(room, "m");
+  world.commit();
+  for (std::uint32_t shard = 0; shard < 3; ++shard) {
+    const Person alice = connects("alice", shard, true);
+    alice.says(Sync{{{room, 3}}}, "s");
+    bob.sends(room, "live");
+    world.commit();
+    Seq cursor = 3;
+    for (const HistoryPage& page : alice.answered<HistoryPage>()) {
+      for (const Message& row : page.messages) EXPECT_EQ(row.seq, ++cursor);
+    }
+    EXPECT_EQ(cursor, 250U + shard);
+    EXPECT_THAT(alice.seqs(), ElementsAre(cursor + 1));
+  }
+}
+
+TEST_F(Sessions, a_slow_reader_pauses_its_sync_and_goes_on_when_drained) {
+  const auto room = group({"alice", "bob"});
+  const Person bob = arrives("bob");
+  for (int i = 0; i < 250; ++i) bob.sends(room, "m");
+  world.commit();
+  const Person alice = connects("alice", 0, true);
+  alice.connection().extra_egress_bytes = kSyncEgressBytesMax + 1;
+  alice.says(Sync{{{room, 0}}}, "s");
+  EXPECT_THAT(alice.answered<HistoryPage>(), IsEmpty());
+  alice.connection().extra_egress_bytes = 0;
+  world.shard(0).on_drained(alice.connection().endpoint, world.now);
+  world.settle();
+  EXPECT_THAT(alice.answered<HistoryPage>(), SizeIs(3));
+  EXPECT_THAT(alice.answered<SyncDone>(), SizeIs(1));
+}
+
+TEST_F(Sessions, a_request_syncs_in_one_bounded_answer) {
+  const auto room = group({"alice", "bob"});
+  const Person bob = arrives("bob");
+  for (int i = 0; i < 700; ++i) {
+    bob.sends(room, "m");
+    world.advance_ms(10);   // as fast as one may
+  }
+  world.commit();
+  const auto slot = world.request(world.user("alice"), Sync{{{room, 0}}});
+  std::size_t rows = 0;
+  bool has_more = false;
+  for (const Heard& heard : world.requests[slot]) {
+    if (const auto* page = std::get_if<HistoryPage>(&heard.event)) {
+      rows += page->messages.size();
+      has_more = page->has_more;
+    }
+  }
+  EXPECT_EQ(rows, kRequestSyncRowsMax);
+  EXPECT_TRUE(has_more);
+  const auto* done = std::get_if<SyncDone>(&world.requests[slot].back().event);
+  ASSERT_NE(done, nullptr);
+  EXPECT_THAT(done->cursors, ElementsAre(std::pair{room, Seq{kRequestSyncRowsMax}}));
+  EXPECT_EQ(world.shard(0).sizes().pullers + world.shard(0).sizes().attaches, 0U);
+}
+
+TEST_F(Sessions, unread_messages_are_fetched_by_conversation) {
+  const auto room = group({"alice", "bob"});
+  const Person bob = arrives("bob");
+  for (int i = 0; i < 3; ++i) bob.sends(room, "m");
+  world.commit();
+  const Person alice = arrives("alice");
+  alice.says(UnreadFetch{2}, "u");
+  ASSERT_THAT(alice.answered<HistoryPage>(), SizeIs(1));
+  EXPECT_THAT(alice.answered<HistoryPage>()[0].messages, SizeIs(2));
+  EXPECT_THAT(alice.answered<SyncDone>(), SizeIs(1));
+  alice.says(MarkAdvance{room, 3, MarkKind::kSeen});
+  world.commit();
+  alice.forgets();
+  alice.says(UnreadFetch{2}, "u");
+  EXPECT_THAT(alice.answered<HistoryPage>(), IsEmpty());
+  EXPECT_THAT(alice.answered<SyncDone>(), SizeIs(1));
+}
+
+TEST_F(Sessions, commands_before_ready_wait) {
+  World slow({.shards = 1, .seed = 1, .limits = {}, .is_manual = true});
+  Connection& connection = slow.connect(slow.user("alice"));
+  for (std::size_t i = 0; i < kEarlyCommandsMax + 2; ++i) slow.say(connection, Ping{}, "p");
+  slow.settle();
+  std::vector<std::size_t> kinds;
+  for (const Heard& heard : connection.inbox) kinds.push_back(heard.event.index());
+  EXPECT_EQ(std::count(kinds.begin(), kinds.end(), ServerEvent(Pong{}).index()), kEarlyCommandsMax);
+  EXPECT_EQ(std::count(kinds.begin(), kinds.end(), ServerEvent(Error{}).index()), 2);
+}
+
+TEST_F(Sessions, a_store_that_cannot_be_read_turns_a_session_away) {
+  world.reads_fail = true;
+  const Person alice = arrives("alice");
+  ASSERT_TRUE(alice.connection().closed_with.has_value());
+  EXPECT_EQ(alice.connection().closed_with->code, ErrorCode::kOverloaded);
+  EXPECT_EQ(world.shard(0).sizes().sessions, 0U);
+}
+
+TEST_F(Sessions, too_fast_is_refused_with_a_time_and_too_stubborn_is_closed) {
+  const Person alice = arrives("alice");
+  for (int i = 0; i < 400; ++i) alice.says(Ping{}, "p");
+  EXPECT_THAT(alice.heard<Error>(), IsEmpty());
+  alice.says(Ping{}, "p");
+  EXPECT_EQ(alice.refused(), ErrorCode::kRateLimited);
+  EXPECT_EQ(alice.heard<Error>()[0].retry_after_ms, 10U);
+  world.advance_ms(10);
+  alice.says(Ping{}, "p");
+  EXPECT_THAT(alice.heard<Error>(), SizeIs(1));
+  for (std::uint32_t i = 0; i < kRateStrikesMax; ++i) alice.says(Ping{}, "p");
+  ASSERT_TRUE(alice.connection().closed_with.has_value());
+  EXPECT_EQ(alice.connection().closed_with->code, ErrorCode::kRateLimited);
+}
+
+TEST_F(Sessions, silence_of_two_minutes_ends_a_session) {
+  const Person alice = arrives("alice"), bob = arrives("bob");
+  for (int s = 0; s < 114; s += 6) {
+    world.advance_ms(6'000);
+    world.shard(0).on_heartbeat(bob.connection().endpoint, world.now);
+  }
+  EXPECT_TRUE(alice.connection().is_open);
+  world.advance_ms(6'000);
+  EXPECT_FALSE(alice.connection().is_open);
+  EXPECT_EQ(alice.connection().closed_with->code, ErrorCode::kHeartbeatTimeout);
+  EXPECT_TRUE(bob.connection().is_open);
+}
+
+TEST_F(ThreeShards, connections_per_user_are_bounded_over_all_shards) {
+  std::vector<Person> devices;
+  for (std::uint32_t i = 0; i < 20; ++i) devices.push_back(arrives("alice", i % 3));
+  for (const Person& device : devices) EXPECT_TRUE(device.connection().is_open);
+  const Person newest = arrives("alice", 1);
+  ASSERT_TRUE(newest.connection().closed_with.has_value());
+  EXPECT_EQ(newest.connection().closed_with->code, ErrorCode::kTooManyConnections);
+  world.disconnect(devices[0].connection());
+  EXPECT_TRUE(arrives("alice", 2).connection().is_open);
+}
+
+TEST_F(ThreeShards, a_revoked_session_is_closed_wherever_it_is) {
+  const Person one = arrives("alice", 0), two = arrives("alice", 1);
+  world.shard(2).revoke_session(one.id(), one.connection().session);
+  world.settle();
+  ASSERT_TRUE(one.connection().closed_with.has_value());
+  EXPECT_EQ(one.connection().closed_with->code, ErrorCode::kTokenRevoked);
+  EXPECT_TRUE(two.connection().is_open);
+}
+
+// --- presence ------------------------------------------------------------------------------------------------------
+
+TEST_F(ThreeShards, peers_see_each_other_come_and_go) {
+  (void)group({"alice", "bob"});
+  const Person alice = arrives("alice", 0);
+  const Person bob = arrives("bob", 1);
+  world.advance_ms(100);
+  ASSERT_FALSE(alice.heard<PresenceUpdate>().empty());
+  EXPECT_TRUE(alice.heard<PresenceUpdate>().back().state.online);
+  EXPECT_TRUE(bob.heard<PresenceUpdate>().front().state.online);   // she was there already
+  world.disconnect(bob.connection(), true);
+  world.advance_ms(100);
+  EXPECT_FALSE(alice.heard<PresenceUpdate>().back().state.online);
+  EXPECT_NE(alice.heard<PresenceUpdate>().back().state.last_online_us, 0);
+}
+
+TEST_F(Sessions, an_unclean_end_waits_for_a_reconnect) {
+  (void)group({"alice", "bob"});
+  const Person alice = arrives("alice");
+  const Person bob = arrives("bob");
+  world.advance_ms(100);
+  alice.forgets();
+  world.disconnect(bob.connection(), false);
+  world.advance_ms(9'000);
+  EXPECT_THAT(alice.heard<PresenceUpdate>(), IsEmpty());
+  const Person again = connects("bob");
+  world.advance_ms(9'000);
+  EXPECT_THAT(alice.heard<PresenceUpdate>(), IsEmpty());   // nothing flickered
+  world.disconnect(again.connection(), false);
+  world.advance_ms(10'000);
+  world.advance_ms(100);
+  ASSERT_THAT(alice.heard<PresenceUpdate>(), SizeIs(1));
+  EXPECT_FALSE(alice.heard<PresenceUpdate>()[0].state.online);
+}
+
+TEST_F(Sessions, a_user_who_flaps_within_a_tick_is_one_update) {
+  (void)group({"alice", "bob"});
+  const Person alice = arrives("alice");
+  world.advance_ms(200);
+  alice.forgets();
+  for (int i = 0; i < 5; ++i) world.disconnect(connects("bob").connection(), true);
+  (void)connects("bob");
+  world.advance_ms(100);
+  ASSERT_THAT(alice.heard<PresenceUpdate>(), SizeIs(1));
+  EXPECT_TRUE(alice.heard<PresenceUpdate>()[0].state.online);
+}
+
+TEST_F(ThreeShards, presence_is_asked_and_watched) {
+  const Person alice = arrives("alice", 0);
+  const UserId bob = world.user("bob"), carol = world.user("carol");
+  (void)arrives("bob", 2);
+  alice.says(PresenceGet{{bob, carol}});
+  ASSERT_THAT(alice.answered<PresenceList>(), SizeIs(1));
+  EXPECT_THAT(alice.answered<PresenceList>()[0].users, SizeIs(2));
+  alice.says(PresenceSubscribe{{carol}});
+  alice.forgets();
+  const Person carols = arrives("carol", 1);
+  world.advance_ms(100);
+  ASSERT_THAT(alice.heard<PresenceUpdate>(), SizeIs(1));
+  EXPECT_EQ(alice.heard<PresenceUpdate>()[0].state.user, carol);
+  alice.says(PresenceUnsubscribe{{carol}});
+  alice.forgets();
+  world.disconnect(carols.connection(), true);
+  world.advance_ms(100);
+  EXPECT_THAT(alice.heard<PresenceUpdate>(), IsEmpty());
+}
+
+TEST_F(ThreeShards, nothing_is_left_behind_by_those_who_left) {
+  const auto room = group({"alice", "bob"});
+  for (std::uint32_t i = 0; i < 6; ++i) {
+    const Person alice = arrives("alice", i % 3), bob = arrives("bob", (i + 1) % 3);
+    alice.sends(room, "x");
+    world.commit();
+    world.disconnect(alice.connection(), true);
+    world.disconnect(bob.connection(), true);
+  }
+  world.advance_ms(100);
+  for (std::uint32_t s = 0; s < 3; ++s) {
+    const ChatSizes sizes = world.shard(s).sizes();
+    EXPECT_EQ(sizes.sessions + sizes.topics + sizes.interests + sizes.users_online + sizes.attaches, 0U) << s;
+  }
+}
+
+}  // namespace
+}  // namespace uproar::chat::testing
