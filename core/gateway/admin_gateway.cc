@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "core/gateway/event_gateway.h"
 #include "core/gateway/request_table.h"
 
 namespace uproar::gateway {
@@ -12,7 +13,12 @@ constexpr std::uint32_t kRoundDeadlineMs = 3000;   // a canary gives up after tw
 AdminGateway::AdminGateway(Parts parts) : parts_(std::move(parts)) {}
 
 bool AdminGateway::on_request(net::ConnectionId connection, const http::Request& request) {
-  if (request.method != "GET" && request.method != "HEAD") return false;
+  if (request.path != "/healthz" && request.path != "/readyz" && request.path != "/metrics") return false;
+  if (request.method != "GET" && request.method != "HEAD") {
+    const chat::Error refusal{.code = chat::ErrorCode::kMethodNotAllowed, .detail = {}, .retry_after_ms = 0};
+    respond_json(parts_.net, connection, 405, error_body(refusal), 0, "GET, HEAD");
+    return true;
+  }
   if (request.path == "/healthz") {
     respond_json(parts_.net, connection, 200, R"({"status":"alive"})");
     return true;
@@ -21,15 +27,13 @@ bool AdminGateway::on_request(net::ConnectionId connection, const http::Request&
     ready(connection);
     return true;
   }
-  if (request.path == "/metrics") {
-    (void)parts_.net.respond(connection, net::Reply{.status = 200,
-                                          .content_type = "text/plain; version=0.0.4; charset=utf-8",
-                                          .body = parts_.render_metrics(),
-                                          .headers = {},
-                                          .close = false});
-    return true;
-  }
-  return false;
+  const std::string metrics = parts_.render_metrics();
+  (void)parts_.net.respond(connection, net::Reply{.status = 200,
+                                                  .content_type = "text/plain; version=0.0.4; charset=utf-8",
+                                                  .body = metrics,
+                                                  .headers = {},
+                                                  .close = false});
+  return true;
 }
 
 void AdminGateway::ready(net::ConnectionId connection) {

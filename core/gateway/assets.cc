@@ -5,6 +5,7 @@
 
 #include "core/gateway/api_files.h"
 #include "core/gateway/page_files.h"
+#include "proto/http/chars.h"
 
 namespace uproar::gateway {
 namespace {
@@ -39,6 +40,23 @@ const Asset* find_asset(std::string_view path) {
     if (asset.path == path) return &asset;
   }
   return nullptr;
+}
+
+bool etag_matches(std::string_view if_none_match, std::string_view etag) {
+  std::string_view rest = http::trimmed(if_none_match);
+  if (rest == "*") return true;
+  while (!rest.empty()) {
+    if (rest.starts_with("W/")) rest.remove_prefix(2);
+    if (!rest.starts_with('"')) return false;
+    const std::size_t end = rest.find('"', 1);   // a comma may stand between the quotes
+    if (end == std::string_view::npos) return false;
+    const bool same = rest.substr(0, end + 1) == etag;
+    rest = http::trimmed(rest.substr(end + 1));
+    if (!rest.empty() && !rest.starts_with(',')) return false;
+    if (same) return true;
+    if (!rest.empty()) rest = http::trimmed(rest.substr(1));
+  }
+  return false;
 }
 
 }  // namespace uproar::gateway

@@ -35,13 +35,17 @@ std::optional<RequestTable::Waiting> RequestTable::take(std::uint32_t index, std
 }
 
 void respond_json(net::ShardNet& net, net::ConnectionId to, int status, std::string_view body,
-                  std::uint32_t retry_after_ms) {
-  const std::string seconds = std::to_string((retry_after_ms + 999) / 1000);
-  const std::array<net::ReplyHeader, 2> headers{{{"Cache-Control", "no-store"}, {"Retry-After", seconds}}};
+                  std::uint32_t retry_after_ms, std::string_view allow) {
+  const std::string seconds = std::to_string((std::uint64_t{retry_after_ms} + 999) / 1000);
+  std::array<net::ReplyHeader, 4> headers{{{"Cache-Control", "no-store"}}};
+  std::size_t count = 1;
+  if (retry_after_ms > 0) headers[count++] = {"Retry-After", seconds};
+  if (!allow.empty()) headers[count++] = {"Allow", allow};
+  if (status == 401) headers[count++] = {"WWW-Authenticate", "Bearer"};
   (void)net.respond(to, net::Reply{.status = status,
                                    .content_type = body.empty() ? std::string_view{} : "application/json",
                                    .body = body,
-                                   .headers = {headers.data(), retry_after_ms > 0 ? 2U : 1U},
+                                   .headers = {headers.data(), count},
                                    .close = false});
 }
 

@@ -41,8 +41,9 @@ class RequestTable {
   std::vector<std::uint32_t> free_;
 };
 
-// A JSON answer; `retry_after_ms` above 0 becomes a Retry-After header (whole seconds, rounded up).
+// A JSON answer with the headers that its status demands: `retry_after_ms` above 0 becomes Retry-After (whole seconds,
+// rounded up), `allow` becomes Allow (405, RFC 9110 §15.5.6), and a 401 names its scheme (§15.5.2, RFC 6750 §3).
 void respond_json(net::ShardNet& net, net::ConnectionId to, int status, std::string_view body,
-                  std::uint32_t retry_after_ms = 0);
+                  std::uint32_t retry_after_ms = 0, std::string_view allow = {});
 
 }  // namespace uproar::gateway

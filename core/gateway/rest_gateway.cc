@@ -44,7 +44,8 @@ void RestGateway::on_request(net::ConnectionId connection, const http::Request& 
   }
   const RouteMatch match = match_route(request.method, request.path);
   if (match.route == nullptr) {
-    return refuse(connection, error(match.path_known ? chat::ErrorCode::kMethodNotAllowed : chat::ErrorCode::kNotFound));
+    if (match.path_known) return refuse_method(connection, methods_of(request.path));
+    return refuse(connection, error(chat::ErrorCode::kNotFound));
   }
   switch (match.route->action) {
     case RestAction::kRegister:
@@ -62,18 +63,21 @@ void RestGateway::on_request(net::ConnectionId connection, const http::Request& 
       return with_caller(connection, request, [this, connection, name = parameter(request, "name")](Caller) {
         find_user(connection, name);
       });
-    case RestAction::kUser: {
-      const auto user = UserId::parse(match.path.user_id);
-      if (!user) return refuse(connection, error(chat::ErrorCode::kInvalidField, "the user id is no UUID"));
-      return with_caller(connection, request,
-                         [this, connection, user = *user](Caller) { show_users(connection, {user}, true); });
-    }
+    case RestAction::kUser:
+      return with_caller(connection, request, [this, connection, user = UserId::parse(match.path.user_id)](Caller) {
+        if (!user) return refuse(connection, error(chat::ErrorCode::kInvalidField, "the user id is no UUID"));
+        show_users(connection, {*user}, true);
+      });
   }
 }
 
 void RestGateway::refuse(net::ConnectionId connection, const chat::Error& failure) {
   respond_json(parts_.net, connection, chat::error_info(failure.code).http_status, error_body(failure),
                failure.retry_after_ms);
+}
+
+void RestGateway::refuse_method(net::ConnectionId connection, std::string_view allowed) {
+  respond_json(parts_.net, connection, 405, error_body(error(chat::ErrorCode::kMethodNotAllowed)), 0, allowed);
 }
 
 void RestGateway::refuse_waiting(const chat::Endpoint& waiting, const chat::Error& failure) {
@@ -321,7 +325,7 @@ void RestGateway::static_file(net::ConnectionId connection, const http::Request&
   const Asset* asset = find_asset(request.path);
   if (asset == nullptr) return refuse(connection, error(chat::ErrorCode::kNotFound));
   if (request.method != "GET" && request.method != "HEAD") {
-    return refuse(connection, error(chat::ErrorCode::kMethodNotAllowed));
+    return refuse_method(connection, "GET, HEAD");
   }
   const std::array<net::ReplyHeader, 4> headers{{
       {"ETag", asset->etag},
@@ -331,7 +335,7 @@ void RestGateway::static_file(net::ConnectionId connection, const http::Request&
       {"X-Content-Type-Options", "nosniff"},
   }};
   const auto known = request.headers.find("If-None-Match");
-  const bool fresh = known && *known == asset->etag;
+  const bool fresh = known && etag_matches(*known, asset->etag);
   (void)parts_.net.respond(connection, net::Reply{.status = fresh ? 304 : 200,
                                         .content_type = asset->content_type,
                                         .body = fresh ? std::string_view{} : asset->bytes,

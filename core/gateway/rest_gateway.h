@@ -71,6 +71,7 @@ class RestGateway {
   void sync_paged(const SyncPtr& sync, Result<storage::Page, storage::StoreError> page);
   void static_file(net::ConnectionId connection, const http::Request& request);
   void refuse(net::ConnectionId connection, const chat::Error& error);
+  void refuse_method(net::ConnectionId connection, std::string_view allowed);
   void refuse_waiting(const chat::Endpoint& waiting, const chat::Error& error);
   template <class Answer>
   void answer(const chat::Endpoint& waiting, const Answer& body, int status = 200);

@@ -87,4 +87,17 @@ RouteMatch match_route(std::string_view method, std::string_view path) {
   return match;
 }
 
+std::string methods_of(std::string_view path) {
+  std::string methods;
+  const auto segments = http::split_path(path);
+  if (!segments.ok()) return methods;
+  for (const RestRoute& route : kRoutes) {
+    RestPath places;
+    if (!matches(route.pattern, *segments, places)) continue;
+    if (!methods.empty()) methods += ", ";
+    methods += route.method;
+  }
+  return methods;
+}
+
 }  // namespace uproar::gateway

@@ -43,4 +43,7 @@ struct RouteMatch {
 };
 [[nodiscard]] RouteMatch match_route(std::string_view method, std::string_view path);
 
+// The methods that `path` knows, as an Allow header lists them: "GET, POST"; empty for an unknown path.
+[[nodiscard]] std::string methods_of(std::string_view path);
+
 }  // namespace uproar::gateway

@@ -16,7 +16,7 @@ constexpr std::size_t kTicketChars = kShardChars + 43;   // base64url of 32 byte
 
 std::optional<std::string> Tickets::issue(UserId user, SessionId session, Now now) {
   forget_expired(now);
-  if (entries_.size() >= kTicketsMax) return std::nullopt;
+  if (by_expiry_.size() >= kTicketsMax) return std::nullopt;   // redeemed ones keep their place until they expire
   const auto secret = crypto::random_bytes<kSecretBytes>();
   std::array<char, kShardChars> shard{'0', '0', '0', '0'};
   for (std::size_t i = 0; i < kShardChars; ++i) {

@@ -1,0 +1,60 @@
+#include "core/gateway/revocations.h"
+
+#include <gtest/gtest.h>
+
+namespace uproar::gateway {
+namespace {
+
+constexpr std::int64_t kStart = 1'700'000'000'000'000;
+
+Now at(std::int64_t wall_us) { return {.monotonic_us = 5, .wall_us = wall_us}; }
+SessionId session(std::uint64_t number) { return SessionId(Uuid{.high = 2, .low = number}); }
+
+TEST(Revocations, AreKnownFromTheMomentTheyAreAdded) {
+  Revocations revocations;
+  EXPECT_FALSE(revocations.contains(session(1)));
+  revocations.add(session(1), kStart);
+  EXPECT_TRUE(revocations.contains(session(1)));
+  EXPECT_FALSE(revocations.contains(session(2)));
+}
+
+TEST(Revocations, AreRememberedForTheLifeOfAnAccessTokenAndNoLonger) {
+  Revocations revocations;
+  revocations.add(session(1), kStart);
+  revocations.trim(at(kStart + kAccessTokenLifeUs - 1));
+  EXPECT_TRUE(revocations.contains(session(1))) << "a token made just before the logout is still unexpired";
+  revocations.trim(at(kStart + kAccessTokenLifeUs));
+  EXPECT_FALSE(revocations.contains(session(1)));
+}
+
+TEST(Revocations, AreForgottenOldestFirst) {
+  Revocations revocations;
+  revocations.add(session(1), kStart);
+  revocations.add(session(2), kStart + 60'000'000);
+  revocations.trim(at(kStart + kAccessTokenLifeUs));
+  EXPECT_FALSE(revocations.contains(session(1)));
+  EXPECT_TRUE(revocations.contains(session(2)));
+}
+
+TEST(Revocations, ToldTwiceAreStillForgottenOnce) {   // told by the shard of the logout, and read from the store at start
+  Revocations revocations;
+  revocations.add(session(1), kStart);
+  revocations.add(session(1), kStart + 10);
+  revocations.trim(at(kStart + kAccessTokenLifeUs));
+  EXPECT_FALSE(revocations.contains(session(1)));
+  revocations.trim(at(kStart + 2 * kAccessTokenLifeUs));
+  revocations.add(session(1), kStart + 2 * kAccessTokenLifeUs);
+  EXPECT_TRUE(revocations.contains(session(1)));
+}
+
+TEST(Revocations, BeyondTheLimitLoseTheOldest) {
+  Revocations revocations;
+  for (std::uint64_t i = 0; i < kRevokedMax + 10; ++i) revocations.add(session(i), kStart);
+  revocations.trim(at(kStart));
+  for (std::uint64_t i = 0; i < 10; ++i) EXPECT_FALSE(revocations.contains(session(i))) << i;
+  EXPECT_TRUE(revocations.contains(session(10)));
+  EXPECT_TRUE(revocations.contains(session(kRevokedMax + 9)));
+}
+
+}  // namespace
+}  // namespace uproar::gateway
