@@ -23,6 +23,13 @@ for (const shards of [1, 2]) {
       return created.conversation;
     }
 
+    // The direct conversation of two, which the other one has heard of: from then on both hear everything live.
+    async function first_message(from, to, content = 'hi') {
+      const sent = await from.get({ type: 'message.send', to: to.id, client_id: fresh_key(), content }, 'message.sent');
+      await to.waitFor({ type: 'message.new', conversation_id: sent.conversation_id, seq: sent.seq });
+      return sent;
+    }
+
     async function connected(...names) {
       const people = await server().people(...names);
       return Promise.all(people.map(async (person) => Object.assign(await person.connect(), { id: person.id, name: person.name })));
@@ -95,7 +102,7 @@ for (const shards of [1, 2]) {
 
     it('an edit reaches everybody with a seq of its own and shows in the history', async () => {
       const [ada, bob] = await connected('ada', 'bob');
-      const sent = await ada.get({ type: 'message.send', to: bob.id, client_id: fresh_key(), content: 'Helo' }, 'message.sent');
+      const sent = await first_message(ada, bob, 'Helo');
       const edited = await ada.get({ type: 'message.edit', conversation_id: sent.conversation_id, seq: sent.seq, content: 'Hello' }, 'message.updated');
       assert.ok(fits(edited, { seq: sent.seq + 1, message_seq: sent.seq, message_id: sent.message_id, sender_id: ada.id, content: 'Hello' }));
       const { id, ...without_id } = edited;
@@ -110,7 +117,7 @@ for (const shards of [1, 2]) {
 
     it('a deletion takes the content away from everybody', async () => {
       const [ada, bob] = await connected('ada', 'bob');
-      const sent = await ada.get({ type: 'message.send', to: bob.id, client_id: fresh_key(), content: 'oops' }, 'message.sent');
+      const sent = await first_message(ada, bob, 'oops');
       await bob.refused({ type: 'message.delete', conversation_id: sent.conversation_id, seq: sent.seq }, 'forbidden');
       const deleted = await ada.get({ type: 'message.delete', conversation_id: sent.conversation_id, seq: sent.seq }, 'message.deleted');
       assert.ok(fits(deleted, { seq: sent.seq + 1, message_seq: sent.seq, message_id: sent.message_id, by: ada.id }));
@@ -124,7 +131,7 @@ for (const shards of [1, 2]) {
 
     it('reactions are added and taken back, and a repeated one changes nothing', async () => {
       const [ada, bob] = await connected('ada', 'bob');
-      const sent = await ada.get({ type: 'message.send', to: bob.id, client_id: fresh_key(), content: 'fun' }, 'message.sent');
+      const sent = await first_message(ada, bob, 'fun');
       const where = { conversation_id: sent.conversation_id, seq: sent.seq, emoji: '👍' };
       const added = await bob.get({ type: 'reaction.add', ...where }, 'reaction.updated');
       assert.ok(fits(added, { seq: sent.seq + 1, message_seq: sent.seq, user_id: bob.id, emoji: '👍', added: true }));
@@ -143,9 +150,8 @@ for (const shards of [1, 2]) {
 
     it('delivered and read marks are announced, move forward only, and show in the history', async () => {
       const [ada, bob] = await connected('ada', 'bob');
-      const sent = await ada.get({ type: 'message.send', to: bob.id, client_id: fresh_key(), content: 'one' }, 'message.sent');
+      const sent = await first_message(ada, bob, 'one');
       const { conversation_id } = sent;
-      await bob.waitFor({ type: 'message.new' });
       bob.send({ type: 'message.delivered', conversation_id, seq: sent.seq });
       const delivered = await ada.waitFor({ type: 'receipt.update', user_id: bob.id, delivered_seq: sent.seq });
       assert.equal(delivered.read_seq, undefined);
@@ -176,7 +182,7 @@ for (const shards of [1, 2]) {
       assert.equal(await unread(), 3);
       const { pages, done } = await bob.sync(undefined, 'unread.fetch', { limit: 2 });
       assert.deepEqual(pages.map((page) => page.messages.map((message) => message.content)), [['two', 'three']]);
-      assert.deepEqual(done.cursors, { [conversation_id]: last.seq });
+      assert.deepEqual(done.cursors, {}, 'it is for badges: no cursor moves');
       await bob.get({ type: 'message.read', conversation_id, seq: last.seq - 1 }, 'receipt.update');
       assert.equal(await unread(), 1);
       await bob.get({ type: 'message.read', conversation_id, seq: last.seq }, 'receipt.update');
@@ -186,7 +192,7 @@ for (const shards of [1, 2]) {
 
     it('typing is heard by the others and ends by itself after six seconds', async () => {
       const [ada, bob] = await connected('ada', 'bob');
-      const { conversation_id } = await ada.get({ type: 'message.send', to: bob.id, client_id: fresh_key(), content: 'hi' }, 'message.sent');
+      const { conversation_id } = await first_message(ada, bob);
       await ada.get({ type: 'typing.start', conversation_id }, 'ok');
       await bob.waitFor({ type: 'typing.update', user_id: ada.id, typing: true });
       await ada.get({ type: 'typing.stop', conversation_id }, 'ok');
@@ -199,8 +205,7 @@ for (const shards of [1, 2]) {
 
     it('event.publish reaches every member and the sender, as it was sent', async () => {
       const [ada, bob] = await connected('ada', 'bob');
-      const { conversation_id } = await ada.get({ type: 'message.send', to: bob.id, client_id: fresh_key(), content: 'hi' }, 'message.sent');
-      await bob.waitFor({ type: 'message.new' });
+      const { conversation_id } = await first_message(ada, bob);
       const data = { x: 10, deep: [[1, { y: null }]], s: '\u0001é' };
       assert.deepEqual(await ada.get({ type: 'event.publish', conversation_id, name: 'cursor', data }, 'ok'), { type: 'ok', id: 2 });
       for (const client of [ada, bob]) {
