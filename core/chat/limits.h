@@ -54,7 +54,7 @@ inline constexpr std::size_t kRequestBuckets = 4096;             // REST: users 
 
 // What a session hears from its start. A conversation beyond the bound (the least recently active ones) goes live when
 // it is named in a sync.
-inline constexpr std::uint32_t kAudienceConversationsMax = 4096;
+inline constexpr std::uint32_t kAudienceConversationsMax = 2048;
 inline constexpr std::uint32_t kAudiencePeersMax = 512;
 inline constexpr std::uint32_t kSmallGroupMembersMax = 32;       // peers of groups up to this size see each other online
 // Distinct topics with a local subscriber, about 40 bytes each: 40 MB. Above: the session is closed, 4200.

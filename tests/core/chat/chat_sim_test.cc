@@ -313,7 +313,7 @@ void run_seeds(std::uint32_t shards, std::uint64_t seeds, int steps) {
   ::testing::Test::RecordProperty("repairs", static_cast<int>(sum.repairs));
 }
 
-TEST(ChatSimulation, one_shard_keeps_its_promises) { run_seeds(1, 150, 3000); }
+TEST(ChatSimulation, one_shard_keeps_its_promises) { run_seeds(1, 300, 3000); }
 TEST(ChatSimulation, three_shards_keep_their_promises) { run_seeds(3, 200, 4000); }
 
 TEST(ChatSimulation, the_same_seed_gives_the_same_trace) {
