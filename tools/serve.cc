@@ -37,6 +37,7 @@ int serve(const std::vector<std::string>& arguments) {
     std::fprintf(stderr, "uproar serve: %s\n", config.error().text.c_str());
     return 2;
   }
+  server::resolve(*config);
   server::start_log(config->log_level);
   server::log(server::LogLevel::kInfo, "uproar " UPROAR_VERSION " with\n" + server::show_config(*config));
   const std::string host = config->listen_host.find(':') != std::string::npos ? "[" + config->listen_host + "]" : config->listen_host;

@@ -93,7 +93,12 @@ void EventOutbox::publish(const Uuid& topic, std::uint64_t remote_shards, const 
 }
 
 bool EventOutbox::subscribe(const chat::Endpoint& session, const Uuid& topic) {
-  return net_.subscribe(connection_of(session), topic) == net::SubscribeOutcome::kFirst;
+  const net::SubscribeOutcome outcome = net_.subscribe(connection_of(session), topic);
+  if (outcome == net::SubscribeOutcome::kTooMany) {   // never a topic that goes unheard in silence
+    close(session, {.code = chat::ErrorCode::kOverloaded, .detail = "too many conversations for one connection",
+                    .retry_after_ms = 0});
+  }
+  return outcome == net::SubscribeOutcome::kFirst;
 }
 
 bool EventOutbox::unsubscribe(const chat::Endpoint& session, const Uuid& topic, chat::PendingFrames pending) {

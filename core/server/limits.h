@@ -14,9 +14,15 @@ namespace uproar::server {
 inline constexpr std::uint32_t kMailboxParcels = 8'192;
 // Beyond this many parcels waiting for a full mailbox, lossy publishes are dropped instead of queued.
 inline constexpr std::uint32_t kHeldBackLossyMax = 8'192;
+// How soon a full mailbox is tried again. Its reader drains half of it in a turn, which takes about a millisecond.
+inline constexpr std::int64_t kHeldBackRetryUs = 1'000;
 // Parcels handled in one turn, so that sockets and timers get their share.
 inline constexpr std::uint32_t kParcelsPerTurnMax = 4'096;
 
+static_assert(chat::kAudienceConversationsMax + chat::kAudiencePeersMax + chat::kPresenceListMax +
+                      chat::kSyncConversationsMax <=
+                  net::kTopicsPerConnectionMax,
+              "a session that starts, watches and syncs finds room for every topic");
 static_assert(chat::kMessageBytesMax >= chat::kContentBytesMax, "a message fits a WebSocket message");
 
 }  // namespace uproar::server

@@ -48,6 +48,10 @@ bool wait_for_signal(std::chrono::milliseconds timeout) {
 
 }  // namespace
 
+void resolve(Config& config) {
+  if (config.shards == 0) config.shards = usable_processors();
+}
+
 void block_signals() {
   const sigset_t set = stop_signals();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
@@ -76,7 +80,7 @@ struct Server::State {
 
 Server::Server(Config config) : state_(std::make_unique<State>()) {
   state_->config = std::move(config);
-  if (state_->config.shards == 0) state_->config.shards = usable_processors();
+  UPROAR_CHECK(state_->config.shards != 0);   // resolve() chose
 }
 
 Server::~Server() { stop(); }

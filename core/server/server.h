@@ -16,7 +16,7 @@ namespace uproar::server {
 
 class Server {
  public:
-  // `config` is copied. Nothing is started yet.
+  // `config` is resolved, and copied. Nothing is started yet.
   explicit Server(Config config);
   ~Server();
   Server(const Server&) = delete;
@@ -38,6 +38,9 @@ class Server {
   struct State;
   std::unique_ptr<State> state_;
 };
+
+// Puts what this machine decides (shards 0: one per processor that this process may use) in place of the placeholders.
+void resolve(Config& config);
 
 // Call first thing in main(): threads inherit it, and only run_until_signal() hears SIGTERM and SIGINT.
 void block_signals();

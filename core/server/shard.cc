@@ -12,9 +12,9 @@
 namespace uproar::server {
 namespace {
 
-net::NetOptions net_options(const Config& config) {
+net::NetOptions net_options(const Config& config, std::uint32_t direct_slots) {
   net::NetOptions options;
-  if (config.connections_max != 0) options.connections_max = config.connections_max;
+  options.connections_max = direct_slots;   // what was asked for, or what RLIMIT_NOFILE left of it
   options.message_bytes_max = chat::kMessageBytesMax;
   options.deflate = config.deflate;
   options.idle_timeout_ms = config.heartbeat_timeout_s * 1000;
@@ -64,7 +64,7 @@ struct Shard::Parts {
   Parts(Shard& shard, runtime::ShardContext& context, ShardEnvironment& environment)
       : now(context.now()),
         store(environment.store.open_client(shard.reactor_)),
-        net(context.ring(), shard, net_options(environment.config)),
+        net(context.ring(), shard, net_options(environment.config, context.ring().direct_slots())),
         requests(static_cast<std::uint16_t>(context.index()), gateway::kRequestsWaitingMax),
         outbox(net, requests, shard.router_,
                {.deflate = environment.config.deflate, .deflate_bytes_min = environment.config.deflate_bytes_min}),
@@ -194,6 +194,18 @@ void Shard::on_tick(const Now& now) {
   parts_->chat.tick(now);
   parts_->events.on_tick();
   settle();
+  watch_store();
+}
+
+void Shard::watch_store() {
+  const bool works = parts_->log.circuit() == storage::BatchWriter::Circuit::kClosed;
+  if (works == store_works_) return;
+  store_works_ = works;
+  if (works) {
+    log(LogLevel::kInfo, "the store commits again");
+  } else {
+    log(LogLevel::kWarn, "the store cannot commit: messages are refused as unavailable until it can. Look at the disk");
+  }
 }
 
 bool Shard::flush(const Now& now) {
@@ -206,8 +218,9 @@ bool Shard::flush(const Now& now) {
 
 std::int64_t Shard::next_deadline_us() const {
   constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
+  const std::int64_t held_back = router_.holding_back() ? context_->now().monotonic_us + kHeldBackRetryUs : kNever;
   return std::min({parts_->net.next_deadline().value_or(kNever), parts_->chat.next_deadline().value_or(kNever),
-                   parts_->events.next_deadline_us()});
+                   parts_->events.next_deadline_us(), held_back});
 }
 
 void Shard::on_stop() { started_.store(false, std::memory_order_release); }

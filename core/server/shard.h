@@ -93,6 +93,7 @@ class Shard final : public runtime::TurnHandler, public net::Handler {
 
   void revocations_known(Result<std::vector<SessionId>, storage::StoreError> sessions);
   void on_parcel(gateway::ShardParcel&& parcel);
+  void watch_store();
   void settle();  // hands over what this shard has said to itself
 
   ShardEnvironment& environment_;
@@ -102,6 +103,7 @@ class Shard final : public runtime::TurnHandler, public net::Handler {
   RingReactor reactor_;
   runtime::ShardContext* context_ = nullptr;
   std::unique_ptr<Parts> parts_;
+  bool store_works_ = true;
   std::atomic<bool> started_{false};
   std::atomic<bool> drained_{false};
 };

@@ -69,6 +69,8 @@ class ShardRouter final : public gateway::ShardLink, public chat::Router {
     }
   }
   [[nodiscard]] bool waiting() const;
+  // Parcels wait here for room in a mailbox. Nobody says when there is some: publish() must be called again soon.
+  [[nodiscard]] bool holding_back() const { return counters_.waiting.value() != 0; }
   // End of the turn: mailboxes become visible, sleepers are woken.
   void publish(runtime::ShardContext& context);
 
