@@ -253,7 +253,8 @@ Result<Flags, ConfigError> read_flags(const std::vector<std::string>& arguments)
     app.add_option(setting.flag(), flags.values[setting.name], setting.help + " [" + setting.show(Config{}) + "]")
         ->type_name(setting.value_name)
         ->expected(1)
-        ->take_all();
+        ->take_all()
+        ->allow_extra_args(false);   // one word each: "--shards 2 3" is a mistake, not a 3
   }
   app.footer("Every flag is also an environment variable (--log-level: UPROAR_LOG_LEVEL) and a key of uproar.toml\n"
              "(log_level); flags win over the environment, the environment over the file.\n\n"
