@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "core/runtime/io.h"
@@ -30,6 +31,7 @@ void* map_bytes(std::size_t bytes) {
 Result<std::unique_ptr<BufferPool>, SystemError> BufferPool::create(io_uring& ring,
                                                                     std::uint16_t group,
                                                                     std::uint32_t count,
+                                                                    std::uint32_t at_first,
                                                                     std::uint32_t bytes) {
   UPROAR_CHECK((count & (count - 1)) == 0 && count > 0 && count <= kRecvBuffersMax, count);
   std::unique_ptr<BufferPool> pool(new BufferPool(group, count, bytes));
@@ -55,7 +57,7 @@ Result<std::unique_ptr<BufferPool>, SystemError> BufferPool::create(io_uring& ri
                               : "run Linux 6.1 or later"}};
   }
   ::io_uring_buf_ring_init(pool->entries_);
-  for (std::uint32_t id = 0; id < count; ++id) pool->recycle(static_cast<std::uint16_t>(id));
+  pool->offer_up_to(std::min(at_first, count));
   return pool;
 }
 
@@ -76,6 +78,14 @@ void BufferPool::recycle(std::uint16_t id) {
                           ::io_uring_buf_ring_mask(count_), 0);
   ::io_uring_buf_ring_advance(entries_, 1);  // one release store: a plain move on x86
   ++free_;
+}
+
+void BufferPool::offer_up_to(std::uint32_t count) {
+  for (; offered_ < count; ++offered_) recycle(static_cast<std::uint16_t>(offered_));
+}
+
+void BufferPool::offer_all() {
+  offer_up_to(count_);
 }
 
 }  // namespace uproar::runtime

@@ -2,7 +2,8 @@
 
 // BufferPool: the receive buffers of a ring, as one provided-buffer ring (6.0). The kernel takes a
 // buffer when bytes arrive, so an idle connection holds none; whoever reaps gives it back in the
-// same turn.
+// same turn. The kernel takes them in turn, so all that are offered are touched sooner or later:
+// at first it is offered only some, and all of them once those have run out.
 //
 // Memory: `count` buffers of `bytes` each in one mapping, then kReadablePadding bytes more, so that
 // a reader may look that far beyond any buffer's end (inside the mapping the next buffer serves as
@@ -24,13 +25,12 @@ namespace uproar::runtime {
 
 class BufferPool {
  public:
-  // Maps the memory and registers it with `ring` as buffer group `group`. `count`: a power of two,
-  // kRecvBuffersMax at most. liburing 2.3 has no helper for this; mmap and register work the same
-  // on every version.
-  [[nodiscard]] static Result<std::unique_ptr<BufferPool>, SystemError> create(io_uring& ring,
-                                                                               std::uint16_t group,
-                                                                               std::uint32_t count,
-                                                                               std::uint32_t bytes);
+  // Maps the memory, registers it with `ring` as buffer group `group` and offers `at_first` buffers
+  // (all when there are fewer). `count`: a power of two, kRecvBuffersMax at most. liburing 2.3 has
+  // no helper for this; mmap and register work the same on every version.
+  [[nodiscard]] static Result<std::unique_ptr<BufferPool>, SystemError> create(
+      io_uring& ring, std::uint16_t group, std::uint32_t count, std::uint32_t at_first,
+      std::uint32_t bytes);
   // Unmaps. REQUIRES: the ring has ended, or nothing that uses the group is in flight.
   ~BufferPool();
   BufferPool(const BufferPool&) = delete;
@@ -40,8 +40,10 @@ class BufferPool {
   [[nodiscard]] MutableBytes lend(std::uint16_t id, std::size_t size);
   // Gives buffer `id` back to the kernel.
   void recycle(std::uint16_t id);
+  // The offered ones did not suffice: offers the rest, from now on.
+  void offer_all();
 
-  // Buffers not known to be taken; completions that were not looked at yet may hold some of them.
+  // Offered buffers not known to be taken; completions not looked at yet may hold some of them.
   [[nodiscard]] std::uint32_t free() const { return free_; }
   [[nodiscard]] std::uint16_t group() const { return group_; }
 
@@ -49,9 +51,12 @@ class BufferPool {
   BufferPool(std::uint16_t group, std::uint32_t count, std::uint32_t bytes)
       : count_(count), bytes_(bytes), group_(group) {}
 
+  void offer_up_to(std::uint32_t count);
+
   io_uring_buf_ring* entries_ = nullptr;
   std::byte* memory_ = nullptr;
   std::uint32_t count_;
+  std::uint32_t offered_ = 0;  // ids below it
   std::uint32_t bytes_;
   std::uint32_t free_ = 0;
   std::uint16_t group_;

@@ -20,6 +20,9 @@ inline constexpr std::uint32_t kCqEntries = 16'384;
 // is 4 ms.
 inline constexpr std::uint32_t kRecvBuffers = 4096;
 inline constexpr std::uint32_t kRecvBufferBytes = 2048;
+// Of them the kernel is offered 512 (1 MiB) until more arrived than that between two looks: it takes
+// them in turn, so a quiet shard would touch all 8 MiB as surely as a busy one.
+inline constexpr std::uint32_t kRecvBuffersAtFirst = 512;
 inline constexpr std::uint32_t kRecvBuffersMax = 32'768;  // the kernel's bound for one buffer ring
 
 // Direct-descriptor table: 65,536 * ~40 bytes of kernel memory = 2.5 MiB per shard. Bounded again

@@ -83,7 +83,8 @@ Result<std::unique_ptr<Ring>, SystemError> Ring::create(const Options& options) 
     return Err{explain_ring_refusal("io_uring_register file table", -rc)};
   }
   auto buffers =
-      BufferPool::create(*ring->ring_, kRecvGroup, options.recv_buffers, options.recv_buffer_bytes);
+      BufferPool::create(*ring->ring_, kRecvGroup, options.recv_buffers,
+                         options.recv_buffers_at_first, options.recv_buffer_bytes);
   if (!buffers.ok()) return Err{buffers.error()};
   ring->buffers_ = std::move(*buffers);
   return ring;
@@ -323,6 +324,7 @@ bool Ring::take(Completion& completion) {
       counters_.recv_bytes.add(size);
     } else if (completion.key.kind == OpKind::kRecv && completion.result == -ENOBUFS) {
       counters_.buffers_exhausted.add();
+      buffers_->offer_all();
     } else if (completion.key.kind == OpKind::kSend) {
       counters_.send_troubles.add();
     }

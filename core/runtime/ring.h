@@ -60,6 +60,7 @@ class Ring {
     std::uint32_t direct_slots = kDirectSlots;  // see direct_slots() for what was granted
     std::uint32_t recv_buffers = kRecvBuffers;  // power of two
     std::uint32_t recv_buffer_bytes = kRecvBufferBytes;
+    std::uint32_t recv_buffers_at_first = kRecvBuffersAtFirst;  // all after the first -ENOBUFS
   };
   enum class PollMode : std::uint8_t {
     kOnce,       // one completion, then armed again by the caller: level-triggered in effect

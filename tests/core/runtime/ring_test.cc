@@ -251,6 +251,31 @@ TEST_F(RingTest, StarvedReceiversLoseNothingAndAreRearmedWhenBuffersAreBack) {
   EXPECT_EQ(ring->counters().buffers_exhausted.value(), starved_total);
 }
 
+// A quiet shard should not touch memory that only a busy one needs.
+TEST_F(RingTest, OffersSomeBuffersAtFirstAndAllOnceTheyHaveRunOut) {
+  make_ring({.sq_entries = 16,
+             .cq_entries = 64,
+             .direct_slots = 8,
+             .recv_buffers = 8,
+             .recv_buffer_bytes = 64,
+             .recv_buffers_at_first = 2});
+  EXPECT_EQ(ring->buffers_free(), 2U);
+  std::vector<TcpPair> pairs;
+  for (std::uint32_t slot = 0; slot < 4; ++slot) {
+    pairs.push_back(tcp_pair());
+    ASSERT_EQ(::send(pairs[slot].client.get(), "x", 1, 0), 1);
+    ASSERT_TRUE(ring->adopt(slot, pairs[slot].server.release()));
+    ring->arm_recv(slot, key(OpKind::kRecv, slot));
+  }
+  ring->submit_and_wait(4, kGiveUpUs);
+  std::uint32_t starved = 0;
+  std::uint32_t heard = 0;
+  for (const Seen& seen : look()) ++(seen.result == -ENOBUFS ? starved : heard);
+  EXPECT_EQ(heard, 2U);
+  EXPECT_EQ(starved, 2U);
+  EXPECT_EQ(ring->buffers_free(), 8U);
+}
+
 TEST_F(RingTest, ClosesInTheOrderThatThePeerHears) {
   make_ring();
   TcpPair pair = tcp_pair();
