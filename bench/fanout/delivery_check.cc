@@ -22,7 +22,8 @@ DeliveryCheck::DeliveryCheck(std::uint32_t clients) : next_(clients), readers_(k
 
 void DeliveryCheck::on_text(std::uint32_t client, std::string_view payload, std::string_view frame) {
   // Frames of one kind have their marker at the same place, nearly always.
-  if (payload.substr(marker_at_ < payload.size() ? marker_at_ : 0, kMarker.size()) != kMarker) {
+  const bool is_there = marker_at_ < payload.size() && payload.substr(marker_at_, kMarker.size()) == kMarker;
+  if (!is_there) {
     const std::size_t at = payload.find(kMarker);
     if (at == std::string_view::npos) {
       if (payload.find(R"("type":"error")") != std::string_view::npos) {
@@ -33,6 +34,7 @@ void DeliveryCheck::on_text(std::uint32_t client, std::string_view payload, std:
     }
     marker_at_ = at;
   }
+  if (payload.size() < marker_at_ + kMarker.size() + kNumberDigits) die("a cut frame: " + std::string(payload));
   std::uint64_t number = 0;
   for (const char digit : payload.substr(marker_at_ + kMarker.size(), kNumberDigits)) {
     number = number * 10 + static_cast<std::uint64_t>(digit - '0');

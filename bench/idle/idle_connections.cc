@@ -17,7 +17,7 @@ namespace uproar::bench {
 namespace {
 
 constexpr std::uint32_t kSteps = 4;              // readings on the way, for the slope
-constexpr std::uint64_t kDescriptorsApart = 64;  // of this process besides its connections
+constexpr std::uint64_t kDescriptorsApart = 64;  // of either process besides its connections
 
 struct Options {
   std::string server;
@@ -27,7 +27,14 @@ struct Options {
   std::string json;
   std::string work_folder = "/tmp";
   bool show_log = false;
+  int hold_s = 0;                   // at the end: time to look at the server
 };
+
+std::vector<std::string> server_flags(const Options& options) {
+  std::vector<std::string> flags = unlimited_flags();
+  flags.insert(flags.end(), {"--connections-max", std::to_string(options.connections + kDescriptorsApart)});
+  return flags;
+}
 
 struct Reading {
   std::uint32_t connections = 0;
@@ -53,7 +60,7 @@ Memory settled_memory(pid_t pid, ClientPool& pool, Lobby& lobby) {
 // The users' rows and groups must exist before the life of the server that is measured: making them is work whose
 // traces (free memory kept, the store's caches) say nothing about being connected.
 void provision(const Options& options, const std::string& folder, Users& users) {
-  ServerProcess server({.binary = options.server, .folder = folder, .core = 0, .flags = unlimited_flags()});
+  ServerProcess server({.binary = options.server, .folder = folder, .core = 0, .flags = server_flags(options)});
   users = make_users(options.connections, server.key());
   ClientPool pool;
   Lobby lobby;
@@ -86,7 +93,7 @@ int run(const Options& options) {
   Users users;
   provision(options, folder.path(), users);
 
-  ServerProcess server({.binary = options.server, .folder = folder.path(), .core = 0, .flags = unlimited_flags()});
+  ServerProcess server({.binary = options.server, .folder = folder.path(), .core = 0, .flags = server_flags(options)});
   ClientPool pool;
   Lobby lobby;
   std::vector<Reading> readings = {{0, settled_memory(server.pid(), pool, lobby)}};
@@ -111,6 +118,9 @@ int run(const Options& options) {
   for (std::size_t i = 1; i < readings.size(); ++i) std::printf(" %.0f", per_connection(readings[i], readings[i - 1]));
   std::printf(" bytes per connection\nlargest mappings:\n");
   for (const std::string& mapping : largest_mappings(server.pid(), 6)) std::printf("  %s\n", mapping.c_str());
+  std::printf("server pid %d\n", server.pid());
+  std::fflush(stdout);
+  for (int second = 0; second < options.hold_s; ++second) pool.drain(lobby, 1000);
   if (!options.json.empty()) write_json(options, readings, bytes);
   if (options.show_log) {
     pool.close_all();
@@ -124,7 +134,7 @@ int run(const Options& options) {
 
 constexpr const char* kUsage =
     "bench_idle_connections --server PATH [--connections 18000] [--group MEMBERS] [--bytes-max N] [--json FILE]\n"
-    "                       [--work-folder /tmp] [--log] [--quick]\n"
+    "                       [--work-folder /tmp] [--hold SECONDS] [--log] [--quick]\n"
     "--log: the server's log at the end; with MIMALLOC_SHOW_STATS=1 in the environment it ends with the allocator's account.\n";
 
 Options read_options(int argc, char** argv) {
@@ -147,6 +157,7 @@ Options read_options(int argc, char** argv) {
     else if (name == "--group") options.group = number;
     else if (name == "--bytes-max") options.bytes_max = number;
     else if (name == "--json") options.json = argv[i];
+    else if (name == "--hold") options.hold_s = static_cast<int>(number);
     else if (name == "--work-folder") options.work_folder = argv[i];
     else die(kUsage);
   }
