@@ -72,6 +72,20 @@ describe('configuration', () => {
     }
   });
 
+  it('needs no setting but a folder: one shard per processor, everybody comes in', async () => {
+    const usual = ['drain-seconds', 'logins-per-address', 'connections-per-address', 'connections-per-user', 'commands-per-second', 'shards'];
+    const server = await Server.start({ flags: Object.fromEntries(usual.map((name) => [name, undefined])) });
+    try {
+      const shards = Number(/^ +shards +(\d+)$/m.exec(server.output)?.[1]);
+      assert.ok(shards >= 1, server.output);
+      assert.equal((await server.rest('GET', '/readyz')).body.shards_expected, shards);
+      const [ada, bob] = await server.people('ada', 'bob');
+      await (await ada.connect()).get({ type: 'message.send', to: bob.id, client_id: 'k', content: 'x' }, 'message.sent');
+    } finally {
+      await server.stop();
+    }
+  });
+
   it('a key that others may read, or that is short, is refused', async () => {
     const file = join(folder, 'auth.key');
     const start = () => run(['serve', '--listen', '127.0.0.1:0', '--data', join(folder, 'data'), '--auth-secret-file', file]);
