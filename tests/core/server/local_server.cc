@@ -12,6 +12,7 @@
 #include <cctype>
 #include <cerrno>
 #include <cstdlib>
+#include <cstring>
 
 #include <gtest/gtest.h>
 
@@ -65,7 +66,7 @@ Client::~Client() { ::close(fd_); }
 
 void Client::write(std::string_view bytes) const {
   while (!bytes.empty()) {
-    const ssize_t count = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    const ssize_t count = TEMP_FAILURE_RETRY(::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL));
     if (count <= 0) return;   // the other side has hung up: reading tells
     bytes.remove_prefix(static_cast<std::size_t>(count));
   }
@@ -73,8 +74,12 @@ void Client::write(std::string_view bytes) const {
 
 bool Client::fill() {
   std::array<char, 65536> bytes;
-  const ssize_t count = ::recv(fd_, bytes.data(), bytes.size(), 0);
-  if (count <= 0) return false;
+  // The rings of the server were made on this thread: its task work interrupts calls that block here.
+  const ssize_t count = TEMP_FAILURE_RETRY(::recv(fd_, bytes.data(), bytes.size(), 0));
+  if (count <= 0) {
+    ending_ = count == 0 ? "the other side has hung up" : std::strerror(errno);
+    return false;
+  }
   buffered_.append(bytes.data(), static_cast<std::size_t>(count));
   return true;
 }
@@ -82,7 +87,7 @@ bool Client::fill() {
 bool Client::at_end() {
   if (!buffered_.empty()) return false;
   char byte = 0;
-  const ssize_t count = ::recv(fd_, &byte, 1, MSG_PEEK);
+  const ssize_t count = TEMP_FAILURE_RETRY(::recv(fd_, &byte, 1, MSG_PEEK));
   return count == 0 || (count < 0 && errno == ECONNRESET);
 }
 
@@ -185,7 +190,7 @@ std::string LocalServer::person() const {
   const std::string name = "person-" + std::to_string(++number);
   const HttpAnswer answer = client.request("POST", "/api/v1/register", {},
                                            R"({"name":")" + name + R"(","password":"correct horse"})");
-  EXPECT_EQ(answer.status, 201) << answer.body;
+  EXPECT_EQ(answer.status, 201) << answer.body << client.ending() << '\n' << metrics();
   return answer.body;
 }
 

@@ -50,6 +50,9 @@ class Client {
   // The other side has closed: nothing more comes.
   [[nodiscard]] bool at_end();
 
+  // Why nothing more was read; empty while something was.
+  [[nodiscard]] const std::string& ending() const { return ending_; }
+
   // Asks for a WebSocket. The answer: 101, or why not.
   HttpAnswer upgrade(std::string_view target, const Headers& headers = {});
   void say(std::string_view text) const;   // one masked text frame of at most 65,535 bytes
@@ -61,6 +64,7 @@ class Client {
 
   int fd_ = -1;
   std::string buffered_;
+  std::string ending_;
 };
 
 class LocalServer {

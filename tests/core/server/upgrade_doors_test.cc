@@ -87,6 +87,7 @@ TEST_F(UpgradeDoors, TheHeaderIsLookedAtFirst) {
 TEST_F(UpgradeDoors, ATicketOpensASessionOnceOnWhateverShard) {
   for (int i = 0; i < 6; ++i) {   // the kernel chooses the shards of both connections
     const std::string person = server_->person();
+    ASSERT_NE(json_text(person, "ticket"), "") << person;
     const std::string ticket = secret(json_text(person, "ticket"));
     Client first(server_->port());
     ASSERT_EQ(first.upgrade("/ws?ticket=" + ticket).status, 101);
