@@ -68,7 +68,13 @@ export class Server {
     server.ended = new Promise((resolve) => {
       server.child.once('close', (code, signal) => resolve({ code, signal }));
     });
-    await server.#listening();
+    try {
+      await server.#listening();
+    } catch (error) {
+      await server.ended;
+      if (server.owns_data) await rm(server.data, { recursive: true, force: true });
+      throw error;
+    }
     return server;
   }
 
