@@ -18,24 +18,30 @@ std::string digest_text(const crypto::Sha256Digest& digest) {
 }
 
 Uuid fresh_id(Now now) {
-  return Uuid::v7(static_cast<std::uint64_t>(now.wall_ms()), crypto::random_u64(), crypto::random_u64());
+  return Uuid::v7(static_cast<std::uint64_t>(now.wall_ms()), crypto::random_u64(),
+                  crypto::random_u64());
 }
 
 chat::Error wrong_login() {
-  return {.code = chat::ErrorCode::kUnauthorized, .detail = "name or password is wrong", .retry_after_ms = 0};
+  return {.code = chat::ErrorCode::kUnauthorized,
+          .detail = "name or password is wrong",
+          .retry_after_ms = 0};
 }
 
 }  // namespace
 
 chat::Error error_of(storage::StoreError error) {
   switch (error) {
-    case storage::StoreError::kNotFound: return {.code = chat::ErrorCode::kNotFound, .detail = {}, .retry_after_ms = 0};
-    case storage::StoreError::kNameTaken: return {.code = chat::ErrorCode::kNameTaken, .detail = {}, .retry_after_ms = 0};
+    case storage::StoreError::kNotFound:
+      return {.code = chat::ErrorCode::kNotFound, .detail = {}, .retry_after_ms = 0};
+    case storage::StoreError::kNameTaken:
+      return {.code = chat::ErrorCode::kNameTaken, .detail = {}, .retry_after_ms = 0};
     case storage::StoreError::kExpired:
       return {.code = chat::ErrorCode::kTokenExpired, .detail = {}, .retry_after_ms = 0};
     case storage::StoreError::kOverloaded:
       return {.code = chat::ErrorCode::kOverloaded, .detail = {}, .retry_after_ms = kBusyRetryMs};
-    case storage::StoreError::kUnavailable: break;
+    case storage::StoreError::kUnavailable:
+      break;
   }
   return {.code = chat::ErrorCode::kUnavailable, .detail = {}, .retry_after_ms = kBusyRetryMs};
 }
@@ -48,71 +54,81 @@ struct Accounts::Pending {
   Answered answered;
 };
 
-Accounts::Accounts(storage::Directory& directory, PasswordWorker& passwords, storage::Reactor& reactor,
-                   const auth::TokenSigner& signer, Tickets& tickets, std::function<Now()> clock,
-                   std::uint32_t logins_per_address_per_minute)
+Accounts::Accounts(storage::Directory& directory, PasswordWorker& passwords,
+                   storage::Reactor& reactor, const auth::TokenSigner& signer, Tickets& tickets,
+                   std::function<Now()> clock, LoginLimits& limits)
     : directory_(directory),
       passwords_(passwords),
       reactor_(reactor),
       signer_(signer),
       tickets_(tickets),
       clock_(std::move(clock)),
-      by_address_({.burst = std::max(kLoginsPerAddressBurst, logins_per_address_per_minute / 2),
-                   .per_minute = logins_per_address_per_minute,
-                   .buckets_max = kLoginBucketsMax}),
-      by_account_({.burst = kLoginsPerAccountBurst,
-                   .per_minute = kLoginsPerAccountPerMinute,
-                   .buckets_max = kLoginBucketsMax}) {}
-
-std::uint32_t Accounts::attempt(const net::PeerAddress& address, std::string_view account) {
-  const Now now = clock_();
-  if (const std::uint32_t wait_ms = by_address_.take(address.limit_key(), now); wait_ms != 0) return wait_ms;
-  if (account.empty()) return 0;
-  return by_account_.take(std::hash<std::string_view>{}(account), now);
-}
+      limits_(limits) {}
 
 void Accounts::fail_soon(Answered answered, chat::Error error) {
   reactor_.post([answered = std::move(answered), error] { answered(Err{error}); });
 }
 
-void Accounts::fail(const PendingPtr& pending, chat::Error error) { pending->answered(Err{error}); }
+void Accounts::fail(const PendingPtr& pending, chat::Error error) {
+  pending->answered(Err{error});
+}
 
 void Accounts::sign_up(chat::RegisterRequest request, Caller caller, Answered answered) {
   const auto name = auth::normalize_name(request.name);
-  if (!name) return fail_soon(std::move(answered), {.code = chat::ErrorCode::kInvalidField, .detail = auth::kNameRule, .retry_after_ms = 0});
+  if (!name)
+    return fail_soon(
+        std::move(answered),
+        {.code = chat::ErrorCode::kInvalidField, .detail = auth::kNameRule, .retry_after_ms = 0});
   if (!auth::password_acceptable(request.password)) {
-    return fail_soon(std::move(answered), {.code = chat::ErrorCode::kInvalidField, .detail = auth::kPasswordRule, .retry_after_ms = 0});
+    return fail_soon(std::move(answered), {.code = chat::ErrorCode::kInvalidField,
+                                           .detail = auth::kPasswordRule,
+                                           .retry_after_ms = 0});
   }
-  if (const std::uint32_t wait_ms = attempt(caller.address, {}); wait_ms != 0) {
-    return fail_soon(std::move(answered), {.code = chat::ErrorCode::kRateLimited, .detail = {}, .retry_after_ms = wait_ms});
+  if (const std::uint32_t wait_ms = limits_.attempt(caller.address, {}, clock_()); wait_ms != 0) {
+    return fail_soon(
+        std::move(answered),
+        {.code = chat::ErrorCode::kRateLimited, .detail = {}, .retry_after_ms = wait_ms});
   }
   auto pending = std::make_shared<Pending>();
   pending->name = *name;
   pending->caller = std::move(caller);
   pending->answered = std::move(answered);
-  const bool accepted = passwords_.hash(
-      std::move(request.password),
-      [this, pending](std::optional<std::string> hash) { password_hashed(pending, std::move(hash)); });
+  const bool accepted = passwords_.hash(std::move(request.password),
+                                        [this, pending](std::optional<std::string> hash) {
+                                          password_hashed(pending, std::move(hash));
+                                        });
   if (!accepted) {
-    fail_soon(std::move(pending->answered), {.code = chat::ErrorCode::kOverloaded, .detail = {}, .retry_after_ms = kBusyRetryMs});
+    fail_soon(std::move(pending->answered),
+              {.code = chat::ErrorCode::kOverloaded, .detail = {}, .retry_after_ms = kBusyRetryMs});
   }
 }
 
 void Accounts::password_hashed(const PendingPtr& pending, std::optional<std::string> hash) {
-  if (!hash) return fail(pending, {.code = chat::ErrorCode::kOverloaded, .detail = {}, .retry_after_ms = kBusyRetryMs});
+  if (!hash)
+    return fail(
+        pending,
+        {.code = chat::ErrorCode::kOverloaded, .detail = {}, .retry_after_ms = kBusyRetryMs});
   const Now now = clock_();
-  pending->user = {.id = UserId(fresh_id(now)), .name = pending->name, .password_hash = std::move(*hash),
-                   .created_at_us = now.wall_us, .last_online_us = 0};
-  directory_.create_user(pending->user, [this, pending](Result<UserId, storage::StoreError> created) {
-    if (!created.ok()) return fail(pending, error_of(created.error()));
-    open_session(pending);
-  });
+  pending->user = {.id = UserId(fresh_id(now)),
+                   .name = pending->name,
+                   .password_hash = std::move(*hash),
+                   .created_at_us = now.wall_us,
+                   .last_online_us = 0};
+  directory_.create_user(pending->user,
+                         [this, pending](Result<UserId, storage::StoreError> created) {
+                           if (!created.ok()) return fail(pending, error_of(created.error()));
+                           open_session(pending);
+                         });
 }
 
 void Accounts::login(chat::LoginRequest request, Caller caller, Answered answered) {
   const auto name = auth::normalize_name(request.name);
-  if (const std::uint32_t wait_ms = attempt(caller.address, name ? *name : std::string_view{}); wait_ms != 0) {
-    return fail_soon(std::move(answered), {.code = chat::ErrorCode::kRateLimited, .detail = {}, .retry_after_ms = wait_ms});
+  if (const std::uint32_t wait_ms =
+          limits_.attempt(caller.address, name ? *name : std::string_view{}, clock_());
+      wait_ms != 0) {
+    return fail_soon(
+        std::move(answered),
+        {.code = chat::ErrorCode::kRateLimited, .detail = {}, .retry_after_ms = wait_ms});
   }
   if (!name) return fail_soon(std::move(answered), wrong_login());
   auto pending = std::make_shared<Pending>();
@@ -120,17 +136,23 @@ void Accounts::login(chat::LoginRequest request, Caller caller, Answered answere
   pending->password = std::move(request.password);
   pending->caller = std::move(caller);
   pending->answered = std::move(answered);
-  directory_.find_user_by_name(*name, [this, pending](Result<storage::User, storage::StoreError> user) {
-    user_found(pending, std::move(user));
-  });
+  directory_.find_user_by_name(*name,
+                               [this, pending](Result<storage::User, storage::StoreError> user) {
+                                 user_found(pending, std::move(user));
+                               });
 }
 
-void Accounts::user_found(const PendingPtr& pending, Result<storage::User, storage::StoreError> user) {
-  if (!user.ok() && user.error() != storage::StoreError::kNotFound) return fail(pending, error_of(user.error()));
+void Accounts::user_found(const PendingPtr& pending,
+                          Result<storage::User, storage::StoreError> user) {
+  if (!user.ok() && user.error() != storage::StoreError::kNotFound)
+    return fail(pending, error_of(user.error()));
   if (user.ok()) pending->user = std::move(user.value());
-  const bool accepted = passwords_.verify(std::move(pending->password), pending->user.password_hash,
-                                          [this, pending](bool right) { password_checked(pending, right); });
-  if (!accepted) fail(pending, {.code = chat::ErrorCode::kOverloaded, .detail = {}, .retry_after_ms = kBusyRetryMs});
+  const bool accepted =
+      passwords_.verify(std::move(pending->password), pending->user.password_hash,
+                        [this, pending](bool right) { password_checked(pending, right); });
+  if (!accepted)
+    fail(pending,
+         {.code = chat::ErrorCode::kOverloaded, .detail = {}, .retry_after_ms = kBusyRetryMs});
 }
 
 void Accounts::password_checked(const PendingPtr& pending, bool right) {
@@ -157,26 +179,35 @@ void Accounts::open_session(const PendingPtr& pending) {
 
 void Accounts::refresh(chat::RefreshRequest request, Caller caller, Answered answered) {
   const auto digest = auth::refresh_token_digest(request.refresh_token);
-  if (const std::uint32_t wait_ms = attempt(caller.address, {}); wait_ms != 0) {
-    return fail_soon(std::move(answered), {.code = chat::ErrorCode::kRateLimited, .detail = {}, .retry_after_ms = wait_ms});
+  if (const std::uint32_t wait_ms = limits_.attempt(caller.address, {}, clock_()); wait_ms != 0) {
+    return fail_soon(
+        std::move(answered),
+        {.code = chat::ErrorCode::kRateLimited, .detail = {}, .retry_after_ms = wait_ms});
   }
-  if (!digest) return fail_soon(std::move(answered), {.code = chat::ErrorCode::kUnauthorized, .detail = {}, .retry_after_ms = 0});
+  if (!digest)
+    return fail_soon(std::move(answered),
+                     {.code = chat::ErrorCode::kUnauthorized, .detail = {}, .retry_after_ms = 0});
   auto pending = std::make_shared<Pending>();
   pending->caller = std::move(caller);
   pending->answered = std::move(answered);
   const Now now = clock_();
   auth::RefreshToken next = auth::make_refresh_token();
   directory_.rotate_session(
-      digest_text(*digest), digest_text(next.digest), now.wall_us, now.wall_us + kRefreshTokenLifeUs,
-      [this, pending, text = next.text](Result<storage::SessionRecord, storage::StoreError> session) {
+      digest_text(*digest), digest_text(next.digest), now.wall_us,
+      now.wall_us + kRefreshTokenLifeUs,
+      [this, pending,
+       text = next.text](Result<storage::SessionRecord, storage::StoreError> session) {
         if (!session.ok()) {
           const bool unknown = session.error() == storage::StoreError::kNotFound;
-          return fail(pending, unknown ? chat::Error{.code = chat::ErrorCode::kUnauthorized, .detail = {}, .retry_after_ms = 0}
+          return fail(pending, unknown ? chat::Error{.code = chat::ErrorCode::kUnauthorized,
+                                                     .detail = {},
+                                                     .retry_after_ms = 0}
                                        : error_of(session.error()));
         }
         const SessionId id = session.value().id;
         directory_.find_users({session.value().user},
-                              [this, pending, id, text](Result<std::vector<storage::User>, storage::StoreError> users) {
+                              [this, pending, id, text](
+                                  Result<std::vector<storage::User>, storage::StoreError> users) {
                                 if (!users.ok()) return fail(pending, error_of(users.error()));
                                 if (users.value().empty()) return fail(pending, wrong_login());
                                 pending->user = users.value().front();
@@ -185,7 +216,8 @@ void Accounts::refresh(chat::RefreshRequest request, Caller caller, Answered ans
       });
 }
 
-void Accounts::sign_in(const PendingPtr& pending, SessionId session, const std::string& refresh_token) {
+void Accounts::sign_in(const PendingPtr& pending, SessionId session,
+                       const std::string& refresh_token) {
   const Now now = clock_();
   const std::int64_t now_s = now.wall_us / 1'000'000;
   constexpr std::int64_t kLifeS = kAccessTokenLifeUs / 1'000'000;
@@ -193,8 +225,11 @@ void Accounts::sign_in(const PendingPtr& pending, SessionId session, const std::
   chat::SignedIn signed_in;
   signed_in.user = pending->user.id;
   signed_in.name = pending->user.name;
-  signed_in.access_token = signer_.sign({.user = pending->user.id, .sid = sid, .name = pending->user.name,
-                                         .issued_at_s = now_s, .expires_at_s = now_s + kLifeS});
+  signed_in.access_token = signer_.sign({.user = pending->user.id,
+                                         .sid = sid,
+                                         .name = pending->user.name,
+                                         .issued_at_s = now_s,
+                                         .expires_at_s = now_s + kLifeS});
   signed_in.expires_in_s = static_cast<std::uint32_t>(kLifeS);
   signed_in.refresh_token = refresh_token;
   signed_in.ticket = tickets_.issue(pending->user.id, session, now).value_or("");
@@ -203,10 +238,13 @@ void Accounts::sign_in(const PendingPtr& pending, SessionId session, const std::
 }
 
 void Accounts::logout(SessionId session, std::function<void(Result<bool, chat::Error>)> answered) {
-  directory_.revoke_session(session, clock_().wall_us, [answered = std::move(answered)](Result<bool, storage::StoreError> done) {
-    if (!done.ok() && done.error() != storage::StoreError::kNotFound) return answered(Err{error_of(done.error())});
-    answered(true);
-  });
+  directory_.revoke_session(
+      session, clock_().wall_us,
+      [answered = std::move(answered)](Result<bool, storage::StoreError> done) {
+        if (!done.ok() && done.error() != storage::StoreError::kNotFound)
+          return answered(Err{error_of(done.error())});
+        answered(true);
+      });
 }
 
 }  // namespace uproar::gateway

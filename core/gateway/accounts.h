@@ -9,8 +9,8 @@
 #include <memory>
 #include <string>
 
+#include "core/gateway/login_limits.h"
 #include "core/gateway/password_worker.h"
-#include "core/gateway/rate_buckets.h"
 #include "core/gateway/tickets.h"
 #include "core/net/peer_address.h"
 #include "proto/auth/token.h"
@@ -28,14 +28,14 @@ class Accounts {
 
   struct Caller {
     net::PeerAddress address;
-    std::string device;      // User-Agent, cut
-    std::string ws_url;      // where this caller connects
+    std::string device;  // User-Agent, cut
+    std::string ws_url;  // where this caller connects
   };
 
   // Everything outlives this object. `clock`: the shard's turn time.
   Accounts(storage::Directory& directory, PasswordWorker& passwords, storage::Reactor& reactor,
            const auth::TokenSigner& signer, Tickets& tickets, std::function<Now()> clock,
-           std::uint32_t logins_per_address_per_minute);
+           LoginLimits& limits);
 
   void sign_up(chat::RegisterRequest request, Caller caller, Answered answered);
   void login(chat::LoginRequest request, Caller caller, Answered answered);
@@ -45,9 +45,8 @@ class Accounts {
 
  private:
   struct Pending;
-  using PendingPtr = std::shared_ptr<Pending>;   // off the message path; std::function wants copies
+  using PendingPtr = std::shared_ptr<Pending>;  // off the message path; std::function wants copies
 
-  [[nodiscard]] std::uint32_t attempt(const net::PeerAddress& address, std::string_view account);
   void password_hashed(const PendingPtr& pending, std::optional<std::string> hash);
   void user_found(const PendingPtr& pending, Result<storage::User, storage::StoreError> user);
   void password_checked(const PendingPtr& pending, bool right);
@@ -62,8 +61,7 @@ class Accounts {
   const auth::TokenSigner& signer_;
   Tickets& tickets_;
   const std::function<Now()> clock_;
-  RateBuckets by_address_;
-  RateBuckets by_account_;
+  LoginLimits& limits_;
 };
 
 // What a store's refusal is to a client.

@@ -37,7 +37,7 @@ inline constexpr std::uint32_t kRequestsWaitingMax = 16'384;
 
 // REST sync answers in one body.
 inline constexpr std::uint32_t kRestSyncConversationsMax = 50;
-inline constexpr std::uint32_t kRestSyncRowsMax = 200;   // per conversation
+inline constexpr std::uint32_t kRestSyncRowsMax = 200;  // per conversation
 
 // The encoder's buffer is kept up to this size between messages; a page of history may be larger once.
 inline constexpr std::uint32_t kScratchBytesMax = 1024 * 1024;

@@ -42,7 +42,8 @@ sigset_t stop_signals() {
 // True when one of the stop signals came within `timeout`.
 bool wait_for_signal(std::chrono::milliseconds timeout) {
   const sigset_t set = stop_signals();
-  const timespec limit{.tv_sec = timeout.count() / 1000, .tv_nsec = (timeout.count() % 1000) * 1'000'000};
+  const timespec limit{.tv_sec = timeout.count() / 1000,
+                       .tv_nsec = (timeout.count() % 1000) * 1'000'000};
   return sigtimedwait(&set, nullptr, &limit) > 0;
 }
 
@@ -56,7 +57,7 @@ void block_signals() {
   const sigset_t set = stop_signals();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
-  std::signal(SIGXFSZ, SIG_IGN);   // a file size limit fails the commit, not the process
+  std::signal(SIGXFSZ, SIG_IGN);  // a file size limit fails the commit, not the process
 }
 
 struct Server::State {
@@ -67,6 +68,7 @@ struct Server::State {
   std::unique_ptr<storage::Store> store;
   std::unique_ptr<runtime::BlockingPool> pool;
   std::unique_ptr<MailboxGrid> grid;
+  std::unique_ptr<gateway::LoginLimits> login_limits;
   std::unique_ptr<ShardEnvironment> environment;
   std::vector<std::unique_ptr<Shard>> shards;
   std::unique_ptr<JwksRefresher> refresher;
@@ -80,12 +82,16 @@ struct Server::State {
 
 Server::Server(Config config) : state_(std::make_unique<State>()) {
   state_->config = std::move(config);
-  UPROAR_CHECK(state_->config.shards != 0);   // resolve() chose
+  UPROAR_CHECK(state_->config.shards != 0);  // resolve() chose
 }
 
-Server::~Server() { stop(); }
+Server::~Server() {
+  stop();
+}
 
-std::uint16_t Server::port() const { return state_->port; }
+std::uint16_t Server::port() const {
+  return state_->port;
+}
 
 Result<void, SystemError> Server::State::open_environment() {
   std::string jwks_document;
@@ -97,21 +103,27 @@ Result<void, SystemError> Server::State::open_environment() {
   auto opened = storage::SqliteStore::open({.folder = config.data_dir});
   if (!opened.ok()) return Err{opened.error()};
   store = std::move(opened.value());
-  auto key = read_key_file(config.auth_secret_file, config.auth_secret_file == config.data_dir + "/auth.key");
+  auto key = read_key_file(config.auth_secret_file,
+                           config.auth_secret_file == config.data_dir + "/auth.key");
   if (!key.ok()) return Err{key.error()};
   pool = std::make_unique<runtime::BlockingPool>(runtime::BlockingPool::Options{});
   grid = std::make_unique<MailboxGrid>(config.shards);
-  environment = std::make_unique<ShardEnvironment>(ShardEnvironment{.config = config,
-                                                                    .store = *store,
-                                                                    .blocking_pool = *pool,
-                                                                    .auth_key = std::move(key.value()),
-                                                                    .jwks_document = jwks_document,
-                                                                    .render_metrics = [this] { return server::render_metrics(shards); },
-                                                                    .draining = draining});
+  login_limits = std::make_unique<gateway::LoginLimits>(config.logins_per_address);
+  environment = std::make_unique<ShardEnvironment>(
+      ShardEnvironment{.config = config,
+                       .store = *store,
+                       .blocking_pool = *pool,
+                       .login_limits = *login_limits,
+                       .auth_key = std::move(key.value()),
+                       .jwks_document = jwks_document,
+                       .render_metrics = [this] { return server::render_metrics(shards); },
+                       .draining = draining});
   if (!jwks_document.empty()) {
-    refresher = std::make_unique<JwksRefresher>(config.jwks, jwks_document, [this](const std::string& document) {
-      for (const auto& shard : shards) shard->replace_keys(document);
-    });
+    refresher = std::make_unique<JwksRefresher>(config.jwks, jwks_document,
+                                                [this](const std::string& document) {
+                                                  for (const auto& shard : shards)
+                                                    shard->replace_keys(document);
+                                                });
   }
   return {};
 }
@@ -121,13 +133,14 @@ Result<void, SystemError> Server::State::open_listeners() {
   const std::string host = v6 ? "[" + config.listen_host + "]" : config.listen_host;
   port = config.listen_port;
   if (port != 0) {
-    if (auto free = net::check_address_free(host + ":" + std::to_string(port)); !free.ok()) return free;
+    if (auto free = net::check_address_free(host + ":" + std::to_string(port)); !free.ok())
+      return free;
   }
   for (std::uint32_t i = 0; i < config.shards; ++i) {
     auto listener = net::listen_reuseport(host + ":" + std::to_string(port));
     if (!listener.ok()) return Err{listener.error()};
     listeners.push_back(listener.value());
-    port = net::local_port(listener.value());   // with port 0 the first listener chooses for all
+    port = net::local_port(listener.value());  // with port 0 the first listener chooses for all
   }
   return {};
 }
@@ -152,7 +165,8 @@ Result<void, SystemError> Server::start() {
   if (auto fit = runtime::require_features(findings); !fit.ok()) return fit;
   for (const runtime::Finding& finding : findings) {
     if (finding.status == runtime::Finding::Status::kOk) continue;
-    log(finding.required ? LogLevel::kWarn : LogLevel::kDebug, finding.name + ": " + finding.detail);
+    log(finding.required ? LogLevel::kWarn : LogLevel::kDebug,
+        finding.name + ": " + finding.detail);
   }
   auto started = state.open_environment();
   if (started.ok()) started = state.open_listeners();
@@ -165,18 +179,22 @@ void Server::State::drain() {
   draining.store(true);
   std::uint64_t connections = 0;
   for (const auto& shard : shards) {
-    if (const auto* counters = shard->net_counters()) connections += static_cast<std::uint64_t>(counters->connections.value());
+    if (const auto* counters = shard->net_counters())
+      connections += static_cast<std::uint64_t>(counters->connections.value());
   }
   const std::uint64_t seconds = std::max<std::uint32_t>(config.drain_seconds, 1);
-  const auto closes_per_second = static_cast<std::uint32_t>(connections / seconds / shards.size() + 1);
-  log(LogLevel::kInfo, "draining " + std::to_string(connections) + " connections over at most " + std::to_string(seconds) +
-                           " s; a second signal stops at once");
+  const auto closes_per_second =
+      static_cast<std::uint32_t>(connections / seconds / shards.size() + 1);
+  log(LogLevel::kInfo, "draining " + std::to_string(connections) + " connections over at most " +
+                           std::to_string(seconds) + " s; a second signal stops at once");
   for (const auto& shard : shards) {
-    shard->begin_drain(config.drain_seconds == 0 ? 0 : closes_per_second, config.drain_seconds * 1000);
+    shard->begin_drain(config.drain_seconds == 0 ? 0 : closes_per_second,
+                       config.drain_seconds * 1000);
   }
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(seconds + 5);
   const auto all_drained = [this] {
-    return std::all_of(shards.begin(), shards.end(), [](const auto& shard) { return shard->drained(); });
+    return std::all_of(shards.begin(), shards.end(),
+                       [](const auto& shard) { return shard->drained(); });
   };
   while (!all_drained() && std::chrono::steady_clock::now() < deadline) {
     if (wait_for_signal(std::chrono::milliseconds(50))) {
@@ -208,8 +226,12 @@ void Server::State::stop() {
   listeners.clear();
 }
 
-void Server::stop() { state_->stop(); }
+void Server::stop() {
+  state_->stop();
+}
 
-std::string Server::render_metrics() const { return server::render_metrics(state_->shards); }
+std::string Server::render_metrics() const {
+  return server::render_metrics(state_->shards);
+}
 
 }  // namespace uproar::server

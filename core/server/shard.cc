@@ -14,11 +14,11 @@ namespace {
 
 net::NetOptions net_options(const Config& config, std::uint32_t direct_slots) {
   net::NetOptions options;
-  options.connections_max = direct_slots;   // what was asked for, or what RLIMIT_NOFILE left of it
+  options.connections_max = direct_slots;  // what was asked for, or what RLIMIT_NOFILE left of it
   options.message_bytes_max = chat::kMessageBytesMax;
   options.deflate = config.deflate;
   options.idle_timeout_ms = config.heartbeat_timeout_s * 1000;
-  options.ping_interval_ms = options.idle_timeout_ms * 3 / 8;   // 45 of 120 s: two pings may be lost
+  options.ping_interval_ms = options.idle_timeout_ms * 3 / 8;  // 45 of 120 s: two pings may be lost
   options.allowed_origins = config.allow_origins;
   options.handshakes_per_address_per_second_max = config.connections_per_address;
   options.egress_shard_bytes_max = std::uint64_t{config.egress_mb_max} << 20;
@@ -46,10 +46,10 @@ runtime::ShardThread::Options thread_options(const Config& config, std::uint32_t
 
 auth::TokenVerifier make_verifier(const ShardEnvironment& environment) {
   auto verifier = auth::TokenVerifier::make(environment.auth_key);
-  UPROAR_CHECK(verifier.has_value());   // the key was checked when it was read
+  UPROAR_CHECK(verifier.has_value());  // the key was checked when it was read
   if (!environment.jwks_document.empty()) {
     auto keys = auth::parse_jwks(environment.jwks_document);
-    UPROAR_CHECK(keys.ok());            // and so was the document
+    UPROAR_CHECK(keys.ok());  // and so was the document
     const bool added = verifier->add_issuer({.issuer = environment.config.jwt_issuer,
                                              .audience = environment.config.jwt_audience,
                                              .keys = std::move(keys.value())});
@@ -67,26 +67,57 @@ struct Shard::Parts {
         net(context.ring(), shard, net_options(environment.config, context.ring().direct_slots())),
         requests(static_cast<std::uint16_t>(context.index()), gateway::kRequestsWaitingMax),
         outbox(net, requests, shard.router_,
-               {.deflate = environment.config.deflate, .deflate_bytes_min = environment.config.deflate_bytes_min}),
-        log(store->batches(), shard.reactor_, {.monotonic_us = [] { return runtime::read_clock().monotonic_us; }}),
-        chat({.outbox = outbox, .router = shard.router_, .log = log, .history = store->history(),
-              .directory = store->directory(), .ids = ids},
+               {.deflate = environment.config.deflate,
+                .deflate_bytes_min = environment.config.deflate_bytes_min}),
+        log(store->batches(), shard.reactor_,
+            {.monotonic_us = [] { return runtime::read_clock().monotonic_us; }}),
+        chat({.outbox = outbox,
+              .router = shard.router_,
+              .log = log,
+              .history = store->history(),
+              .directory = store->directory(),
+              .ids = ids},
              chat_limits(environment.config), environment.config.node),
         verifier(make_verifier(environment)),
         signer(std::move(*auth::TokenSigner::make(environment.auth_key))),
         tickets(static_cast<std::uint16_t>(context.index())),
         passwords(environment.blocking_pool, context.inbox()),
-        accounts(store->directory(), passwords, shard.reactor_, signer, tickets, [&context] { return context.now(); },
-                 environment.config.logins_per_address),
-        events({.net = net, .outbox = outbox, .chat = chat, .decoder = decoder, .directory = store->directory(),
-                .verifier = verifier, .tickets = tickets, .revocations = revocations, .known_users = known_users, .link = shard.router_, .now = now}),
-        rest({.net = net, .outbox = outbox, .requests = requests, .chat = chat, .decoder = decoder, .store = *store,
-              .verifier = verifier, .accounts = accounts, .revocations = revocations, .known_users = known_users, .link = shard.router_, .now = now,
+        accounts(
+            store->directory(), passwords, shard.reactor_, signer, tickets,
+            [&context] { return context.now(); }, environment.login_limits),
+        events({.net = net,
+                .outbox = outbox,
+                .chat = chat,
+                .decoder = decoder,
+                .directory = store->directory(),
+                .verifier = verifier,
+                .tickets = tickets,
+                .revocations = revocations,
+                .known_users = known_users,
+                .link = shard.router_,
+                .now = now}),
+        rest({.net = net,
+              .outbox = outbox,
+              .requests = requests,
+              .chat = chat,
+              .decoder = decoder,
+              .store = *store,
+              .verifier = verifier,
+              .accounts = accounts,
+              .revocations = revocations,
+              .known_users = known_users,
+              .link = shard.router_,
+              .now = now,
               .advertised_url = environment.config.advertise}),
         canary(net, *store, shard.reactor_),
-        admin({.net = net, .canary = canary, .link = shard.router_, .reactor = shard.reactor_,
+        admin({.net = net,
+               .canary = canary,
+               .link = shard.router_,
+               .reactor = shard.reactor_,
                .render_metrics = environment.render_metrics,
-               .draining = [&environment] { return environment.draining.load(std::memory_order_relaxed); }}) {
+               .draining = [&environment] {
+                 return environment.draining.load(std::memory_order_relaxed);
+               }}) {
     log.set_listener(chat);
   }
 
@@ -129,16 +160,20 @@ Result<void, SystemError> Shard::on_start(runtime::ShardContext& context) {
   // Nobody is let in before the revocations of the last token lifetime are known. Connections wait in the backlog.
   parts_->store->directory().revoked_since(
       context.now().wall_us - gateway::kAccessTokenLifeUs,
-      [this](Result<std::vector<SessionId>, storage::StoreError> sessions) { revocations_known(std::move(sessions)); });
+      [this](Result<std::vector<SessionId>, storage::StoreError> sessions) {
+        revocations_known(std::move(sessions));
+      });
   started_.store(true, std::memory_order_release);
   return {};
 }
 
 void Shard::revocations_known(Result<std::vector<SessionId>, storage::StoreError> sessions) {
   if (sessions.ok()) {
-    for (const SessionId session : sessions.value()) parts_->revocations.add(session, context_->now().wall_us);
+    for (const SessionId session : sessions.value())
+      parts_->revocations.add(session, context_->now().wall_us);
   } else {
-    log(LogLevel::kWarn, "the store could not say which sessions were revoked in the last 15 minutes");
+    log(LogLevel::kWarn,
+        "the store could not say which sessions were revoked in the last 15 minutes");
   }
   parts_->net.add_listener(listen_fd_);
 }
@@ -153,14 +188,22 @@ void Shard::on_completion(const runtime::Completion& completion) {
 }
 
 void Shard::on_parcels() {
-  router_.drain([this](gateway::ShardParcel&& parcel) { on_parcel(std::move(parcel)); settle(); }, kParcelsPerTurnMax);
+  router_.drain(
+      [this](gateway::ShardParcel&& parcel) {
+        on_parcel(std::move(parcel));
+        settle();
+      },
+      kParcelsPerTurnMax);
 }
 
-bool Shard::parcels_waiting() const { return router_.waiting(); }
+bool Shard::parcels_waiting() const {
+  return router_.waiting();
+}
 
 void Shard::settle() {
   if (!router_.own_waiting()) return;
-  router_.drain_own([this](gateway::ShardParcel&& parcel) { on_parcel(std::move(parcel)); }, kParcelsPerTurnMax);
+  router_.drain_own([this](gateway::ShardParcel&& parcel) { on_parcel(std::move(parcel)); },
+                    kParcelsPerTurnMax);
 }
 
 void Shard::on_parcel(gateway::ShardParcel&& parcel) {
@@ -204,13 +247,15 @@ void Shard::watch_store() {
   if (works) {
     log(LogLevel::kInfo, "the store commits again");
   } else {
-    log(LogLevel::kWarn, "the store cannot commit: messages are refused as unavailable until it can. Look at the disk");
+    log(LogLevel::kWarn,
+        "the store cannot commit: messages are refused as unavailable until it can. Look at the "
+        "disk");
   }
 }
 
 bool Shard::flush(const Now& now) {
   const bool busy = parts_->net.flush(now);
-  settle();   // flush reports closings, and the domain reacts
+  settle();  // flush reports closings, and the domain reacts
   router_.publish(*context_);
   if (parts_->net.drained()) drained_.store(true, std::memory_order_release);
   return busy || router_.own_waiting();
@@ -218,12 +263,16 @@ bool Shard::flush(const Now& now) {
 
 std::int64_t Shard::next_deadline_us() const {
   constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
-  const std::int64_t held_back = router_.holding_back() ? context_->now().monotonic_us + kHeldBackRetryUs : kNever;
-  return std::min({parts_->net.next_deadline().value_or(kNever), parts_->chat.next_deadline().value_or(kNever),
-                   parts_->events.next_deadline_us(), held_back});
+  const std::int64_t held_back =
+      router_.holding_back() ? context_->now().monotonic_us + kHeldBackRetryUs : kNever;
+  return std::min({parts_->net.next_deadline().value_or(kNever),
+                   parts_->chat.next_deadline().value_or(kNever), parts_->events.next_deadline_us(),
+                   held_back});
 }
 
-void Shard::on_stop() { started_.store(false, std::memory_order_release); }
+void Shard::on_stop() {
+  started_.store(false, std::memory_order_release);
+}
 
 void Shard::begin_drain(std::uint32_t closes_per_second, std::uint32_t spread_ms) {
   (void)thread_.post(runtime::Task([this, closes_per_second, spread_ms] {
@@ -234,7 +283,7 @@ void Shard::begin_drain(std::uint32_t closes_per_second, std::uint32_t spread_ms
 
 void Shard::replace_keys(std::string document) {
   (void)thread_.post(runtime::Task([this, document = std::move(document)] {
-    auto keys = auth::parse_jwks(document);   // parsed here: a key set belongs to one thread
+    auto keys = auth::parse_jwks(document);  // parsed here: a key set belongs to one thread
     if (!keys.ok()) return;
     (void)parts_->verifier.replace_keys(environment_.config.jwt_issuer, std::move(keys.value()));
   }));
@@ -263,13 +312,21 @@ void Shard::on_request(net::ConnectionId connection, const http::Request& reques
 net::UpgradeAnswer Shard::on_upgrade(net::ConnectionId connection, const http::Request& request) {
   return parts_->events.on_upgrade(connection, request);
 }
-void Shard::on_open(net::ConnectionId connection) { parts_->events.on_open(connection); }
+void Shard::on_open(net::ConnectionId connection) {
+  parts_->events.on_open(connection);
+}
 void Shard::on_message(net::ConnectionId connection, net::MessageKind kind, MutableBytes payload) {
   parts_->events.on_message(connection, kind, payload);
 }
-void Shard::on_ping(net::ConnectionId connection) { parts_->events.on_ping(connection); }
-void Shard::on_drained(net::ConnectionId connection) { parts_->events.on_drained(connection); }
-void Shard::on_draining(net::ConnectionId connection) { parts_->events.on_draining(connection); }
+void Shard::on_ping(net::ConnectionId connection) {
+  parts_->events.on_ping(connection);
+}
+void Shard::on_drained(net::ConnectionId connection) {
+  parts_->events.on_drained(connection);
+}
+void Shard::on_draining(net::ConnectionId connection) {
+  parts_->events.on_draining(connection);
+}
 void Shard::on_closed(net::ConnectionId connection, net::CloseCause cause) {
   parts_->events.on_closed(connection, cause);
 }

@@ -33,8 +33,9 @@ struct ShardEnvironment {
   const Config& config;
   storage::Store& store;
   runtime::BlockingPool& blocking_pool;
+  gateway::LoginLimits& login_limits;  // of the node, under its own lock
   std::string auth_key;
-  std::string jwks_document;                     // empty: no external issuer
+  std::string jwks_document;  // empty: no external issuer
   std::function<std::string()> render_metrics;
   const std::atomic<bool>& draining;
 };
@@ -63,7 +64,9 @@ class Shard final : public runtime::TurnHandler, public net::Handler {
   [[nodiscard]] const chat::ChatCounters* chat_counters() const;
   [[nodiscard]] const gateway::EventCounters* event_counters() const;
   [[nodiscard]] const runtime::TurnCounters& turn_counters() const { return thread_.counters(); }
-  [[nodiscard]] const runtime::RingCounters& ring_counters() const { return thread_.ring_counters(); }
+  [[nodiscard]] const runtime::RingCounters& ring_counters() const {
+    return thread_.ring_counters();
+  }
   [[nodiscard]] const RouterCounters& router_counters() const { return router_.counters(); }
   [[nodiscard]] const storage::BatchWriterCounters* batch_counters() const;
 
@@ -80,16 +83,18 @@ class Shard final : public runtime::TurnHandler, public net::Handler {
 
   // net::Handler
   void on_request(net::ConnectionId connection, const http::Request& request) override;
-  net::UpgradeAnswer on_upgrade(net::ConnectionId connection, const http::Request& request) override;
+  net::UpgradeAnswer on_upgrade(net::ConnectionId connection,
+                                const http::Request& request) override;
   void on_open(net::ConnectionId connection) override;
-  void on_message(net::ConnectionId connection, net::MessageKind kind, MutableBytes payload) override;
+  void on_message(net::ConnectionId connection, net::MessageKind kind,
+                  MutableBytes payload) override;
   void on_ping(net::ConnectionId connection) override;
   void on_drained(net::ConnectionId connection) override;
   void on_draining(net::ConnectionId connection) override;
   void on_closed(net::ConnectionId connection, net::CloseCause cause) override;
 
  private:
-  struct Parts;   // everything that needs the running ring, built in on_start
+  struct Parts;  // everything that needs the running ring, built in on_start
 
   void revocations_known(Result<std::vector<SessionId>, storage::StoreError> sessions);
   void on_parcel(gateway::ShardParcel&& parcel);
