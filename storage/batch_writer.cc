@@ -16,7 +16,8 @@ BatchWriter::BatchWriter(BatchStore& store, Reactor& reactor, Options options)
       retry_after_ms_(options.retry_after_ms_min),
       self_(std::make_shared<BatchWriter*>(this)) {
   UPROAR_CHECK(options.rows_max >= 1 && options.probe_rows_max >= 1);
-  UPROAR_CHECK(options.retry_after_ms_min >= 1 && options.retry_after_ms_min <= options.retry_after_ms_max);
+  UPROAR_CHECK(options.retry_after_ms_min >= 1 &&
+               options.retry_after_ms_min <= options.retry_after_ms_max);
 }
 
 BatchWriter::~BatchWriter() {
@@ -36,7 +37,8 @@ StageResult BatchWriter::stage(Operation operation) {
   }
   const std::size_t bytes = operation.bytes();
   // The first row always fits: a row larger than a batch would otherwise never be stored.
-  const bool is_full = !open_.empty() && (open_.size() >= options_.rows_max || open_bytes_ + bytes > options_.bytes_max);
+  const bool is_full = !open_.empty() && (open_.size() >= options_.rows_max ||
+                                          open_bytes_ + bytes > options_.bytes_max);
   if (is_full) {
     counters_.refused_full.add();
     return StageResult::kFull;
@@ -72,17 +74,19 @@ void BatchWriter::close_batch() {
   counters_.batch_rows.record(batch.size());
   if (circuit_ == Circuit::kProbing) counters_.probes.add();
   if (options_.monotonic_us != nullptr) committing_since_us_ = options_.monotonic_us();
-  store_.commit(std::move(batch), [guard = std::weak_ptr<BatchWriter*>(self_)](std::vector<Outcome> outcomes) {
-    const auto self = guard.lock();
-    if (self) (*self)->batch_committed(std::move(outcomes));
-  });
+  store_.commit(std::move(batch),
+                [guard = std::weak_ptr<BatchWriter*>(self_)](std::vector<Outcome> outcomes) {
+                  const auto self = guard.lock();
+                  if (self) (*self)->batch_committed(std::move(outcomes));
+                });
 }
 
 void BatchWriter::batch_committed(std::vector<Outcome> outcomes) {
   UPROAR_CHECK(outcomes.size() == in_flight_.size(), outcomes.size(), in_flight_.size());
   bool failed = false;
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
-    UPROAR_CHECK(outcomes[i].ticket == in_flight_[i], i, outcomes[i].ticket);   // commits return in stage order
+    UPROAR_CHECK(outcomes[i].ticket == in_flight_[i], i,
+                 outcomes[i].ticket);  // commits return in stage order
     failed |= outcomes[i].status == OutcomeStatus::kUnavailable;
   }
   if (options_.monotonic_us != nullptr) {
@@ -124,8 +128,8 @@ void BatchWriter::batch_failed() {
 
 void BatchWriter::open_circuit() {
   const bool probe_failed = circuit_ == Circuit::kProbing;
-  retry_after_ms_ =
-      probe_failed ? std::min(retry_after_ms_ * 2, options_.retry_after_ms_max) : options_.retry_after_ms_min;
+  retry_after_ms_ = probe_failed ? std::min(retry_after_ms_ * 2, options_.retry_after_ms_max)
+                                 : options_.retry_after_ms_min;
   circuit_ = Circuit::kOpen;
   counters_.circuit_open.set(1);
   retry_timer_armed_ = true;

@@ -23,17 +23,18 @@ namespace uproar::storage {
 
 // Written on the shard's thread, read from any.
 struct BatchWriterCounters {
-  Counter rows;                // staged
-  Counter batches;             // commits that worked
+  Counter rows;     // staged
+  Counter batches;  // commits that worked
   Counter failed_batches;
-  Counter failed_rows;         // answered kUnavailable, those that waited behind a failed batch included
+  Counter failed_rows;  // answered kUnavailable, those that waited behind a failed batch included
   Counter refused_full;
   Counter refused_unavailable;
   Counter probes;
-  Histogram batch_rows;        // rows of each batch given to the store
-  Histogram commit_us;         // from handing a batch over to its outcomes; empty without Options::monotonic_us
-  Gauge waiting_rows;          // open batch
-  Gauge circuit_open;          // 1 while open or probing
+  Histogram batch_rows;  // rows of each batch given to the store
+  Histogram
+      commit_us;  // from handing a batch over to its outcomes; empty without Options::monotonic_us
+  Gauge waiting_rows;  // open batch
+  Gauge circuit_open;  // 1 while open or probing
 };
 
 class BatchWriter final : public MessageLog {
@@ -44,7 +45,7 @@ class BatchWriter final : public MessageLog {
     std::uint32_t retry_after_ms_min = kRetryAfterMsMin;
     std::uint32_t retry_after_ms_max = kRetryAfterMsMax;
     std::uint32_t probe_rows_max = kProbeRowsMax;
-    std::int64_t (*monotonic_us)() = nullptr;   // for commit_us alone
+    std::int64_t (*monotonic_us)() = nullptr;  // for commit_us alone
   };
   // Closed: work flows. Open: refused until the timer fires. Probing: a few rows may try.
   enum class Circuit : std::uint8_t { kClosed, kOpen, kProbing };
@@ -83,7 +84,7 @@ class BatchWriter final : public MessageLog {
 
   std::vector<Operation> open_;
   std::size_t open_bytes_ = 0;
-  std::vector<Ticket> in_flight_;      // tickets of the batch with the store; empty: none
+  std::vector<Ticket> in_flight_;  // tickets of the batch with the store; empty: none
   std::int64_t committing_since_us_ = 0;
   bool closing_soon_ = false;
 

@@ -14,8 +14,8 @@ namespace uproar::storage {
 
 struct User {
   UserId id{};
-  std::string name{};            // empty: provisioned by a token without a name
-  std::string password_hash{};   // empty: cannot log in with a password
+  std::string name{};           // empty: provisioned by a token without a name
+  std::string password_hash{};  // empty: cannot log in with a password
   std::int64_t created_at_us = 0;
   std::int64_t last_online_us = 0;
 };
@@ -31,31 +31,39 @@ struct SessionRecord {
 };
 
 // What a session hears from its first moment on.
-struct Membership { ConversationId conversation{}; Seq last_seq = 0; Seq joined_seq = 0; };
+struct Membership {
+  ConversationId conversation{};
+  Seq last_seq = 0;
+  Seq joined_seq = 0;
+};
 struct Audience {
-  std::vector<Membership> conversations;   // at most conversations_max, most recently active first
-  std::vector<UserId> peers;     // the others in direct and small group conversations, without repeats
+  std::vector<Membership> conversations;  // at most conversations_max, most recently active first
+  std::vector<UserId> peers;  // the others in direct and small group conversations, without repeats
 };
 
 struct ListQuery {
   UserId user{};
-  ConversationId after{};        // nil: from the start; ordered by id
+  ConversationId after{};  // nil: from the start; ordered by id
   std::uint32_t limit = 100;
-  std::uint32_t members_shown_max = 32;   // larger conversations come without members
+  std::uint32_t members_shown_max = 32;  // larger conversations come without members
 };
-struct ConversationList { std::vector<chat::ConversationView> conversations; bool has_more = false; };
+struct ConversationList {
+  std::vector<chat::ConversationView> conversations;
+  bool has_more = false;
+};
 
 class Directory {
  public:
   virtual ~Directory() = default;
 
-  virtual void create_user(User user, Done<UserId> done) = 0;                       // kNameTaken (case-insensitive)
-  virtual void find_user_by_name(std::string name, Done<User> done) = 0;            // kNotFound
-  virtual void find_users(std::vector<UserId> ids, Done<std::vector<User>> done) = 0;   // unknown ids are left out
+  virtual void create_user(User user, Done<UserId> done) = 0;  // kNameTaken (case-insensitive)
+  virtual void find_user_by_name(std::string name, Done<User> done) = 0;  // kNotFound
+  virtual void find_users(std::vector<UserId> ids,
+                          Done<std::vector<User>> done) = 0;  // unknown ids are left out
   // Makes the user when it is unknown (a trusted backend's token); an existing one is left as it is. A name that is
   // taken is dropped, not refused.
   virtual void ensure_user(UserId id, std::string name, std::int64_t at_us, Done<User> done) = 0;
-  virtual void set_last_online(UserId id, std::int64_t at_us) = 0;                  // lossy, coalesced
+  virtual void set_last_online(UserId id, std::int64_t at_us) = 0;  // lossy, coalesced
 
   virtual void create_session(SessionRecord session, Done<SessionId> done) = 0;
   // Swaps the digest of a live session; kNotFound for an unknown or already swapped one (a stolen token: the session
@@ -69,10 +77,12 @@ class Directory {
   virtual void load_audience(UserId user, std::uint32_t conversations_max, std::uint32_t peers_max,
                              std::uint32_t small_group_max, Done<Audience> done) = 0;
   virtual void list_conversations(ListQuery query, Done<ConversationList> done) = 0;
-  virtual void view_conversation(ConversationId id, UserId viewer, std::uint32_t members_max,
-                                 Done<chat::ConversationView> done) = 0;            // kNotFound: no such, or not a member
+  virtual void view_conversation(
+      ConversationId id, UserId viewer, std::uint32_t members_max,
+      Done<chat::ConversationView> done) = 0;  // kNotFound: no such, or not a member
   // Conversations of the user with unread messages.
-  virtual void unread_conversations(UserId user, std::uint32_t limit, Done<std::vector<chat::ConversationView>> done) = 0;
+  virtual void unread_conversations(UserId user, std::uint32_t limit,
+                                    Done<std::vector<chat::ConversationView>> done) = 0;
 };
 
 }  // namespace uproar::storage

@@ -12,9 +12,9 @@
 namespace uproar::storage {
 
 enum class StageResult : std::uint8_t {
-  kStaged,        // its outcome will come, exactly once
-  kFull,          // the open batch is at its limit: overloaded
-  kUnavailable    // the store is known to be down: the circuit is open
+  kStaged,      // its outcome will come, exactly once
+  kFull,        // the open batch is at its limit: overloaded
+  kUnavailable  // the store is known to be down: the circuit is open
 };
 
 class MessageLog {
@@ -35,7 +35,7 @@ class CommitListener {
 // What a backend implements: one batch, one transaction.
 class BatchStore {
  public:
-  using CommitDone = std::function<void(std::vector<Outcome>)>;   // one per operation, in order
+  using CommitDone = std::function<void(std::vector<Outcome>)>;  // one per operation, in order
   virtual ~BatchStore() = default;
   // Never blocks. `done` runs later on the calling shard's reactor.
   virtual void commit(std::vector<Operation> batch, CommitDone done) = 0;

@@ -16,10 +16,17 @@ namespace uproar::storage {
 // Chosen by whoever stages; comes back with the outcome.
 using Ticket = std::uint64_t;
 
-struct NewMember { UserId user{}; chat::Role role = chat::Role::kMember; };
+struct NewMember {
+  UserId user{};
+  chat::Role role = chat::Role::kMember;
+};
 
 // State at seq 0, not an event. kDuplicate when the id exists already (then nothing changes).
-struct CreateConversation { chat::ConversationKind kind{}; std::string name{}; std::vector<NewMember> members{}; };
+struct CreateConversation {
+  chat::ConversationKind kind{};
+  std::string name{};
+  std::vector<NewMember> members{};
+};
 // kDuplicate: the (conversation, actor, client_id) is stored with the same body; outcome = the first result.
 // kKeyReused: with another body (compared as it was sent, also after edits).
 struct AppendMessage {
@@ -28,28 +35,53 @@ struct AppendMessage {
   chat::MessageType type = chat::MessageType::kText;
   std::string content{};
   std::string attachments{};
-  Seq reply_to = 0;              // kNotFound when no such message
+  Seq reply_to = 0;  // kNotFound when no such message
   std::vector<UserId> mentions{};
 };
-struct EditMessage { chat::MessageRef message{}; std::string content{}; };          // kForbidden unless the actor sent it
-struct DeleteMessage { chat::MessageRef message{}; bool as_moderator = false; };  // deleting twice: kDuplicate
-struct ChangeReaction { chat::MessageRef message{}; std::string emoji{}; bool add = true; };   // no change: kDuplicate
-struct AddMember { UserId user{}; chat::Role role = chat::Role::kMember; };       // a member already: kDuplicate; unknown user: kNotFound
-struct RemoveMember { UserId user; };                                           // no member: kNotFound
-struct SetRole { UserId user{}; chat::Role role = chat::Role::kMember; };
-struct Rename { std::string name; };
+struct EditMessage {
+  chat::MessageRef message{};
+  std::string content{};
+};  // kForbidden unless the actor sent it
+struct DeleteMessage {
+  chat::MessageRef message{};
+  bool as_moderator = false;
+};  // deleting twice: kDuplicate
+struct ChangeReaction {
+  chat::MessageRef message{};
+  std::string emoji{};
+  bool add = true;
+};  // no change: kDuplicate
+struct AddMember {
+  UserId user{};
+  chat::Role role = chat::Role::kMember;
+};  // a member already: kDuplicate; unknown user: kNotFound
+struct RemoveMember {
+  UserId user;
+};  // no member: kNotFound
+struct SetRole {
+  UserId user{};
+  chat::Role role = chat::Role::kMember;
+};
+struct Rename {
+  std::string name;
+};
 // Raises the actor's mark (never lowers it, never above last_seq) and appends a receipt. Not an event: no seq.
 // kSeen raises the delivered mark, too. kDuplicate: it stood there already.
-struct AdvanceMark { chat::MarkKind kind{}; Seq seq = 0; };
-struct SetMute { std::int64_t until_us = 0; };                                  // the actor's own; not an event
+struct AdvanceMark {
+  chat::MarkKind kind{};
+  Seq seq = 0;
+};
+struct SetMute {
+  std::int64_t until_us = 0;
+};  // the actor's own; not an event
 
 struct Operation {
   Ticket ticket = 0;
   ConversationId conversation{};
   UserId actor{};
-  std::int64_t at_us = 0;        // wall clock when staged: sent_at, edited_at, …
-  std::variant<CreateConversation, AppendMessage, EditMessage, DeleteMessage, ChangeReaction, AddMember, RemoveMember,
-               SetRole, Rename, AdvanceMark, SetMute>
+  std::int64_t at_us = 0;  // wall clock when staged: sent_at, edited_at, …
+  std::variant<CreateConversation, AppendMessage, EditMessage, DeleteMessage, ChangeReaction,
+               AddMember, RemoveMember, SetRole, Rename, AdvanceMark, SetMute>
       body{};
 
   // What the operation costs a batch, in bytes.
@@ -58,21 +90,21 @@ struct Operation {
 
 enum class OutcomeStatus : std::uint8_t {
   kCommitted,
-  kDuplicate,     // nothing new was stored; the fields below are those of the first time
+  kDuplicate,  // nothing new was stored; the fields below are those of the first time
   kKeyReused,
-  kNotFound,      // conversation, message or user
+  kNotFound,  // conversation, message or user
   kForbidden,
   kConflict,
-  kUnavailable    // the commit failed as far as anyone knows; nobody may be told that it is stored
+  kUnavailable  // the commit failed as far as anyone knows; nobody may be told that it is stored
 };
 
 struct Outcome {
   Ticket ticket = 0;
   OutcomeStatus status = OutcomeStatus::kUnavailable;
-  Seq seq = 0;                 // of the event; AdvanceMark: where the mark stands now
-  std::uint64_t no = 0;        // AppendMessage: message number; AdvanceMark kSeen: read_no
+  Seq seq = 0;           // of the event; AdvanceMark: where the mark stands now
+  std::uint64_t no = 0;  // AppendMessage: message number; AdvanceMark kSeen: read_no
   MessageId message{};
-  Seq message_seq = 0;         // edits, deletions, reactions: the message they speak of
+  Seq message_seq = 0;  // edits, deletions, reactions: the message they speak of
   std::int64_t at_us = 0;
 };
 

@@ -28,7 +28,7 @@ class Store {
   virtual std::unique_ptr<StoreClient> open_client(Reactor& reactor) = 0;
   // From any thread. False, with a reason, while commits are known to fail: /readyz and the start-up line show it.
   [[nodiscard]] virtual bool healthy() const = 0;
-  [[nodiscard]] virtual std::string_view kind() const = 0;   // "sqlite", "memory"
+  [[nodiscard]] virtual std::string_view kind() const = 0;  // "sqlite", "memory"
 };
 
 }  // namespace uproar::storage

@@ -1,9 +1,10 @@
+#include "core/server/doctor.h"
+
 #include <algorithm>
 #include <cstdio>
 #include <string>
 #include <thread>
 
-#include "core/server/doctor.h"
 #include "tools/command.h"
 
 namespace uproar::tools {
@@ -14,16 +15,19 @@ int doctor(const std::vector<std::string>& arguments) {
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     if (arguments[i] == "--json") {
       json = true;
-    } else if (arguments[i] == "--shards" && i + 1 < arguments.size() && !arguments[i + 1].empty() &&
-               arguments[i + 1].size() < 4 && arguments[i + 1].find_first_not_of("0123456789") == std::string::npos) {
+    } else if (arguments[i] == "--shards" && i + 1 < arguments.size() &&
+               !arguments[i + 1].empty() && arguments[i + 1].size() < 4 &&
+               arguments[i + 1].find_first_not_of("0123456789") == std::string::npos) {
       shards = std::max(1U, static_cast<std::uint32_t>(std::stoul(arguments[++i])));
     } else {
       const bool help = arguments[i] == "--help" || arguments[i] == "-h";
-      std::fputs("usage: uproar doctor [--json] [--shards N]\n\n"
-                 "Tries what uproar needs of the kernel and its limits, and says how to mend what is missing.\n"
-                 "Exit code 0: uproar runs here; 1: it does not.\n\n"
-                 "Example: uproar doctor --shards 4\n",
-                 help ? stdout : stderr);
+      std::fputs(
+          "usage: uproar doctor [--json] [--shards N]\n\n"
+          "Tries what uproar needs of the kernel and its limits, and says how to mend what is "
+          "missing.\n"
+          "Exit code 0: uproar runs here; 1: it does not.\n\n"
+          "Example: uproar doctor --shards 4\n",
+          help ? stdout : stderr);
       return help ? 0 : 2;
     }
   }

@@ -14,11 +14,13 @@ int migrate(const std::vector<std::string>& arguments) {
       continue;
     }
     const bool help = arguments[i] == "--help" || arguments[i] == "-h";
-    std::fputs("usage: uproar migrate [--data DIR]\n\n"
-               "Brings the database of a data folder to this version's schema, as `uproar serve` does at start.\n"
-               "Stop the server first; take a copy of the folder if in doubt.\n\n"
-               "Example: uproar migrate --data /var/lib/uproar\n",
-               help ? stdout : stderr);
+    std::fputs(
+        "usage: uproar migrate [--data DIR]\n\n"
+        "Brings the database of a data folder to this version's schema, as `uproar serve` does at "
+        "start.\n"
+        "Stop the server first; take a copy of the folder if in doubt.\n\n"
+        "Example: uproar migrate --data /var/lib/uproar\n",
+        help ? stdout : stderr);
     return help ? 0 : 2;
   }
   const auto version = server::migrate_data(folder);

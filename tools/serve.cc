@@ -19,7 +19,8 @@ std::vector<std::pair<std::string, std::string>> environment() {
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string text = *entry;
     const std::size_t equals = text.find('=');
-    if (equals != std::string::npos) out.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+    if (equals != std::string::npos)
+      out.emplace_back(text.substr(0, equals), text.substr(equals + 1));
   }
   return out;
 }
@@ -28,7 +29,8 @@ std::vector<std::pair<std::string, std::string>> environment() {
 
 int serve(const std::vector<std::string>& arguments) {
   server::block_signals();
-  auto config = server::read_config({.arguments = arguments, .environment = environment(), .working_dir = "."});
+  auto config = server::read_config(
+      {.arguments = arguments, .environment = environment(), .working_dir = "."});
   if (!config.ok()) {
     if (config.error().is_help) {
       std::fputs(config.error().text.c_str(), stdout);
@@ -39,14 +41,18 @@ int serve(const std::vector<std::string>& arguments) {
   }
   server::resolve(*config);
   server::start_log(config->log_level);
-  server::log(server::LogLevel::kInfo, "uproar " UPROAR_VERSION " with\n" + server::show_config(*config));
-  const std::string host = config->listen_host.find(':') != std::string::npos ? "[" + config->listen_host + "]" : config->listen_host;
+  server::log(server::LogLevel::kInfo,
+              "uproar " UPROAR_VERSION " with\n" + server::show_config(*config));
+  const std::string host = config->listen_host.find(':') != std::string::npos
+                               ? "[" + config->listen_host + "]"
+                               : config->listen_host;
   server::Server server(std::move(config.value()));
   if (const auto started = server.start(); !started.ok()) {
     std::fprintf(stderr, "uproar serve: %s\n", started.error().text().c_str());
     return 1;
   }
-  server::log(server::LogLevel::kInfo, "listening on http://" + host + ":" + std::to_string(server.port()));
+  server::log(server::LogLevel::kInfo,
+              "listening on http://" + host + ":" + std::to_string(server.port()));
   server.run_until_signal();
   return 0;
 }

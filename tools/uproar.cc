@@ -14,7 +14,8 @@ constexpr std::string_view kUsage =
     "\n"
     "usage: uproar COMMAND [OPTION…]\n"
     "\n"
-    "  serve     serve HTTP and WebSocket            uproar serve --listen 127.0.0.1:8080 --data ./data\n"
+    "  serve     serve HTTP and WebSocket            uproar serve --listen 127.0.0.1:8080 --data "
+    "./data\n"
     "  doctor    what this machine allows, and how   uproar doctor --json\n"
     "            to mend what it does not\n"
     "  migrate   bring a data folder up to date      uproar migrate --data ./data\n"
@@ -31,7 +32,8 @@ int misused(const std::string& command) {
 
 int main(int argc, char** argv) {
   const std::vector<std::string> words(argv + 1, argv + argc);
-  if (words.empty() || words.front() == "help" || words.front() == "--help" || words.front() == "-h") {
+  if (words.empty() || words.front() == "help" || words.front() == "--help" ||
+      words.front() == "-h") {
     std::fputs(kUsage.data(), words.empty() ? stderr : stdout);
     return words.empty() ? 2 : 0;
   }

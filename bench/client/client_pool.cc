@@ -17,8 +17,9 @@
 namespace uproar::bench {
 namespace {
 
-constexpr std::uint32_t kOpeningMax = 128;      // handshakes under way: below the listen backlog
-constexpr std::uint32_t kSourceAddresses = 63;  // 127.0.0.1 .. 127.0.0.63: ports for more than one address has
+constexpr std::uint32_t kOpeningMax = 128;  // handshakes under way: below the listen backlog
+constexpr std::uint32_t kSourceAddresses =
+    63;  // 127.0.0.1 .. 127.0.0.63: ports for more than one address has
 constexpr std::size_t kReadBytes = 256 * 1024;
 constexpr std::int64_t kOpenStallNs = 30'000'000'000;
 
@@ -48,7 +49,8 @@ void ClientPool::close_all() {
   clients_.clear();
 }
 
-void ClientPool::open(std::uint16_t port, const std::vector<std::string>& requests, FrameSink& sink) {
+void ClientPool::open(std::uint16_t port, const std::vector<std::string>& requests,
+                      FrameSink& sink) {
   requests_ = &requests;
   first_ = clients();
   clients_.resize(first_ + requests.size());
@@ -57,14 +59,16 @@ void ClientPool::open(std::uint16_t port, const std::vector<std::string>& reques
   while (next < clients() || opening_ > 0) {
     while (next < clients() && opening_ < kOpeningMax) connect_one(port, next++);
     if (poll(sink)) progress_ns = monotonic_ns();
-    if (monotonic_ns() - progress_ns > kOpenStallNs) die("connecting stalled at client " + std::to_string(next));
+    if (monotonic_ns() - progress_ns > kOpenStallNs)
+      die("connecting stalled at client " + std::to_string(next));
   }
   requests_ = nullptr;
 }
 
 void ClientPool::connect_one(std::uint16_t port, std::uint32_t index) {
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) die("socket: " + std::string(std::strerror(errno)) + " at client " + std::to_string(index));
+  if (fd < 0)
+    die("socket: " + std::string(std::strerror(errno)) + " at client " + std::to_string(index));
   const int on = 1;
   ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -78,7 +82,8 @@ void ClientPool::connect_one(std::uint16_t port, std::uint32_t index) {
   to.sin_family = AF_INET;
   to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   to.sin_port = htons(port);
-  if (::connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0 && errno != EINPROGRESS) {
+  if (::connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0 &&
+      errno != EINPROGRESS) {
     die("connect: " + std::string(std::strerror(errno)));
   }
   clients_[index].fd = fd;
@@ -94,7 +99,8 @@ void ClientPool::on_connected(std::uint32_t index) {
   int error = 0;
   socklen_t size = sizeof error;
   ::getsockopt(client.fd, SOL_SOCKET, SO_ERROR, &error, &size);
-  if (error != 0) die("client " + std::to_string(index) + " cannot connect: " + std::strerror(error));
+  if (error != 0)
+    die("client " + std::to_string(index) + " cannot connect: " + std::strerror(error));
   epoll_event event{};
   event.events = EPOLLIN;
   event.data.u32 = index;
@@ -159,8 +165,10 @@ void ClientPool::read(std::uint32_t index, FrameSink& sink) {
   }
   taken += take_frames(index, bytes.substr(taken), sink);
   if (bytes.data() == client.partial.data()) {
-    if (taken == client.partial.size()) client.partial = std::string();
-    else client.partial.erase(0, taken);
+    if (taken == client.partial.size())
+      client.partial = std::string();
+    else
+      client.partial.erase(0, taken);
   } else if (taken < bytes.size()) {
     client.partial = bytes.substr(taken);
   }
@@ -186,11 +194,21 @@ std::size_t ClientPool::take_frames(std::uint32_t index, std::string_view bytes,
     if (bytes.size() - at < header + length) break;
     const std::string_view payload = bytes.substr(at + header, length);
     switch (head[0]) {
-      case 0x81: sink.on_text(index, payload, bytes.substr(at, header + length)); break;
-      case 0x89: send_frame(clients_[index].fd, kFinPong, payload); break;
-      case 0x88: die("client " + std::to_string(index) + " was closed: " + std::string(payload.substr(payload.size() < 2 ? 0 : 2)) +
-                     " " + (payload.size() < 2 ? "" : std::to_string(static_cast<unsigned char>(payload[0]) * 256 + static_cast<unsigned char>(payload[1]))));
-      default: die("client " + std::to_string(index) + " got an unexpected frame " + std::to_string(head[0]));
+      case 0x81:
+        sink.on_text(index, payload, bytes.substr(at, header + length));
+        break;
+      case 0x89:
+        send_frame(clients_[index].fd, kFinPong, payload);
+        break;
+      case 0x88:
+        die("client " + std::to_string(index) +
+            " was closed: " + std::string(payload.substr(payload.size() < 2 ? 0 : 2)) + " " +
+            (payload.size() < 2 ? ""
+                                : std::to_string(static_cast<unsigned char>(payload[0]) * 256 +
+                                                 static_cast<unsigned char>(payload[1]))));
+      default:
+        die("client " + std::to_string(index) + " got an unexpected frame " +
+            std::to_string(head[0]));
     }
     at += header + length;
   }
@@ -215,7 +233,8 @@ void ClientPool::send_frame(int fd, std::uint8_t first_byte, std::string_view pa
     for (int shift = 56; shift >= 0; shift -= 8) out_ += static_cast<char>(payload.size() >> shift);
   }
   out_.append(kMask.data(), kMask.size());
-  for (std::size_t i = 0; i < payload.size(); ++i) out_ += static_cast<char>(payload[i] ^ kMask[i % 4]);
+  for (std::size_t i = 0; i < payload.size(); ++i)
+    out_ += static_cast<char>(payload[i] ^ kMask[i % 4]);
   send_bytes(fd, out_);
 }
 

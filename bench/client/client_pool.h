@@ -39,7 +39,9 @@ class ClientPool {
   // A masked text frame. Waits while the socket is full.
   void send_text(std::uint32_t client, std::string_view text);
 
-  [[nodiscard]] std::uint32_t clients() const { return static_cast<std::uint32_t>(clients_.size()); }
+  [[nodiscard]] std::uint32_t clients() const {
+    return static_cast<std::uint32_t>(clients_.size());
+  }
   // Passes that found something, and the time they took: the rest of the time the reader was idle.
   [[nodiscard]] std::int64_t busy_ns() const { return busy_ns_; }
   [[nodiscard]] std::uint64_t reads() const { return reads_; }

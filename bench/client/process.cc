@@ -176,7 +176,9 @@ ServerProcess::ServerProcess(Options options) : options_(std::move(options)) {
   wait_until_listening();
 }
 
-ServerProcess::~ServerProcess() { stop(); }
+ServerProcess::~ServerProcess() {
+  stop();
+}
 
 void ServerProcess::make_key() {
   const std::string path = options_.folder + "/auth.key";
@@ -191,14 +193,18 @@ void ServerProcess::make_key() {
   ::close(fd);
 }
 
-std::string ServerProcess::log_text() const { return read_file(options_.folder + "/server.log"); }
+std::string ServerProcess::log_text() const {
+  return read_file(options_.folder + "/server.log");
+}
 
 void ServerProcess::wait_until_listening() {
   constexpr std::string_view kLine = "listening on http://127.0.0.1:";
   for (int i = 0; i < kStartSeconds * 100; ++i) {
     const std::string log = log_text();
-    if (const auto at = log.find(kLine); at != std::string::npos && log.find('\n', at) != std::string::npos) {
-      port_ = static_cast<std::uint16_t>(std::strtoul(log.c_str() + at + kLine.size(), nullptr, 10));
+    if (const auto at = log.find(kLine);
+        at != std::string::npos && log.find('\n', at) != std::string::npos) {
+      port_ =
+          static_cast<std::uint16_t>(std::strtoul(log.c_str() + at + kLine.size(), nullptr, 10));
       return;
     }
     int status = 0;

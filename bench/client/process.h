@@ -58,8 +58,8 @@ class ServerProcess {
  public:
   struct Options {
     std::string binary;
-    std::string folder;               // exists; holds data/, auth.key, server.log
-    int core = 0;                     // the process may run nowhere else
+    std::string folder;                    // exists; holds data/, auth.key, server.log
+    int core = 0;                          // the process may run nowhere else
     std::vector<std::string> flags = {};   // further ones
     std::vector<std::string> prefix = {};  // e.g. {"strace", "-cf"}: run under it
   };

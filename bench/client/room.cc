@@ -19,7 +19,8 @@ void poll_until(ClientPool& pool, FrameSink& sink, const std::string& what, Done
   std::int64_t progress = monotonic_ns();
   while (!done()) {
     if (pool.poll(sink)) progress = monotonic_ns();
-    if (monotonic_ns() - progress > kStallNs) die("nothing came for a minute while waiting for " + what);
+    if (monotonic_ns() - progress > kStallNs)
+      die("nothing came for a minute while waiting for " + what);
   }
 }
 
@@ -35,8 +36,9 @@ std::string_view field(std::string_view text, std::string_view before) {
 Users make_users(std::uint32_t count, const std::string& auth_key) {
   const auto signer = auth::TokenSigner::make(auth_key);
   if (!signer) die("the key does not fit");
-  const std::int64_t now_s =
-      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  const std::int64_t now_s = std::chrono::duration_cast<std::chrono::seconds>(
+                                 std::chrono::system_clock::now().time_since_epoch())
+                                 .count();
   std::mt19937_64 random(std::random_device{}());
   Users users;
   for (std::uint32_t i = 0; i < count; ++i) {
@@ -51,7 +53,8 @@ Users make_users(std::uint32_t count, const std::string& auth_key) {
     users.upgrade_requests.push_back(
         "GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
-        "Authorization: Bearer " + token + "\r\n\r\n");
+        "Authorization: Bearer " +
+        token + "\r\n\r\n");
   }
   return users;
 }
@@ -74,20 +77,22 @@ void Lobby::on_text(std::uint32_t client, std::string_view payload, std::string_
   }
 }
 
-void sign_in(ClientPool& pool, std::uint16_t port, const Users& users, Lobby& lobby, std::uint32_t first,
-             std::uint32_t count) {
+void sign_in(ClientPool& pool, std::uint16_t port, const Users& users, Lobby& lobby,
+             std::uint32_t first, std::uint32_t count) {
   const auto from = users.upgrade_requests.begin() + first;
   const std::uint32_t before = lobby.ready();
   pool.open(port, {from, from + count}, lobby);
   poll_until(pool, lobby, "session.ready", [&] { return lobby.ready() == before + count; });
 }
 
-std::vector<std::string> make_groups(ClientPool& pool, const Users& users, Lobby& lobby, std::uint32_t size) {
+std::vector<std::string> make_groups(ClientPool& pool, const Users& users, Lobby& lobby,
+                                     std::uint32_t size) {
   const auto total = static_cast<std::uint32_t>(users.ids.size());
   std::vector<std::string> out;
   for (std::uint32_t first = 0; first < total; first += size) {
     const std::uint32_t end = std::min(first + size, total);
-    std::string command = R"({"type":"conversation.create","id":1,"kind":"group","name":"room","members":[)";
+    std::string command =
+        R"({"type":"conversation.create","id":1,"kind":"group","name":"room","members":[)";
     for (std::uint32_t i = first + 1; i < end; ++i) {
       if (i > first + 1) command += ',';
       command += '"' + users.ids[i].text() + '"';

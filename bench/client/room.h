@@ -28,7 +28,7 @@ class Lobby final : public FrameSink {
   void on_text(std::uint32_t client, std::string_view payload, std::string_view frame) override;
 
   [[nodiscard]] std::uint32_t ready() const { return ready_; }
-  [[nodiscard]] std::uint32_t joined() const { return joined_; }                // conversation.joined
+  [[nodiscard]] std::uint32_t joined() const { return joined_; }  // conversation.joined
   // Ids of conversation.created, in the order of their answers.
   [[nodiscard]] const std::vector<std::string>& created() const { return created_; }
   [[nodiscard]] std::uint64_t others() const { return others_; }
@@ -41,12 +41,13 @@ class Lobby final : public FrameSink {
 };
 
 // Opens a connection for each of users[first, first + count) and waits until each was told session.ready.
-void sign_in(ClientPool& pool, std::uint16_t port, const Users& users, Lobby& lobby, std::uint32_t first,
-             std::uint32_t count);
+void sign_in(ClientPool& pool, std::uint16_t port, const Users& users, Lobby& lobby,
+             std::uint32_t first, std::uint32_t count);
 
 // Groups of `size` users in order (the last may be smaller), each made by its first member, who is connected as the
 // client of the same index; waits until all the others were told. Returns the conversations' ids.
-std::vector<std::string> make_groups(ClientPool& pool, const Users& users, Lobby& lobby, std::uint32_t size);
+std::vector<std::string> make_groups(ClientPool& pool, const Users& users, Lobby& lobby,
+                                     std::uint32_t size);
 
 // The text between `before` and the next quote; empty when there is none.
 [[nodiscard]] std::string_view field(std::string_view text, std::string_view before);

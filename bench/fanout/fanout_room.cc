@@ -30,12 +30,12 @@ struct Cell {
   const char* name;
   const char* what;
   Source source;
-  std::uint32_t in_flight;    // publishes that not everybody has yet; the floor: frames of one pass
-  const char* frame_of;       // floor: the cell whose frames it sends; nullptr: kBareBytes
-  const char* floor;          // what the cell is compared with
+  std::uint32_t in_flight;  // publishes that not everybody has yet; the floor: frames of one pass
+  const char* frame_of;     // floor: the cell whose frames it sends; nullptr: kBareBytes
+  const char* floor;        // what the cell is compared with
 };
 
-constexpr std::size_t kBareBytes = 132;   // 128 bytes and a frame header
+constexpr std::size_t kBareBytes = 132;  // 128 bytes and a frame header
 
 // Each cell stands beside the one it is compared with, so that the pair sees the same minute.
 constexpr Cell kCells[] = {
@@ -43,23 +43,26 @@ constexpr Cell kCells[] = {
     {"floor-event", "send() loop, frames as event's", Source::kFloor, 1, "event", nullptr},
     {"floor-132", "send() loop, 128 + 4 bytes", Source::kFloor, 1, nullptr, nullptr},
     {"floor-message", "send() loop, frames as message's", Source::kFloor, 1, "message", nullptr},
-    {"message", "message.send (stored), one in flight", Source::kMessage, 1, nullptr, "floor-message"},
+    {"message", "message.send (stored), one in flight", Source::kMessage, 1, nullptr,
+     "floor-message"},
     {"event-16", "event.publish, sixteen in flight", Source::kEvent, 16, nullptr, "floor-16"},
-    {"floor-16", "send() loop, sixteen frames as event's in one send", Source::kFloor, 16, "event", nullptr},
-    {"message-16", "message.send (stored), sixteen in flight", Source::kMessage, 16, nullptr, "floor-16"},
+    {"floor-16", "send() loop, sixteen frames as event's in one send", Source::kFloor, 16, "event",
+     nullptr},
+    {"message-16", "message.send (stored), sixteen in flight", Source::kMessage, 16, nullptr,
+     "floor-16"},
 };
 
 struct Options {
   std::string server;
   std::uint32_t clients = 1000;
   std::uint32_t rounds = 20;
-  std::uint32_t publishes = 100;    // of one cell in one round
+  std::uint32_t publishes = 100;  // of one cell in one round
   std::size_t payload_bytes = 128;
   std::string json;
   std::string work_folder = "/tmp";
-  std::string only;                 // names of cells, comma-separated
+  std::string only;  // names of cells, comma-separated
   bool show_log = false;
-  int hold_s = 0;                   // before the first round: time to attach a profiler
+  int hold_s = 0;  // before the first round: time to attach a profiler
 };
 
 class Bench {
@@ -68,7 +71,10 @@ class Bench {
       : options_(options),
         folder_(options.work_folder),
         floor_(0),
-        server_({.binary = options.server, .folder = folder_.path(), .core = 0, .flags = unlimited_flags()}),
+        server_({.binary = options.server,
+                 .folder = folder_.path(),
+                 .core = 0,
+                 .flags = unlimited_flags()}),
         users_(make_users(options.clients, server_.key())),
         check_(options.clients),
         floor_check_(options.clients) {}
@@ -81,12 +87,13 @@ class Bench {
     pool_.drain(lobby, 1000);
     floor_.accept(options_.clients);
     floor_pool_.open(floor_.port(), std::vector<std::string>(options_.clients), floor_check_);
-    std::printf("server pid %d, floor pid %d, %u members, conversation %s\n", server_.pid(), floor_.pid(), options_.clients,
-                room_.c_str());
+    std::printf("server pid %d, floor pid %d, %u members, conversation %s\n", server_.pid(),
+                floor_.pid(), options_.clients, room_.c_str());
     std::fflush(stdout);
     for (const Cell& cell : kCells) {
       if (!wanted(cell)) continue;
-      reports_.push_back({.name = cell.name, .what = cell.what, .floor = cell.floor == nullptr ? "" : cell.floor});
+      reports_.push_back(
+          {.name = cell.name, .what = cell.what, .floor = cell.floor == nullptr ? "" : cell.floor});
       cells_.push_back(&cell);
     }
     // The frames that the floor copies; also warms everything up.
@@ -102,18 +109,22 @@ class Bench {
         reports_[at].samples.push_back(run_cell(*cells_[at], reports_[at]));
       }
     }
-    pool_.drain(check_, 300);   // what comes late would be a double
+    pool_.drain(check_, 300);  // what comes late would be a double
   }
 
   // True when every reader got everything once and in order.
   bool report() const {
     print_table(reports_);
-    const bool whole = check_.faults() == 0 && floor_check_.faults() == 0 && check_.complete() == number_ &&
+    const bool whole = check_.faults() == 0 && floor_check_.faults() == 0 &&
+                       check_.complete() == number_ &&
                        check_.deliveries() == number_ * options_.clients;
-    std::printf("\n%llu deliveries by the server, %llu by the floor; lost, doubled or out of order: %llu and %llu%s\n",
-                static_cast<unsigned long long>(check_.deliveries()), static_cast<unsigned long long>(floor_check_.deliveries()),
-                static_cast<unsigned long long>(check_.faults()), static_cast<unsigned long long>(floor_check_.faults()),
-                whole ? "" : "  NOT WHOLE");
+    std::printf(
+        "\n%llu deliveries by the server, %llu by the floor; lost, doubled or out of order: %llu "
+        "and %llu%s\n",
+        static_cast<unsigned long long>(check_.deliveries()),
+        static_cast<unsigned long long>(floor_check_.deliveries()),
+        static_cast<unsigned long long>(check_.faults()),
+        static_cast<unsigned long long>(floor_check_.faults()), whole ? "" : "  NOT WHOLE");
     if (!options_.json.empty()) write_json(options_.json, facts(), reports_);
     if (options_.show_log) std::printf("%s", server_.log_text().c_str());
     return whole;
@@ -126,17 +137,19 @@ class Bench {
  private:
   bool wanted(const Cell& cell) const {
     if (options_.only.empty()) return true;
-    return ("," + options_.only + ",").find("," + std::string(cell.name) + ",") != std::string::npos;
+    return ("," + options_.only + ",").find("," + std::string(cell.name) + ",") !=
+           std::string::npos;
   }
 
   [[nodiscard]] std::string command(Source source, std::uint64_t number) const {
     const std::string id = R"(","conversation_id":")" + room_ + '"';
     if (source == Source::kEvent) {
       // The value is a string: its quotes count.
-      return R"({"type":"event.publish)" + id + R"(,"name":"tick","data":")" + numbered_text(number, options_.payload_bytes - 2) + "\"}";
+      return R"({"type":"event.publish)" + id + R"(,"name":"tick","data":")" +
+             numbered_text(number, options_.payload_bytes - 2) + "\"}";
     }
-    return R"({"type":"message.send)" + id + R"(,"client_id":"c)" + std::to_string(number) + R"(","content":")" +
-           numbered_text(number, options_.payload_bytes) + "\"}";
+    return R"({"type":"message.send)" + id + R"(,"client_id":"c)" + std::to_string(number) +
+           R"(","content":")" + numbered_text(number, options_.payload_bytes) + "\"}";
   }
 
   // Until everything up to `until` has reached everybody.
@@ -146,7 +159,8 @@ class Bench {
       if (pool.poll(check)) {
         progress = monotonic_ns();
       } else if (monotonic_ns() - progress > 20'000'000'000) {
-        die("lost: number " + std::to_string(check.complete()) + " has not reached everybody in 20 s\n" + server_.log_text());
+        die("lost: number " + std::to_string(check.complete()) +
+            " has not reached everybody in 20 s\n" + server_.log_text());
       }
     }
   }
@@ -165,18 +179,21 @@ class Bench {
     ClientPool& pool = is_floor ? floor_pool_ : pool_;
     DeliveryCheck& check = is_floor ? floor_check_ : check_;
     if (is_floor) {
-      const std::string& frame = cell.frame_of == nullptr                       ? bare_frame_
+      const std::string& frame = cell.frame_of == nullptr                     ? bare_frame_
                                  : std::string_view(cell.frame_of) == "event" ? event_frame_
-                                                                                : message_frame_;
+                                                                              : message_frame_;
       floor_.set_frame(frame);
       report.frame_bytes = frame.size();
     } else {
-      report.frame_bytes = cell.source == Source::kEvent ? event_frame_.size() : message_frame_.size();
+      report.frame_bytes =
+          cell.source == Source::kEvent ? event_frame_.size() : message_frame_.size();
     }
     const pid_t pid = is_floor ? floor_.pid() : server_.pid();
     // Each cell and round has another publisher, so that nobody's rate is the limit.
     publisher_ = (publisher_ + 1) % options_.clients;
-    const std::uint32_t publishes = (options_.publishes * std::min(cell.in_flight, 4U) + cell.in_flight - 1) / cell.in_flight * cell.in_flight;
+    const std::uint32_t publishes =
+        (options_.publishes * std::min(cell.in_flight, 4U) + cell.in_flight - 1) / cell.in_flight *
+        cell.in_flight;
 
     const CpuTime cpu_before = settled_cpu_time(pid);
     const std::int64_t busy_before = pool.busy_ns();
@@ -197,7 +214,8 @@ class Bench {
       for (std::uint32_t i = 0; i < publishes; ++i) {
         if (i >= cell.in_flight) {
           await(pool, check, first + i - cell.in_flight + 1);
-          latencies.push_back(static_cast<double>(monotonic_ns() - sent[i - cell.in_flight]) / 1000);
+          latencies.push_back(static_cast<double>(monotonic_ns() - sent[i - cell.in_flight]) /
+                              1000);
         }
         sent[i] = monotonic_ns();
         pool.send_text(publisher_, command(cell.source, number_++));
@@ -210,7 +228,8 @@ class Bench {
     return {.total_us = static_cast<double>(cpu.total_ns) / 1000 / deliveries,
             .shard_us = static_cast<double>(cpu.shard_ns) / 1000 / deliveries,
             .per_second = deliveries * 1e9 / static_cast<double>(wall),
-            .reader_busy = static_cast<double>(pool.busy_ns() - busy_before) / static_cast<double>(wall),
+            .reader_busy =
+                static_cast<double>(pool.busy_ns() - busy_before) / static_cast<double>(wall),
             .latency_us = latencies.empty() ? 0 : median_of(latencies)};
   }
 
@@ -248,8 +267,10 @@ class Bench {
 };
 
 constexpr const char* kUsage =
-    "bench_fanout_room --server PATH [--clients 1000] [--rounds 20] [--publishes 100] [--payload-bytes 128]\n"
-    "                  [--only CELL,CELL] [--json FILE] [--work-folder /tmp] [--hold SECONDS] [--log] [--quick]\n"
+    "bench_fanout_room --server PATH [--clients 1000] [--rounds 20] [--publishes 100] "
+    "[--payload-bytes 128]\n"
+    "                  [--only CELL,CELL] [--json FILE] [--work-folder /tmp] [--hold SECONDS] "
+    "[--log] [--quick]\n"
     "--quick: 100 clients, one round; only whether everybody was served counts.\n";
 
 Options read_options(int argc, char** argv) {
@@ -268,18 +289,30 @@ Options read_options(int argc, char** argv) {
     }
     if (++i >= argc) die(kUsage);
     const auto number = static_cast<std::uint32_t>(std::strtoul(argv[i], nullptr, 10));
-    if (name == "--server") options.server = argv[i];
-    else if (name == "--clients") options.clients = number;
-    else if (name == "--rounds") options.rounds = number;
-    else if (name == "--publishes") options.publishes = number;
-    else if (name == "--payload-bytes") options.payload_bytes = number;
-    else if (name == "--only") options.only = argv[i];
-    else if (name == "--json") options.json = argv[i];
-    else if (name == "--work-folder") options.work_folder = argv[i];
-    else if (name == "--hold") options.hold_s = static_cast<int>(number);
-    else die(kUsage);
+    if (name == "--server")
+      options.server = argv[i];
+    else if (name == "--clients")
+      options.clients = number;
+    else if (name == "--rounds")
+      options.rounds = number;
+    else if (name == "--publishes")
+      options.publishes = number;
+    else if (name == "--payload-bytes")
+      options.payload_bytes = number;
+    else if (name == "--only")
+      options.only = argv[i];
+    else if (name == "--json")
+      options.json = argv[i];
+    else if (name == "--work-folder")
+      options.work_folder = argv[i];
+    else if (name == "--hold")
+      options.hold_s = static_cast<int>(number);
+    else
+      die(kUsage);
   }
-  if (options.server.empty() || options.clients < 2 || options.clients > 1000 || options.payload_bytes < 32) die(kUsage);
+  if (options.server.empty() || options.clients < 2 || options.clients > 1000 ||
+      options.payload_bytes < 32)
+    die(kUsage);
   return options;
 }
 
@@ -297,4 +330,6 @@ int main_program(int argc, char** argv) {
 }  // namespace
 }  // namespace uproar::bench
 
-int main(int argc, char** argv) { return uproar::bench::main_program(argc, argv); }
+int main(int argc, char** argv) {
+  return uproar::bench::main_program(argc, argv);
+}

@@ -63,7 +63,8 @@ Floor::Floor(int core) {
   at.sin_family = AF_INET;
   at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t size = sizeof at;
-  if (listener < 0 || ::bind(listener, reinterpret_cast<sockaddr*>(&at), sizeof at) != 0 || ::listen(listener, 4096) != 0 ||
+  if (listener < 0 || ::bind(listener, reinterpret_cast<sockaddr*>(&at), sizeof at) != 0 ||
+      ::listen(listener, 4096) != 0 ||
       ::getsockname(listener, reinterpret_cast<sockaddr*>(&at), &size) != 0) {
     die("floor: cannot listen");
   }
@@ -80,7 +81,8 @@ Floor::Floor(int core) {
   ::close(listener);
   // Commands come over TCP as a publish does, so that the floor too pays for being told.
   control_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (::connect(control_, reinterpret_cast<sockaddr*>(&at), sizeof at) != 0) die("floor: cannot connect");
+  if (::connect(control_, reinterpret_cast<sockaddr*>(&at), sizeof at) != 0)
+    die("floor: cannot connect");
   const int on = 1;
   ::setsockopt(control_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
@@ -92,14 +94,19 @@ Floor::~Floor() {
 }
 
 void Floor::command(const Command& command) {
-  if (::send(control_, &command, sizeof command, MSG_NOSIGNAL) != sizeof command) die("floor: gone");
+  if (::send(control_, &command, sizeof command, MSG_NOSIGNAL) != sizeof command)
+    die("floor: gone");
 }
 
-void Floor::accept(std::uint32_t sockets) { command({.kind = kAccept, .count = sockets}); }
+void Floor::accept(std::uint32_t sockets) {
+  command({.kind = kAccept, .count = sockets});
+}
 
 void Floor::set_frame(const std::string& frame) {
   command({.kind = kFrame, .count = static_cast<std::uint32_t>(frame.size())});
-  if (::send(control_, frame.data(), frame.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(frame.size())) die("floor: gone");
+  if (::send(control_, frame.data(), frame.size(), MSG_NOSIGNAL) !=
+      static_cast<ssize_t>(frame.size()))
+    die("floor: gone");
 }
 
 void Floor::pass(std::uint64_t number, std::uint32_t frames) {

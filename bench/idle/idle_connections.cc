@@ -22,17 +22,18 @@ constexpr std::uint64_t kDescriptorsApart = 64;  // of either process besides it
 struct Options {
   std::string server;
   std::uint32_t connections = 18'000;
-  std::uint32_t group = 0;          // members of each group; 0: nobody is in a conversation
-  double bytes_max = 0;             // fail above it; 0: only report
+  std::uint32_t group = 0;  // members of each group; 0: nobody is in a conversation
+  double bytes_max = 0;     // fail above it; 0: only report
   std::string json;
   std::string work_folder = "/tmp";
   bool show_log = false;
-  int hold_s = 0;                   // at the end: time to look at the server
+  int hold_s = 0;  // at the end: time to look at the server
 };
 
 std::vector<std::string> server_flags(const Options& options) {
   std::vector<std::string> flags = unlimited_flags();
-  flags.insert(flags.end(), {"--connections-max", std::to_string(options.connections + kDescriptorsApart)});
+  flags.insert(flags.end(),
+               {"--connections-max", std::to_string(options.connections + kDescriptorsApart)});
   return flags;
 }
 
@@ -50,7 +51,8 @@ Memory settled_memory(pid_t pid, ClientPool& pool, Lobby& lobby) {
       if (!pool.poll(lobby)) std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
     const Memory next = memory_of(pid);
-    const auto moved = static_cast<std::int64_t>(next.rss_bytes) - static_cast<std::int64_t>(last.rss_bytes);
+    const auto moved =
+        static_cast<std::int64_t>(next.rss_bytes) - static_cast<std::int64_t>(last.rss_bytes);
     last = next;
     if (i > 2 && std::abs(moved) < 64 * 1024) break;
   }
@@ -60,7 +62,8 @@ Memory settled_memory(pid_t pid, ClientPool& pool, Lobby& lobby) {
 // The users' rows and groups must exist before the life of the server that is measured: making them is work whose
 // traces (free memory kept, the store's caches) say nothing about being connected.
 void provision(const Options& options, const std::string& folder, Users& users) {
-  ServerProcess server({.binary = options.server, .folder = folder, .core = 0, .flags = server_flags(options)});
+  ServerProcess server(
+      {.binary = options.server, .folder = folder, .core = 0, .flags = server_flags(options)});
   users = make_users(options.connections, server.key());
   ClientPool pool;
   Lobby lobby;
@@ -69,20 +72,23 @@ void provision(const Options& options, const std::string& folder, Users& users) 
 }
 
 double per_connection(const Reading& reading, const Reading& from) {
-  return (static_cast<double>(reading.memory.rss_bytes) - static_cast<double>(from.memory.rss_bytes)) /
+  return (static_cast<double>(reading.memory.rss_bytes) -
+          static_cast<double>(from.memory.rss_bytes)) /
          (static_cast<double>(reading.connections) - static_cast<double>(from.connections));
 }
 
 void write_json(const Options& options, const std::vector<Reading>& readings, double bytes) {
   std::FILE* out = std::fopen(options.json.c_str(), "w");
   if (out == nullptr) die("cannot write " + options.json);
-  std::fprintf(out, "{\"connections\":%u,\"group\":%u,\"bytes_per_connection\":%.1f,\"readings\":[", options.connections,
-               options.group, bytes);
+  std::fprintf(out, "{\"connections\":%u,\"group\":%u,\"bytes_per_connection\":%.1f,\"readings\":[",
+               options.connections, options.group, bytes);
   for (std::size_t i = 0; i < readings.size(); ++i) {
     const Memory& memory = readings[i].memory;
-    std::fprintf(out, "%s{\"connections\":%u,\"rss\":%llu,\"pss\":%llu,\"anonymous\":%llu}", i > 0 ? "," : "",
-                 readings[i].connections, static_cast<unsigned long long>(memory.rss_bytes),
-                 static_cast<unsigned long long>(memory.pss_bytes), static_cast<unsigned long long>(memory.anonymous_bytes));
+    std::fprintf(out, "%s{\"connections\":%u,\"rss\":%llu,\"pss\":%llu,\"anonymous\":%llu}",
+                 i > 0 ? "," : "", readings[i].connections,
+                 static_cast<unsigned long long>(memory.rss_bytes),
+                 static_cast<unsigned long long>(memory.pss_bytes),
+                 static_cast<unsigned long long>(memory.anonymous_bytes));
   }
   std::fprintf(out, "]}\n");
   std::fclose(out);
@@ -93,31 +99,40 @@ int run(const Options& options) {
   Users users;
   provision(options, folder.path(), users);
 
-  ServerProcess server({.binary = options.server, .folder = folder.path(), .core = 0, .flags = server_flags(options)});
+  ServerProcess server({.binary = options.server,
+                        .folder = folder.path(),
+                        .core = 0,
+                        .flags = server_flags(options)});
   ClientPool pool;
   Lobby lobby;
   std::vector<Reading> readings = {{0, settled_memory(server.pid(), pool, lobby)}};
   for (std::uint32_t step = 1; step <= kSteps; ++step) {
-    const std::uint32_t upto = options.connections / kSteps * step + (step == kSteps ? options.connections % kSteps : 0);
+    const std::uint32_t upto =
+        options.connections / kSteps * step + (step == kSteps ? options.connections % kSteps : 0);
     sign_in(pool, server.port(), users, lobby, pool.clients(), upto - pool.clients());
     readings.push_back({upto, settled_memory(server.pid(), pool, lobby)});
   }
 
   const double bytes = per_connection(readings.back(), readings.front());
-  std::printf("%s\n", options.group > 0 ? ("each a member of a group of " + std::to_string(options.group)).c_str()
-                                        : "none in a conversation");
-  std::printf("%12s %12s %12s %14s %22s\n", "connections", "Rss KiB", "Pss KiB", "anonymous KiB", "bytes per connection");
+  std::printf("%s\n", options.group > 0
+                          ? ("each a member of a group of " + std::to_string(options.group)).c_str()
+                          : "none in a conversation");
+  std::printf("%12s %12s %12s %14s %22s\n", "connections", "Rss KiB", "Pss KiB", "anonymous KiB",
+              "bytes per connection");
   for (const Reading& reading : readings) {
-    std::printf("%12u %12llu %12llu %14llu", reading.connections, static_cast<unsigned long long>(reading.memory.rss_bytes / 1024),
+    std::printf("%12u %12llu %12llu %14llu", reading.connections,
+                static_cast<unsigned long long>(reading.memory.rss_bytes / 1024),
                 static_cast<unsigned long long>(reading.memory.pss_bytes / 1024),
                 static_cast<unsigned long long>(reading.memory.anonymous_bytes / 1024));
     if (reading.connections > 0) std::printf(" %22.0f", per_connection(reading, readings.front()));
     std::printf("\n");
   }
   std::printf("from step to step:");
-  for (std::size_t i = 1; i < readings.size(); ++i) std::printf(" %.0f", per_connection(readings[i], readings[i - 1]));
+  for (std::size_t i = 1; i < readings.size(); ++i)
+    std::printf(" %.0f", per_connection(readings[i], readings[i - 1]));
   std::printf(" bytes per connection\nlargest mappings:\n");
-  for (const std::string& mapping : largest_mappings(server.pid(), 6)) std::printf("  %s\n", mapping.c_str());
+  for (const std::string& mapping : largest_mappings(server.pid(), 6))
+    std::printf("  %s\n", mapping.c_str());
   std::printf("server pid %d\n", server.pid());
   std::fflush(stdout);
   for (int second = 0; second < options.hold_s; ++second) pool.drain(lobby, 1000);
@@ -133,9 +148,11 @@ int run(const Options& options) {
 }
 
 constexpr const char* kUsage =
-    "bench_idle_connections --server PATH [--connections 18000] [--group MEMBERS] [--bytes-max N] [--json FILE]\n"
+    "bench_idle_connections --server PATH [--connections 18000] [--group MEMBERS] [--bytes-max N] "
+    "[--json FILE]\n"
     "                       [--work-folder /tmp] [--hold SECONDS] [--log] [--quick]\n"
-    "--log: the server's log at the end; with MIMALLOC_SHOW_STATS=1 in the environment it ends with the allocator's account.\n";
+    "--log: the server's log at the end; with MIMALLOC_SHOW_STATS=1 in the environment it ends "
+    "with the allocator's account.\n";
 
 Options read_options(int argc, char** argv) {
   Options options;
@@ -152,14 +169,22 @@ Options read_options(int argc, char** argv) {
     }
     if (++i >= argc) die(kUsage);
     const auto number = static_cast<std::uint32_t>(std::strtoul(argv[i], nullptr, 10));
-    if (name == "--server") options.server = argv[i];
-    else if (name == "--connections") options.connections = number;
-    else if (name == "--group") options.group = number;
-    else if (name == "--bytes-max") options.bytes_max = number;
-    else if (name == "--json") options.json = argv[i];
-    else if (name == "--hold") options.hold_s = static_cast<int>(number);
-    else if (name == "--work-folder") options.work_folder = argv[i];
-    else die(kUsage);
+    if (name == "--server")
+      options.server = argv[i];
+    else if (name == "--connections")
+      options.connections = number;
+    else if (name == "--group")
+      options.group = number;
+    else if (name == "--bytes-max")
+      options.bytes_max = number;
+    else if (name == "--json")
+      options.json = argv[i];
+    else if (name == "--hold")
+      options.hold_s = static_cast<int>(number);
+    else if (name == "--work-folder")
+      options.work_folder = argv[i];
+    else
+      die(kUsage);
   }
   if (options.server.empty() || options.connections < kSteps || options.group > 1000) die(kUsage);
   return options;
@@ -169,7 +194,8 @@ int main_program(int argc, char** argv) {
   const Options options = read_options(argc, argv);
   const std::uint64_t descriptors = raise_descriptor_limit();
   if (options.connections + kDescriptorsApart > descriptors) {
-    die("this process may open " + std::to_string(descriptors) + " descriptors: fewer --connections, or a higher ulimit -n");
+    die("this process may open " + std::to_string(descriptors) +
+        " descriptors: fewer --connections, or a higher ulimit -n");
   }
   pin_to_core(1);
   return run(options);
@@ -178,4 +204,6 @@ int main_program(int argc, char** argv) {
 }  // namespace
 }  // namespace uproar::bench
 
-int main(int argc, char** argv) { return uproar::bench::main_program(argc, argv); }
+int main(int argc, char** argv) {
+  return uproar::bench::main_program(argc, argv);
+}

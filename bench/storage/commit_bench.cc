@@ -78,13 +78,17 @@ class Shard {
   explicit Shard(Shared& shared) : shared_(shared), client_(shared.store->open_client(reactor_)) {
     owner_ = make_id<UserId>(shared.next_id++);
     bool done = false;
-    client_->directory().ensure_user(owner_, "", 1, [&](const Result<User, StoreError>&) { done = true; });
+    client_->directory().ensure_user(owner_, "", 1,
+                                     [&](const Result<User, StoreError>&) { done = true; });
     while (!done) reactor_.run_one();
     std::vector<Operation> batch;
     for (int i = 0; i < 8; ++i) {
       rooms_.push_back(make_id<ConversationId>(shared.next_id++));
-      batch.push_back({.conversation = rooms_.back(), .actor = owner_, .at_us = 1,
-                       .body = CreateConversation{.kind = chat::ConversationKind::kGroup, .members = {{.user = owner_}}}});
+      batch.push_back({.conversation = rooms_.back(),
+                       .actor = owner_,
+                       .at_us = 1,
+                       .body = CreateConversation{.kind = chat::ConversationKind::kGroup,
+                                                  .members = {{.user = owner_}}}});
     }
     commit(std::move(batch));
   }
@@ -93,8 +97,11 @@ class Shard {
     batch.reserve(rows);
     for (std::size_t i = 0; i < rows; ++i) {
       const std::uint64_t n = shared_.next_id++;
-      batch.push_back({.conversation = rooms_[n % rooms_.size()], .actor = owner_, .at_us = static_cast<std::int64_t>(n),
-                       .body = AppendMessage{.id = make_id<MessageId>(n), .client_id = "client-" + std::to_string(n),
+      batch.push_back({.conversation = rooms_[n % rooms_.size()],
+                       .actor = owner_,
+                       .at_us = static_cast<std::int64_t>(n),
+                       .body = AppendMessage{.id = make_id<MessageId>(n),
+                                             .client_id = "client-" + std::to_string(n),
                                              .content = std::string(128, 'm')}});
     }
     commit(std::move(batch));
@@ -104,7 +111,8 @@ class Shard {
   void commit(std::vector<Operation> batch) {
     bool done = false;
     client_->batches().commit(std::move(batch), [&](const std::vector<Outcome>& outcomes) {
-      for (const Outcome& outcome : outcomes) UPROAR_CHECK(outcome.status == OutcomeStatus::kCommitted);
+      for (const Outcome& outcome : outcomes)
+        UPROAR_CHECK(outcome.status == OutcomeStatus::kCommitted);
       done = true;
     });
     while (!done) reactor_.run_one();
@@ -129,11 +137,15 @@ void commit_rows(benchmark::State& state) {
   const auto& counters = shared_store->store->writer_counters();
   const auto commits = static_cast<double>(counters.transactions.value() - commits_before);
   const auto stored = static_cast<double>(counters.rows.value() - rows_before);
-  state.counters["rows_per_fsync"] = benchmark::Counter(commits == 0 ? 0 : stored / commits, benchmark::Counter::kAvgThreads);
+  state.counters["rows_per_fsync"] =
+      benchmark::Counter(commits == 0 ? 0 : stored / commits, benchmark::Counter::kAvgThreads);
 }
 BENCHMARK(commit_rows)
-    ->Arg(1)->Arg(16)->Arg(256)
-    ->Threads(1)->Threads(4)
+    ->Arg(1)
+    ->Arg(16)
+    ->Arg(256)
+    ->Threads(1)
+    ->Threads(4)
     ->Setup([](const benchmark::State&) { shared_store = std::make_unique<Shared>(); })
     ->Teardown([](const benchmark::State&) { shared_store.reset(); })
     ->UseRealTime();

@@ -9,27 +9,27 @@
 namespace uproar::chat {
 
 struct ChatCounters {
-  Counter commands;                // that reached a role (after the rate check)
-  Counter refused;                 // answered with an error, whatever the reason
+  Counter commands;  // that reached a role (after the rate check)
+  Counter refused;   // answered with an error, whatever the reason
   Counter rate_limited;
-  Counter overloaded;              // a bound of limits.h was met
-  Counter unavailable;             // refused because the store cannot commit or read
+  Counter overloaded;   // a bound of limits.h was met
+  Counter unavailable;  // refused because the store cannot commit or read
   Counter messages_committed;
-  Counter duplicates;              // retries answered with the first result
-  Counter events_published;        // event.publish
+  Counter duplicates;        // retries answered with the first result
+  Counter events_published;  // event.publish
   Counter receipts_committed;
-  Counter receipts_coalesced;      // marks that a newer one replaced before they were staged
-  Counter receipts_unpublished;    // stored only: the conversation is too large
-  Counter typing_shed;             // typers beyond the bound
+  Counter receipts_coalesced;    // marks that a newer one replaced before they were staged
+  Counter receipts_unpublished;  // stored only: the conversation is too large
+  Counter typing_shed;           // typers beyond the bound
   Counter presence_updates;
   Counter sessions_opened;
-  Counter sessions_refused;        // connections per user, tables full, store down
+  Counter sessions_refused;  // connections per user, tables full, store down
   Counter heartbeat_timeouts;
   Counter syncs;
   Counter sync_pages;
-  Counter stale_pages;             // served from memory while the store was down
-  Counter commits_failed;          // operations whose batch failed
-  Counter repairs;                 // holes in the order, filled from the store
+  Counter stale_pages;     // served from memory while the store was down
+  Counter commits_failed;  // operations whose batch failed
+  Counter repairs;         // holes in the order, filled from the store
   Counter conversations_loaded;
   Counter conversations_evicted;
 };
@@ -38,13 +38,13 @@ struct ChatCounters {
 struct ChatSizes {
   std::size_t sessions = 0;
   std::size_t topics = 0;
-  std::size_t interests = 0;        // topics of this owner that other shards hear
+  std::size_t interests = 0;  // topics of this owner that other shards hear
   std::size_t conversations = 0;
   std::size_t parked = 0;
-  std::size_t pending = 0;          // staged, outcome awaited
+  std::size_t pending = 0;  // staged, outcome awaited
   std::size_t attaches = 0;
   std::size_t pullers = 0;
-  std::size_t users_online = 0;     // of this owner, those in grace included
+  std::size_t users_online = 0;  // of this owner, those in grace included
   std::size_t timers = 0;
   std::size_t recent_bytes = 0;
   std::size_t reads_in_flight = 0;

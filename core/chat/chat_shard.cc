@@ -28,7 +28,8 @@ struct ChatShard::Roles final : ParcelSink {
         sessions(context, std::move(node)),
         conversations(context),
         users(context) {
-    UPROAR_CHECK(context.shard_count >= 1 && context.shard_count <= 64, context.shard_count);   // bits of a bitmap
+    UPROAR_CHECK(context.shard_count >= 1 && context.shard_count <= 64,
+                 context.shard_count);  // bits of a bitmap
     UPROAR_CHECK(context.self < context.shard_count, context.self);
   }
 
@@ -66,12 +67,24 @@ struct ChatShard::Roles final : ParcelSink {
 
   void run_due(const Deadline& due) {
     switch (due.kind) {
-      case Deadline::Kind::kReleaseHold: sessions.hold_ended(due.key); break;
-      case Deadline::Kind::kResumePull: sessions.resume_pull(due.key); break;
-      case Deadline::Kind::kTyping: conversations.typing_due(ConversationId(due.key)); break;
-      case Deadline::Kind::kVerify: conversations.verify_due(ConversationId(due.key)); break;
-      case Deadline::Kind::kOffline: users.grace_ended(UserId(due.key)); break;
-      case Deadline::Kind::kPresenceFlush: users.flush_presence(); break;
+      case Deadline::Kind::kReleaseHold:
+        sessions.hold_ended(due.key);
+        break;
+      case Deadline::Kind::kResumePull:
+        sessions.resume_pull(due.key);
+        break;
+      case Deadline::Kind::kTyping:
+        conversations.typing_due(ConversationId(due.key));
+        break;
+      case Deadline::Kind::kVerify:
+        conversations.verify_due(ConversationId(due.key));
+        break;
+      case Deadline::Kind::kOffline:
+        users.grace_ended(UserId(due.key));
+        break;
+      case Deadline::Kind::kPresenceFlush:
+        users.flush_presence();
+        break;
     }
   }
 
@@ -85,8 +98,8 @@ ChatShard::ChatShard(ChatPorts ports, ChatLimits limits, std::string node)
     : roles_(std::make_unique<Roles>(ports, limits, std::move(node))) {}
 ChatShard::~ChatShard() = default;
 
-void ChatShard::open_session(const Endpoint& session, UserId user, SessionId id, bool resume_announced,
-                             const Now& now) {
+void ChatShard::open_session(const Endpoint& session, UserId user, SessionId id,
+                             bool resume_announced, const Now& now) {
   roles_->context.now = now;
   roles_->sessions.open(session, user, id, resume_announced);
 }
@@ -147,7 +160,9 @@ std::optional<std::int64_t> ChatShard::next_deadline() const {
   return std::min(*timer, *heartbeat);
 }
 
-const ChatCounters& ChatShard::counters() const { return roles_->context.counters; }
+const ChatCounters& ChatShard::counters() const {
+  return roles_->context.counters;
+}
 
 ChatSizes ChatShard::sizes() const {
   const Roles& roles = *roles_;

@@ -56,7 +56,8 @@ class ChatShard final : public storage::CommitListener {
   // follows when everything committed from then on will be heard; or Outbox::close() with too_many_connections or
   // overloaded. `resume_announced`: the client said that a sync follows, live traffic is held for it for up to 10 s.
   // Commands may be applied before session.ready; they wait (bounded).
-  void open_session(const Endpoint& session, UserId user, SessionId id, bool resume_announced, const Now& now);
+  void open_session(const Endpoint& session, UserId user, SessionId id, bool resume_announced,
+                    const Now& now);
   // Exactly once for every open_session(), also after Outbox::close(). `clean`: a goodbye (presence ends at once).
   // The gateway's subscriptions of the connection are gone by then or go with it; none is unsubscribed one by one.
   void close_session(const Endpoint& session, bool clean, const Now& now);

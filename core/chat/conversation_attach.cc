@@ -16,7 +16,8 @@ using storage::PageQuery;
 
 // --- history -------------------------------------------------------------------------------------------------------
 
-void ConversationRole::history(Conversation& conversation, const Actor& actor, const History& history) {
+void ConversationRole::history(Conversation& conversation, const Actor& actor,
+                               const History& history) {
   const MemberState* member = permit(conversation, actor, Act::kReact);
   if (member == nullptr) return;
   if (history.before_seq && history.after_seq) {
@@ -27,15 +28,17 @@ void ConversationRole::history(Conversation& conversation, const Actor& actor, c
     context_.refuse(actor, ErrorCode::kOverloaded);
     return;
   }
-  const PageQuery query{.conversation = conversation.id,
-                        .order = history.after_seq ? PageQuery::Order::kAfter : PageQuery::Order::kBefore,
-                        .bound = history.after_seq ? *history.after_seq : history.before_seq.value_or(0),
-                        .seq_floor = member->joined_seq,
-                        .limit = std::clamp(history.limit, 1U, context_.limits.history_limit_max)};
+  const PageQuery query{
+      .conversation = conversation.id,
+      .order = history.after_seq ? PageQuery::Order::kAfter : PageQuery::Order::kBefore,
+      .bound = history.after_seq ? *history.after_seq : history.before_seq.value_or(0),
+      .seq_floor = member->joined_seq,
+      .limit = std::clamp(history.limit, 1U, context_.limits.history_limit_max)};
   ++history_reads_;
-  context_.history.read_page(query, [this, actor, query](Result<storage::Page, storage::StoreError> page) {
-    history_read(actor, query, std::move(page));
-  });
+  context_.history.read_page(query,
+                             [this, actor, query](Result<storage::Page, storage::StoreError> page) {
+                               history_read(actor, query, std::move(page));
+                             });
 }
 
 void ConversationRole::history_read(const Actor& actor, const PageQuery& query,
@@ -66,10 +69,12 @@ void ConversationRole::history_read(const Actor& actor, const PageQuery& query,
 // --- attaches ------------------------------------------------------------------------------------------------------
 
 void ConversationRole::on(const Attach& attach) {
-  Conversation* conversation = attach_count_ < kAttachesMax ? find_or_load(attach.conversation) : nullptr;
+  Conversation* conversation =
+      attach_count_ < kAttachesMax ? find_or_load(attach.conversation) : nullptr;
   if (conversation == nullptr) {
     context_.counters.overloaded.add();
-    context_.send(attach.to.shard, AttachEnd{attach.to, attach.token, attach.cursor, ErrorCode::kOverloaded});
+    context_.send(attach.to.shard,
+                  AttachEnd{attach.to, attach.token, attach.cursor, ErrorCode::kOverloaded});
     return;
   }
   if (conversation->state != Conversation::State::kReady) {
@@ -85,17 +90,20 @@ void ConversationRole::begin_attach(Conversation& conversation, const Attach& at
   advance_attach(conversation, attach.to, attach.token);
 }
 
-AttachState* ConversationRole::find_attach(Conversation& conversation, const Endpoint& to, std::uint32_t token) {
+AttachState* ConversationRole::find_attach(Conversation& conversation, const Endpoint& to,
+                                           std::uint32_t token) {
   for (AttachState& attach : conversation.attaches) {
     if (attach.request.token == token && attach.request.to == to) return &attach;
   }
   return nullptr;
 }
 
-void ConversationRole::end_attach(Conversation& conversation, const Endpoint& to, std::uint32_t token, Seq cursor,
+void ConversationRole::end_attach(Conversation& conversation, const Endpoint& to,
+                                  std::uint32_t token, Seq cursor,
                                   std::optional<ErrorCode> refused) {
-  std::erase_if(conversation.attaches,
-                [&](const AttachState& x) { return x.request.token == token && x.request.to == to; });
+  std::erase_if(conversation.attaches, [&](const AttachState& x) {
+    return x.request.token == token && x.request.to == to;
+  });
   --attach_count_;
   if (refused == ErrorCode::kOverloaded) context_.counters.overloaded.add();
   context_.send(to.shard, AttachEnd{to, token, cursor, refused});
@@ -133,7 +141,8 @@ void ConversationRole::advance_attaches(Conversation& conversation) {
   for (const auto& [to, token] : waiting) advance_attach(conversation, to, token);
 }
 
-void ConversationRole::advance_attach(Conversation& conversation, const Endpoint& to, std::uint32_t token) {
+void ConversationRole::advance_attach(Conversation& conversation, const Endpoint& to,
+                                      std::uint32_t token) {
   using Step = AttachState::Step;
   if (conversation.state != Conversation::State::kReady) return;
   while (true) {
@@ -165,8 +174,9 @@ void ConversationRole::advance_attach(Conversation& conversation, const Endpoint
         return;
       }
       if (attach->bound >= conversation.recent.complete_after()) {
-        storage::Page page = conversation.recent.changed_after(
-            attach->bound, member->joined_seq, context_.limits.page_rows_max, conversation.published_seq);
+        storage::Page page = conversation.recent.changed_after(attach->bound, member->joined_seq,
+                                                               context_.limits.page_rows_max,
+                                                               conversation.published_seq);
         cut_page(page, PageQuery::Order::kChangedAfter);
         send_page(conversation, *attach, std::move(page));
         continue;
@@ -185,7 +195,7 @@ void ConversationRole::read_for_attach(Conversation& conversation, AttachState& 
   const Attach& request = attach.request;
   attach.step = AttachState::Step::kReading;
   if (attach_reads_ >= kAttachReadsInFlightMax) {
-    if (waiting_reads_.size() >= 2 * kAttachesMax) {   // cancelled ones are among them
+    if (waiting_reads_.size() >= 2 * kAttachesMax) {  // cancelled ones are among them
       end_attach(conversation, request.to, request.token, attach.bound, ErrorCode::kOverloaded);
       return;
     }
@@ -206,10 +216,11 @@ void ConversationRole::read_for_attach(Conversation& conversation, AttachState& 
     query.seq_floor = std::max(joined_seq, member == nullptr ? Seq{0} : member->read_seq);
     query.limit = request.limit;
   }
-  context_.history.read_page(query, [this, id = conversation.id, to = request.to, token = request.token](
-                                        Result<storage::Page, storage::StoreError> page) {
-    attach_read(id, to, token, std::move(page));
-  });
+  context_.history.read_page(
+      query, [this, id = conversation.id, to = request.to,
+              token = request.token](Result<storage::Page, storage::StoreError> page) {
+        attach_read(id, to, token, std::move(page));
+      });
 }
 
 void ConversationRole::start_waiting_reads() {
@@ -241,7 +252,8 @@ void ConversationRole::attach_read(ConversationId id, const Endpoint& to, std::u
     cut_page(page, PageQuery::Order::kBefore);
     const Seq cursor = conversation.published_seq;
     if (!page.messages.empty()) {
-      context_.send(to.shard, AttachPage{to, token,
+      context_.send(to.shard, AttachPage{to,
+                                         token,
                                          {.conversation = id,
                                           .messages = std::move(page.messages),
                                           .upto_seq = 0,
@@ -263,12 +275,14 @@ void ConversationRole::attach_read(ConversationId id, const Endpoint& to, std::u
   advance_attach(conversation, to, token);
 }
 
-void ConversationRole::send_page(Conversation& conversation, AttachState& attach, storage::Page page) {
+void ConversationRole::send_page(Conversation& conversation, AttachState& attach,
+                                 storage::Page page) {
   attach.bound = std::max(attach.bound, page.upto_seq);
   if (page.messages.empty()) return;
   const bool has_more = attach.store_only || attach.bound < conversation.published_seq;
   if (has_more) attach.step = AttachState::Step::kMore;
-  context_.send(attach.request.to.shard, AttachPage{attach.request.to, attach.request.token,
+  context_.send(attach.request.to.shard, AttachPage{attach.request.to,
+                                                    attach.request.token,
                                                     {.conversation = conversation.id,
                                                      .messages = std::move(page.messages),
                                                      .upto_seq = page.upto_seq,

@@ -10,8 +10,9 @@ namespace uproar::chat {
 using Body = decltype(storage::Operation::body);
 
 bool ConversationRole::is_write(const ClientEvent& event) {
-  return !std::holds_alternative<EventPublish>(event) && !std::holds_alternative<TypingChange>(event) &&
-         !std::holds_alternative<History>(event) && !std::holds_alternative<ConversationCreate>(event);
+  return !std::holds_alternative<EventPublish>(event) &&
+         !std::holds_alternative<TypingChange>(event) && !std::holds_alternative<History>(event) &&
+         !std::holds_alternative<ConversationCreate>(event);
 }
 
 void ConversationRole::on(ForwardedCommand command) {
@@ -39,13 +40,14 @@ void ConversationRole::on(ForwardedCommand command) {
   }
   if (is_write(command.command.event)) {
     // Waiting in vain helps nobody: while the store cannot be read, writes are refused at once.
-    const bool is_hopeless =
-        conversation->needs_verify && !conversation->is_loading && conversation->verify_backoff_ms > kVerifyBackoffMinMs;
+    const bool is_hopeless = conversation->needs_verify && !conversation->is_loading &&
+                             conversation->verify_backoff_ms > kVerifyBackoffMinMs;
     if (is_hopeless) {
       context_.refuse(actor, ErrorCode::kUnavailable);
       return;
     }
-    if (!conversation->parked.empty() || conversation->change.left > 0 || conversation->needs_verify) {
+    if (!conversation->parked.empty() || conversation->change.left > 0 ||
+        conversation->needs_verify) {
       park(*conversation, std::move(command));
       return;
     }
@@ -92,7 +94,7 @@ void ConversationRole::run(Conversation& conversation, ForwardedCommand forwarde
   } else if (auto* history_command = std::get_if<History>(&event)) {
     history(conversation, actor, *history_command);
   } else {
-    UPROAR_CHECK(false, event.index());   // SessionRole::route() forwards no other
+    UPROAR_CHECK(false, event.index());  // SessionRole::route() forwards no other
   }
 }
 
@@ -116,8 +118,8 @@ MemberState* ConversationRole::permit(Conversation& conversation, const Actor& a
   return member;
 }
 
-std::optional<Error> ConversationRole::try_stage(Conversation& conversation, const Actor& actor, Body body,
-                                                 bool is_creation_answer) {
+std::optional<Error> ConversationRole::try_stage(Conversation& conversation, const Actor& actor,
+                                                 Body body, bool is_creation_answer) {
   const auto refusal = [this](ErrorCode code) {
     return Error{.code = code, .detail = {}, .retry_after_ms = context_.log.retry_after_ms()};
   };
@@ -128,9 +130,12 @@ std::optional<Error> ConversationRole::try_stage(Conversation& conversation, con
                                .at_us = context_.now.wall_us,
                                .body = std::move(body)};
   switch (context_.log.stage(operation)) {
-    case storage::StageResult::kStaged: break;
-    case storage::StageResult::kFull: return refusal(ErrorCode::kOverloaded);
-    case storage::StageResult::kUnavailable: return refusal(ErrorCode::kUnavailable);
+    case storage::StageResult::kStaged:
+      break;
+    case storage::StageResult::kFull:
+      return refusal(ErrorCode::kOverloaded);
+    case storage::StageResult::kUnavailable:
+      return refusal(ErrorCode::kUnavailable);
   }
   ++next_ticket_;
   ++conversation.pending;
@@ -138,8 +143,10 @@ std::optional<Error> ConversationRole::try_stage(Conversation& conversation, con
   return std::nullopt;
 }
 
-bool ConversationRole::stage(Conversation& conversation, const Actor& actor, Body body, bool is_creation_answer) {
-  const std::optional<Error> error = try_stage(conversation, actor, std::move(body), is_creation_answer);
+bool ConversationRole::stage(Conversation& conversation, const Actor& actor, Body body,
+                             bool is_creation_answer) {
+  const std::optional<Error> error =
+      try_stage(conversation, actor, std::move(body), is_creation_answer);
   if (error) context_.refuse(actor, *error);
   return !error;
 }
@@ -159,7 +166,8 @@ bool ConversationRole::begin_creation(Conversation& conversation, ForwardedComma
     storage::CreateConversation body{.kind = create->kind, .name = {}, .members = {}};
     if (!is_direct) body.name = std::move(create->name);
     body.members.push_back({.user = actor.user, .role = is_direct ? Role::kMember : Role::kOwner});
-    for (const UserId user : create->members) body.members.push_back({.user = user, .role = Role::kMember});
+    for (const UserId user : create->members)
+      body.members.push_back({.user = user, .role = Role::kMember});
     if (!stage(conversation, actor, std::move(body), true)) return false;
     conversation.state = Conversation::State::kCreating;
     return true;
@@ -193,9 +201,10 @@ void ConversationRole::created_again(Conversation& conversation, const Actor& ac
     return;
   }
   context_.counters.duplicates.add();
-  context_.reply(actor, ServerEvent(ConversationCreated{
-                            .conversation = view_for(conversation, actor.user, conversation.published_seq),
-                            .duplicate = true}));
+  context_.reply(actor,
+                 ServerEvent(ConversationCreated{
+                     .conversation = view_for(conversation, actor.user, conversation.published_seq),
+                     .duplicate = true}));
 }
 
 // --- messages ------------------------------------------------------------------------------------------------------
@@ -205,12 +214,15 @@ std::optional<Error> ConversationRole::check_message(const MessageSend& send) co
     return Error{.code = ErrorCode::kTooLarge, .detail = "content: too large", .retry_after_ms = 0};
   }
   if (send.type == MessageType::kSystem) {
-    return Error{.code = ErrorCode::kInvalidField, .detail = "kind: the server alone says system", .retry_after_ms = 0};
+    return Error{.code = ErrorCode::kInvalidField,
+                 .detail = "kind: the server alone says system",
+                 .retry_after_ms = 0};
   }
   return std::nullopt;
 }
 
-void ConversationRole::send_message(Conversation& conversation, const Actor& actor, MessageSend& send) {
+void ConversationRole::send_message(Conversation& conversation, const Actor& actor,
+                                    MessageSend& send) {
   if (permit(conversation, actor, Act::kPost) == nullptr) return;
   if (const std::optional<Error> error = check_message(send)) {
     context_.refuse(actor, *error);
@@ -235,7 +247,8 @@ void ConversationRole::edit(Conversation& conversation, const Actor& actor, Mess
   (void)stage(conversation, actor, storage::EditMessage{edit.message, std::move(edit.content)});
 }
 
-void ConversationRole::erase_message(Conversation& conversation, const Actor& actor, const MessageDelete& erase) {
+void ConversationRole::erase_message(Conversation& conversation, const Actor& actor,
+                                     const MessageDelete& erase) {
   const MemberState* member = permit(conversation, actor, Act::kEditOwn);
   if (member == nullptr) return;
   const std::optional<Role> least = least_role(Act::kDeleteOthers, conversation.kind);
@@ -243,14 +256,17 @@ void ConversationRole::erase_message(Conversation& conversation, const Actor& ac
               storage::DeleteMessage{erase.message, least.has_value() && member->role >= *least});
 }
 
-void ConversationRole::react(Conversation& conversation, const Actor& actor, ReactionChange& change) {
+void ConversationRole::react(Conversation& conversation, const Actor& actor,
+                             ReactionChange& change) {
   if (permit(conversation, actor, Act::kReact) == nullptr) return;
-  (void)stage(conversation, actor, storage::ChangeReaction{change.message, std::move(change.emoji), change.add});
+  (void)stage(conversation, actor,
+              storage::ChangeReaction{change.message, std::move(change.emoji), change.add});
 }
 
 // --- marks ---------------------------------------------------------------------------------------------------------
 
-void ConversationRole::advance_mark(Conversation& conversation, const Actor& actor, const MarkAdvance& mark) {
+void ConversationRole::advance_mark(Conversation& conversation, const Actor& actor,
+                                    const MarkAdvance& mark) {
   const MemberState* member = permit(conversation, actor, Act::kReact);
   if (member == nullptr) return;
   const bool is_seen = mark.kind == MarkKind::kSeen;
@@ -266,9 +282,9 @@ void ConversationRole::advance_mark(Conversation& conversation, const Actor& act
     }
     return;
   }
-  const auto slot = std::find_if(conversation.marks.begin(), conversation.marks.end(), [&](const MarkSlot& x) {
-    return x.user == actor.user && x.kind == mark.kind;
-  });
+  const auto slot =
+      std::find_if(conversation.marks.begin(), conversation.marks.end(),
+                   [&](const MarkSlot& x) { return x.user == actor.user && x.kind == mark.kind; });
   if (slot != conversation.marks.end()) {
     if (wants_reply(actor)) {
       if (slot->waiting.size() >= kMarkRepliesMax) {
@@ -292,7 +308,8 @@ void ConversationRole::advance_mark(Conversation& conversation, const Actor& act
 
 // --- ephemeral -----------------------------------------------------------------------------------------------------
 
-void ConversationRole::publish_event(Conversation& conversation, const Actor& actor, EventPublish& event) {
+void ConversationRole::publish_event(Conversation& conversation, const Actor& actor,
+                                     EventPublish& event) {
   if (permit(conversation, actor, Act::kReact) == nullptr) return;
   if (event.data.size() > context_.limits.event_bytes_max) {
     context_.refuse(actor, ErrorCode::kTooLarge, "data: too large");
@@ -331,7 +348,8 @@ void ConversationRole::typing(Conversation& conversation, const Actor& actor, bo
     context_.deadlines.arm(until_us, Deadline::Kind::kTyping, conversation.id.uuid());
   }
   publish(conversation,
-          ServerEvent(TypingUpdate{.conversation = conversation.id, .user = actor.user, .typing = true}),
+          ServerEvent(
+              TypingUpdate{.conversation = conversation.id, .user = actor.user, .typing = true}),
           Delivery::kEphemeral, &actor.from);
 }
 
@@ -341,7 +359,8 @@ void ConversationRole::stop_typing(Conversation& conversation, UserId user) {
   if (typer == conversation.typers.end()) return;
   const Endpoint from = typer->from;
   conversation.typers.erase(typer);
-  publish(conversation, ServerEvent(TypingUpdate{.conversation = conversation.id, .user = user, .typing = false}),
+  publish(conversation,
+          ServerEvent(TypingUpdate{.conversation = conversation.id, .user = user, .typing = false}),
           Delivery::kEphemeral, &from);
 }
 
@@ -366,13 +385,14 @@ void ConversationRole::typing_due(ConversationId id) {
 
 // --- who is here ---------------------------------------------------------------------------------------------------
 
-bool ConversationRole::stage_change(Conversation& conversation, const Actor& actor, std::vector<Body> bodies,
-                                    std::optional<ServerEvent> answer) {
+bool ConversationRole::stage_change(Conversation& conversation, const Actor& actor,
+                                    std::vector<Body> bodies, std::optional<ServerEvent> answer) {
   UPROAR_CHECK(conversation.change.left == 0);
   MembershipCommand change{.actor = actor, .left = 0, .answer = std::move(answer), .error = {}};
   for (Body& body : bodies) {
     if (auto error = try_stage(conversation, actor, std::move(body), false)) {
-      change.error = *error;   // what is staged already counts; the command is answered with the error
+      change.error =
+          *error;  // what is staged already counts; the command is answered with the error
       break;
     }
     ++change.left;
@@ -400,7 +420,8 @@ void ConversationRole::join(Conversation& conversation, const Actor& actor) {
     context_.refuse(actor, ErrorCode::kConflict, "the conversation is full");
     return;
   }
-  (void)stage_change(conversation, actor, {storage::AddMember{.user = actor.user, .role = Role::kMember}}, {});
+  (void)stage_change(conversation, actor,
+                     {storage::AddMember{.user = actor.user, .role = Role::kMember}}, {});
 }
 
 void ConversationRole::leave(Conversation& conversation, const Actor& actor) {
@@ -417,12 +438,14 @@ void ConversationRole::leave(Conversation& conversation, const Actor& actor) {
                            (other.role == heir->role && other.joined_seq < heir->joined_seq);
     if (is_better) heir = &other;
   }
-  if (is_last_owner && heir != nullptr) bodies.emplace_back(storage::SetRole{.user = heir->user, .role = Role::kOwner});
+  if (is_last_owner && heir != nullptr)
+    bodies.emplace_back(storage::SetRole{.user = heir->user, .role = Role::kOwner});
   bodies.emplace_back(storage::RemoveMember{actor.user});
   (void)stage_change(conversation, actor, std::move(bodies), {});
 }
 
-void ConversationRole::add_members(Conversation& conversation, const Actor& actor, const MemberAdd& add) {
+void ConversationRole::add_members(Conversation& conversation, const Actor& actor,
+                                   const MemberAdd& add) {
   const MemberState* member = permit(conversation, actor, Act::kAdd);
   if (member == nullptr) return;
   if (add.role != Role::kMember && member->role != Role::kOwner) {
@@ -434,13 +457,14 @@ void ConversationRole::add_members(Conversation& conversation, const Actor& acto
   users.erase(std::unique(users.begin(), users.end()), users.end());
   std::vector<Body> bodies;
   for (const UserId user : users) {
-    if (conversation.find_member(user) == nullptr) bodies.emplace_back(storage::AddMember{.user = user, .role = add.role});
+    if (conversation.find_member(user) == nullptr)
+      bodies.emplace_back(storage::AddMember{.user = user, .role = add.role});
   }
   if (conversation.members.size() + bodies.size() > context_.limits.members_max) {
     context_.refuse(actor, ErrorCode::kConflict, "the conversation is full");
     return;
   }
-  if (bodies.empty()) {   // so it was: seq 0 says that nothing happened
+  if (bodies.empty()) {  // so it was: seq 0 says that nothing happened
     context_.reply(actor, ServerEvent(MemberAdded{.conversation = conversation.id,
                                                   .seq = 0,
                                                   .user = users.empty() ? UserId() : users.back(),
@@ -471,7 +495,8 @@ void ConversationRole::remove_member(Conversation& conversation, const Actor& ac
   (void)stage_change(conversation, actor, {storage::RemoveMember{user}}, {});
 }
 
-void ConversationRole::change_role(Conversation& conversation, const Actor& actor, const MemberRole& change) {
+void ConversationRole::change_role(Conversation& conversation, const Actor& actor,
+                                   const MemberRole& change) {
   if (permit(conversation, actor, Act::kChangeRole) == nullptr) return;
   const MemberState* subject = conversation.find_member(change.user);
   if (subject == nullptr) {
@@ -486,10 +511,12 @@ void ConversationRole::change_role(Conversation& conversation, const Actor& acto
       return;
     }
   }
-  (void)stage_change(conversation, actor, {storage::SetRole{.user = change.user, .role = change.role}}, {});
+  (void)stage_change(conversation, actor,
+                     {storage::SetRole{.user = change.user, .role = change.role}}, {});
 }
 
-void ConversationRole::rename(Conversation& conversation, const Actor& actor, ConversationRename& rename) {
+void ConversationRole::rename(Conversation& conversation, const Actor& actor,
+                              ConversationRename& rename) {
   if (permit(conversation, actor, Act::kRename) == nullptr) return;
   (void)stage(conversation, actor, storage::Rename{std::move(rename.name)});
 }

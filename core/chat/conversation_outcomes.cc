@@ -11,13 +11,18 @@ using storage::OutcomeStatus;
 
 ErrorCode error_of(OutcomeStatus status) {
   switch (status) {
-    case OutcomeStatus::kKeyReused: return ErrorCode::kKeyReused;
-    case OutcomeStatus::kNotFound: return ErrorCode::kNotFound;
-    case OutcomeStatus::kForbidden: return ErrorCode::kForbidden;
-    case OutcomeStatus::kConflict: return ErrorCode::kConflict;
+    case OutcomeStatus::kKeyReused:
+      return ErrorCode::kKeyReused;
+    case OutcomeStatus::kNotFound:
+      return ErrorCode::kNotFound;
+    case OutcomeStatus::kForbidden:
+      return ErrorCode::kForbidden;
+    case OutcomeStatus::kConflict:
+      return ErrorCode::kConflict;
     case OutcomeStatus::kUnavailable:
     case OutcomeStatus::kCommitted:
-    case OutcomeStatus::kDuplicate: break;
+    case OutcomeStatus::kDuplicate:
+      break;
   }
   return ErrorCode::kUnavailable;
 }
@@ -26,7 +31,8 @@ ErrorCode error_of(OutcomeStatus status) {
 
 void ConversationRole::on_committed(std::span<const storage::Outcome> outcomes) {
   for (const storage::Outcome& outcome : outcomes) {
-    UPROAR_CHECK(!pending_.empty() && pending_.front().operation.ticket == outcome.ticket, outcome.ticket);
+    UPROAR_CHECK(!pending_.empty() && pending_.front().operation.ticket == outcome.ticket,
+                 outcome.ticket);
     Pending pending = std::move(pending_.front());
     pending_.pop_front();
     Conversation* conversation = find(pending.operation.conversation);
@@ -34,7 +40,7 @@ void ConversationRole::on_committed(std::span<const storage::Outcome> outcomes) 
     --conversation->pending;
     outcome_of(*conversation, pending, outcome);
     if (conversation->state == Conversation::State::kAbsent) {
-      handle_absent(*conversation);   // may be gone
+      handle_absent(*conversation);  // may be gone
       continue;
     }
     repair_if_behind(*conversation);
@@ -43,7 +49,8 @@ void ConversationRole::on_committed(std::span<const storage::Outcome> outcomes) 
   }
 }
 
-void ConversationRole::outcome_of(Conversation& conversation, Pending& pending, const storage::Outcome& outcome) {
+void ConversationRole::outcome_of(Conversation& conversation, Pending& pending,
+                                  const storage::Outcome& outcome) {
   if (outcome.status != OutcomeStatus::kCommitted && outcome.status != OutcomeStatus::kDuplicate) {
     if (outcome.status == OutcomeStatus::kUnavailable) {
       context_.counters.commits_failed.add();
@@ -53,17 +60,20 @@ void ConversationRole::outcome_of(Conversation& conversation, Pending& pending, 
     return;
   }
   if (outcome.status == OutcomeStatus::kDuplicate) context_.counters.duplicates.add();
-  const bool is_creation = std::holds_alternative<storage::CreateConversation>(pending.operation.body);
+  const bool is_creation =
+      std::holds_alternative<storage::CreateConversation>(pending.operation.body);
   if (!is_creation && conversation.state != Conversation::State::kReady && outcome.seq > 0) {
     // The creation before it turned out to be there already, or its answer was lost: whoever hears, hears after loading.
     const Seq before = outcome.seq - 1;
-    conversation.published_at_most = std::min(conversation.published_at_most.value_or(before), before);
+    conversation.published_at_most =
+        std::min(conversation.published_at_most.value_or(before), before);
     if (conversation.state != Conversation::State::kLoading) {
       conversation.state = Conversation::State::kLoading;
       load(conversation);
     }
   }
-  std::visit([&](auto& op) { committed(conversation, pending, op, outcome); }, pending.operation.body);
+  std::visit([&](auto& op) { committed(conversation, pending, op, outcome); },
+             pending.operation.body);
 }
 
 bool ConversationRole::is_next(Conversation& conversation, Seq seq) {
@@ -77,16 +87,16 @@ bool ConversationRole::is_next(Conversation& conversation, Seq seq) {
   return false;
 }
 
-void ConversationRole::publish(const Conversation& conversation, const ServerEvent& event, Delivery delivery,
-                               const Endpoint* except) {
+void ConversationRole::publish(const Conversation& conversation, const ServerEvent& event,
+                               Delivery delivery, const Endpoint* except) {
   const Uuid& topic = conversation.id.uuid();
   context_.outbox.publish(topic, context_.remote_shards(topic), event, delivery, except);
 }
 
 // --- creation ------------------------------------------------------------------------------------------------------
 
-void ConversationRole::committed(Conversation& conversation, Pending& pending, storage::CreateConversation& op,
-                                 const storage::Outcome& outcome) {
+void ConversationRole::committed(Conversation& conversation, Pending& pending,
+                                 storage::CreateConversation& op, const storage::Outcome& outcome) {
   using State = Conversation::State;
   if (outcome.status == OutcomeStatus::kDuplicate) {
     // It was there all the time (created on another node, or by a commit whose answer was lost).
@@ -100,7 +110,8 @@ void ConversationRole::committed(Conversation& conversation, Pending& pending, s
     return;
   }
   conversation.state = State::kReady;
-  conversation.needs_verify = false;   // an earlier creation failed; this one shows that it left nothing
+  conversation.needs_verify =
+      false;  // an earlier creation failed; this one shows that it left nothing
   conversation.verify_backoff_ms = 0;
   conversation.kind = op.kind;
   conversation.name = std::move(op.name);
@@ -112,23 +123,26 @@ void ConversationRole::committed(Conversation& conversation, Pending& pending, s
   auto& members = conversation.members;
   std::stable_sort(members.begin(), members.end(),
                    [](const MemberState& a, const MemberState& b) { return a.user < b.user; });
-  members.erase(std::unique(members.begin(), members.end(),
-                            [](const MemberState& a, const MemberState& b) { return a.user == b.user; }),
-                members.end());
+  members.erase(
+      std::unique(members.begin(), members.end(),
+                  [](const MemberState& a, const MemberState& b) { return a.user == b.user; }),
+      members.end());
   conversation.recent.reset(0);
   Endpoint silent;
   if (pending.is_creation_answer) {
     silent = pending.actor.from;
     context_.reply(pending.actor, ServerEvent(ConversationCreated{
-                                      .conversation = view_for(conversation, pending.actor.user, 0), .duplicate = false}));
+                                      .conversation = view_for(conversation, pending.actor.user, 0),
+                                      .duplicate = false}));
   }
-  for (const storage::NewMember& member : op.members) tell_joined(conversation, member.user, 0, silent);
+  for (const storage::NewMember& member : op.members)
+    tell_joined(conversation, member.user, 0, silent);
 }
 
 // --- messages ------------------------------------------------------------------------------------------------------
 
-void ConversationRole::committed(Conversation& conversation, Pending& pending, storage::AppendMessage& op,
-                                 const storage::Outcome& outcome) {
+void ConversationRole::committed(Conversation& conversation, Pending& pending,
+                                 storage::AppendMessage& op, const storage::Outcome& outcome) {
   const Actor& actor = pending.actor;
   const bool is_duplicate = outcome.status == OutcomeStatus::kDuplicate;
   context_.reply(actor, ServerEvent(MessageSent{.message = outcome.message,
@@ -138,7 +152,8 @@ void ConversationRole::committed(Conversation& conversation, Pending& pending, s
                                                 .duplicate = is_duplicate}));
   if (is_duplicate) {
     // Stored by a commit whose answer was lost, and not heard so far?
-    if (conversation.state == Conversation::State::kReady && outcome.seq > conversation.published_seq) {
+    if (conversation.state == Conversation::State::kReady &&
+        outcome.seq > conversation.published_seq) {
       conversation.last_seq = std::max(conversation.last_seq, outcome.seq);
       repair(conversation);
     }
@@ -151,7 +166,8 @@ void ConversationRole::committed(Conversation& conversation, Pending& pending, s
   const std::uint64_t last_no_before = outcome.no - 1;
   if (MemberState* member = conversation.find_member(actor.user)) {
     if (member->read_no != last_no_before) {
-      conversation.recent.mark(actor.user, member->delivered_seq, member->read_seq, true, outcome.seq, outcome.at_us);
+      conversation.recent.mark(actor.user, member->delivered_seq, member->read_seq, true,
+                               outcome.seq, outcome.at_us);
     }
     member->delivered_seq = std::max(member->delivered_seq, outcome.seq);
     member->read_seq = std::max(member->read_seq, outcome.seq);
@@ -181,8 +197,8 @@ void ConversationRole::committed(Conversation& conversation, Pending& pending, s
   account_recent(conversation, bytes_before);
 }
 
-void ConversationRole::committed(Conversation& conversation, Pending& pending, storage::EditMessage& op,
-                                 const storage::Outcome& outcome) {
+void ConversationRole::committed(Conversation& conversation, Pending& pending,
+                                 storage::EditMessage& op, const storage::Outcome& outcome) {
   const ServerEvent event(MessageUpdated{.conversation = conversation.id,
                                          .seq = outcome.seq,
                                          .message_seq = outcome.message_seq,
@@ -198,8 +214,8 @@ void ConversationRole::committed(Conversation& conversation, Pending& pending, s
   account_recent(conversation, bytes_before);
 }
 
-void ConversationRole::committed(Conversation& conversation, Pending& pending, storage::DeleteMessage& op,
-                                 const storage::Outcome& outcome) {
+void ConversationRole::committed(Conversation& conversation, Pending& pending,
+                                 storage::DeleteMessage& op, const storage::Outcome& outcome) {
   (void)op;
   const ServerEvent event(MessageDeleted{.conversation = conversation.id,
                                          .seq = outcome.seq,
@@ -215,8 +231,8 @@ void ConversationRole::committed(Conversation& conversation, Pending& pending, s
   account_recent(conversation, bytes_before);
 }
 
-void ConversationRole::committed(Conversation& conversation, Pending& pending, storage::ChangeReaction& op,
-                                 const storage::Outcome& outcome) {
+void ConversationRole::committed(Conversation& conversation, Pending& pending,
+                                 storage::ChangeReaction& op, const storage::Outcome& outcome) {
   const ServerEvent event(ReactionUpdated{.conversation = conversation.id,
                                           .seq = outcome.seq,
                                           .message_seq = outcome.message_seq,
@@ -228,13 +244,15 @@ void ConversationRole::committed(Conversation& conversation, Pending& pending, s
   if (outcome.status == OutcomeStatus::kDuplicate || !is_next(conversation, outcome.seq)) return;
   publish(conversation, event, Delivery::kMessage);
   const std::size_t bytes_before = conversation.recent.bytes();
-  conversation.recent.react(outcome.message_seq, outcome.seq, {.emoji = op.emoji, .user = pending.actor.user}, op.add);
+  conversation.recent.react(outcome.message_seq, outcome.seq,
+                            {.emoji = op.emoji, .user = pending.actor.user}, op.add);
   account_recent(conversation, bytes_before);
 }
 
 // --- who is here ---------------------------------------------------------------------------------------------------
 
-ConversationView ConversationRole::view_for(const Conversation& conversation, UserId user, Seq seq) const {
+ConversationView ConversationRole::view_for(const Conversation& conversation, UserId user,
+                                            Seq seq) const {
   ConversationView view;
   view.id = conversation.id;
   view.kind = conversation.kind;
@@ -263,23 +281,26 @@ ConversationView ConversationRole::view_for(const Conversation& conversation, Us
   return view;
 }
 
-void ConversationRole::tell_joined(const Conversation& conversation, UserId user, Seq seq, const Endpoint& silent) {
-  UserNotice notice{.user = user,
-                    .change = {.added = true, .seq = seq, .conversation = view_for(conversation, user, seq)},
-                    .silent = {}};
+void ConversationRole::tell_joined(const Conversation& conversation, UserId user, Seq seq,
+                                   const Endpoint& silent) {
+  UserNotice notice{
+      .user = user,
+      .change = {.added = true, .seq = seq, .conversation = view_for(conversation, user, seq)},
+      .silent = {}};
   if (silent.generation != 0) notice.silent = silent;
   context_.send(context_.owner(user), std::move(notice));
 }
 
 void ConversationRole::tell_removed(const Conversation& conversation, UserId user, Seq seq) {
-  UserNotice notice{.user = user, .change = {.added = false, .seq = seq, .conversation = {}}, .silent = {}};
+  UserNotice notice{
+      .user = user, .change = {.added = false, .seq = seq, .conversation = {}}, .silent = {}};
   notice.change.conversation.id = conversation.id;
   context_.send(context_.owner(user), std::move(notice));
 }
 
 void ConversationRole::push_system_row(Conversation& conversation, const Pending& pending,
-                                       const storage::Outcome& outcome, SystemEvent event, UserId subject, Role role,
-                                       std::string content) {
+                                       const storage::Outcome& outcome, SystemEvent event,
+                                       UserId subject, Role role, std::string content) {
   Message row;
   row.conversation = conversation.id;
   row.seq = outcome.seq;
@@ -296,7 +317,8 @@ void ConversationRole::push_system_row(Conversation& conversation, const Pending
   account_recent(conversation, bytes_before);
 }
 
-void ConversationRole::change_step_done(Conversation& conversation, std::optional<ServerEvent> answer,
+void ConversationRole::change_step_done(Conversation& conversation,
+                                        std::optional<ServerEvent> answer,
                                         std::optional<Error> error) {
   MembershipCommand& change = conversation.change;
   UPROAR_CHECK(change.left > 0);
@@ -311,8 +333,8 @@ void ConversationRole::change_step_done(Conversation& conversation, std::optiona
   }
 }
 
-void ConversationRole::committed(Conversation& conversation, Pending& pending, storage::AddMember& op,
-                                 const storage::Outcome& outcome) {
+void ConversationRole::committed(Conversation& conversation, Pending& pending,
+                                 storage::AddMember& op, const storage::Outcome& outcome) {
   const bool is_duplicate = outcome.status == OutcomeStatus::kDuplicate;
   const bool is_join = op.user == pending.actor.user;
   const MemberAdded added{.conversation = conversation.id,
@@ -333,27 +355,34 @@ void ConversationRole::committed(Conversation& conversation, Pending& pending, s
     } else {
       auto& members = conversation.members;
       members.insert(std::upper_bound(members.begin(), members.end(), state,
-                                      [](const MemberState& a, const MemberState& b) { return a.user < b.user; }),
+                                      [](const MemberState& a, const MemberState& b) {
+                                        return a.user < b.user;
+                                      }),
                      state);
     }
     if (is_next(conversation, outcome.seq)) {
       publish(conversation, ServerEvent(added), Delivery::kMessage);
-      push_system_row(conversation, pending, outcome, SystemEvent::kMemberAdded, op.user, op.role, {});
+      push_system_row(conversation, pending, outcome, SystemEvent::kMemberAdded, op.user, op.role,
+                      {});
     }
     tell_joined(conversation, op.user, outcome.seq, is_join ? pending.actor.from : Endpoint{});
   }
   if (is_join && is_duplicate) {
-    change_step_done(conversation,
-                     ServerEvent(ConversationInfo{view_for(conversation, op.user, conversation.published_seq)}), {});
+    change_step_done(
+        conversation,
+        ServerEvent(ConversationInfo{view_for(conversation, op.user, conversation.published_seq)}),
+        {});
   } else if (is_join) {
-    change_step_done(conversation, ServerEvent(ConversationJoined{view_for(conversation, op.user, outcome.seq)}), {});
+    change_step_done(conversation,
+                     ServerEvent(ConversationJoined{view_for(conversation, op.user, outcome.seq)}),
+                     {});
   } else {
     change_step_done(conversation, ServerEvent(added), {});
   }
 }
 
-void ConversationRole::committed(Conversation& conversation, Pending& pending, storage::RemoveMember& op,
-                                 const storage::Outcome& outcome) {
+void ConversationRole::committed(Conversation& conversation, Pending& pending,
+                                 storage::RemoveMember& op, const storage::Outcome& outcome) {
   const ServerEvent removed(MemberRemoved{.conversation = conversation.id,
                                           .seq = outcome.seq,
                                           .user = op.user,
@@ -364,7 +393,8 @@ void ConversationRole::committed(Conversation& conversation, Pending& pending, s
     stop_typing(conversation, op.user);
     if (is_next(conversation, outcome.seq)) {
       publish(conversation, removed, Delivery::kMessage);
-      push_system_row(conversation, pending, outcome, SystemEvent::kMemberRemoved, op.user, Role::kMember, {});
+      push_system_row(conversation, pending, outcome, SystemEvent::kMemberRemoved, op.user,
+                      Role::kMember, {});
     }
     tell_removed(conversation, op.user, outcome.seq);
   }
@@ -383,7 +413,8 @@ void ConversationRole::committed(Conversation& conversation, Pending& pending, s
   if (MemberState* member = conversation.find_member(op.user)) member->role = op.role;
   if (outcome.status == OutcomeStatus::kCommitted && is_next(conversation, outcome.seq)) {
     publish(conversation, updated, Delivery::kMessage);
-    push_system_row(conversation, pending, outcome, SystemEvent::kRoleChanged, op.user, op.role, {});
+    push_system_row(conversation, pending, outcome, SystemEvent::kRoleChanged, op.user, op.role,
+                    {});
   }
   change_step_done(conversation, updated, {});
 }
@@ -401,13 +432,14 @@ void ConversationRole::committed(Conversation& conversation, Pending& pending, s
   context_.reply(pending.actor, updated);
   if (outcome.status == OutcomeStatus::kDuplicate || !is_next(conversation, outcome.seq)) return;
   publish(conversation, updated, Delivery::kMessage);
-  push_system_row(conversation, pending, outcome, SystemEvent::kRenamed, {}, Role::kMember, std::move(op.name));
+  push_system_row(conversation, pending, outcome, SystemEvent::kRenamed, {}, Role::kMember,
+                  std::move(op.name));
 }
 
 // --- marks ---------------------------------------------------------------------------------------------------------
 
-void ConversationRole::committed(Conversation& conversation, Pending& pending, storage::AdvanceMark& op,
-                                 const storage::Outcome& outcome) {
+void ConversationRole::committed(Conversation& conversation, Pending& pending,
+                                 storage::AdvanceMark& op, const storage::Outcome& outcome) {
   const bool is_seen = op.kind == MarkKind::kSeen;
   const ServerEvent update(ReceiptUpdate{.conversation = conversation.id,
                                          .user = pending.actor.user,
@@ -416,8 +448,8 @@ void ConversationRole::committed(Conversation& conversation, Pending& pending, s
                                          .at_us = outcome.at_us});
   if (MemberState* member = conversation.find_member(pending.actor.user)) {
     if (outcome.status == OutcomeStatus::kCommitted) {
-      conversation.recent.mark(member->user, member->delivered_seq, member->read_seq, is_seen, outcome.seq,
-                               outcome.at_us);
+      conversation.recent.mark(member->user, member->delivered_seq, member->read_seq, is_seen,
+                               outcome.seq, outcome.at_us);
     }
     member->delivered_seq = std::max(member->delivered_seq, outcome.seq);
     if (is_seen) {
@@ -438,9 +470,9 @@ void ConversationRole::committed(Conversation& conversation, Pending& pending, s
 
 void ConversationRole::mark_ended(Conversation& conversation, Pending& pending, MarkKind kind,
                                   const ServerEvent& answer) {
-  const auto slot = std::find_if(conversation.marks.begin(), conversation.marks.end(), [&](const MarkSlot& x) {
-    return x.user == pending.actor.user && x.kind == kind;
-  });
+  const auto slot = std::find_if(
+      conversation.marks.begin(), conversation.marks.end(),
+      [&](const MarkSlot& x) { return x.user == pending.actor.user && x.kind == kind; });
   UPROAR_CHECK(slot != conversation.marks.end());
   const auto* error = std::get_if<Error>(&answer);
   for (const Actor& actor : slot->staged) {
@@ -453,7 +485,8 @@ void ConversationRole::mark_ended(Conversation& conversation, Pending& pending, 
   slot->staged = std::exchange(slot->waiting, {});
   const Seq next = std::exchange(slot->waiting_seq, 0);
   if (next != 0) {
-    const auto refusal = try_stage(conversation, pending.actor, storage::AdvanceMark{kind, next}, false);
+    const auto refusal =
+        try_stage(conversation, pending.actor, storage::AdvanceMark{kind, next}, false);
     if (!refusal) return;
     for (const Actor& actor : slot->staged) context_.refuse(actor, *refusal);
   }
@@ -463,8 +496,8 @@ void ConversationRole::mark_ended(Conversation& conversation, Pending& pending, 
 void ConversationRole::committed(Conversation& conversation, Pending& pending, storage::SetMute& op,
                                  const storage::Outcome& outcome) {
   (void)outcome;
-  context_.reply(pending.actor,
-                 ServerEvent(ConversationMuted{.conversation = conversation.id, .muted_until_us = op.until_us}));
+  context_.reply(pending.actor, ServerEvent(ConversationMuted{.conversation = conversation.id,
+                                                              .muted_until_us = op.until_us}));
 }
 
 // --- failure -------------------------------------------------------------------------------------------------------
@@ -474,13 +507,14 @@ void ConversationRole::failed(Conversation& conversation, Pending& pending, Erro
   const auto& body = pending.operation.body;
   if (const auto* mark = std::get_if<storage::AdvanceMark>(&body)) {
     mark_ended(conversation, pending, mark->kind, ServerEvent(error));
-  } else if (std::holds_alternative<storage::AddMember>(body) || std::holds_alternative<storage::RemoveMember>(body) ||
+  } else if (std::holds_alternative<storage::AddMember>(body) ||
+             std::holds_alternative<storage::RemoveMember>(body) ||
              std::holds_alternative<storage::SetRole>(body)) {
     change_step_done(conversation, {}, error);
   } else if (std::holds_alternative<storage::CreateConversation>(body)) {
     UPROAR_CHECK(conversation.state == Conversation::State::kCreating);
     conversation.state = Conversation::State::kAbsent;
-    if (code == ErrorCode::kUnavailable) {   // verify_due() looks whether it is there
+    if (code == ErrorCode::kUnavailable) {  // verify_due() looks whether it is there
       conversation.state = Conversation::State::kLoading;
       conversation.creation_in_doubt = true;
       conversation.published_at_most = 0;

@@ -6,14 +6,16 @@
 namespace uproar::chat {
 
 MemberState* Conversation::find_member(UserId user) {
-  const auto it = std::lower_bound(members.begin(), members.end(), user,
-                                   [](const MemberState& a, const UserId& b) { return a.user < b; });
+  const auto it =
+      std::lower_bound(members.begin(), members.end(), user,
+                       [](const MemberState& a, const UserId& b) { return a.user < b; });
   return it != members.end() && it->user == user ? &*it : nullptr;
 }
 
 bool Conversation::is_idle() const {
-  return state == State::kReady && parked.empty() && pending == 0 && attaches.empty() && typers.empty() &&
-         marks.empty() && !needs_verify && !is_loading && !has_hole && !is_repairing && published_seq == last_seq;
+  return state == State::kReady && parked.empty() && pending == 0 && attaches.empty() &&
+         typers.empty() && marks.empty() && !needs_verify && !is_loading && !has_hole &&
+         !is_repairing && published_seq == last_seq;
 }
 
 // --- table ---------------------------------------------------------------------------------------------------------
@@ -43,7 +45,8 @@ void ConversationRole::touch(Conversation& conversation) {
 }
 
 Conversation* ConversationRole::insert(ConversationId id, Conversation::State state) {
-  if (conversations_.size() >= context_.limits.conversations_max + kConversationSlack) return nullptr;
+  if (conversations_.size() >= context_.limits.conversations_max + kConversationSlack)
+    return nullptr;
   auto& slot = conversations_[id];
   UPROAR_CHECK(slot == nullptr);
   slot = std::make_unique<Conversation>();
@@ -65,7 +68,8 @@ Conversation* ConversationRole::find_or_load(ConversationId id) {
 }
 
 void ConversationRole::erase(Conversation& conversation) {
-  UPROAR_CHECK(conversation.pending == 0 && conversation.parked.empty() && !conversation.is_loading);
+  UPROAR_CHECK(conversation.pending == 0 && conversation.parked.empty() &&
+               !conversation.is_loading);
   recent_bytes_ -= conversation.recent.bytes();
   unlink(conversation);
   conversations_.erase(conversation.id);
@@ -74,7 +78,8 @@ void ConversationRole::erase(Conversation& conversation) {
 void ConversationRole::trim() {
   // Busy ones are passed over, a few at a time: what is busy now is used now, and moves to the front.
   std::uint32_t looks = 64;
-  for (Conversation* at = oldest_; conversations_.size() > context_.limits.conversations_max && at != nullptr;) {
+  for (Conversation* at = oldest_;
+       conversations_.size() > context_.limits.conversations_max && at != nullptr;) {
     Conversation* const next = at->newer;
     if (at->is_idle()) {
       context_.counters.conversations_evicted.add();
@@ -163,7 +168,8 @@ void ConversationRole::loaded(ConversationId id, std::uint32_t failures,
     take_state(conversation, std::move(*state));
     conversation.published_seq = conversation.last_seq;
     if (conversation.published_at_most) {
-      conversation.published_seq = std::min(conversation.published_seq, *conversation.published_at_most);
+      conversation.published_seq =
+          std::min(conversation.published_seq, *conversation.published_at_most);
       conversation.published_at_most.reset();
     }
     conversation.recent.reset(conversation.published_seq);
@@ -186,8 +192,10 @@ void ConversationRole::loaded(ConversationId id, std::uint32_t failures,
 }
 
 // Memberships that a commit changed although it was reported as failed.
-void ConversationRole::tell_differences(Conversation& conversation, const std::vector<MemberState>& before) {
-  const std::vector<MemberState> after = conversation.members;   // a copy: telling may come back here
+void ConversationRole::tell_differences(Conversation& conversation,
+                                        const std::vector<MemberState>& before) {
+  const std::vector<MemberState> after =
+      conversation.members;  // a copy: telling may come back here
   auto old = before.begin();
   for (const MemberState& member : after) {
     for (; old != before.end() && old->user < member.user; ++old) {
@@ -212,8 +220,9 @@ void ConversationRole::arm_verify(Conversation& conversation) {
   if (conversation.verify_timer_armed) return;
   conversation.verify_timer_armed = true;
   // The first look is at once (in the next turn), so that one failed batch costs no more than itself.
-  context_.deadlines.arm(context_.now.monotonic_us + std::int64_t{conversation.verify_backoff_ms} * 1000,
-                         Deadline::Kind::kVerify, conversation.id.uuid());
+  context_.deadlines.arm(
+      context_.now.monotonic_us + std::int64_t{conversation.verify_backoff_ms} * 1000,
+      Deadline::Kind::kVerify, conversation.id.uuid());
   conversation.verify_backoff_ms =
       std::clamp(conversation.verify_backoff_ms * 2, kVerifyBackoffMinMs, kVerifyBackoffMaxMs);
 }
@@ -223,10 +232,11 @@ void ConversationRole::verify_due(ConversationId id) {
   if (conversation == nullptr) return;
   conversation->verify_timer_armed = false;
   const bool is_cold = conversation->state == Conversation::State::kLoading;
-  if (is_cold || (conversation->needs_verify && conversation->state == Conversation::State::kReady)) {
+  if (is_cold ||
+      (conversation->needs_verify && conversation->state == Conversation::State::kReady)) {
     if (!conversation->is_loading) load(*conversation);
   } else {
-    repair_if_behind(*conversation);   // with operations under way: when their outcomes have come
+    repair_if_behind(*conversation);  // with operations under way: when their outcomes have come
   }
 }
 
@@ -235,24 +245,27 @@ void ConversationRole::verify_due(ConversationId id) {
 void ConversationRole::repair_if_behind(Conversation& conversation) {
   // With operations under way the outcomes may close the gap; they also notice when they do not (is_next).
   if (conversation.state != Conversation::State::kReady || conversation.pending > 0) return;
-  if (conversation.has_hole || conversation.published_seq < conversation.last_seq) repair(conversation);
+  if (conversation.has_hole || conversation.published_seq < conversation.last_seq)
+    repair(conversation);
 }
 
 void ConversationRole::repair(Conversation& conversation) {
   conversation.has_hole = true;
   if (conversation.is_repairing) return;
   conversation.is_repairing = true;
-  context_.history.read_page({.conversation = conversation.id,
-                              .order = storage::PageQuery::Order::kChangedAfter,
-                              .bound = conversation.published_seq,
-                              .seq_floor = 0,
-                              .limit = context_.limits.page_rows_max},
-                             [this, id = conversation.id](Result<storage::Page, storage::StoreError> page) {
-                               repaired(id, std::move(page));
-                             });
+  context_.history.read_page(
+      {.conversation = conversation.id,
+       .order = storage::PageQuery::Order::kChangedAfter,
+       .bound = conversation.published_seq,
+       .seq_floor = 0,
+       .limit = context_.limits.page_rows_max},
+      [this, id = conversation.id](Result<storage::Page, storage::StoreError> page) {
+        repaired(id, std::move(page));
+      });
 }
 
-void ConversationRole::repaired(ConversationId id, Result<storage::Page, storage::StoreError> read) {
+void ConversationRole::repaired(ConversationId id,
+                                Result<storage::Page, storage::StoreError> read) {
   Conversation* found = find(id);
   UPROAR_CHECK(found != nullptr && found->is_repairing);
   Conversation& conversation = *found;
@@ -302,7 +315,8 @@ void ConversationRole::park(Conversation& conversation, Conversation::Parked par
       context_.refuse(command->command.actor, ErrorCode::kOverloaded);
     } else {
       const Attach& attach = std::get<Attach>(parked);
-      context_.send(attach.to.shard, AttachEnd{attach.to, attach.token, attach.cursor, ErrorCode::kOverloaded});
+      context_.send(attach.to.shard,
+                    AttachEnd{attach.to, attach.token, attach.cursor, ErrorCode::kOverloaded});
     }
     return;
   }
@@ -323,7 +337,8 @@ void ConversationRole::refuse_parked(Conversation& conversation, ErrorCode code)
   }
 }
 
-bool ConversationRole::may_run_now(const Conversation& conversation, const Conversation::Parked& parked) const {
+bool ConversationRole::may_run_now(const Conversation& conversation,
+                                   const Conversation::Parked& parked) const {
   if (conversation.state != Conversation::State::kReady) return false;
   const auto* command = std::get_if<ForwardedCommand>(&parked);
   if (command == nullptr || !is_write(command->command.event)) return true;
@@ -365,7 +380,8 @@ void ConversationRole::handle_absent(Conversation& conversation) {
       }
     } else {
       const Attach& attach = std::get<Attach>(item);
-      context_.send(attach.to.shard, AttachEnd{attach.to, attach.token, attach.cursor, ErrorCode::kNotFound});
+      context_.send(attach.to.shard,
+                    AttachEnd{attach.to, attach.token, attach.cursor, ErrorCode::kNotFound});
     }
   }
   erase(conversation);

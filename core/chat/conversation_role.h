@@ -51,19 +51,21 @@ class ConversationRole {
   struct Pending {
     storage::Operation operation;
     Actor actor;
-    bool is_creation_answer = false;   // CreateConversation: conversation.create waits for it (else message.send does)
+    bool is_creation_answer =
+        false;  // CreateConversation: conversation.create waits for it (else message.send does)
   };
 
   // --- table (conversation_role.cc) ---
   Conversation* find(ConversationId id);
-  Conversation* find_or_load(ConversationId id);       // null: no room
+  Conversation* find_or_load(ConversationId id);  // null: no room
   Conversation* insert(ConversationId id, Conversation::State state);
   void touch(Conversation& conversation);
   void link_front(Conversation& conversation);
   void unlink(Conversation& conversation);
   void erase(Conversation& conversation);
   void load(Conversation& conversation);
-  void loaded(ConversationId id, std::uint32_t failures, Result<storage::ConversationState, storage::StoreError> state);
+  void loaded(ConversationId id, std::uint32_t failures,
+              Result<storage::ConversationState, storage::StoreError> state);
   void take_state(Conversation& conversation, storage::ConversationState state);
   void tell_differences(Conversation& conversation, const std::vector<MemberState>& before);
   void park(Conversation& conversation, Conversation::Parked parked);
@@ -80,13 +82,15 @@ class ConversationRole {
   // --- commands (conversation_commands.cc) ---
   void run(Conversation& conversation, ForwardedCommand command);
   [[nodiscard]] static bool is_write(const ClientEvent& event);
-  [[nodiscard]] bool may_run_now(const Conversation& conversation, const Conversation::Parked& parked) const;
+  [[nodiscard]] bool may_run_now(const Conversation& conversation,
+                                 const Conversation::Parked& parked) const;
   // The member who may, or null and the refusal is out.
   MemberState* permit(Conversation& conversation, const Actor& actor, Act act);
-  bool stage(Conversation& conversation, const Actor& actor, decltype(storage::Operation::body) body,
-             bool is_creation_answer = false);
+  bool stage(Conversation& conversation, const Actor& actor,
+             decltype(storage::Operation::body) body, bool is_creation_answer = false);
   [[nodiscard]] std::optional<Error> try_stage(Conversation& conversation, const Actor& actor,
-                                               decltype(storage::Operation::body) body, bool is_creation_answer);
+                                               decltype(storage::Operation::body) body,
+                                               bool is_creation_answer);
   bool begin_creation(Conversation& conversation, ForwardedCommand command);
   void send_message(Conversation& conversation, const Actor& actor, MessageSend& send);
   [[nodiscard]] std::optional<Error> check_message(const MessageSend& send) const;
@@ -106,7 +110,8 @@ class ConversationRole {
   void rename(Conversation& conversation, const Actor& actor, ConversationRename& rename);
   // Stages the operations of one membership command; false: none is.
   bool stage_change(Conversation& conversation, const Actor& actor,
-                    std::vector<decltype(storage::Operation::body)> bodies, std::optional<ServerEvent> answer);
+                    std::vector<decltype(storage::Operation::body)> bodies,
+                    std::optional<ServerEvent> answer);
 
   // --- outcomes (conversation_outcomes.cc) ---
   void outcome_of(Conversation& conversation, Pending& pending, const storage::Outcome& outcome);
@@ -124,22 +129,29 @@ class ConversationRole {
                  const storage::Outcome& outcome);
   void committed(Conversation& conversation, Pending& pending, storage::RemoveMember& op,
                  const storage::Outcome& outcome);
-  void committed(Conversation& conversation, Pending& pending, storage::SetRole& op, const storage::Outcome& outcome);
-  void committed(Conversation& conversation, Pending& pending, storage::Rename& op, const storage::Outcome& outcome);
+  void committed(Conversation& conversation, Pending& pending, storage::SetRole& op,
+                 const storage::Outcome& outcome);
+  void committed(Conversation& conversation, Pending& pending, storage::Rename& op,
+                 const storage::Outcome& outcome);
   void committed(Conversation& conversation, Pending& pending, storage::AdvanceMark& op,
                  const storage::Outcome& outcome);
-  void committed(Conversation& conversation, Pending& pending, storage::SetMute& op, const storage::Outcome& outcome);
+  void committed(Conversation& conversation, Pending& pending, storage::SetMute& op,
+                 const storage::Outcome& outcome);
   void failed(Conversation& conversation, Pending& pending, ErrorCode code);
-  void mark_ended(Conversation& conversation, Pending& pending, MarkKind kind, const ServerEvent& answer);
-  void change_step_done(Conversation& conversation, std::optional<ServerEvent> answer, std::optional<Error> error);
+  void mark_ended(Conversation& conversation, Pending& pending, MarkKind kind,
+                  const ServerEvent& answer);
+  void change_step_done(Conversation& conversation, std::optional<ServerEvent> answer,
+                        std::optional<Error> error);
   // True when `seq` is the next to be published: it is published_seq now, and the caller publishes. Otherwise it was
   // paged already, or a hole is before it and the repair will bring it.
   bool is_next(Conversation& conversation, Seq seq);
   void publish(const Conversation& conversation, const ServerEvent& event, Delivery delivery,
                const Endpoint* except = nullptr);
-  void push_system_row(Conversation& conversation, const Pending& pending, const storage::Outcome& outcome,
-                       SystemEvent event, UserId subject, Role role, std::string content);
-  [[nodiscard]] ConversationView view_for(const Conversation& conversation, UserId user, Seq seq) const;
+  void push_system_row(Conversation& conversation, const Pending& pending,
+                       const storage::Outcome& outcome, SystemEvent event, UserId subject,
+                       Role role, std::string content);
+  [[nodiscard]] ConversationView view_for(const Conversation& conversation, UserId user,
+                                          Seq seq) const;
   void tell_joined(const Conversation& conversation, UserId user, Seq seq, const Endpoint& silent);
   void tell_removed(const Conversation& conversation, UserId user, Seq seq);
 
@@ -159,14 +171,19 @@ class ConversationRole {
   void end_attach(Conversation& conversation, const Endpoint& to, std::uint32_t token, Seq cursor,
                   std::optional<ErrorCode> refused);
 
-  struct WaitingRead { ConversationId conversation; Endpoint to; std::uint32_t token = 0; };
+  struct WaitingRead {
+    ConversationId conversation;
+    Endpoint to;
+    std::uint32_t token = 0;
+  };
 
   ShardContext& context_;
   absl::flat_hash_map<ConversationId, std::unique_ptr<Conversation>> conversations_;
   Conversation* newest_ = nullptr;
   Conversation* oldest_ = nullptr;
   std::deque<Pending> pending_;
-  storage::Ticket next_ticket_ = 1;      // of the next operation staged; the front of pending_ has the oldest
+  storage::Ticket next_ticket_ =
+      1;  // of the next operation staged; the front of pending_ has the oldest
   std::deque<WaitingRead> waiting_reads_;
   std::size_t parked_count_ = 0;
   std::size_t attach_count_ = 0;

@@ -23,9 +23,9 @@ static_assert(sizeof(Endpoint) == 12, "presence keeps one per online device");
 
 // Who asks, and where the answer goes.
 struct Actor {
-  UserId user;         // of a request; for a session the domain knows and fills it in
+  UserId user;  // of a request; for a session the domain knows and fills it in
   Endpoint from;
-  RequestId request;   // empty: nothing to echo
+  RequestId request;  // empty: nothing to echo
 };
 
 struct Command {

@@ -28,7 +28,8 @@ class HeartbeatWheel {
   template <class Expired>
   void advance(std::int64_t now_us, Expired&& expired) {
     const std::uint64_t target = bucket_number(now_us);
-    if (target > current_ + kHeartbeatBuckets) current_ = target - kHeartbeatBuckets;   // time stood still: once round
+    if (target > current_ + kHeartbeatBuckets)
+      current_ = target - kHeartbeatBuckets;  // time stood still: once round
     while (current_ < target && count_ > 0) {
       ++current_;
       std::uint32_t slot = heads_[current_ % kHeartbeatBuckets];
@@ -73,12 +74,13 @@ class HeartbeatWheel {
     } else {
       heads_[session.wheel_bucket] = session.wheel_next;
     }
-    if (session.wheel_next != Session::kNone) table_.at(session.wheel_next).wheel_prev = session.wheel_prev;
+    if (session.wheel_next != Session::kNone)
+      table_.at(session.wheel_next).wheel_prev = session.wheel_prev;
   }
 
   SessionTable& table_;
   std::array<std::uint32_t, kHeartbeatBuckets> heads_{};
-  std::uint64_t current_ = 0;   // number of the last bucket that was run
+  std::uint64_t current_ = 0;  // number of the last bucket that was run
   std::size_t count_ = 0;
 };
 

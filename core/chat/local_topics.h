@@ -40,8 +40,10 @@ class LocalTopics {
     }
     it->second = index;
     const std::uint32_t owner = context_.owner(topic);
-    topics_[index] = {.id = topic, .hearers = 1, .token = ++next_token_, .heard = owner == context_.self};
-    if (owner != context_.self) context_.send(owner, Interest{topic, context_.self, next_token_, true});
+    topics_[index] = {
+        .id = topic, .hearers = 1, .token = ++next_token_, .heard = owner == context_.self};
+    if (owner != context_.self)
+      context_.send(owner, Interest{topic, context_.self, next_token_, true});
     return index;
   }
 
@@ -50,7 +52,8 @@ class LocalTopics {
     UPROAR_CHECK(topic.hearers > 0, index);
     if (--topic.hearers > 0) return;
     const std::uint32_t owner = context_.owner(topic.id);
-    if (owner != context_.self) context_.send(owner, Interest{topic.id, context_.self, topic.token, false});
+    if (owner != context_.self)
+      context_.send(owner, Interest{topic.id, context_.self, topic.token, false});
     index_of_.erase(topic.id);
     waiters_.erase(index);
     free_.push_back(index);
@@ -61,7 +64,7 @@ class LocalTopics {
     const auto it = index_of_.find(ready.topic);
     if (it == index_of_.end()) return {};
     Topic& topic = topics_[it->second];
-    if (topic.token != ready.token || topic.heard) return {};   // of an earlier announcement
+    if (topic.token != ready.token || topic.heard) return {};  // of an earlier announcement
     topic.heard = true;
     const auto waiting = waiters_.find(it->second);
     if (waiting == waiters_.end()) return {};

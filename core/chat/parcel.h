@@ -26,45 +26,84 @@
 namespace uproar::chat {
 
 // --- sessions and users --------------------------------------------------------------------------------------------
-struct SessionStart { Endpoint session; UserId user; };                       // to owner(user)
-struct SessionAdmission { Endpoint session; bool admitted = false; };         // back; false: too many connections
+struct SessionStart {
+  Endpoint session;
+  UserId user;
+};  // to owner(user)
+struct SessionAdmission {
+  Endpoint session;
+  bool admitted = false;
+};  // back; false: too many connections
 // To owner(user). `offline_at_us` (monotonic): when the user counts as offline if no device comes back; 0: at once.
-struct SessionEnd { Endpoint session; UserId user; std::int64_t offline_at_us = 0; };
+struct SessionEnd {
+  Endpoint session;
+  UserId user;
+  std::int64_t offline_at_us = 0;
+};
 
 // Somebody became, or stopped being, a member by the event `seq` (0: the conversation was created with them).
 struct MembershipChange {
   bool added = false;
   Seq seq = 0;
-  ConversationView conversation;      // added: as the member sees it at `seq`; removed: only the id
+  ConversationView conversation;  // added: as the member sees it at `seq`; removed: only the id
 };
-struct UserNotice {                   // to owner(user), who passes it to every device
+struct UserNotice {  // to owner(user), who passes it to every device
   UserId user;
   MembershipChange change;
-  std::optional<Endpoint> silent;     // this session has its answer already: it is attached without being told
+  std::optional<Endpoint>
+      silent;  // this session has its answer already: it is attached without being told
 };
-struct SessionNotice { Endpoint session; bool silent = false; MembershipChange change; };
+struct SessionNotice {
+  Endpoint session;
+  bool silent = false;
+  MembershipChange change;
+};
 
-struct Revoke { UserId user; SessionId session; };                            // to owner(user)
-struct RevokeSession { Endpoint endpoint; SessionId session; };               // to the session's shard
+struct Revoke {
+  UserId user;
+  SessionId session;
+};  // to owner(user)
+struct RevokeSession {
+  Endpoint endpoint;
+  SessionId session;
+};  // to the session's shard
 
 // --- who hears -----------------------------------------------------------------------------------------------------
 // To owner(topic): `shard` has its first subscriber, or lost its last. `token` tells an answer from an outdated one.
-struct Interest { Uuid topic; std::uint32_t shard = 0; std::uint32_t token = 0; bool add = true; };
-struct InterestReady { Uuid topic; std::uint32_t token = 0; };                // what is published from here on arrives
+struct Interest {
+  Uuid topic;
+  std::uint32_t shard = 0;
+  std::uint32_t token = 0;
+  bool add = true;
+};
+struct InterestReady {
+  Uuid topic;
+  std::uint32_t token = 0;
+};  // what is published from here on arrives
 
-struct PresenceQuery { std::uint32_t shard = 0; std::uint32_t token = 0; std::vector<UserId> users; };
-struct PresenceAnswer { std::uint32_t token = 0; std::vector<PresenceState> users; };
+struct PresenceQuery {
+  std::uint32_t shard = 0;
+  std::uint32_t token = 0;
+  std::vector<UserId> users;
+};
+struct PresenceAnswer {
+  std::uint32_t token = 0;
+  std::vector<PresenceState> users;
+};
 
 // --- conversations -------------------------------------------------------------------------------------------------
 // A command at its conversation's owner. `conversation` is set also where the command itself has none yet.
-struct ForwardedCommand { Command command; ConversationId conversation; };
+struct ForwardedCommand {
+  Command command;
+  ConversationId conversation;
+};
 
 // Page what was missed, then go live.
 struct Attach {
   enum class Mode : std::uint8_t {
-    kLive,      // pages until nothing is missing, then AttachEnd: the session subscribes there
-    kPages,     // the same for a request that has no connection to go live on
-    kUnread     // the newest `limit` unread messages in one page
+    kLive,   // pages until nothing is missing, then AttachEnd: the session subscribes there
+    kPages,  // the same for a request that has no connection to go live on
+    kUnread  // the newest `limit` unread messages in one page
   };
   Endpoint to;
   UserId user;
@@ -74,18 +113,31 @@ struct Attach {
   std::uint32_t limit = 0;
   Mode mode = Mode::kLive;
 };
-struct AttachMore { Endpoint to; ConversationId conversation; std::uint32_t token = 0; };     // send the next page
-struct AttachCancel { Endpoint to; ConversationId conversation; std::uint32_t token = 0; };   // the hearer is gone
-struct AttachPage { Endpoint to; std::uint32_t token = 0; HistoryPage page; };
+struct AttachMore {
+  Endpoint to;
+  ConversationId conversation;
+  std::uint32_t token = 0;
+};  // send the next page
+struct AttachCancel {
+  Endpoint to;
+  ConversationId conversation;
+  std::uint32_t token = 0;
+};  // the hearer is gone
+struct AttachPage {
+  Endpoint to;
+  std::uint32_t token = 0;
+  HistoryPage page;
+};
 struct AttachEnd {
   Endpoint to;
   std::uint32_t token = 0;
-  Seq cursor = 0;                     // everything up to here was paged; what is published from here on is above it
+  Seq cursor = 0;  // everything up to here was paged; what is published from here on is above it
   std::optional<ErrorCode> refused;
 };
 
-using Parcel = std::variant<SessionStart, SessionAdmission, SessionEnd, UserNotice, SessionNotice, Revoke,
-                            RevokeSession, Interest, InterestReady, PresenceQuery, PresenceAnswer, ForwardedCommand,
-                            Attach, AttachMore, AttachCancel, AttachPage, AttachEnd>;
+using Parcel =
+    std::variant<SessionStart, SessionAdmission, SessionEnd, UserNotice, SessionNotice, Revoke,
+                 RevokeSession, Interest, InterestReady, PresenceQuery, PresenceAnswer,
+                 ForwardedCommand, Attach, AttachMore, AttachCancel, AttachPage, AttachEnd>;
 
 }  // namespace uproar::chat

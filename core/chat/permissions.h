@@ -14,22 +14,24 @@
 namespace uproar::chat {
 
 enum class Act : std::uint8_t {
-  kPost,            // messages, and typing that announces them
-  kReact,           // reactions, ephemeral events, marks, mute
+  kPost,   // messages, and typing that announces them
+  kReact,  // reactions, ephemeral events, marks, mute
   kEditOwn,
   kDeleteOthers,
   kRename,
-  kAdd,             // a role below one's own, or members as an admin
-  kRemove,          // somebody below oneself
+  kAdd,     // a role below one's own, or members as an admin
+  kRemove,  // somebody below oneself
   kChangeRole,
   kLeave,
-  kJoin,            // by one's own decision
+  kJoin,  // by one's own decision
   kCount
 };
 
 // The least role that may; nullopt: nobody may, the kind of conversation does not have it (conflict).
 [[nodiscard]] constexpr std::optional<Role> least_role(Act act, ConversationKind kind) {
-  struct Row { std::optional<Role> direct, group, channel; };
+  struct Row {
+    std::optional<Role> direct, group, channel;
+  };
   constexpr Row kTable[] = {
       /* kPost         */ {Role::kMember, Role::kMember, Role::kAdmin},
       /* kReact        */ {Role::kMember, Role::kMember, Role::kMember},
@@ -45,9 +47,12 @@ enum class Act : std::uint8_t {
   static_assert(sizeof(kTable) / sizeof(kTable[0]) == static_cast<std::size_t>(Act::kCount));
   const Row& row = kTable[static_cast<std::size_t>(act)];
   switch (kind) {
-    case ConversationKind::kDirect: return row.direct;
-    case ConversationKind::kGroup: return row.group;
-    case ConversationKind::kChannel: return row.channel;
+    case ConversationKind::kDirect:
+      return row.direct;
+    case ConversationKind::kGroup:
+      return row.group;
+    case ConversationKind::kChannel:
+      return row.channel;
   }
   return std::nullopt;
 }

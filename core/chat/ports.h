@@ -17,8 +17,8 @@ namespace uproar::chat {
 enum class Delivery : std::uint8_t { kEphemeral, kPresence, kReceipt, kMessage };
 
 enum class PendingFrames : std::uint8_t {
-  kDeliver,   // what was published before the unsubscribe still arrives
-  kDrop       // it is forgotten: a sync is about to page it
+  kDeliver,  // what was published before the unsubscribe still arrives
+  kDrop      // it is forgotten: a sync is about to page it
 };
 
 class Outbox {
@@ -31,8 +31,8 @@ class Outbox {
   virtual void tell(const Endpoint& to, const ServerEvent& event, Delivery delivery) = 0;
   // An event for all subscribers of `topic`: on this shard, and on the shards of `remote_shards` (a bitmap).
   // Encoded once. `except`, when set, names one connection that does not hear it.
-  virtual void publish(const Uuid& topic, std::uint64_t remote_shards, const ServerEvent& event, Delivery delivery,
-                       const Endpoint* except) = 0;
+  virtual void publish(const Uuid& topic, std::uint64_t remote_shards, const ServerEvent& event,
+                       Delivery delivery, const Endpoint* except) = 0;
 
   // For sessions of this shard only. True when it is the topic's first subscriber here / when it was the last.
   virtual bool subscribe(const Endpoint& session, const Uuid& topic) = 0;

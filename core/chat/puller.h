@@ -17,8 +17,8 @@ namespace uproar::chat {
 struct PullItem {
   ConversationId conversation;
   Seq cursor = 0;
-  std::uint32_t topic = 0;              // kLive: held for the time of the pull, then the subscription
-  bool is_sync = false;                 // its end counts for sync.done
+  std::uint32_t topic = 0;  // kLive: held for the time of the pull, then the subscription
+  bool is_sync = false;     // its end counts for sync.done
   // The session was told to have joined at this seq; should the sync be refused (it asked too early), pull from here.
   std::optional<Seq> joined_at;
 };
@@ -27,23 +27,23 @@ struct Puller {
   struct Underway {
     PullItem item;
     std::uint32_t token = 0;
-    bool page_waits = false;            // its next page has not been asked for
+    bool page_waits = false;  // its next page has not been asked for
   };
 
   Endpoint to;
   UserId user;
   Attach::Mode mode = Attach::Mode::kLive;
-  std::deque<PullItem> queue;           // at most kSyncQueueMax
-  std::vector<Underway> underway;       // at most kSyncWindow
-  std::uint32_t page_limit = 0;         // kUnread: messages per conversation
-  std::int64_t rows_left = 0;           // kPages: what one answer may still hold
+  std::deque<PullItem> queue;      // at most kSyncQueueMax
+  std::vector<Underway> underway;  // at most kSyncWindow
+  std::uint32_t page_limit = 0;    // kUnread: messages per conversation
+  std::int64_t rows_left = 0;      // kPages: what one answer may still hold
   // The sync that runs, if one does.
   bool is_syncing = false;
   RequestId sync_id;
   std::size_t sync_left = 0;
   std::vector<std::pair<ConversationId, Seq>> cursors;
   std::vector<std::pair<ConversationId, ErrorCode>> refused;
-  bool is_pumping = false;              // pump() is on the stack: its loop goes on, no second one starts
+  bool is_pumping = false;  // pump() is on the stack: its loop goes on, no second one starts
   bool timer_armed = false;
 };
 

@@ -13,7 +13,8 @@ class RateBucket {
   [[nodiscard]] std::int64_t wait_us(std::uint64_t cost, std::uint32_t per_s, std::uint32_t burst,
                                      std::int64_t now_us) const {
     const std::int64_t room_us = us_of(burst, per_s);
-    const std::int64_t backlog_us = std::max(full_at_us_ - now_us, std::int64_t{0}) + us_of(cost, per_s);
+    const std::int64_t backlog_us =
+        std::max(full_at_us_ - now_us, std::int64_t{0}) + us_of(cost, per_s);
     return std::max(backlog_us - room_us, std::int64_t{0});
   }
   void take(std::uint64_t cost, std::uint32_t per_s, std::int64_t now_us) {

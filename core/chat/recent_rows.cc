@@ -103,7 +103,8 @@ void RecentRows::react(Seq message_seq, Seq version, const Reaction& reaction, b
   bytes_ += row_bytes(*row);
 }
 
-void RecentRows::mark(UserId user, Seq delivered_before, Seq read_before, bool is_seen, Seq upto, std::int64_t at_us) {
+void RecentRows::mark(UserId user, Seq delivered_before, Seq read_before, bool is_seen, Seq upto,
+                      std::int64_t at_us) {
   for (Message& row : rows_) {
     if (row.seq > upto || row.sender == user || row.system != SystemEvent::kNone) continue;
     if (row.seq > delivered_before && row.delivered_at_us == 0) row.delivered_at_us = at_us;
@@ -111,7 +112,8 @@ void RecentRows::mark(UserId user, Seq delivered_before, Seq read_before, bool i
   }
 }
 
-storage::Page RecentRows::changed_after(Seq bound, Seq floor, std::uint32_t limit, Seq last_seq) const {
+storage::Page RecentRows::changed_after(Seq bound, Seq floor, std::uint32_t limit,
+                                        Seq last_seq) const {
   UPROAR_CHECK(bound >= complete_after_, bound, complete_after_);
   storage::Page page;
   for (const Message& row : rows_) {
@@ -136,12 +138,13 @@ storage::Page RecentRows::page(const storage::PageQuery& query) const {
   }
   std::sort(page.messages.begin(), page.messages.end(),
             [](const Message& a, const Message& b) { return a.seq < b.seq; });
-  page.has_more = true;   // nobody knows
+  page.has_more = true;  // nobody knows
   if (page.messages.size() > query.limit) {
     if (query.order == Order::kAfter) {
       page.messages.resize(query.limit);
     } else {
-      page.messages.erase(page.messages.begin(), page.messages.end() - static_cast<std::ptrdiff_t>(query.limit));
+      page.messages.erase(page.messages.begin(),
+                          page.messages.end() - static_cast<std::ptrdiff_t>(query.limit));
     }
   }
   return page;

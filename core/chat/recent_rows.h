@@ -30,10 +30,12 @@ class RecentRows {
   void erase_content(Seq message_seq, Seq version, std::int64_t at_us);
   void react(Seq message_seq, Seq version, const Reaction& reaction, bool add);
   // First marks by another member, as the store keeps them: rows above the mark that stood before, up to `upto`.
-  void mark(UserId user, Seq delivered_before, Seq read_before, bool is_seen, Seq upto, std::int64_t at_us);
+  void mark(UserId user, Seq delivered_before, Seq read_before, bool is_seen, Seq upto,
+            std::int64_t at_us);
 
   // Rows with version > bound and seq > floor, by version, at most `limit`. REQUIRES: bound >= complete_after().
-  [[nodiscard]] storage::Page changed_after(Seq bound, Seq floor, std::uint32_t limit, Seq last_seq) const;
+  [[nodiscard]] storage::Page changed_after(Seq bound, Seq floor, std::uint32_t limit,
+                                            Seq last_seq) const;
   // What there is of a page of history: it may lack older rows.
   [[nodiscard]] storage::Page page(const storage::PageQuery& query) const;
 
@@ -41,7 +43,7 @@ class RecentRows {
   Message* find(Seq seq);
   Message* changed(Seq message_seq, Seq version);
 
-  std::vector<Message> rows_;   // by version; at most ChatLimits::recent_rows_max
+  std::vector<Message> rows_;  // by version; at most ChatLimits::recent_rows_max
   Seq complete_after_ = 0;
   std::size_t bytes_ = 0;
 };

@@ -13,8 +13,9 @@ void remove_repeats(std::vector<UserId>& users) {
 }
 
 PresenceState* find_state(std::vector<PresenceState>& sorted, UserId user) {
-  const auto at = std::lower_bound(sorted.begin(), sorted.end(), user,
-                                   [](const PresenceState& a, const UserId& b) { return a.user < b; });
+  const auto at =
+      std::lower_bound(sorted.begin(), sorted.end(), user,
+                       [](const PresenceState& a, const UserId& b) { return a.user < b; });
   return at != sorted.end() && at->user == user ? &*at : nullptr;
 }
 
@@ -54,11 +55,13 @@ void SessionRole::presence_unsubscribe(const Actor& actor, PresenceUnsubscribe c
   presence_ask(actor, std::move(command.users), PresenceAsk::Kind::kGet);
 }
 
-void SessionRole::presence_ask(const Actor& actor, std::vector<UserId> users, PresenceAsk::Kind kind) {
+void SessionRole::presence_ask(const Actor& actor, std::vector<UserId> users,
+                               PresenceAsk::Kind kind) {
   remove_repeats(users);
   std::vector<PresenceState> states;
   states.reserve(users.size());
-  for (const UserId user : users) states.push_back({.user = user, .online = false, .last_online_us = 0});
+  for (const UserId user : users)
+    states.push_back({.user = user, .online = false, .last_online_us = 0});
   if (kind == PresenceAsk::Kind::kSnapshot || states.empty()) {
     ask_owners({.actor = actor, .kind = kind, .owners_awaited = 0, .users = std::move(states)});
     return;
@@ -67,9 +70,10 @@ void SessionRole::presence_ask(const Actor& actor, std::vector<UserId> users, Pr
   context_.directory.find_users(
       std::move(users), [this, actor, kind, states = std::move(states)](
                             Result<std::vector<storage::User>, storage::StoreError> found) mutable {
-        if (found.ok()) {   // otherwise the answer goes without times
+        if (found.ok()) {  // otherwise the answer goes without times
           for (const storage::User& user : *found) {
-            if (PresenceState* state = find_state(states, user.id)) state->last_online_us = user.last_online_us;
+            if (PresenceState* state = find_state(states, user.id))
+              state->last_online_us = user.last_online_us;
           }
         }
         ask_owners({.actor = actor, .kind = kind, .owners_awaited = 0, .users = std::move(states)});
@@ -79,12 +83,14 @@ void SessionRole::presence_ask(const Actor& actor, std::vector<UserId> users, Pr
 void SessionRole::ask_owners(PresenceAsk ask) {
   if (presence_asks_.size() >= kPresenceQueriesMax) {
     // A snapshot that is left out costs the session nothing but knowledge: presence is lossy by contract.
-    const bool is_answer = ask.kind == PresenceAsk::Kind::kGet || ask.kind == PresenceAsk::Kind::kWatch;
+    const bool is_answer =
+        ask.kind == PresenceAsk::Kind::kGet || ask.kind == PresenceAsk::Kind::kWatch;
     if (is_answer) context_.refuse(ask.actor, ErrorCode::kOverloaded);
     return;
   }
   std::map<std::uint32_t, std::vector<UserId>> by_owner;
-  for (const PresenceState& state : ask.users) by_owner[context_.owner(state.user)].push_back(state.user);
+  for (const PresenceState& state : ask.users)
+    by_owner[context_.owner(state.user)].push_back(state.user);
   if (by_owner.empty()) {
     presence_known(std::move(ask));
     return;
@@ -92,7 +98,8 @@ void SessionRole::ask_owners(PresenceAsk ask) {
   ask.owners_awaited = static_cast<std::uint32_t>(by_owner.size());
   const std::uint32_t token = ++next_number_;
   presence_asks_.emplace(token, std::move(ask));
-  for (auto& [owner, asked] : by_owner) context_.send(owner, PresenceQuery{context_.self, token, std::move(asked)});
+  for (auto& [owner, asked] : by_owner)
+    context_.send(owner, PresenceQuery{context_.self, token, std::move(asked)});
 }
 
 void SessionRole::on(const PresenceAnswer& answer) {
@@ -103,9 +110,10 @@ void SessionRole::on(const PresenceAnswer& answer) {
     PresenceState* state = find_state(ask.users, said.user);
     UPROAR_CHECK(state != nullptr);
     // Told at once: the owner's next update comes behind this on the same way.
-    const bool is_news = ask.kind == PresenceAsk::Kind::kSnapshot
-                             ? said.online
-                             : ask.kind == PresenceAsk::Kind::kCorrection && said.online != state->online;
+    const bool is_news =
+        ask.kind == PresenceAsk::Kind::kSnapshot
+            ? said.online
+            : ask.kind == PresenceAsk::Kind::kCorrection && said.online != state->online;
     if (is_news && live(ask.actor.from) != nullptr) {
       context_.outbox.tell(ask.actor.from, ServerEvent(PresenceUpdate{said}), Delivery::kPresence);
     }
@@ -119,7 +127,8 @@ void SessionRole::on(const PresenceAnswer& answer) {
 }
 
 void SessionRole::presence_known(PresenceAsk ask) {
-  if (ask.kind == PresenceAsk::Kind::kSnapshot || ask.kind == PresenceAsk::Kind::kCorrection) return;
+  if (ask.kind == PresenceAsk::Kind::kSnapshot || ask.kind == PresenceAsk::Kind::kCorrection)
+    return;
   context_.reply(ask.actor, ServerEvent(PresenceList{ask.users}));
   // With several owners the first one's word waited for the last one's, and an update may have overtaken it: whoever
   // watches is told once more what differs.

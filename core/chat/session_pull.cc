@@ -54,25 +54,32 @@ void SessionRole::joined(const Endpoint& endpoint, Session& session, const Sessi
       it->item.joined_at = said.change.seq;
       return;
     }
-    if (const auto it = std::find_if(puller.queue.begin(), puller.queue.end(), is_it); it != puller.queue.end()) {
+    if (const auto it = std::find_if(puller.queue.begin(), puller.queue.end(), is_it);
+        it != puller.queue.end()) {
       it->joined_at = said.change.seq;
       return;
     }
   }
   const auto index = topics_.acquire(topic);
-  const std::uint32_t number =
-      session.puller != 0 ? session.puller : make_puller(endpoint, session.user, Attach::Mode::kLive);
+  const std::uint32_t number = session.puller != 0
+                                   ? session.puller
+                                   : make_puller(endpoint, session.user, Attach::Mode::kLive);
   if (!index || number == 0 || pullers_.at(number)->queue.size() >= kSyncQueueMax) {
     if (index) topics_.release(*index);
-    fail(endpoint, session, ErrorCode::kOverloaded);   // never a conversation that goes unheard in silence
+    fail(endpoint, session,
+         ErrorCode::kOverloaded);  // never a conversation that goes unheard in silence
     return;
   }
   session.puller = number;
   if (!said.silent) {
-    context_.outbox.tell(endpoint, ServerEvent(ConversationJoined{said.change.conversation}), Delivery::kMessage);
+    context_.outbox.tell(endpoint, ServerEvent(ConversationJoined{said.change.conversation}),
+                         Delivery::kMessage);
   }
-  pullers_.at(number)->queue.push_back(
-      {.conversation = conversation, .cursor = said.change.seq, .topic = *index, .is_sync = false, .joined_at = {}});
+  pullers_.at(number)->queue.push_back({.conversation = conversation,
+                                        .cursor = said.change.seq,
+                                        .topic = *index,
+                                        .is_sync = false,
+                                        .joined_at = {}});
   pump(number);
 }
 
@@ -107,7 +114,8 @@ void SessionRole::sync(const Actor& actor, Sync command) {
     context_.refuse(actor, ErrorCode::kTooLarge, "cursors: too many");
     return;
   }
-  std::stable_sort(cursors.begin(), cursors.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::stable_sort(cursors.begin(), cursors.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
   cursors.erase(std::unique(cursors.begin(), cursors.end(),
                             [](const auto& a, const auto& b) { return a.first == b.first; }),
                 cursors.end());
@@ -120,7 +128,8 @@ void SessionRole::sync(const Actor& actor, Sync command) {
     number = session->puller;
   }
   if (number == 0) {
-    number = make_puller(actor.from, actor.user, session != nullptr ? Attach::Mode::kLive : Attach::Mode::kPages);
+    number = make_puller(actor.from, actor.user,
+                         session != nullptr ? Attach::Mode::kLive : Attach::Mode::kPages);
   }
   if (number == 0) {
     context_.refuse(actor, ErrorCode::kOverloaded);
@@ -133,7 +142,11 @@ void SessionRole::sync(const Actor& actor, Sync command) {
   puller.sync_id = actor.request;
   puller.sync_left = cursors.size();
   for (const auto& [conversation, cursor] : cursors) {
-    PullItem item{.conversation = conversation, .cursor = cursor, .topic = 0, .is_sync = true, .joined_at = {}};
+    PullItem item{.conversation = conversation,
+                  .cursor = cursor,
+                  .topic = 0,
+                  .is_sync = true,
+                  .joined_at = {}};
     if (session != nullptr) {
       // The announcement must not lapse between the old subscription and the new one.
       const auto index = topics_.acquire(conversation.uuid());
@@ -159,7 +172,8 @@ void SessionRole::sync(const Actor& actor, Sync command) {
 void SessionRole::unread(const Actor& actor, const UnreadFetch& command) {
   context_.directory.unread_conversations(
       actor.user, kUnreadConversationsMax,
-      [this, actor, limit = command.limit](Result<std::vector<ConversationView>, storage::StoreError> listed) {
+      [this, actor,
+       limit = command.limit](Result<std::vector<ConversationView>, storage::StoreError> listed) {
         unread_listed(actor, limit, std::move(listed));
       });
 }
@@ -183,7 +197,11 @@ void SessionRole::unread_listed(const Actor& actor, std::uint32_t limit,
   puller.sync_left = listed->size();
   puller.page_limit = std::clamp(limit, 1U, context_.limits.history_limit_max);
   for (const ConversationView& view : *listed) {
-    puller.queue.push_back({.conversation = view.id, .cursor = view.read_seq, .topic = 0, .is_sync = true, .joined_at = {}});
+    puller.queue.push_back({.conversation = view.id,
+                            .cursor = view.read_seq,
+                            .topic = 0,
+                            .is_sync = true,
+                            .joined_at = {}});
   }
   pump(number);
 }
@@ -191,7 +209,8 @@ void SessionRole::unread_listed(const Actor& actor, std::uint32_t limit,
 // --- pulling -------------------------------------------------------------------------------------------------------
 
 bool SessionRole::egress_is_full(const Puller& puller) const {
-  return puller.to.kind == Endpoint::Kind::kSession && context_.outbox.egress_bytes(puller.to) > kSyncEgressBytesMax;
+  return puller.to.kind == Endpoint::Kind::kSession &&
+         context_.outbox.egress_bytes(puller.to) > kSyncEgressBytesMax;
 }
 
 void SessionRole::pump(std::uint32_t number) {
@@ -222,7 +241,7 @@ void SessionRole::pump(std::uint32_t number) {
       continue;
     }
     if (puller.mode == Attach::Mode::kPages && puller.rows_left <= 0) {
-      puller.sync_left -= puller.queue.size();   // the answer is full: the rest is not mentioned
+      puller.sync_left -= puller.queue.size();  // the answer is full: the rest is not mentioned
       puller.queue.clear();
     }
     if (!is_paused && puller.underway.size() < kSyncWindow && !puller.queue.empty()) {
@@ -234,8 +253,8 @@ void SessionRole::pump(std::uint32_t number) {
     puller.is_pumping = false;
     if (is_paused && !puller.timer_armed) {
       puller.timer_armed = true;
-      context_.deadlines.arm(context_.now.monotonic_us + std::int64_t{kSyncRetryMs} * 1000, Deadline::Kind::kResumePull,
-                             Uuid{number, 0});
+      context_.deadlines.arm(context_.now.monotonic_us + std::int64_t{kSyncRetryMs} * 1000,
+                             Deadline::Kind::kResumePull, Uuid{number, 0});
     }
     break;
   }
@@ -261,8 +280,9 @@ void SessionRole::on(AttachPage said) {
   if (found == puller_of_token_.end()) return;
   const std::uint32_t number = found->second;
   Puller& puller = *pullers_.at(number);
-  const auto underway = std::find_if(puller.underway.begin(), puller.underway.end(),
-                                     [&](const Puller::Underway& x) { return x.token == said.token; });
+  const auto underway =
+      std::find_if(puller.underway.begin(), puller.underway.end(),
+                   [&](const Puller::Underway& x) { return x.token == said.token; });
   UPROAR_CHECK(underway != puller.underway.end(), said.token);
   context_.counters.sync_pages.add();
   const Seq before = underway->item.cursor;
@@ -318,8 +338,9 @@ void SessionRole::on(const AttachEnd& end) {
   const std::uint32_t number = found->second;
   Puller& puller = *pullers_.at(number);
   puller_of_token_.erase(found);
-  const auto underway = std::find_if(puller.underway.begin(), puller.underway.end(),
-                                     [&](const Puller::Underway& x) { return x.token == end.token; });
+  const auto underway =
+      std::find_if(puller.underway.begin(), puller.underway.end(),
+                   [&](const Puller::Underway& x) { return x.token == end.token; });
   UPROAR_CHECK(underway != puller.underway.end(), end.token);
   PullItem item = std::move(underway->item);
   puller.underway.erase(underway);
@@ -327,7 +348,8 @@ void SessionRole::on(const AttachEnd& end) {
 }
 
 // The item is in no list any more.
-void SessionRole::finish_item(std::uint32_t number, PullItem item, Seq cursor, std::optional<ErrorCode> refused) {
+void SessionRole::finish_item(std::uint32_t number, PullItem item, Seq cursor,
+                              std::optional<ErrorCode> refused) {
   Puller& puller = *pullers_.at(number);
   const bool is_live = puller.mode == Attach::Mode::kLive;
   if (refused && is_live && item.joined_at && *refused == ErrorCode::kNotMember) {
@@ -341,7 +363,8 @@ void SessionRole::finish_item(std::uint32_t number, PullItem item, Seq cursor, s
   if (item.is_sync) {
     if (refused) {
       puller.refused.emplace_back(item.conversation, *refused);
-    } else if (puller.mode != Attach::Mode::kUnread) {   // what was unread is not all that was missed
+    } else if (puller.mode !=
+               Attach::Mode::kUnread) {  // what was unread is not all that was missed
       puller.cursors.emplace_back(item.conversation, cursor);
     }
     --puller.sync_left;
@@ -353,7 +376,8 @@ void SessionRole::finish_item(std::uint32_t number, PullItem item, Seq cursor, s
     if (refused) {
       topics_.release(item.topic);
       if (!item.is_sync && *refused != ErrorCode::kNotMember) {
-        fail(to, *session, ErrorCode::kOverloaded);   // nobody asked, so nobody can be told but by closing
+        fail(to, *session,
+             ErrorCode::kOverloaded);  // nobody asked, so nobody can be told but by closing
         return;
       }
     } else {
@@ -397,7 +421,8 @@ void SessionRole::finish_sync_if_done(std::uint32_t number) {
   pullers_.erase(it);
 }
 
-std::optional<PullItem> SessionRole::take_item(std::uint32_t number, Puller& puller, ConversationId conversation) {
+std::optional<PullItem> SessionRole::take_item(std::uint32_t number, Puller& puller,
+                                               ConversationId conversation) {
   (void)number;
   for (auto it = puller.queue.begin(); it != puller.queue.end(); ++it) {
     if (it->conversation != conversation) continue;

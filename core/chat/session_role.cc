@@ -7,8 +7,12 @@
 namespace uproar::chat {
 namespace {
 
-Uuid key_of(const Endpoint& endpoint) { return {endpoint.slot, endpoint.generation}; }
-std::uint32_t ms_of(std::int64_t us) { return static_cast<std::uint32_t>((us + 999) / 1000); }
+Uuid key_of(const Endpoint& endpoint) {
+  return {endpoint.slot, endpoint.generation};
+}
+std::uint32_t ms_of(std::int64_t us) {
+  return static_cast<std::uint32_t>((us + 999) / 1000);
+}
 
 template <class... Fs>
 struct Overloaded : Fs... {
@@ -25,9 +29,11 @@ SessionRole::SessionRole(ShardContext& context, std::string node)
 // --- life ----------------------------------------------------------------------------------------------------------
 
 void SessionRole::open(const Endpoint& endpoint, UserId user, SessionId id, bool resume_announced) {
-  UPROAR_CHECK(endpoint.kind == Endpoint::Kind::kSession && endpoint.shard == context_.self, endpoint.shard);
+  UPROAR_CHECK(endpoint.kind == Endpoint::Kind::kSession && endpoint.shard == context_.self,
+               endpoint.shard);
   Session& session = table_.at(endpoint.slot);
-  UPROAR_CHECK(session.state == Session::State::kFree, endpoint.slot, session.generation, endpoint.generation);
+  UPROAR_CHECK(session.state == Session::State::kFree, endpoint.slot, session.generation,
+               endpoint.generation);
   session = Session();
   session.user = user;
   session.id = id;
@@ -37,7 +43,9 @@ void SessionRole::open(const Endpoint& endpoint, UserId user, SessionId id, bool
     session.state = Session::State::kClosing;
     ++session_count_;
     context_.counters.sessions_refused.add();
-    context_.outbox.close(endpoint, {.code = ErrorCode::kOverloaded, .detail = {}, .retry_after_ms = kOverloadedRetryMs});
+    context_.outbox.close(
+        endpoint,
+        {.code = ErrorCode::kOverloaded, .detail = {}, .retry_after_ms = kOverloadedRetryMs});
     return;
   }
   ++session_count_;
@@ -69,13 +77,15 @@ void SessionRole::on(const SessionAdmission& admission) {
 
 void SessionRole::load_audience(const Endpoint& endpoint) {
   const Session* session = live(endpoint);
-  context_.directory.load_audience(session->user, kAudienceConversationsMax, kAudiencePeersMax, kSmallGroupMembersMax,
-                                   [this, endpoint](Result<storage::Audience, storage::StoreError> loaded) {
-                                     audience_loaded(endpoint, std::move(loaded));
-                                   });
+  context_.directory.load_audience(
+      session->user, kAudienceConversationsMax, kAudiencePeersMax, kSmallGroupMembersMax,
+      [this, endpoint](Result<storage::Audience, storage::StoreError> loaded) {
+        audience_loaded(endpoint, std::move(loaded));
+      });
 }
 
-void SessionRole::audience_loaded(const Endpoint& endpoint, Result<storage::Audience, storage::StoreError> loaded) {
+void SessionRole::audience_loaded(const Endpoint& endpoint,
+                                  Result<storage::Audience, storage::StoreError> loaded) {
   Session* session = live(endpoint);
   if (session == nullptr) return;
   if (!loaded.ok()) {
@@ -99,7 +109,8 @@ void SessionRole::audience_loaded(const Endpoint& endpoint, Result<storage::Audi
     return true;
   };
   bool fits = true;
-  for (const auto& membership : audience.conversations) fits = fits && listen(membership.conversation.uuid());
+  for (const auto& membership : audience.conversations)
+    fits = fits && listen(membership.conversation.uuid());
   for (const UserId peer : audience.peers) fits = fits && listen(peer.uuid());
   if (!fits) {
     fail(endpoint, *session, ErrorCode::kOverloaded);
@@ -128,25 +139,28 @@ void SessionRole::become_ready(const Endpoint& endpoint, Session& session) {
   const bool resume_announced = session.starting->resume_announced;
   context_.counters.sessions_opened.add();
   const ChatLimits& limits = context_.limits;
-  context_.outbox.tell(endpoint,
-                       ServerEvent(SessionReady{.session = session.id,
-                                                .user = session.user,
-                                                .server_time_us = context_.now.wall_us,
-                                                .heartbeat_interval_ms = limits.heartbeat_interval_ms,
-                                                .resume_window_s = kResumeWindowS,
-                                                .limits = {.content_bytes_max = limits.content_bytes_max,
-                                                           .event_bytes_max = limits.event_bytes_max,
-                                                           .message_bytes_max = limits.message_bytes_max,
-                                                           .members_max = limits.members_max,
-                                                           .history_limit_max = limits.history_limit_max,
-                                                           .sync_conversations_max = limits.sync_conversations_max,
-                                                           .presence_watch_max = limits.presence_watch_max},
-                                                .node = node_}),
-                       Delivery::kMessage);
+  context_.outbox.tell(
+      endpoint,
+      ServerEvent(SessionReady{.session = session.id,
+                               .user = session.user,
+                               .server_time_us = context_.now.wall_us,
+                               .heartbeat_interval_ms = limits.heartbeat_interval_ms,
+                               .resume_window_s = kResumeWindowS,
+                               .limits = {.content_bytes_max = limits.content_bytes_max,
+                                          .event_bytes_max = limits.event_bytes_max,
+                                          .message_bytes_max = limits.message_bytes_max,
+                                          .members_max = limits.members_max,
+                                          .history_limit_max = limits.history_limit_max,
+                                          .sync_conversations_max = limits.sync_conversations_max,
+                                          .presence_watch_max = limits.presence_watch_max},
+                               .node = node_}),
+      Delivery::kMessage);
   const std::int64_t hold_us = std::int64_t{resume_announced ? kHoldResumeMs : kHoldMs} * 1000;
-  context_.deadlines.arm(context_.now.monotonic_us + hold_us, Deadline::Kind::kReleaseHold, key_of(endpoint));
+  context_.deadlines.arm(context_.now.monotonic_us + hold_us, Deadline::Kind::kReleaseHold,
+                         key_of(endpoint));
   if (!peers.empty()) {
-    presence_ask({.user = session.user, .from = endpoint, .request = {}}, peers, PresenceAsk::Kind::kSnapshot);
+    presence_ask({.user = session.user, .from = endpoint, .request = {}}, peers,
+                 PresenceAsk::Kind::kSnapshot);
   }
   for (Command& command : commands) {
     if (live(endpoint) == nullptr) return;
@@ -173,9 +187,10 @@ void SessionRole::hold_ended(const Uuid& key) {
   if (Session* session = live(endpoint)) release_hold(endpoint, *session);
 }
 
-void SessionRole::fail(const Endpoint& endpoint, Session& session, ErrorCode code, std::string_view detail) {
-  context_.outbox.close(endpoint,
-                        {.code = code, .detail = detail, .retry_after_ms = context_.retry_after_ms(code)});
+void SessionRole::fail(const Endpoint& endpoint, Session& session, ErrorCode code,
+                       std::string_view detail) {
+  context_.outbox.close(
+      endpoint, {.code = code, .detail = detail, .retry_after_ms = context_.retry_after_ms(code)});
   detach(endpoint, session, 0);
   session.state = Session::State::kClosing;
 }
@@ -194,8 +209,9 @@ void SessionRole::close(const Endpoint& endpoint, bool clean) {
   if (session == nullptr) return;
   if (session->state != Session::State::kClosing) {
     const std::int64_t last_us = std::int64_t{session->heartbeat_s} * 1'000'000;
-    const std::int64_t grace_us = std::min(context_.now.monotonic_us + std::int64_t{kOfflineGraceMs} * 1000,
-                                           last_us + std::int64_t{kHeartbeatTimeoutMs} * 1000);
+    const std::int64_t grace_us =
+        std::min(context_.now.monotonic_us + std::int64_t{kOfflineGraceMs} * 1000,
+                 last_us + std::int64_t{kHeartbeatTimeoutMs} * 1000);
     // Closing first: nothing that follows from the end may speak to the session any more.
     session->state = Session::State::kClosing;
     detach(endpoint, *session, clean ? 0 : grace_us);
@@ -238,7 +254,8 @@ bool SessionRole::hear(const Endpoint& endpoint, Session& session, const Uuid& t
   return true;
 }
 
-bool SessionRole::unhear(const Endpoint& endpoint, Session& session, const Uuid& topic, PendingFrames pending) {
+bool SessionRole::unhear(const Endpoint& endpoint, Session& session, const Uuid& topic,
+                         PendingFrames pending) {
   const auto index = topics_.find(topic);
   if (!index || std::erase(session.topics, *index) == 0) return false;
   (void)context_.outbox.unsubscribe(endpoint, topic, pending);
@@ -248,7 +265,8 @@ bool SessionRole::unhear(const Endpoint& endpoint, Session& session, const Uuid&
 
 bool SessionRole::hears(const Session& session, const Uuid& topic) const {
   const auto index = topics_.find(topic);
-  return index && std::find(session.topics.begin(), session.topics.end(), *index) != session.topics.end();
+  return index &&
+         std::find(session.topics.begin(), session.topics.end(), *index) != session.topics.end();
 }
 
 // --- commands ------------------------------------------------------------------------------------------------------
@@ -256,9 +274,9 @@ bool SessionRole::hears(const Session& session, const Uuid& topic) const {
 bool SessionRole::admit(Session& session, const Command& command, std::uint32_t payload_bytes) {
   const ChatLimits& limits = context_.limits;
   const std::int64_t now_us = context_.now.monotonic_us;
-  const std::int64_t wait_us =
-      std::max(session.commands.wait_us(1, limits.commands_per_s, limits.commands_burst, now_us),
-               session.bytes.wait_us(payload_bytes, limits.bytes_per_s, limits.bytes_burst, now_us));
+  const std::int64_t wait_us = std::max(
+      session.commands.wait_us(1, limits.commands_per_s, limits.commands_burst, now_us),
+      session.bytes.wait_us(payload_bytes, limits.bytes_per_s, limits.bytes_burst, now_us));
   if (wait_us == 0) {
     session.commands.take(1, limits.commands_per_s, now_us);
     session.bytes.take(payload_bytes, limits.bytes_per_s, now_us);
@@ -270,8 +288,9 @@ bool SessionRole::admit(Session& session, const Command& command, std::uint32_t 
     fail(command.actor.from, session, ErrorCode::kRateLimited);
     return false;
   }
-  context_.refuse(command.actor,
-                  Error{.code = ErrorCode::kRateLimited, .detail = {}, .retry_after_ms = ms_of(wait_us)});
+  context_.refuse(
+      command.actor,
+      Error{.code = ErrorCode::kRateLimited, .detail = {}, .retry_after_ms = ms_of(wait_us)});
   return false;
 }
 
@@ -280,13 +299,16 @@ bool SessionRole::admit_request(const Actor& actor) {
   RateBucket& bucket = request_buckets_[(id.low ^ id.high) % kRequestBuckets];
   const ChatLimits& limits = context_.limits;
   const std::int64_t now_us = context_.now.monotonic_us;
-  const std::int64_t wait_us = bucket.wait_us(1, limits.commands_per_s, limits.commands_burst, now_us);
+  const std::int64_t wait_us =
+      bucket.wait_us(1, limits.commands_per_s, limits.commands_burst, now_us);
   if (wait_us == 0) {
     bucket.take(1, limits.commands_per_s, now_us);
     return true;
   }
   context_.counters.rate_limited.add();
-  context_.refuse(actor, Error{.code = ErrorCode::kRateLimited, .detail = {}, .retry_after_ms = ms_of(wait_us)});
+  context_.refuse(
+      actor,
+      Error{.code = ErrorCode::kRateLimited, .detail = {}, .retry_after_ms = ms_of(wait_us)});
   return false;
 }
 
@@ -297,7 +319,7 @@ void SessionRole::apply(Command command, std::uint32_t payload_bytes) {
   }
   Session* session = live(command.actor.from);
   if (session == nullptr) return;
-  command.actor.user = session->user;   // who they are was settled when the session was opened
+  command.actor.user = session->user;  // who they are was settled when the session was opened
   session->heartbeat_s = static_cast<std::uint32_t>(context_.now.monotonic_us / 1'000'000);
   if (!admit(*session, command, payload_bytes)) return;
   if (session->state == Session::State::kStarting) {
@@ -328,36 +350,37 @@ void SessionRole::route(Command command) {
   context_.counters.commands.add();
   const Actor& actor = command.actor;
   std::visit(
-      Overloaded{
-          [&](SessionOpen&) { context_.refuse(actor, ErrorCode::kAlreadyOpen); },
-          [&](Ping&) { context_.reply(actor, ServerEvent(Pong{})); },
-          [&](MessageSend& send) {
-            if (!send.to.is_nil() && send.to == actor.user) {
-              context_.refuse(actor, ErrorCode::kInvalidField, "to: a direct conversation needs another user");
-              return;
-            }
-            const ConversationId conversation =
-                send.to.is_nil() ? send.conversation : direct_conversation_id(actor.user, send.to);
-            forward(std::move(command), conversation);
-          },
-          [&](ConversationCreate&) { create_conversation(std::move(command)); },
-          [&](ConversationList& list) { list_conversations(actor, list); },
-          [&](ConversationGet& get) { get_conversation(actor, get.conversation); },
-          [&](PresenceSubscribe& watch) { presence_subscribe(actor, std::move(watch)); },
-          [&](PresenceUnsubscribe& watch) { presence_unsubscribe(actor, std::move(watch)); },
-          [&](PresenceGet& get) {
-            if (get.users.size() > context_.limits.presence_watch_max) {
-              context_.refuse(actor, ErrorCode::kTooLarge, "user_ids: too many");
-              return;
-            }
-            presence_ask(actor, std::move(get.users), PresenceAsk::Kind::kGet);
-          },
-          [&](Sync& command_sync) { sync(actor, std::move(command_sync)); },
-          [&](UnreadFetch& fetch) { unread(actor, fetch); },
-          [&](auto& of_conversation) {
-            const ConversationId conversation = of_conversation.conversation;
-            forward(std::move(command), conversation);
-          }},
+      Overloaded{[&](SessionOpen&) { context_.refuse(actor, ErrorCode::kAlreadyOpen); },
+                 [&](Ping&) { context_.reply(actor, ServerEvent(Pong{})); },
+                 [&](MessageSend& send) {
+                   if (!send.to.is_nil() && send.to == actor.user) {
+                     context_.refuse(actor, ErrorCode::kInvalidField,
+                                     "to: a direct conversation needs another user");
+                     return;
+                   }
+                   const ConversationId conversation =
+                       send.to.is_nil() ? send.conversation
+                                        : direct_conversation_id(actor.user, send.to);
+                   forward(std::move(command), conversation);
+                 },
+                 [&](ConversationCreate&) { create_conversation(std::move(command)); },
+                 [&](ConversationList& list) { list_conversations(actor, list); },
+                 [&](ConversationGet& get) { get_conversation(actor, get.conversation); },
+                 [&](PresenceSubscribe& watch) { presence_subscribe(actor, std::move(watch)); },
+                 [&](PresenceUnsubscribe& watch) { presence_unsubscribe(actor, std::move(watch)); },
+                 [&](PresenceGet& get) {
+                   if (get.users.size() > context_.limits.presence_watch_max) {
+                     context_.refuse(actor, ErrorCode::kTooLarge, "user_ids: too many");
+                     return;
+                   }
+                   presence_ask(actor, std::move(get.users), PresenceAsk::Kind::kGet);
+                 },
+                 [&](Sync& command_sync) { sync(actor, std::move(command_sync)); },
+                 [&](UnreadFetch& fetch) { unread(actor, fetch); },
+                 [&](auto& of_conversation) {
+                   const ConversationId conversation = of_conversation.conversation;
+                   forward(std::move(command), conversation);
+                 }},
       command.event);
 }
 
@@ -365,12 +388,14 @@ void SessionRole::create_conversation(Command command) {
   const Actor& actor = command.actor;
   auto& create = std::get<ConversationCreate>(command.event);
   std::sort(create.members.begin(), create.members.end());
-  create.members.erase(std::unique(create.members.begin(), create.members.end()), create.members.end());
+  create.members.erase(std::unique(create.members.begin(), create.members.end()),
+                       create.members.end());
   std::erase(create.members, actor.user);
   ConversationId id;
   if (create.kind == ConversationKind::kDirect) {
     if (create.members.size() != 1) {
-      context_.refuse(actor, ErrorCode::kInvalidField, "members: a direct conversation needs one other user");
+      context_.refuse(actor, ErrorCode::kInvalidField,
+                      "members: a direct conversation needs one other user");
       return;
     }
     id = direct_conversation_id(actor.user, create.members.front());
@@ -393,21 +418,23 @@ void SessionRole::list_conversations(const Actor& actor, const ConversationList&
           context_.refuse(actor, error_of(listed.error()));
           return;
         }
-        context_.reply(actor, ServerEvent(ConversationPage{.conversations = std::move(listed->conversations),
-                                                           .has_more = listed->has_more,
-                                                           .stale = false}));
+        context_.reply(
+            actor, ServerEvent(ConversationPage{.conversations = std::move(listed->conversations),
+                                                .has_more = listed->has_more,
+                                                .stale = false}));
       });
 }
 
 void SessionRole::get_conversation(const Actor& actor, ConversationId conversation) {
-  context_.directory.view_conversation(conversation, actor.user, context_.limits.members_max,
-                                       [this, actor](Result<ConversationView, storage::StoreError> viewed) {
-                                         if (!viewed.ok()) {
-                                           context_.refuse(actor, error_of(viewed.error()));
-                                           return;
-                                         }
-                                         context_.reply(actor, ServerEvent(ConversationInfo{std::move(*viewed)}));
-                                       });
+  context_.directory.view_conversation(
+      conversation, actor.user, context_.limits.members_max,
+      [this, actor](Result<ConversationView, storage::StoreError> viewed) {
+        if (!viewed.ok()) {
+          context_.refuse(actor, error_of(viewed.error()));
+          return;
+        }
+        context_.reply(actor, ServerEvent(ConversationInfo{std::move(*viewed)}));
+      });
 }
 
 }  // namespace uproar::chat

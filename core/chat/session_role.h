@@ -56,20 +56,21 @@ class SessionRole {
   struct PresenceAsk {
     enum class Kind : std::uint8_t {
       kGet,
-      kWatch,        // the answer is followed by a correction
-      kCorrection,   // tells what differs from the answer
-      kSnapshot      // tells who is online
+      kWatch,       // the answer is followed by a correction
+      kCorrection,  // tells what differs from the answer
+      kSnapshot     // tells who is online
     };
     Actor actor;
     Kind kind{};
     std::uint32_t owners_awaited = 0;
-    std::vector<PresenceState> users;    // by id
+    std::vector<PresenceState> users;  // by id
   };
 
   // --- life and routing ---
-  [[nodiscard]] Session* live(const Endpoint& endpoint);        // starting or ready
+  [[nodiscard]] Session* live(const Endpoint& endpoint);  // starting or ready
   void load_audience(const Endpoint& endpoint);
-  void audience_loaded(const Endpoint& endpoint, Result<storage::Audience, storage::StoreError> loaded);
+  void audience_loaded(const Endpoint& endpoint,
+                       Result<storage::Audience, storage::StoreError> loaded);
   void become_ready(const Endpoint& endpoint, Session& session);
   void run(Command command);
   void route(Command command);
@@ -81,11 +82,13 @@ class SessionRole {
   [[nodiscard]] bool admit_request(const Actor& actor);
   // Live traffic goes out, then what was said of memberships. May end the session.
   void release_hold(const Endpoint& endpoint, Session& session);
-  void fail(const Endpoint& endpoint, Session& session, ErrorCode code, std::string_view detail = {});
+  void fail(const Endpoint& endpoint, Session& session, ErrorCode code,
+            std::string_view detail = {});
   void detach(const Endpoint& endpoint, Session& session, std::int64_t offline_at_us);
 
   // --- topics ---
-  [[nodiscard]] bool hear(const Endpoint& endpoint, Session& session, const Uuid& topic);   // false: kTopicsMax
+  [[nodiscard]] bool hear(const Endpoint& endpoint, Session& session,
+                          const Uuid& topic);  // false: kTopicsMax
   bool unhear(const Endpoint& endpoint, Session& session, const Uuid& topic, PendingFrames pending);
   [[nodiscard]] bool hears(const Session& session, const Uuid& topic) const;
 
@@ -97,13 +100,15 @@ class SessionRole {
   void unread(const Actor& actor, const UnreadFetch& command);
   void unread_listed(const Actor& actor, std::uint32_t limit,
                      Result<std::vector<ConversationView>, storage::StoreError> listed);
-  std::uint32_t make_puller(const Endpoint& to, UserId user, Attach::Mode mode);   // 0: kPullersMax
+  std::uint32_t make_puller(const Endpoint& to, UserId user, Attach::Mode mode);  // 0: kPullersMax
   // Takes the conversation out of the puller, wherever it stands; its topic's hold passes to the caller.
-  std::optional<PullItem> take_item(std::uint32_t number, Puller& puller, ConversationId conversation);
+  std::optional<PullItem> take_item(std::uint32_t number, Puller& puller,
+                                    ConversationId conversation);
   void pump(std::uint32_t number);
   void start_item(std::uint32_t number, Puller& puller, PullItem item);
   void tell_missed(const Endpoint& to, Seq cursor, HistoryPage page);
-  void finish_item(std::uint32_t number, PullItem item, Seq cursor, std::optional<ErrorCode> refused);
+  void finish_item(std::uint32_t number, PullItem item, Seq cursor,
+                   std::optional<ErrorCode> refused);
   void finish_sync_if_done(std::uint32_t number);
   void drop_puller(std::uint32_t number);
   [[nodiscard]] bool egress_is_full(const Puller& puller) const;
@@ -124,7 +129,7 @@ class SessionRole {
   absl::flat_hash_map<std::uint32_t, std::unique_ptr<Puller>> pullers_;
   absl::flat_hash_map<std::uint32_t, std::uint32_t> puller_of_token_;
   absl::flat_hash_map<std::uint32_t, PresenceAsk> presence_asks_;
-  std::uint32_t next_number_ = 0;        // pullers, tokens and asks
+  std::uint32_t next_number_ = 0;  // pullers, tokens and asks
   std::array<RateBucket, kRequestBuckets> request_buckets_;
 };
 

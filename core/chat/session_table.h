@@ -17,9 +17,9 @@ namespace uproar::chat {
 struct SessionStarting {
   bool resume_announced = false;
   bool audience_loaded = false;
-  std::uint32_t topics_awaited = 0;        // owners that have not said yet that they know of us
+  std::uint32_t topics_awaited = 0;  // owners that have not said yet that they know of us
   std::vector<UserId> peers;
-  std::vector<Command> commands;           // at most kEarlyCommandsMax
+  std::vector<Command> commands;  // at most kEarlyCommandsMax
   // Until the release: a sync that follows may name what they speak of. At most kEarlyNoticesMax.
   std::vector<SessionNotice> notices;
 };
@@ -32,13 +32,13 @@ struct Session {
   SessionId id;
   RateBucket commands;
   RateBucket bytes;
-  std::vector<std::uint32_t> topics;       // numbers in LocalTopics: heard, once each
+  std::vector<std::uint32_t> topics;  // numbers in LocalTopics: heard, once each
   std::unique_ptr<SessionStarting> starting;
   std::uint32_t generation = 0;
-  std::uint32_t heartbeat_s = 0;           // monotonic seconds of the last frame, rounded down
-  std::uint32_t wheel_next = kNone;        // slots: the heartbeat bucket that the session is in
+  std::uint32_t heartbeat_s = 0;     // monotonic seconds of the last frame, rounded down
+  std::uint32_t wheel_next = kNone;  // slots: the heartbeat bucket that the session is in
   std::uint32_t wheel_prev = kNone;
-  std::uint32_t puller = 0;                // of a sync under way; 0: none
+  std::uint32_t puller = 0;  // of a sync under way; 0: none
   std::uint16_t wheel_bucket = 0;
   std::uint16_t presence_watches = 0;
   std::uint16_t rate_strikes = 0;
@@ -59,15 +59,17 @@ class SessionTable {
   // The live session that `endpoint` names, or null: ended ones are recognised by their generation.
   [[nodiscard]] Session* find(const Endpoint& endpoint) {
     const std::size_t chunk = endpoint.slot / kChunk;
-    if (endpoint.kind != Endpoint::Kind::kSession || chunk >= chunks_.size() || !chunks_[chunk]) return nullptr;
+    if (endpoint.kind != Endpoint::Kind::kSession || chunk >= chunks_.size() || !chunks_[chunk])
+      return nullptr;
     Session& session = (*chunks_[chunk])[endpoint.slot % kChunk];
-    const bool is_it = session.state != Session::State::kFree && session.generation == endpoint.generation;
+    const bool is_it =
+        session.state != Session::State::kFree && session.generation == endpoint.generation;
     return is_it ? &session : nullptr;
   }
 
  private:
   static constexpr std::size_t kChunk = 256;
-  std::vector<std::unique_ptr<std::array<Session, kChunk>>> chunks_;   // addresses stay
+  std::vector<std::unique_ptr<std::array<Session, kChunk>>> chunks_;  // addresses stay
 };
 
 }  // namespace uproar::chat

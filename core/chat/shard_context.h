@@ -73,7 +73,9 @@ struct ShardContext {
   void refuse(const Actor& actor, ErrorCode code, std::string_view detail = {}) {
     refuse(actor, Error{.code = code, .detail = detail, .retry_after_ms = retry_after_ms(code)});
   }
-  void reply(const Actor& actor, const ServerEvent& event) { outbox.reply(actor.from, actor.request, event); }
+  void reply(const Actor& actor, const ServerEvent& event) {
+    outbox.reply(actor.from, actor.request, event);
+  }
 
   [[nodiscard]] std::uint32_t retry_after_ms(ErrorCode code) const {
     if (code == ErrorCode::kOverloaded) return kOverloadedRetryMs;
@@ -89,11 +91,16 @@ struct ShardContext {
 
 [[nodiscard]] inline ErrorCode error_of(storage::StoreError error) {
   switch (error) {
-    case storage::StoreError::kNotFound: return ErrorCode::kNotFound;
-    case storage::StoreError::kNameTaken: return ErrorCode::kNameTaken;
-    case storage::StoreError::kExpired: return ErrorCode::kTokenExpired;
-    case storage::StoreError::kOverloaded: return ErrorCode::kOverloaded;
-    case storage::StoreError::kUnavailable: break;
+    case storage::StoreError::kNotFound:
+      return ErrorCode::kNotFound;
+    case storage::StoreError::kNameTaken:
+      return ErrorCode::kNameTaken;
+    case storage::StoreError::kExpired:
+      return ErrorCode::kTokenExpired;
+    case storage::StoreError::kOverloaded:
+      return ErrorCode::kOverloaded;
+    case storage::StoreError::kUnavailable:
+      break;
   }
   return ErrorCode::kUnavailable;
 }

@@ -54,7 +54,7 @@ void UserRole::grace_ended(UserId id) {
   User& user = *it->second;
   user.timer_armed = false;
   if (!user.devices.empty() || user.offline_at_us == 0 || !user.online) return;
-  if (user.offline_at_us > context_.now.monotonic_us) {   // came back and left again meanwhile
+  if (user.offline_at_us > context_.now.monotonic_us) {  // came back and left again meanwhile
     user.timer_armed = true;
     context_.deadlines.arm(user.offline_at_us, Deadline::Kind::kOffline, id.uuid());
     return;
@@ -70,10 +70,11 @@ void UserRole::flush_presence() {
     UPROAR_CHECK(it != users_.end());
     User& user = *it->second;
     user.dirty = false;
-    const PresenceUpdate update{{.user = id, .online = user.online, .last_online_us = user.last_online_us}};
+    const PresenceUpdate update{
+        {.user = id, .online = user.online, .last_online_us = user.last_online_us}};
     context_.counters.presence_updates.add();
-    context_.outbox.publish(id.uuid(), context_.remote_shards(id.uuid()), ServerEvent(update), Delivery::kPresence,
-                            nullptr);
+    context_.outbox.publish(id.uuid(), context_.remote_shards(id.uuid()), ServerEvent(update),
+                            Delivery::kPresence, nullptr);
     if (!user.online && user.devices.empty()) users_.erase(it);
   }
 }
@@ -93,7 +94,8 @@ void UserRole::on(const Revoke& revoke) {
   const auto it = users_.find(revoke.user);
   if (it == users_.end()) return;
   const std::vector<Endpoint> devices = it->second->devices;
-  for (const Endpoint& device : devices) context_.send(device.shard, RevokeSession{device, revoke.session});
+  for (const Endpoint& device : devices)
+    context_.send(device.shard, RevokeSession{device, revoke.session});
 }
 
 void UserRole::on(const PresenceQuery& query) {

@@ -32,17 +32,17 @@ class UserRole {
   struct User {
     std::vector<Endpoint> devices;
     bool online = false;
-    bool dirty = false;                // in dirty_
+    bool dirty = false;  // in dirty_
     bool timer_armed = false;
-    std::int64_t offline_at_us = 0;    // in grace when set
-    std::int64_t last_online_us = 0;   // wall clock of the last device's end
+    std::int64_t offline_at_us = 0;   // in grace when set
+    std::int64_t last_online_us = 0;  // wall clock of the last device's end
   };
 
   void set_online(UserId id, User& user, bool online);
 
   ShardContext& context_;
   absl::flat_hash_map<UserId, std::unique_ptr<User>> users_;
-  std::vector<UserId> dirty_;          // in order of their change
+  std::vector<UserId> dirty_;  // in order of their change
 };
 
 }  // namespace uproar::chat

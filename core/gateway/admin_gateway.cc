@@ -7,15 +7,18 @@
 
 namespace uproar::gateway {
 namespace {
-constexpr std::uint32_t kRoundDeadlineMs = 3000;   // a canary gives up after two seconds; a deaf shard never answers
+constexpr std::uint32_t kRoundDeadlineMs =
+    3000;  // a canary gives up after two seconds; a deaf shard never answers
 }
 
 AdminGateway::AdminGateway(Parts parts) : parts_(std::move(parts)) {}
 
 bool AdminGateway::on_request(net::ConnectionId connection, const http::Request& request) {
-  if (request.path != "/healthz" && request.path != "/readyz" && request.path != "/metrics") return false;
+  if (request.path != "/healthz" && request.path != "/readyz" && request.path != "/metrics")
+    return false;
   if (request.method != "GET" && request.method != "HEAD") {
-    const chat::Error refusal{.code = chat::ErrorCode::kMethodNotAllowed, .detail = {}, .retry_after_ms = 0};
+    const chat::Error refusal{
+        .code = chat::ErrorCode::kMethodNotAllowed, .detail = {}, .retry_after_ms = 0};
     respond_json(parts_.net, connection, 405, error_body(refusal), 0, "GET, HEAD");
     return true;
   }
@@ -28,11 +31,12 @@ bool AdminGateway::on_request(net::ConnectionId connection, const http::Request&
     return true;
   }
   const std::string metrics = parts_.render_metrics();
-  (void)parts_.net.respond(connection, net::Reply{.status = 200,
-                                                  .content_type = "text/plain; version=0.0.4; charset=utf-8",
-                                                  .body = metrics,
-                                                  .headers = {},
-                                                  .close = false});
+  (void)parts_.net.respond(connection,
+                           net::Reply{.status = 200,
+                                      .content_type = "text/plain; version=0.0.4; charset=utf-8",
+                                      .body = metrics,
+                                      .headers = {},
+                                      .close = false});
   return true;
 }
 
@@ -55,10 +59,11 @@ void AdminGateway::ready(net::ConnectionId connection) {
 
 void AdminGateway::asked(const CanaryAsked& asked) {
   parts_.canary.fly([this, asked](Canary::Verdict verdict) {
-    parts_.link.post(asked.from_shard, CanaryAnswered{.shard = static_cast<std::uint16_t>(parts_.link.self()),
-                                                      .round = asked.round,
-                                                      .receive_path = verdict.receive_path,
-                                                      .store = verdict.store});
+    parts_.link.post(asked.from_shard,
+                     CanaryAnswered{.shard = static_cast<std::uint16_t>(parts_.link.self()),
+                                    .round = asked.round,
+                                    .receive_path = verdict.receive_path,
+                                    .store = verdict.store});
   });
 }
 
@@ -75,10 +80,12 @@ void AdminGateway::report(bool all_answered) {
     ready = ready && answer.receive_path && answer.store;
     if (!shards.empty()) shards += ',';
     shards += R"({"shard":)" + std::to_string(answer.shard) + R"(,"receive_path":)" +
-              (answer.receive_path ? "true" : "false") + R"(,"store":)" + (answer.store ? "true" : "false") + "}";
+              (answer.receive_path ? "true" : "false") + R"(,"store":)" +
+              (answer.store ? "true" : "false") + "}";
   }
-  const std::string body = std::string(R"({"status":)") + (ready ? R"("ready")" : R"("not_ready")") + R"(,"shards":[)" +
-                           shards + R"(],"shards_expected":)" + std::to_string(parts_.link.shard_count()) + "}";
+  const std::string body =
+      std::string(R"({"status":)") + (ready ? R"("ready")" : R"("not_ready")") + R"(,"shards":[)" +
+      shards + R"(],"shards_expected":)" + std::to_string(parts_.link.shard_count()) + "}";
   for (const net::ConnectionId connection : std::exchange(waiting_, {})) {
     respond_json(parts_.net, connection, ready ? 200 : 503, body);
   }

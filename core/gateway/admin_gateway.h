@@ -15,12 +15,12 @@ namespace uproar::gateway {
 
 class AdminGateway {
  public:
-  struct Parts {   // all outlive the gateway
+  struct Parts {  // all outlive the gateway
     net::ShardNet& net;
     Canary& canary;
     ShardLink& link;
     storage::Reactor& reactor;
-    std::function<std::string()> render_metrics;   // Prometheus text format, all shards
+    std::function<std::string()> render_metrics;  // Prometheus text format, all shards
     std::function<bool()> draining;
   };
 
@@ -36,7 +36,7 @@ class AdminGateway {
   void report(bool all_answered);
 
   Parts parts_;
-  std::vector<net::ConnectionId> waiting_;       // share one round
+  std::vector<net::ConnectionId> waiting_;  // share one round
   std::vector<CanaryAnswered> answers_;
   std::uint64_t round_ = 0;
 };

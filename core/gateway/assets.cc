@@ -18,14 +18,18 @@ struct Table {
   template <class File>
   void add(std::string path, const File& file) {
     paths.push_back(std::move(path));
-    assets.push_back({.path = {}, .content_type = file.content_type, .bytes = file.bytes, .etag = file.etag});
+    assets.push_back(
+        {.path = {}, .content_type = file.content_type, .bytes = file.bytes, .etag = file.etag});
   }
 
   Table() {
     for (const auto& file : page::files()) {
-      if (file.path == "index.html") add("/", file);
-      else if (file.path == "favicon.svg") add("/favicon.svg", file);
-      else add("/page/" + std::string(file.path), file);
+      if (file.path == "index.html")
+        add("/", file);
+      else if (file.path == "favicon.svg")
+        add("/favicon.svg", file);
+      else
+        add("/page/" + std::string(file.path), file);
     }
     for (const auto& file : api::files()) add("/" + std::string(file.path), file);
     for (std::size_t i = 0; i < paths.size(); ++i) assets[i].path = paths[i];
@@ -48,7 +52,7 @@ bool etag_matches(std::string_view if_none_match, std::string_view etag) {
   while (!rest.empty()) {
     if (rest.starts_with("W/")) rest.remove_prefix(2);
     if (!rest.starts_with('"')) return false;
-    const std::size_t end = rest.find('"', 1);   // a comma may stand between the quotes
+    const std::size_t end = rest.find('"', 1);  // a comma may stand between the quotes
     if (end == std::string_view::npos) return false;
     const bool same = rest.substr(0, end + 1) == etag;
     rest = http::trimmed(rest.substr(end + 1));

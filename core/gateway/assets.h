@@ -7,10 +7,10 @@
 namespace uproar::gateway {
 
 struct Asset {
-  std::string_view path;           // as requested: "/", "/page/app.js", "/openapi.json"
+  std::string_view path;  // as requested: "/", "/page/app.js", "/openapi.json"
   std::string_view content_type;
   std::string_view bytes;
-  std::string_view etag;           // quoted
+  std::string_view etag;  // quoted
 };
 
 // nullptr: nothing of ours. Views live as long as the program.

@@ -10,7 +10,8 @@
 
 namespace uproar::gateway {
 namespace {
-constexpr std::string_view kRequest = "GET /healthz HTTP/1.1\r\nHost: canary\r\nConnection: close\r\n\r\n";
+constexpr std::string_view kRequest =
+    "GET /healthz HTTP/1.1\r\nHost: canary\r\nConnection: close\r\n\r\n";
 constexpr std::string_view kAnswer = "HTTP/1.1 200";
 }  // namespace
 
@@ -26,7 +27,7 @@ void Canary::fly(Done done) {
   if (askers_.size() > 1) return;
   verdict_ = {};
   ++flight_;
-  store_legs_left_ = 2;   // writer, reader
+  store_legs_left_ = 2;  // writer, reader
   receive_legs_left_ = 1;
   deadline_ = reactor_.arm_timer(kDeadlineMs, [this, flight = flight_] {
     if (flight == flight_ && !askers_.empty()) finish();
@@ -37,8 +38,9 @@ void Canary::fly(Done done) {
 
 void Canary::fly_receive_path() {
   std::array<int, 2> pair{-1, -1};
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data()) != 0) return;   // stays false: not ready
-  net_.admit(pair[0]);   // refused at the connection limit: then the answer is an end of stream
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data()) != 0)
+    return;             // stays false: not ready
+  net_.admit(pair[0]);  // refused at the connection limit: then the answer is an end of stream
   fd_ = pair[1];
   if (::send(fd_, kRequest.data(), kRequest.size(), MSG_NOSIGNAL | MSG_DONTWAIT) !=
       static_cast<ssize_t>(kRequest.size())) {
@@ -51,7 +53,8 @@ void Canary::heard(short) {
   std::array<char, 512> bytes{};
   const ssize_t count = ::recv(fd_, bytes.data(), bytes.size(), MSG_DONTWAIT);
   if (count < 0) return;
-  verdict_.receive_path = std::string_view(bytes.data(), static_cast<std::size_t>(count)).starts_with(kAnswer);
+  verdict_.receive_path =
+      std::string_view(bytes.data(), static_cast<std::size_t>(count)).starts_with(kAnswer);
   reactor_.unwatch(watch_);
   ::close(fd_);
   fd_ = -1;
@@ -66,19 +69,21 @@ void Canary::fly_store(std::uint64_t flight) {
   std::vector<storage::Operation> batch;
   batch.push_back(std::move(nothing));
   store_.batches().commit(std::move(batch), [this, flight](std::vector<storage::Outcome> outcomes) {
-    if (flight != flight_) return;   // too late: the verdict was given
-    const bool answered = outcomes.size() == 1 && outcomes.front().status != storage::OutcomeStatus::kUnavailable;
+    if (flight != flight_) return;  // too late: the verdict was given
+    const bool answered =
+        outcomes.size() == 1 && outcomes.front().status != storage::OutcomeStatus::kUnavailable;
     store_leg_landed(answered);
   });
-  store_.history().load_conversation({}, [this, flight](Result<storage::ConversationState, storage::StoreError> state) {
-    if (flight != flight_) return;
-    const bool answered = state.ok() || state.error() == storage::StoreError::kNotFound;
-    store_leg_landed(answered);
-  });
+  store_.history().load_conversation(
+      {}, [this, flight](Result<storage::ConversationState, storage::StoreError> state) {
+        if (flight != flight_) return;
+        const bool answered = state.ok() || state.error() == storage::StoreError::kNotFound;
+        store_leg_landed(answered);
+      });
 }
 
 void Canary::store_leg_landed(bool answered) {
-  if (!answered) return;   // the deadline finds the leg missing
+  if (!answered) return;  // the deadline finds the leg missing
   --store_legs_left_;
   verdict_.store = store_legs_left_ == 0;
   finish_if_landed();
@@ -89,7 +94,7 @@ void Canary::finish_if_landed() {
 }
 
 void Canary::finish() {
-  ++flight_;   // what lands later belongs to nobody
+  ++flight_;  // what lands later belongs to nobody
   reactor_.cancel_timer(deadline_);
   if (fd_ >= 0) {
     reactor_.unwatch(watch_);

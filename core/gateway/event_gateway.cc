@@ -82,14 +82,16 @@ Result<EventGateway::Entering, chat::Error> EventGateway::admit(std::string_view
   return entering;
 }
 
-net::UpgradeAnswer EventGateway::on_upgrade(net::ConnectionId connection, const http::Request& request) {
+net::UpgradeAnswer EventGateway::on_upgrade(net::ConnectionId connection,
+                                            const http::Request& request) {
   net::UpgradeAnswer answer;
   if (request.path != "/ws") {
     answer.status = 404;
     answer.body = error_body(error(chat::ErrorCode::kNotFound, "WebSockets live at /ws"));
     return answer;
   }
-  if (request.headers.has_token("Sec-WebSocket-Protocol", kSubprotocol)) answer.subprotocol = kSubprotocol;
+  if (request.headers.has_token("Sec-WebSocket-Protocol", kSubprotocol))
+    answer.subprotocol = kSubprotocol;
 
   Upgrade upgrade;
   std::string from_query;
@@ -139,7 +141,8 @@ void EventGateway::on_open(net::ConnectionId connection) {
     return enter(connection, std::move(upgrade.entering));
   }
   awaiting_token_.emplace_back(parts_.now.monotonic_us + kSessionOpenDeadlineUs, connection);
-  if (upgrade.entering.resumes) entering_.insert_or_assign(connection.slot, std::move(upgrade.entering));
+  if (upgrade.entering.resumes)
+    entering_.insert_or_assign(connection.slot, std::move(upgrade.entering));
 }
 
 void EventGateway::enter(net::ConnectionId connection, Entering entering) {
@@ -147,55 +150,68 @@ void EventGateway::enter(net::ConnectionId connection, Entering entering) {
   std::string name = std::move(entering.name);
   entering.connection = connection;
   if (entering.session.is_nil()) {
-    entering.session = SessionId(Uuid::v7(static_cast<std::uint64_t>(parts_.now.wall_ms()), crypto::random_u64(), crypto::random_u64()));
+    entering.session = SessionId(Uuid::v7(static_cast<std::uint64_t>(parts_.now.wall_ms()),
+                                          crypto::random_u64(), crypto::random_u64()));
   }
   parts_.net.set_context(connection, static_cast<std::uint64_t>(Stage::kEntering));
   entering_.insert_or_assign(connection.slot, std::move(entering));
   if (parts_.known_users.contains(user)) return entered(connection);
   // A trusted backend's or an external issuer's token: the user is made at first sight.
-  parts_.directory.ensure_user(user, std::move(name), parts_.now.wall_us,
-                               [this, connection, user](Result<storage::User, storage::StoreError> made) {
-                                 if (!made.ok()) return refuse(connection, {}, error_of(made.error()));
-                                 parts_.known_users.add(user);
-                                 entered(connection);
-                               });
+  parts_.directory.ensure_user(
+      user, std::move(name), parts_.now.wall_us,
+      [this, connection, user](Result<storage::User, storage::StoreError> made) {
+        if (!made.ok()) return refuse(connection, {}, error_of(made.error()));
+        parts_.known_users.add(user);
+        entered(connection);
+      });
 }
 
 void EventGateway::entered(net::ConnectionId connection) {
   const auto found = entering_.find(connection.slot);
-  if (found == entering_.end() || found->second.connection != connection) return;   // hung up meanwhile
+  if (found == entering_.end() || found->second.connection != connection)
+    return;  // hung up meanwhile
   Entering entering = std::move(found->second);
   entering_.erase(found);
   if (!parts_.net.is_open(connection)) return;
   parts_.net.set_context(connection, static_cast<std::uint64_t>(Stage::kOpen));
   counters_.sessions_opened.add();
-  parts_.chat.open_session(endpoint_of(connection), entering.user, entering.session, entering.resumes, parts_.now);
+  parts_.chat.open_session(endpoint_of(connection), entering.user, entering.session,
+                           entering.resumes, parts_.now);
   for (auto& [kind, text] : entering.early) on_message(connection, kind, padded(text));
 }
 
-void EventGateway::refuse(net::ConnectionId connection, const chat::RequestId& id, const chat::Error& failure) {
+void EventGateway::refuse(net::ConnectionId connection, const chat::RequestId& id,
+                          const chat::Error& failure) {
   entering_.erase(connection.slot);
   parts_.outbox.close_with(connection, id, failure);
 }
 
-void EventGateway::on_message(net::ConnectionId connection, net::MessageKind kind, MutableBytes payload) {
+void EventGateway::on_message(net::ConnectionId connection, net::MessageKind kind,
+                              MutableBytes payload) {
   if (kind == net::MessageKind::kBinary) {
-    return parts_.net.close(connection, ws::CloseCode::kUnsupportedData, "uproar.v1 speaks JSON text");
+    return parts_.net.close(connection, ws::CloseCode::kUnsupportedData,
+                            "uproar.v1 speaks JSON text");
   }
   switch (stage_of(connection)) {
-    case Stage::kAwaitsToken: return open_with_token(connection, payload);
-    case Stage::kEntering: return say_early(connection, kind, payload);
-    case Stage::kOpen: return command(connection, payload);
+    case Stage::kAwaitsToken:
+      return open_with_token(connection, payload);
+    case Stage::kEntering:
+      return say_early(connection, kind, payload);
+    case Stage::kOpen:
+      return command(connection, payload);
   }
 }
 
-void EventGateway::say_early(net::ConnectionId connection, net::MessageKind kind, MutableBytes payload) {
+void EventGateway::say_early(net::ConnectionId connection, net::MessageKind kind,
+                             MutableBytes payload) {
   const auto found = entering_.find(connection.slot);
   if (found == entering_.end() || found->second.connection != connection) return;
   Entering& entering = found->second;
-  if (entering.early.size() >= kEarlyMessagesMax || entering.early_bytes + payload.size() > kEarlyBytesMax) {
+  if (entering.early.size() >= kEarlyMessagesMax ||
+      entering.early_bytes + payload.size() > kEarlyBytesMax) {
     counters_.early_overflows.add();
-    return refuse(connection, {}, error(chat::ErrorCode::kOverloaded, "too much was said before session.ready"));
+    return refuse(connection, {},
+                  error(chat::ErrorCode::kOverloaded, "too much was said before session.ready"));
   }
   entering.early_bytes += static_cast<std::uint32_t>(payload.size());
   entering.early.emplace_back(kind, as_text(payload));
@@ -209,8 +225,9 @@ void EventGateway::open_with_token(net::ConnectionId connection, MutableBytes pa
   }
   const auto* open = std::get_if<chat::SessionOpen>(&decoded->event);
   if (open == nullptr) {
-    return parts_.outbox.send_error(connection, decoded->id,
-                                    error(chat::ErrorCode::kUnauthorized, "say session.open {token} first"));
+    return parts_.outbox.send_error(
+        connection, decoded->id,
+        error(chat::ErrorCode::kUnauthorized, "say session.open {token} first"));
   }
   auto admitted = admit(open->token);
   if (!admitted.ok()) return refuse(connection, decoded->id, admitted.error());
@@ -235,11 +252,13 @@ void EventGateway::command(net::ConnectionId connection, MutableBytes payload) {
 }
 
 void EventGateway::on_ping(net::ConnectionId connection) {
-  if (stage_of(connection) == Stage::kOpen) parts_.chat.on_heartbeat(endpoint_of(connection), parts_.now);
+  if (stage_of(connection) == Stage::kOpen)
+    parts_.chat.on_heartbeat(endpoint_of(connection), parts_.now);
 }
 
 void EventGateway::on_drained(net::ConnectionId connection) {
-  if (stage_of(connection) == Stage::kOpen) parts_.chat.on_drained(endpoint_of(connection), parts_.now);
+  if (stage_of(connection) == Stage::kOpen)
+    parts_.chat.on_drained(endpoint_of(connection), parts_.now);
 }
 
 void EventGateway::on_draining(net::ConnectionId connection) {
@@ -256,7 +275,8 @@ void EventGateway::on_closed(net::ConnectionId connection, net::CloseCause cause
 }
 
 void EventGateway::judge(const TicketPresented& presented) {
-  TicketJudged verdict{.connection = presented.connection, .valid = false, .user = {}, .session = {}};
+  TicketJudged verdict{
+      .connection = presented.connection, .valid = false, .user = {}, .session = {}};
   if (const auto holder = parts_.tickets.redeem(presented.ticket, parts_.now)) {
     verdict.valid = !parts_.revocations.contains(holder->session);
     verdict.user = holder->user;
@@ -271,7 +291,8 @@ void EventGateway::judged(const TicketJudged& verdict) {
   if (found == entering_.end() || found->second.connection != verdict.connection) return;
   if (!verdict.valid) {
     counters_.tokens_refused.add();
-    return refuse(verdict.connection, {}, error(chat::ErrorCode::kUnauthorized, "the ticket was used or has expired"));
+    return refuse(verdict.connection, {},
+                  error(chat::ErrorCode::kUnauthorized, "the ticket was used or has expired"));
   }
   found->second.user = verdict.user;
   found->second.session = verdict.session;
@@ -294,7 +315,8 @@ void EventGateway::on_tick() {
 }
 
 std::int64_t EventGateway::next_deadline_us() const {
-  return awaiting_token_.empty() ? std::numeric_limits<std::int64_t>::max() : awaiting_token_.front().first;
+  return awaiting_token_.empty() ? std::numeric_limits<std::int64_t>::max()
+                                 : awaiting_token_.front().first;
 }
 
 }  // namespace uproar::gateway

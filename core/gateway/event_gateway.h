@@ -30,13 +30,13 @@ struct EventCounters {
   Counter decode_errors;
   Counter tokens_refused;
   Counter sessions_opened;
-  Counter early_overflows;        // said too much before it was known who they are
+  Counter early_overflows;  // said too much before it was known who they are
   Counter session_open_timeouts;
 };
 
 class EventGateway {
  public:
-  struct Parts {   // all outlive the gateway
+  struct Parts {  // all outlive the gateway
     net::ShardNet& net;
     EventOutbox& outbox;
     chat::ChatShard& chat;
@@ -47,7 +47,7 @@ class EventGateway {
     Revocations& revocations;
     KnownUsers& known_users;
     ShardLink& link;
-    const Now& now;   // of the turn
+    const Now& now;  // of the turn
   };
 
   explicit EventGateway(Parts parts);
@@ -83,7 +83,7 @@ class EventGateway {
     UserId user;
     SessionId session;
     bool resumes = false;
-    std::string name;              // for a user that is made
+    std::string name;  // for a user that is made
     std::uint32_t early_bytes = 0;
     std::vector<std::pair<net::MessageKind, std::string>> early;
   };
@@ -101,9 +101,13 @@ class EventGateway {
   Parts parts_;
   // Between the accepted handshake and on_open(), and until the store has answered. By slot.
   absl::flat_hash_map<std::uint32_t, Entering> entering_;
-  struct Upgrade { Entering entering; std::string ticket; };
+  struct Upgrade {
+    Entering entering;
+    std::string ticket;
+  };
   absl::flat_hash_map<std::uint32_t, Upgrade> upgrades_;
-  std::deque<std::pair<std::int64_t, net::ConnectionId>> awaiting_token_;   // by deadline: all wait equally long
+  std::deque<std::pair<std::int64_t, net::ConnectionId>>
+      awaiting_token_;  // by deadline: all wait equally long
   std::uint32_t reconnect_spread_ms_ = 0;
   EventCounters counters_;
 };

@@ -13,15 +13,23 @@ net::ConnectionId connection_of(const chat::Endpoint& endpoint) {
   return {.slot = endpoint.slot, .generation = endpoint.generation};
 }
 
-net::DeliveryClass class_of(chat::Delivery delivery) { return static_cast<net::DeliveryClass>(delivery); }
-static_assert(static_cast<int>(chat::Delivery::kEphemeral) == static_cast<int>(net::DeliveryClass::kEphemeral));
-static_assert(static_cast<int>(chat::Delivery::kPresence) == static_cast<int>(net::DeliveryClass::kPresence));
-static_assert(static_cast<int>(chat::Delivery::kReceipt) == static_cast<int>(net::DeliveryClass::kReceipt));
-static_assert(static_cast<int>(chat::Delivery::kMessage) == static_cast<int>(net::DeliveryClass::kMessage));
+net::DeliveryClass class_of(chat::Delivery delivery) {
+  return static_cast<net::DeliveryClass>(delivery);
+}
+static_assert(static_cast<int>(chat::Delivery::kEphemeral) ==
+              static_cast<int>(net::DeliveryClass::kEphemeral));
+static_assert(static_cast<int>(chat::Delivery::kPresence) ==
+              static_cast<int>(net::DeliveryClass::kPresence));
+static_assert(static_cast<int>(chat::Delivery::kReceipt) ==
+              static_cast<int>(net::DeliveryClass::kReceipt));
+static_assert(static_cast<int>(chat::Delivery::kMessage) ==
+              static_cast<int>(net::DeliveryClass::kMessage));
 
 int status_of(const chat::ServerEvent& event) {
-  if (const auto* error = std::get_if<chat::Error>(&event)) return chat::error_info(error->code).http_status;
-  if (std::holds_alternative<chat::MessageSent>(event)) return std::get<chat::MessageSent>(event).duplicate ? 200 : 201;
+  if (const auto* error = std::get_if<chat::Error>(&event))
+    return chat::error_info(error->code).http_status;
+  if (std::holds_alternative<chat::MessageSent>(event))
+    return std::get<chat::MessageSent>(event).duplicate ? 200 : 201;
   if (std::holds_alternative<chat::ConversationCreated>(event)) {
     return std::get<chat::ConversationCreated>(event).duplicate ? 200 : 201;
   }
@@ -30,7 +38,8 @@ int status_of(const chat::ServerEvent& event) {
 
 }  // namespace
 
-EventOutbox::EventOutbox(net::ShardNet& net, RequestTable& requests, ShardLink& link, Options options)
+EventOutbox::EventOutbox(net::ShardNet& net, RequestTable& requests, ShardLink& link,
+                         Options options)
     : net_(net), requests_(requests), link_(link), options_(options) {}
 
 net::EncodedMessage EventOutbox::encode(const chat::ServerEvent& event, const chat::RequestId& id) {
@@ -44,16 +53,22 @@ net::EncodedMessage EventOutbox::encode(const chat::ServerEvent& event, const ch
   return message;
 }
 
-bool EventOutbox::at_once(std::uint32_t shard) const { return shard == link_.self() && !link_.own_waiting(); }
+bool EventOutbox::at_once(std::uint32_t shard) const {
+  return shard == link_.self() && !link_.own_waiting();
+}
 
-void EventOutbox::reply(const chat::Endpoint& to, const chat::RequestId& id, const chat::ServerEvent& event) {
+void EventOutbox::reply(const chat::Endpoint& to, const chat::RequestId& id,
+                        const chat::ServerEvent& event) {
   if (to.kind == chat::Endpoint::Kind::kRequest) return answer(to, id, event);
-  SendFrames frames{.to = connection_of(to), .message = encode(event, id), .delivery = net::DeliveryClass::kMessage};
+  SendFrames frames{.to = connection_of(to),
+                    .message = encode(event, id),
+                    .delivery = net::DeliveryClass::kMessage};
   if (at_once(to.shard)) return deliver(frames);
   link_.post(to.shard, std::move(frames));
 }
 
-void EventOutbox::answer(const chat::Endpoint& to, const chat::RequestId& id, const chat::ServerEvent& event) {
+void EventOutbox::answer(const chat::Endpoint& to, const chat::RequestId& id,
+                         const chat::ServerEvent& event) {
   json_.clear();
   chat::encode(event, id, json_);
   AnswerRequest answer{.slot = to.slot,
@@ -61,25 +76,31 @@ void EventOutbox::answer(const chat::Endpoint& to, const chat::RequestId& id, co
                        .status = status_of(event),
                        .retry_after_ms = 0,
                        .body = std::string(json_.text())};
-  if (const auto* error = std::get_if<chat::Error>(&event)) answer.retry_after_ms = error->retry_after_ms;
+  if (const auto* error = std::get_if<chat::Error>(&event))
+    answer.retry_after_ms = error->retry_after_ms;
   if (at_once(to.shard)) return deliver(std::move(answer));
   link_.post(to.shard, std::move(answer));
 }
 
-void EventOutbox::tell(const chat::Endpoint& to, const chat::ServerEvent& event, chat::Delivery delivery) {
-  if (to.kind == chat::Endpoint::Kind::kRequest) return;   // a REST request hears answers, not events
-  SendFrames frames{.to = connection_of(to), .message = encode(event, {}), .delivery = class_of(delivery)};
+void EventOutbox::tell(const chat::Endpoint& to, const chat::ServerEvent& event,
+                       chat::Delivery delivery) {
+  if (to.kind == chat::Endpoint::Kind::kRequest)
+    return;  // a REST request hears answers, not events
+  SendFrames frames{
+      .to = connection_of(to), .message = encode(event, {}), .delivery = class_of(delivery)};
   if (at_once(to.shard)) return deliver(frames);
   link_.post(to.shard, std::move(frames));
 }
 
-void EventOutbox::publish(const Uuid& topic, std::uint64_t remote_shards, const chat::ServerEvent& event,
-                          chat::Delivery delivery, const chat::Endpoint* except) {
-  const bool later = link_.own_waiting();   // somebody may be about to subscribe: keep the order
+void EventOutbox::publish(const Uuid& topic, std::uint64_t remote_shards,
+                          const chat::ServerEvent& event, chat::Delivery delivery,
+                          const chat::Endpoint* except) {
+  const bool later = link_.own_waiting();  // somebody may be about to subscribe: keep the order
   const bool heard_here = later || net_.subscriber_count(topic) != 0;
   remote_shards &= ~(std::uint64_t{1} << link_.self());
   if (!heard_here && remote_shards == 0) return;
-  PublishFrames frames{.topic = topic, .message = encode(event, {}), .delivery = class_of(delivery), .except = {}};
+  PublishFrames frames{
+      .topic = topic, .message = encode(event, {}), .delivery = class_of(delivery), .except = {}};
   const std::uint32_t except_shard = except != nullptr ? except->shard : link_.shard_count();
   for (std::uint64_t rest = remote_shards; rest != 0; rest &= rest - 1) {
     const auto shard = static_cast<std::uint32_t>(std::countr_zero(rest));
@@ -94,21 +115,27 @@ void EventOutbox::publish(const Uuid& topic, std::uint64_t remote_shards, const 
 
 bool EventOutbox::subscribe(const chat::Endpoint& session, const Uuid& topic) {
   const net::SubscribeOutcome outcome = net_.subscribe(connection_of(session), topic);
-  if (outcome == net::SubscribeOutcome::kTooMany) {   // never a topic that goes unheard in silence
-    close(session, {.code = chat::ErrorCode::kOverloaded, .detail = "too many conversations for one connection",
+  if (outcome == net::SubscribeOutcome::kTooMany) {  // never a topic that goes unheard in silence
+    close(session, {.code = chat::ErrorCode::kOverloaded,
+                    .detail = "too many conversations for one connection",
                     .retry_after_ms = 0});
   }
   return outcome == net::SubscribeOutcome::kFirst;
 }
 
-bool EventOutbox::unsubscribe(const chat::Endpoint& session, const Uuid& topic, chat::PendingFrames pending) {
-  const auto how =
-      pending == chat::PendingFrames::kDrop ? net::PendingFrames::kDrop : net::PendingFrames::kDeliver;
+bool EventOutbox::unsubscribe(const chat::Endpoint& session, const Uuid& topic,
+                              chat::PendingFrames pending) {
+  const auto how = pending == chat::PendingFrames::kDrop ? net::PendingFrames::kDrop
+                                                         : net::PendingFrames::kDeliver;
   return net_.unsubscribe(connection_of(session), topic, how) == net::UnsubscribeOutcome::kLast;
 }
 
-void EventOutbox::hold(const chat::Endpoint& session) { net_.hold(connection_of(session)); }
-void EventOutbox::release(const chat::Endpoint& session) { net_.release(connection_of(session)); }
+void EventOutbox::hold(const chat::Endpoint& session) {
+  net_.hold(connection_of(session));
+}
+void EventOutbox::release(const chat::Endpoint& session) {
+  net_.release(connection_of(session));
+}
 
 std::uint64_t EventOutbox::egress_bytes(const chat::Endpoint& session) const {
   return net_.egress_bytes(connection_of(session));
@@ -124,25 +151,32 @@ void EventOutbox::deliver(const PublishFrames& frames) {
   (void)net_.publish(frames.topic, frames.message, frames.delivery, frames.except);
 }
 
-void EventOutbox::deliver(const SendFrames& frames) { (void)net_.send(frames.to, frames.message, frames.delivery); }
+void EventOutbox::deliver(const SendFrames& frames) {
+  (void)net_.send(frames.to, frames.message, frames.delivery);
+}
 
 void EventOutbox::deliver(AnswerRequest answer) {
   const auto waiting = requests_.take(answer.slot, answer.generation);
-  if (!waiting) return;   // the client hung up
+  if (!waiting) return;  // the client hung up
   respond_json(net_, waiting->connection, answer.status, answer.body, answer.retry_after_ms);
 }
 
-void EventOutbox::deliver(const CloseConnection& closing) { close_with(closing.connection, {}, closing.error); }
+void EventOutbox::deliver(const CloseConnection& closing) {
+  close_with(closing.connection, {}, closing.error);
+}
 
-void EventOutbox::send_error(net::ConnectionId to, const chat::RequestId& id, const chat::Error& error) {
+void EventOutbox::send_error(net::ConnectionId to, const chat::RequestId& id,
+                             const chat::Error& error) {
   (void)net_.send(to, encode(error, id), net::DeliveryClass::kMessage);
 }
 
-void EventOutbox::close_with(net::ConnectionId to, const chat::RequestId& id, const chat::Error& error) {
+void EventOutbox::close_with(net::ConnectionId to, const chat::RequestId& id,
+                             const chat::Error& error) {
   send_error(to, id, error);
   const chat::ErrorInfo& info = chat::error_info(error.code);
   const std::uint16_t code = info.close_code != 0 ? info.close_code : info.last_close_code;
-  net_.close(to, code != 0 ? static_cast<ws::CloseCode>(code) : ws::CloseCode::kOverloaded, info.name);
+  net_.close(to, code != 0 ? static_cast<ws::CloseCode>(code) : ws::CloseCode::kOverloaded,
+             info.name);
 }
 
 }  // namespace uproar::gateway

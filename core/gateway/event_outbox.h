@@ -21,18 +21,21 @@ class EventOutbox final : public chat::Outbox {
  public:
   struct Options {
     bool deflate = false;
-    std::uint32_t deflate_bytes_min = 512;   // smaller messages are not worth a compression
+    std::uint32_t deflate_bytes_min = 512;  // smaller messages are not worth a compression
   };
 
   // Everything outlives this object.
   EventOutbox(net::ShardNet& net, RequestTable& requests, ShardLink& link, Options options);
 
-  void reply(const chat::Endpoint& to, const chat::RequestId& id, const chat::ServerEvent& event) override;
-  void tell(const chat::Endpoint& to, const chat::ServerEvent& event, chat::Delivery delivery) override;
+  void reply(const chat::Endpoint& to, const chat::RequestId& id,
+             const chat::ServerEvent& event) override;
+  void tell(const chat::Endpoint& to, const chat::ServerEvent& event,
+            chat::Delivery delivery) override;
   void publish(const Uuid& topic, std::uint64_t remote_shards, const chat::ServerEvent& event,
                chat::Delivery delivery, const chat::Endpoint* except) override;
   bool subscribe(const chat::Endpoint& session, const Uuid& topic) override;
-  bool unsubscribe(const chat::Endpoint& session, const Uuid& topic, chat::PendingFrames pending) override;
+  bool unsubscribe(const chat::Endpoint& session, const Uuid& topic,
+                   chat::PendingFrames pending) override;
   void hold(const chat::Endpoint& session) override;
   void release(const chat::Endpoint& session) override;
   [[nodiscard]] std::uint64_t egress_bytes(const chat::Endpoint& session) const override;
@@ -52,7 +55,8 @@ class EventOutbox final : public chat::Outbox {
  private:
   // Whether bytes for `shard` may skip the link: they are for this one, and overtake nothing.
   [[nodiscard]] bool at_once(std::uint32_t shard) const;
-  [[nodiscard]] net::EncodedMessage encode(const chat::ServerEvent& event, const chat::RequestId& id);
+  [[nodiscard]] net::EncodedMessage encode(const chat::ServerEvent& event,
+                                           const chat::RequestId& id);
   void answer(const chat::Endpoint& to, const chat::RequestId& id, const chat::ServerEvent& event);
 
   net::ShardNet& net_;

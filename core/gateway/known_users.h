@@ -18,7 +18,7 @@ class KnownUsers {
   }
 
  private:
-  static constexpr std::size_t kUsersMax = 65'536;   // 17 bytes each at 7/8 load: about 2 MiB
+  static constexpr std::size_t kUsersMax = 65'536;  // 17 bytes each at 7/8 load: about 2 MiB
   absl::flat_hash_set<UserId> users_;
 };
 

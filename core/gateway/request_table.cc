@@ -19,11 +19,14 @@ std::optional<chat::Endpoint> RequestTable::add(net::ConnectionId connection) {
   slot.connection = connection;
   slot.used = true;
   ++used_;
-  return chat::Endpoint{.shard = shard_, .kind = chat::Endpoint::Kind::kRequest, .slot = index,
+  return chat::Endpoint{.shard = shard_,
+                        .kind = chat::Endpoint::Kind::kRequest,
+                        .slot = index,
                         .generation = slot.generation};
 }
 
-std::optional<RequestTable::Waiting> RequestTable::take(std::uint32_t index, std::uint32_t generation) {
+std::optional<RequestTable::Waiting> RequestTable::take(std::uint32_t index,
+                                                        std::uint32_t generation) {
   if (index >= slots_.size()) return std::nullopt;
   Slot& slot = slots_[index];
   if (!slot.used || slot.generation != generation) return std::nullopt;
@@ -42,11 +45,12 @@ void respond_json(net::ShardNet& net, net::ConnectionId to, int status, std::str
   if (retry_after_ms > 0) headers[count++] = {"Retry-After", seconds};
   if (!allow.empty()) headers[count++] = {"Allow", allow};
   if (status == 401) headers[count++] = {"WWW-Authenticate", "Bearer"};
-  (void)net.respond(to, net::Reply{.status = status,
-                                   .content_type = body.empty() ? std::string_view{} : "application/json",
-                                   .body = body,
-                                   .headers = {headers.data(), count},
-                                   .close = false});
+  (void)net.respond(
+      to, net::Reply{.status = status,
+                     .content_type = body.empty() ? std::string_view{} : "application/json",
+                     .body = body,
+                     .headers = {headers.data(), count},
+                     .close = false});
 }
 
 }  // namespace uproar::gateway

@@ -21,7 +21,8 @@ class RequestTable {
   };
 
   // `shard`: this one's index. `requests_max`: above it add() refuses, the caller answers `overloaded`.
-  RequestTable(std::uint16_t shard, std::uint32_t requests_max) : shard_(shard), requests_max_(requests_max) {}
+  RequestTable(std::uint16_t shard, std::uint32_t requests_max)
+      : shard_(shard), requests_max_(requests_max) {}
 
   [[nodiscard]] std::optional<chat::Endpoint> add(net::ConnectionId connection);
   // Forgets the request and says whose it was; nullopt for one that was answered before.

@@ -11,7 +11,8 @@
 namespace uproar::gateway {
 namespace {
 
-chat::Error error(chat::ErrorCode code, std::string_view detail = {}, std::uint32_t retry_after_ms = 0) {
+chat::Error error(chat::ErrorCode code, std::string_view detail = {},
+                  std::uint32_t retry_after_ms = 0) {
   return {.code = code, .detail = detail, .retry_after_ms = retry_after_ms};
 }
 
@@ -21,7 +22,9 @@ class PaddedBody {
   explicit PaddedBody(ByteView body) : text_(as_text(body)), bytes_(body.size()) {
     text_.resize(bytes_ + chat::kDecodePaddingBytes);
   }
-  [[nodiscard]] MutableBytes bytes() { return {reinterpret_cast<std::byte*>(text_.data()), bytes_}; }
+  [[nodiscard]] MutableBytes bytes() {
+    return {reinterpret_cast<std::byte*>(text_.data()), bytes_};
+  }
 
  private:
   std::string text_;
@@ -50,34 +53,45 @@ void RestGateway::on_request(net::ConnectionId connection, const http::Request& 
   switch (match.route->action) {
     case RestAction::kRegister:
     case RestAction::kLogin:
-    case RestAction::kRefresh: return account(connection, request, match.route->action);
-    case RestAction::kCommand: return command(connection, request, match);
-    case RestAction::kSync: return sync(connection, request);
-    case RestAction::kUnread: return unread(connection, request);
+    case RestAction::kRefresh:
+      return account(connection, request, match.route->action);
+    case RestAction::kCommand:
+      return command(connection, request, match);
+    case RestAction::kSync:
+      return sync(connection, request);
+    case RestAction::kUnread:
+      return unread(connection, request);
     case RestAction::kLogout:
-      return with_caller(connection, request, [this, connection](Caller caller) { logout(connection, caller); });
-    case RestAction::kMe:
       return with_caller(connection, request,
-                         [this, connection](Caller caller) { show_users(connection, {caller.user}, true); });
+                         [this, connection](Caller caller) { logout(connection, caller); });
+    case RestAction::kMe:
+      return with_caller(connection, request, [this, connection](Caller caller) {
+        show_users(connection, {caller.user}, true);
+      });
     case RestAction::kFindUser:
-      return with_caller(connection, request, [this, connection, name = parameter(request, "name")](Caller) {
-        find_user(connection, name);
-      });
+      return with_caller(connection, request,
+                         [this, connection, name = parameter(request, "name")](Caller) {
+                           find_user(connection, name);
+                         });
     case RestAction::kUser:
-      return with_caller(connection, request, [this, connection, user = UserId::parse(match.path.user_id)](Caller) {
-        if (!user) return refuse(connection, error(chat::ErrorCode::kInvalidField, "the user id is no UUID"));
-        show_users(connection, {*user}, true);
-      });
+      return with_caller(connection, request,
+                         [this, connection, user = UserId::parse(match.path.user_id)](Caller) {
+                           if (!user)
+                             return refuse(connection, error(chat::ErrorCode::kInvalidField,
+                                                             "the user id is no UUID"));
+                           show_users(connection, {*user}, true);
+                         });
   }
 }
 
 void RestGateway::refuse(net::ConnectionId connection, const chat::Error& failure) {
-  respond_json(parts_.net, connection, chat::error_info(failure.code).http_status, error_body(failure),
-               failure.retry_after_ms);
+  respond_json(parts_.net, connection, chat::error_info(failure.code).http_status,
+               error_body(failure), failure.retry_after_ms);
 }
 
 void RestGateway::refuse_method(net::ConnectionId connection, std::string_view allowed) {
-  respond_json(parts_.net, connection, 405, error_body(error(chat::ErrorCode::kMethodNotAllowed)), 0, allowed);
+  respond_json(parts_.net, connection, 405, error_body(error(chat::ErrorCode::kMethodNotAllowed)),
+               0, allowed);
 }
 
 void RestGateway::refuse_waiting(const chat::Endpoint& waiting, const chat::Error& failure) {
@@ -103,11 +117,13 @@ std::optional<chat::Endpoint> RestGateway::wait(net::ConnectionId connection) {
 
 Result<auth::Claims, chat::Error> RestGateway::authenticate(const http::Request& request) {
   const std::string_view token = bearer_token(request);
-  if (token.empty()) return Err{error(chat::ErrorCode::kUnauthorized, "send Authorization: Bearer <access_token>")};
+  if (token.empty())
+    return Err{error(chat::ErrorCode::kUnauthorized, "send Authorization: Bearer <access_token>")};
   auto claims = parts_.verifier.verify(token, parts_.now);
   if (!claims.ok()) return Err{error(auth::error_code_of(claims.error()))};
   const auto session = SessionId::parse(claims->sid);
-  if (session && parts_.revocations.contains(*session)) return Err{error(chat::ErrorCode::kTokenRevoked)};
+  if (session && parts_.revocations.contains(*session))
+    return Err{error(chat::ErrorCode::kTokenRevoked)};
   return std::move(claims.value());
 }
 
@@ -120,18 +136,21 @@ void RestGateway::with_caller(net::ConnectionId connection, const http::Request&
   if (parts_.known_users.contains(caller.user)) return go(caller);
   parts_.store.directory().ensure_user(
       caller.user, auth::display_name(claims->name), parts_.now.wall_us,
-      [this, connection, caller, go = std::move(go)](Result<storage::User, storage::StoreError> made) {
+      [this, connection, caller,
+       go = std::move(go)](Result<storage::User, storage::StoreError> made) {
         if (!made.ok()) return refuse(connection, error_of(made.error()));
         parts_.known_users.add(caller.user);
         go(caller);
       });
 }
 
-void RestGateway::account(net::ConnectionId connection, const http::Request& request, RestAction action) {
+void RestGateway::account(net::ConnectionId connection, const http::Request& request,
+                          RestAction action) {
   const auto waiting = wait(connection);
   if (!waiting) return;
   const auto agent = request.headers.find("User-Agent");
-  const std::string base = parts_.advertised_url.empty() ? "ws://" + std::string(request.authority) : parts_.advertised_url;
+  const std::string base = parts_.advertised_url.empty() ? "ws://" + std::string(request.authority)
+                                                         : parts_.advertised_url;
   Accounts::Caller caller{.address = parts_.net.peer_address(connection),
                           .device = std::string(agent.value_or("").substr(0, 128)),
                           .ws_url = base + "/ws"};
@@ -144,12 +163,14 @@ void RestGateway::account(net::ConnectionId connection, const http::Request& req
   if (action == RestAction::kRegister) {
     auto decoded = parts_.decoder.decode_register(body.bytes());
     if (!decoded.ok()) return refuse_waiting(*waiting, decoded.error());
-    return parts_.accounts.sign_up(std::move(decoded.value()), std::move(caller), std::move(answered));
+    return parts_.accounts.sign_up(std::move(decoded.value()), std::move(caller),
+                                   std::move(answered));
   }
   if (action == RestAction::kLogin) {
     auto decoded = parts_.decoder.decode_login(body.bytes());
     if (!decoded.ok()) return refuse_waiting(*waiting, decoded.error());
-    return parts_.accounts.login(std::move(decoded.value()), std::move(caller), std::move(answered));
+    return parts_.accounts.login(std::move(decoded.value()), std::move(caller),
+                                 std::move(answered));
   }
   auto decoded = parts_.decoder.decode_refresh(body.bytes());
   if (!decoded.ok()) return refuse_waiting(*waiting, decoded.error());
@@ -158,21 +179,29 @@ void RestGateway::account(net::ConnectionId connection, const http::Request& req
 
 void RestGateway::logout(net::ConnectionId connection, Caller caller) {
   if (caller.session.is_nil()) {
-    return refuse(connection, error(chat::ErrorCode::kConflict, "this token belongs to no login: nothing to log out of"));
+    return refuse(connection, error(chat::ErrorCode::kConflict,
+                                    "this token belongs to no login: nothing to log out of"));
   }
   const auto waiting = wait(connection);
   if (!waiting) return;
-  parts_.accounts.logout(caller.session, [this, waiting = *waiting, caller](Result<bool, chat::Error> done) {
-    if (!done.ok()) return refuse_waiting(waiting, done.error());
-    const SessionRevoked revocation{.session = caller.session, .at_us = parts_.now.wall_us};
-    for (std::uint32_t shard = 0; shard < parts_.link.shard_count(); ++shard) parts_.link.post(shard, revocation);
-    parts_.chat.revoke_session(caller.user, caller.session);   // closes its live connections, wherever they are
-    parts_.outbox.deliver(AnswerRequest{.slot = waiting.slot, .generation = waiting.generation, .status = 204,
-                                        .retry_after_ms = 0, .body = {}});
-  });
+  parts_.accounts.logout(
+      caller.session, [this, waiting = *waiting, caller](Result<bool, chat::Error> done) {
+        if (!done.ok()) return refuse_waiting(waiting, done.error());
+        const SessionRevoked revocation{.session = caller.session, .at_us = parts_.now.wall_us};
+        for (std::uint32_t shard = 0; shard < parts_.link.shard_count(); ++shard)
+          parts_.link.post(shard, revocation);
+        parts_.chat.revoke_session(
+            caller.user, caller.session);  // closes its live connections, wherever they are
+        parts_.outbox.deliver(AnswerRequest{.slot = waiting.slot,
+                                            .generation = waiting.generation,
+                                            .status = 204,
+                                            .retry_after_ms = 0,
+                                            .body = {}});
+      });
 }
 
-void RestGateway::command(net::ConnectionId connection, const http::Request& request, const RouteMatch& match) {
+void RestGateway::command(net::ConnectionId connection, const http::Request& request,
+                          const RouteMatch& match) {
   const std::string limit = parameter(request, "limit");
   const std::string before = parameter(request, "before_seq");
   const std::string after_seq = parameter(request, "after_seq");
@@ -185,29 +214,40 @@ void RestGateway::command(net::ConnectionId connection, const http::Request& req
                                  .before_seq = before,
                                  .after_seq = after_seq,
                                  .after = after};
-  auto claims = authenticate(request);   // before the body: strangers learn nothing from errors in it
+  auto claims =
+      authenticate(request);  // before the body: strangers learn nothing from errors in it
   if (!claims.ok()) return refuse(connection, claims.error());
   PaddedBody body(request.body);
-  auto decoded = parts_.decoder.decode_fields(match.route->command, fields, body.bytes(), parts_.now);
+  auto decoded =
+      parts_.decoder.decode_fields(match.route->command, fields, body.bytes(), parts_.now);
   if (!decoded.ok()) return refuse(connection, decoded.error().error);
-  with_caller(connection, request, [this, connection, event = std::move(decoded->event)](Caller caller) {
-    const auto waiting = wait(connection);
-    if (!waiting) return;
-    parts_.chat.apply({.actor = {.user = caller.user, .from = *waiting, .request = {}}, .event = event}, parts_.now);
-  });
+  with_caller(
+      connection, request, [this, connection, event = std::move(decoded->event)](Caller caller) {
+        const auto waiting = wait(connection);
+        if (!waiting) return;
+        parts_.chat.apply(
+            {.actor = {.user = caller.user, .from = *waiting, .request = {}}, .event = event},
+            parts_.now);
+      });
 }
 
 void RestGateway::show_users(net::ConnectionId connection, std::vector<UserId> users, bool single) {
   const auto waiting = wait(connection);
   if (!waiting) return;
   parts_.store.directory().find_users(
-      std::move(users), [this, waiting = *waiting, single](Result<std::vector<storage::User>, storage::StoreError> found) {
+      std::move(users), [this, waiting = *waiting,
+                         single](Result<std::vector<storage::User>, storage::StoreError> found) {
         if (!found.ok()) return refuse_waiting(waiting, error_of(found.error()));
-        if (single && found->empty()) return refuse_waiting(waiting, error(chat::ErrorCode::kNotFound));
+        if (single && found->empty())
+          return refuse_waiting(waiting, error(chat::ErrorCode::kNotFound));
         chat::UserList list;
         for (const storage::User& user : found.value()) {
-          list.users.push_back({.user = user.id, .name = user.name, .created_at_us = user.created_at_us,
-                                .last_online_us = user.last_online_us, .online = false, .shows_status = false});
+          list.users.push_back({.user = user.id,
+                                .name = user.name,
+                                .created_at_us = user.created_at_us,
+                                .last_online_us = user.last_online_us,
+                                .online = false,
+                                .shows_status = false});
         }
         if (single) return answer(waiting, list.users.front());
         answer(waiting, list);
@@ -223,8 +263,12 @@ void RestGateway::find_user(net::ConnectionId connection, const std::string& nam
       *normal, [this, waiting = *waiting](Result<storage::User, storage::StoreError> found) {
         chat::UserList list;
         if (found.ok()) {
-          list.users.push_back({.user = found->id, .name = found->name, .created_at_us = found->created_at_us,
-                                .last_online_us = found->last_online_us, .online = false, .shows_status = false});
+          list.users.push_back({.user = found->id,
+                                .name = found->name,
+                                .created_at_us = found->created_at_us,
+                                .last_online_us = found->last_online_us,
+                                .online = false,
+                                .shows_status = false});
         } else if (found.error() != storage::StoreError::kNotFound) {
           return refuse_waiting(waiting, error_of(found.error()));
         }
@@ -247,11 +291,13 @@ void RestGateway::sync(net::ConnectionId connection, const http::Request& reques
   auto claims = authenticate(request);
   if (!claims.ok()) return refuse(connection, claims.error());
   PaddedBody body(request.body);
-  auto decoded = parts_.decoder.decode_fields(chat::CommandType::kSync, {}, body.bytes(), parts_.now);
+  auto decoded =
+      parts_.decoder.decode_fields(chat::CommandType::kSync, {}, body.bytes(), parts_.now);
   if (!decoded.ok()) return refuse(connection, decoded.error().error);
   auto cursors = std::move(std::get<chat::Sync>(decoded->event).cursors);
   if (cursors.size() > kRestSyncConversationsMax) {
-    return refuse(connection, error(chat::ErrorCode::kTooLarge, "at most 50 cursors in one REST sync"));
+    return refuse(connection,
+                  error(chat::ErrorCode::kTooLarge, "at most 50 cursors in one REST sync"));
   }
   with_caller(connection, request, [this, connection, cursors](Caller caller) {
     const auto waiting = wait(connection);
@@ -275,7 +321,8 @@ void RestGateway::unread(net::ConnectionId connection, const http::Request& requ
         caller.user, kRestSyncConversationsMax,
         [this, sync](Result<std::vector<chat::ConversationView>, storage::StoreError> views) {
           if (!views.ok()) return refuse_waiting(sync->waiting, error_of(views.error()));
-          for (const chat::ConversationView& view : views.value()) sync->cursors.emplace_back(view.id, view.read_seq);
+          for (const chat::ConversationView& view : views.value())
+            sync->cursors.emplace_back(view.id, view.read_seq);
           sync_next(sync);
         });
   });
@@ -286,34 +333,43 @@ void RestGateway::sync_next(const SyncPtr& sync) {
   // Membership first: strangers see nothing, and members nothing from before they joined.
   parts_.store.directory().view_conversation(
       sync->cursors[sync->next].first, sync->user, 0,
-      [this, sync](Result<chat::ConversationView, storage::StoreError> view) { sync_viewed(sync, std::move(view)); });
+      [this, sync](Result<chat::ConversationView, storage::StoreError> view) {
+        sync_viewed(sync, std::move(view));
+      });
 }
 
-void RestGateway::sync_viewed(const SyncPtr& sync, Result<chat::ConversationView, storage::StoreError> view) {
+void RestGateway::sync_viewed(const SyncPtr& sync,
+                              Result<chat::ConversationView, storage::StoreError> view) {
   const auto& [conversation, cursor] = sync->cursors[sync->next];
   if (!view.ok()) {
-    if (view.error() != storage::StoreError::kNotFound) return refuse_waiting(sync->waiting, error_of(view.error()));
+    if (view.error() != storage::StoreError::kNotFound)
+      return refuse_waiting(sync->waiting, error_of(view.error()));
     sync->answer.refused.emplace_back(conversation, chat::ErrorCode::kNotMember);
     ++sync->next;
     return sync_next(sync);
   }
-  parts_.store.history().read_page(
-      {.conversation = conversation,
-       .order = storage::PageQuery::Order::kChangedAfter,
-       .bound = cursor,
-       .seq_floor = view->joined_seq,
-       .limit = kRestSyncRowsMax},
-      [this, sync](Result<storage::Page, storage::StoreError> page) { sync_paged(sync, std::move(page)); });
+  parts_.store.history().read_page({.conversation = conversation,
+                                    .order = storage::PageQuery::Order::kChangedAfter,
+                                    .bound = cursor,
+                                    .seq_floor = view->joined_seq,
+                                    .limit = kRestSyncRowsMax},
+                                   [this, sync](Result<storage::Page, storage::StoreError> page) {
+                                     sync_paged(sync, std::move(page));
+                                   });
 }
 
 void RestGateway::sync_paged(const SyncPtr& sync, Result<storage::Page, storage::StoreError> page) {
   if (!page.ok()) return refuse_waiting(sync->waiting, error_of(page.error()));
   const ConversationId conversation = sync->cursors[sync->next].first;
-  sync->answer.cursors.emplace_back(conversation, std::max(page->upto_seq, sync->cursors[sync->next].second));
+  sync->answer.cursors.emplace_back(conversation,
+                                    std::max(page->upto_seq, sync->cursors[sync->next].second));
   sync->answer.has_more = sync->answer.has_more || page->has_more;
   if (!page->messages.empty()) {
-    sync->answer.pages.push_back({.conversation = conversation, .messages = std::move(page->messages),
-                                  .upto_seq = page->upto_seq, .has_more = page->has_more, .stale = false});
+    sync->answer.pages.push_back({.conversation = conversation,
+                                  .messages = std::move(page->messages),
+                                  .upto_seq = page->upto_seq,
+                                  .has_more = page->has_more,
+                                  .stale = false});
   }
   ++sync->next;
   sync_next(sync);
@@ -331,16 +387,17 @@ void RestGateway::static_file(net::ConnectionId connection, const http::Request&
       {"ETag", asset->etag},
       {"Cache-Control", "no-cache"},
       {"Content-Security-Policy",
-       "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'"},
+       "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; frame-ancestors "
+       "'none'; base-uri 'none'"},
       {"X-Content-Type-Options", "nosniff"},
   }};
   const auto known = request.headers.find("If-None-Match");
   const bool fresh = known && etag_matches(*known, asset->etag);
   (void)parts_.net.respond(connection, net::Reply{.status = fresh ? 304 : 200,
-                                        .content_type = asset->content_type,
-                                        .body = fresh ? std::string_view{} : asset->bytes,
-                                        .headers = headers,
-                                        .close = false});
+                                                  .content_type = asset->content_type,
+                                                  .body = fresh ? std::string_view{} : asset->bytes,
+                                                  .headers = headers,
+                                                  .close = false});
 }
 
 }  // namespace uproar::gateway

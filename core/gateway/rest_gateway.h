@@ -27,7 +27,7 @@ namespace uproar::gateway {
 
 class RestGateway {
  public:
-  struct Parts {   // all outlive the gateway
+  struct Parts {  // all outlive the gateway
     net::ShardNet& net;
     EventOutbox& outbox;
     RequestTable& requests;
@@ -40,7 +40,7 @@ class RestGateway {
     KnownUsers& known_users;
     ShardLink& link;
     const Now& now;
-    std::string advertised_url;   // "wss://chat.example.com"; empty: from the request's Host
+    std::string advertised_url;  // "wss://chat.example.com"; empty: from the request's Host
   };
 
   explicit RestGateway(Parts parts);
@@ -58,7 +58,8 @@ class RestGateway {
 
   [[nodiscard]] Result<auth::Claims, chat::Error> authenticate(const http::Request& request);
   // The user behind the token is in the store; then `go` runs.
-  void with_caller(net::ConnectionId connection, const http::Request& request, std::function<void(Caller)> go);
+  void with_caller(net::ConnectionId connection, const http::Request& request,
+                   std::function<void(Caller)> go);
   void account(net::ConnectionId connection, const http::Request& request, RestAction action);
   void logout(net::ConnectionId connection, Caller caller);
   void command(net::ConnectionId connection, const http::Request& request, const RouteMatch& match);

@@ -28,15 +28,19 @@ constexpr auto kRoutes = std::to_array<RestRoute>({
     {"POST", "/api/v1/conversations/{id}/join", kCommand, CommandType::kConversationJoin},
     {"POST", "/api/v1/conversations/{id}/leave", kCommand, CommandType::kConversationLeave},
     {"POST", "/api/v1/conversations/{id}/members", kCommand, CommandType::kConversationAdd},
-    {"PATCH", "/api/v1/conversations/{id}/members/{user}", kCommand, CommandType::kConversationRole},
-    {"DELETE", "/api/v1/conversations/{id}/members/{user}", kCommand, CommandType::kConversationRemove},
+    {"PATCH", "/api/v1/conversations/{id}/members/{user}", kCommand,
+     CommandType::kConversationRole},
+    {"DELETE", "/api/v1/conversations/{id}/members/{user}", kCommand,
+     CommandType::kConversationRemove},
     {"PUT", "/api/v1/conversations/{id}/mute", kCommand, CommandType::kConversationMute},
     {"GET", "/api/v1/conversations/{id}/messages", kCommand, CommandType::kHistory},
     {"POST", "/api/v1/conversations/{id}/messages", kCommand, CommandType::kMessageSend},
     {"PATCH", "/api/v1/conversations/{id}/messages/{ref}", kCommand, CommandType::kMessageEdit},
     {"DELETE", "/api/v1/conversations/{id}/messages/{ref}", kCommand, CommandType::kMessageDelete},
-    {"PUT", "/api/v1/conversations/{id}/messages/{ref}/reactions/{emoji}", kCommand, CommandType::kReactionAdd},
-    {"DELETE", "/api/v1/conversations/{id}/messages/{ref}/reactions/{emoji}", kCommand, CommandType::kReactionRemove},
+    {"PUT", "/api/v1/conversations/{id}/messages/{ref}/reactions/{emoji}", kCommand,
+     CommandType::kReactionAdd},
+    {"DELETE", "/api/v1/conversations/{id}/messages/{ref}/reactions/{emoji}", kCommand,
+     CommandType::kReactionRemove},
     {"POST", "/api/v1/conversations/{id}/delivered", kCommand, CommandType::kMessageDelivered},
     {"POST", "/api/v1/conversations/{id}/read", kCommand, CommandType::kMessageRead},
     {"POST", "/api/v1/conversations/{id}/typing", kCommand, CommandType::kTypingStart},
@@ -69,7 +73,9 @@ bool matches(std::string_view pattern, const http::PathSegments& segments, RestP
 
 }  // namespace
 
-std::span<const RestRoute> rest_routes() { return kRoutes; }
+std::span<const RestRoute> rest_routes() {
+  return kRoutes;
+}
 
 RouteMatch match_route(std::string_view method, std::string_view path) {
   RouteMatch match;

@@ -16,12 +16,21 @@ namespace uproar::gateway {
 
 // Routes that are no command of the domain.
 enum class RestAction : std::uint8_t {
-  kCommand, kRegister, kLogin, kRefresh, kLogout, kMe, kFindUser, kUser, kSync, kUnread
+  kCommand,
+  kRegister,
+  kLogin,
+  kRefresh,
+  kLogout,
+  kMe,
+  kFindUser,
+  kUser,
+  kSync,
+  kUnread
 };
 
 struct RestRoute {
   std::string_view method;
-  std::string_view pattern;        // "/api/v1/conversations/{id}"
+  std::string_view pattern;  // "/api/v1/conversations/{id}"
   RestAction action = RestAction::kCommand;
   chat::CommandType command = chat::CommandType::kPing;
 };
@@ -37,8 +46,8 @@ struct RestPath {
 };
 
 struct RouteMatch {
-  const RestRoute* route = nullptr;   // null: no such path, or only with other methods
-  bool path_known = false;            // the path exists: 405 rather than 404
+  const RestRoute* route = nullptr;  // null: no such path, or only with other methods
+  bool path_known = false;           // the path exists: 405 rather than 404
   RestPath path;
 };
 [[nodiscard]] RouteMatch match_route(std::string_view method, std::string_view path);

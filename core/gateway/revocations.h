@@ -23,7 +23,8 @@ class Revocations {
   [[nodiscard]] bool contains(SessionId session) const { return sessions_.contains(session); }
   // Forgets those whose last access token has expired by itself, and, beyond the limit, the oldest.
   void trim(Now now) {
-    while (!by_age_.empty() && (by_age_.front().first <= now.wall_us || sessions_.size() > kRevokedMax)) {
+    while (!by_age_.empty() &&
+           (by_age_.front().first <= now.wall_us || sessions_.size() > kRevokedMax)) {
       sessions_.erase(by_age_.front().second);
       by_age_.pop_front();
     }

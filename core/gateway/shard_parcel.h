@@ -19,7 +19,7 @@ struct PublishFrames {
   net::TopicId topic;
   net::EncodedMessage message;
   net::DeliveryClass delivery{};
-  net::ConnectionId except;      // a connection of the receiving shard, or none
+  net::ConnectionId except;  // a connection of the receiving shard, or none
 };
 
 // To one WebSocket connection of the receiving shard.
@@ -52,7 +52,7 @@ struct SessionRevoked {
 // A single-use ticket, presented to another shard than the one that issued it; and the verdict.
 struct TicketPresented {
   net::ConnectionId connection;
-  std::uint16_t shard = 0;       // of the connection
+  std::uint16_t shard = 0;  // of the connection
   std::string ticket;
 };
 struct TicketJudged {
@@ -74,8 +74,9 @@ struct CanaryAnswered {
   bool store = false;
 };
 
-using ShardParcel = std::variant<chat::Parcel, PublishFrames, SendFrames, AnswerRequest, CloseConnection,
-                                 SessionRevoked, TicketPresented, TicketJudged, CanaryAsked, CanaryAnswered>;
+using ShardParcel =
+    std::variant<chat::Parcel, PublishFrames, SendFrames, AnswerRequest, CloseConnection,
+                 SessionRevoked, TicketPresented, TicketJudged, CanaryAsked, CanaryAnswered>;
 
 // Owned by core/server: the mailboxes.
 class ShardLink {

@@ -40,7 +40,8 @@ class Tickets {
 
   const std::uint16_t shard_;
   absl::flat_hash_map<std::string, Entry> entries_;
-  std::deque<std::pair<std::int64_t, std::string>> by_expiry_;   // all live equally long: a queue is in order
+  std::deque<std::pair<std::int64_t, std::string>>
+      by_expiry_;  // all live equally long: a queue is in order
 };
 
 }  // namespace uproar::gateway

@@ -14,7 +14,8 @@ namespace uproar::net {
 class AddressLimiter {
  public:
   // Counts one handshake of `address` in `second`. False: it is one more than `per_second_max` (0: no limit).
-  [[nodiscard]] bool allow(const PeerAddress& address, std::uint32_t second, std::uint32_t per_second_max);
+  [[nodiscard]] bool allow(const PeerAddress& address, std::uint32_t second,
+                           std::uint32_t per_second_max);
 
  private:
   struct Entry {

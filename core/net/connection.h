@@ -18,14 +18,14 @@
 // Memory of an idle, authenticated WebSocket connection with one topic (docs/operations.md):
 //   Connection 168 + timer 24 + membership 24 = 216 bytes; a topic of its own adds 96 + 21 + malloc 32 = 365.
 
+#include <sys/mman.h>
+
 #include <cstdint>
 #include <memory>
 #include <new>
 #include <optional>
 #include <utility>
 #include <vector>
-
-#include <sys/mman.h>
 
 #include "core/net/egress_queue.h"
 #include "core/net/handler.h"
@@ -40,7 +40,15 @@
 namespace uproar::net {
 
 enum class ConnectionState : std::uint8_t {
-  kFree, kHttp, kOpen, kCloseSent, kDraining, kLingering, kEnding, kClosing, kEnded,
+  kFree,
+  kHttp,
+  kOpen,
+  kCloseSent,
+  kDraining,
+  kLingering,
+  kEnding,
+  kClosing,
+  kEnded,
 };
 
 // Topic frames kept by hold(), in order.
@@ -54,49 +62,51 @@ struct HeldFrames {
 };
 
 struct Connection {
-  std::uint32_t generation = 0;      // 24 bits; changes when the slot is freed
+  std::uint32_t generation = 0;  // 24 bits; changes when the slot is freed
   ConnectionState state = ConnectionState::kFree;
 
   // What the ring owes us.
   bool recv_armed : 1 = false;
   bool poll_armed : 1 = false;
-  std::uint8_t requests : 2 = 0;     // completions of cancels (2 at most) and of the shutdown to come
-  bool starved : 1 = false;          // recv ended with ENOBUFS; stands in the starved list
+  std::uint8_t requests : 2 = 0;  // completions of cancels (2 at most) and of the shutdown to come
+  bool starved : 1 = false;       // recv ended with ENOBUFS; stands in the starved list
 
   // Sending. `slow_path` is the one thing the fan-out looks at besides the state.
-  bool slow_path : 1 = false;        // has an egress queue, or is held: topic frames are queued, not sent directly
-  bool blocked : 1 = false;          // the socket is full: nothing is sent before POLLOUT
-  bool dirty : 1 = false;            // stands in the dirty list
-  bool doomed : 1 = false;           // slow reader: closed before the next batch
+  bool slow_path : 1 =
+      false;  // has an egress queue, or is held: topic frames are queued, not sent directly
+  bool blocked : 1 = false;  // the socket is full: nothing is sent before POLLOUT
+  bool dirty : 1 = false;    // stands in the dirty list
+  bool doomed : 1 = false;   // slow reader: closed before the next batch
 
-  bool deflate : 1 = false;          // takes compressed frames of any window
-  bool was_open : 1 = false;         // on_open() was called: on_closed() is owed
-  bool clean : 1 = false;            // CloseCause::clean
-  bool linger : 1 = false;           // after the drain, wait for the peer's FIN
-  bool saw_fin : 1 = false;          // the peer has ended its side
-  bool in_input : 1 = false;         // its received bytes are being worked on, further up the stack
-  bool served : 1 = false;           // a request was answered: the next may be long in coming
-  bool resume : 1 = false;           // stands in the resume list: pipelined bytes wait
-  bool ping_sent : 1 = false;        // a keep-alive ping is out and nothing has been heard since
+  bool deflate : 1 = false;    // takes compressed frames of any window
+  bool was_open : 1 = false;   // on_open() was called: on_closed() is owed
+  bool clean : 1 = false;      // CloseCause::clean
+  bool linger : 1 = false;     // after the drain, wait for the peer's FIN
+  bool saw_fin : 1 = false;    // the peer has ended its side
+  bool in_input : 1 = false;   // its received bytes are being worked on, further up the stack
+  bool served : 1 = false;     // a request was answered: the next may be long in coming
+  bool resume : 1 = false;     // stands in the resume list: pipelined bytes wait
+  bool ping_sent : 1 = false;  // a keep-alive ping is out and nothing has been heard since
 
-  std::uint16_t batch_index = 0;     // of its record in the batch
+  std::uint16_t batch_index = 0;  // of its record in the batch
   ws::CloseCode close_code = ws::CloseCode::kAbnormal;
-  std::uint32_t batch = 0;           // last batch in which it was sent to
+  std::uint32_t batch = 0;  // last batch in which it was sent to
   std::uint32_t linger_bytes = 0;
 
-  std::uint32_t heard_ms = 0;        // monotonic milliseconds, wrapping: last bytes from the peer
-  std::uint32_t deadline_ms = 0;     // of the current state: handshake, answer, close, linger; or of the fragment
-  std::uint32_t timer_ms = 0;        // when the armed timer fires
+  std::uint32_t heard_ms = 0;  // monotonic milliseconds, wrapping: last bytes from the peer
+  std::uint32_t deadline_ms =
+      0;  // of the current state: handshake, answer, close, linger; or of the fragment
+  std::uint32_t timer_ms = 0;  // when the armed timer fires
   bool has_deadline = false;
   runtime::TimerHandle timer;
 
   TopicLinks topics;
   std::uint64_t context = 0;
   PeerAddress peer;
-  EgressQueue* egress = nullptr;     // only while something is queued or in flight
+  EgressQueue* egress = nullptr;  // only while something is queued or in flight
   std::unique_ptr<HeldFrames> held;
-  std::unique_ptr<HttpStage> http;   // kHttp
-  std::optional<WsStage> ws;         // from the upgrade on
+  std::unique_ptr<HttpStage> http;  // kHttp
+  std::optional<WsStage> ws;        // from the upgrade on
 };
 static_assert(sizeof(Connection) <= 168, "hundreds of thousands of these are idle");
 
@@ -107,7 +117,8 @@ class ConnectionTable {
   static constexpr std::uint32_t kNone = 0xFFFFFFFF;
 
   explicit ConnectionTable(std::uint32_t slots_max) : slots_max_(slots_max) {
-    void* memory = ::mmap(nullptr, bytes(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void* memory = ::mmap(nullptr, bytes(), PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     UPROAR_CHECK(memory != MAP_FAILED, slots_max);
     slots_ = static_cast<Connection*>(memory);
   }
@@ -154,7 +165,7 @@ class ConnectionTable {
     return const_cast<ConnectionTable*>(this)->find(slot, generation);
   }
   [[nodiscard]] std::uint32_t used() const { return used_; }
-  [[nodiscard]] std::uint32_t made() const { return made_; }   // slots 0 .. made() - 1 exist
+  [[nodiscard]] std::uint32_t made() const { return made_; }  // slots 0 .. made() - 1 exist
   [[nodiscard]] std::uint32_t slots_max() const { return slots_max_; }
 
  private:

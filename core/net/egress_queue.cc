@@ -12,10 +12,14 @@ namespace {
 
 std::uint32_t limit_of(DeliveryClass cls, const NetOptions& options) {
   switch (cls) {
-    case DeliveryClass::kEphemeral: return options.egress_ephemeral_bytes_max;
-    case DeliveryClass::kPresence: return options.egress_presence_bytes_max;
-    case DeliveryClass::kReceipt: return options.egress_receipt_bytes_max;
-    case DeliveryClass::kMessage: break;
+    case DeliveryClass::kEphemeral:
+      return options.egress_ephemeral_bytes_max;
+    case DeliveryClass::kPresence:
+      return options.egress_presence_bytes_max;
+    case DeliveryClass::kReceipt:
+      return options.egress_receipt_bytes_max;
+    case DeliveryClass::kMessage:
+      break;
   }
   return options.egress_bytes_max;
 }
@@ -28,8 +32,9 @@ Counter& dropped(DeliveryClass cls, NetCounters& counters) {
 
 }  // namespace
 
-Admission EgressQueue::admit(std::uint32_t frame_bytes, DeliveryClass cls, const NetOptions& options,
-                             EgressBudget& budget, NetCounters& counters) {
+Admission EgressQueue::admit(std::uint32_t frame_bytes, DeliveryClass cls,
+                             const NetOptions& options, EgressBudget& budget,
+                             NetCounters& counters) {
   const std::uint64_t cost = std::uint64_t{frame_bytes} + kEgressEntryBytes;
   const auto fits = [&] { return charged_ + cost <= limit_of(cls, options); };
   const auto shard_fits = [&] { return budget.used + cost <= options.egress_shard_bytes_max; };
@@ -39,15 +44,18 @@ Admission EgressQueue::admit(std::uint32_t frame_bytes, DeliveryClass cls, const
     return Admission::kDrop;
   }
   if (fits() && shard_fits()) return Admission::kTake;
-  for (const auto lossy : {DeliveryClass::kEphemeral, DeliveryClass::kPresence, DeliveryClass::kReceipt}) {
-    const std::uint32_t shed = remove_waiting([&](const Entry& entry) { return entry.cls == lossy; }, budget);
+  for (const auto lossy :
+       {DeliveryClass::kEphemeral, DeliveryClass::kPresence, DeliveryClass::kReceipt}) {
+    const std::uint32_t shed =
+        remove_waiting([&](const Entry& entry) { return entry.cls == lossy; }, budget);
     dropped(lossy, counters).add(shed);
     if (fits() && shard_fits()) return Admission::kTake;
   }
   if (!fits() && !empty()) return Admission::kSlow;
   if (!shard_fits()) return Admission::kShardFull;
   // One message larger than the whole queue may be: it waits alone. 32-bit accounting is the last bound.
-  return cost < std::numeric_limits<std::uint32_t>::max() - charged_ ? Admission::kTake : Admission::kSlow;
+  return cost < std::numeric_limits<std::uint32_t>::max() - charged_ ? Admission::kTake
+                                                                     : Admission::kSlow;
 }
 
 void EgressQueue::push(SharedBytes frame, std::uint32_t sent, DeliveryClass cls, std::uint32_t tag,
@@ -55,7 +63,8 @@ void EgressQueue::push(SharedBytes frame, std::uint32_t sent, DeliveryClass cls,
   const std::uint32_t cost = frame.size() - sent + kEgressEntryBytes;
   charged_ += cost;
   budget.used += cost;
-  entries_.push_back({.bytes = std::move(frame), .sent = sent, .tag = tag, .cls = cls, .forget = false});
+  entries_.push_back(
+      {.bytes = std::move(frame), .sent = sent, .tag = tag, .cls = cls, .forget = false});
 }
 
 std::uint32_t EgressQueue::begin_write(iovec* iovecs, std::uint32_t iovecs_max) {
@@ -84,7 +93,8 @@ void EgressQueue::pop_front(EgressBudget& budget) {
   if (head_ == entries_.size()) {
     entries_.clear();
     head_ = 0;
-  } else if (head_ >= 64 && head_ * 2 >= entries_.size()) {   // amortised: moved at most once per entry sent
+  } else if (head_ >= 64 &&
+             head_ * 2 >= entries_.size()) {  // amortised: moved at most once per entry sent
     entries_.erase(entries_.begin(), entries_.begin() + head_);
     head_ = 0;
   }
@@ -94,7 +104,7 @@ void EgressQueue::end_write(std::uint64_t bytes, EgressBudget& budget) {
   const std::uint32_t frames = std::exchange(in_flight_, 0);
   std::uint32_t done = 0;
   while (bytes > 0) {
-    UPROAR_CHECK(done < frames, bytes);   // the kernel cannot take more than it was given
+    UPROAR_CHECK(done < frames, bytes);  // the kernel cannot take more than it was given
     Entry& entry = entries_[head_];
     const std::uint32_t left = entry.bytes.size() - entry.sent;
     if (bytes < left) {
@@ -136,7 +146,8 @@ std::uint32_t EgressQueue::remove_waiting(Which&& which, EgressBudget& budget) {
 
 void EgressQueue::append(EgressQueue& later) {
   UPROAR_CHECK(later.in_flight_ == 0);
-  for (std::size_t at = later.head_; at < later.entries_.size(); ++at) entries_.push_back(std::move(later.entries_[at]));
+  for (std::size_t at = later.head_; at < later.entries_.size(); ++at)
+    entries_.push_back(std::move(later.entries_[at]));
   charged_ += later.charged_;
   above_low_water = above_low_water || later.above_low_water;
   later.entries_.clear();

@@ -13,11 +13,11 @@
 // not fit, queued lossy frames are shed first, typing before presence before receipts, and only then is the reader
 // called slow, never after a message has been dropped.
 
+#include <sys/uio.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <vector>
-
-#include <sys/uio.h>
 
 #include "core/net/handler.h"
 #include "core/net/limits.h"
@@ -34,9 +34,9 @@ struct EgressBudget {
 
 enum class Admission : std::uint8_t {
   kTake,
-  kDrop,        // lossy and too much (counted)
-  kSlow,        // a message that does not fit: close 4201
-  kShardFull,   // the same, because of the shard's budget
+  kDrop,       // lossy and too much (counted)
+  kSlow,       // a message that does not fit: close 4201
+  kShardFull,  // the same, because of the shard's budget
 };
 
 class EgressQueue {
@@ -44,11 +44,13 @@ class EgressQueue {
   static constexpr std::uint32_t kNoTag = 0;
 
   // Decides on a frame of `frame_bytes`; may shed queued frames of lossy classes. An empty queue takes any message.
-  [[nodiscard]] Admission admit(std::uint32_t frame_bytes, DeliveryClass cls, const NetOptions& options,
-                                EgressBudget& budget, NetCounters& counters);
+  [[nodiscard]] Admission admit(std::uint32_t frame_bytes, DeliveryClass cls,
+                                const NetOptions& options, EgressBudget& budget,
+                                NetCounters& counters);
 
   // Appends. `sent`: bytes of the frame that the kernel already has. `tag`: the topic's, kNoTag for direct sends.
-  void push(SharedBytes frame, std::uint32_t sent, DeliveryClass cls, std::uint32_t tag, EgressBudget& budget);
+  void push(SharedBytes frame, std::uint32_t sent, DeliveryClass cls, std::uint32_t tag,
+            EgressBudget& budget);
 
   // Fills at most `iovecs_max` vectors with what is next and puts those frames in flight. REQUIRES: nothing in flight.
   std::uint32_t begin_write(iovec* iovecs, std::uint32_t iovecs_max);
@@ -78,7 +80,7 @@ class EgressQueue {
   }
   [[nodiscard]] std::size_t capacity() const { return entries_.capacity(); }
 
-  bool above_low_water = false;   // Handler::on_drained() is owed
+  bool above_low_water = false;  // Handler::on_drained() is owed
 
  private:
   struct Entry {
@@ -86,7 +88,7 @@ class EgressQueue {
     std::uint32_t sent;
     std::uint32_t tag;
     DeliveryClass cls;
-    bool forget;    // while in flight: drop it if it turns out not to have begun
+    bool forget;  // while in flight: drop it if it turns out not to have begun
   };
   static_assert(sizeof(Entry) == 24);
 
@@ -98,7 +100,7 @@ class EgressQueue {
 
   std::vector<Entry> entries_;
   std::uint32_t head_ = 0;
-  std::uint32_t in_flight_ = 0;   // entries from head_
+  std::uint32_t in_flight_ = 0;  // entries from head_
   std::uint32_t charged_ = 0;
 };
 

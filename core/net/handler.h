@@ -21,7 +21,7 @@ namespace uproar::net {
 // A connection of this shard. Stale ids (the slot was reused) are recognised and ignored by every call.
 struct ConnectionId {
   std::uint32_t slot = 0;
-  std::uint32_t generation = 0;   // 0 is never a live generation: a default id names nobody
+  std::uint32_t generation = 0;  // 0 is never a live generation: a default id names nobody
 
   [[nodiscard]] bool is_none() const { return generation == 0; }
   friend constexpr auto operator<=>(const ConnectionId&, const ConnectionId&) = default;
@@ -32,28 +32,34 @@ using TopicId = Uuid;
 
 // What may be lost, first to last, when a reader is slow (design D7). kMessage is never dropped: the connection
 // is closed with 4201 before that.
-enum class DeliveryClass : std::uint8_t { kEphemeral = 0, kPresence = 1, kReceipt = 2, kMessage = 3 };
+enum class DeliveryClass : std::uint8_t {
+  kEphemeral = 0,
+  kPresence = 1,
+  kReceipt = 2,
+  kMessage = 3
+};
 
 // One server message as finished WebSocket frames, encoded once for all its hearers.
 struct EncodedMessage {
-  SharedBytes plain;      // unmasked text or binary frame
-  SharedBytes deflated;   // the same with RSV1, for connections that negotiated permessage-deflate; may be empty
+  SharedBytes plain;  // unmasked text or binary frame
+  SharedBytes
+      deflated;  // the same with RSV1, for connections that negotiated permessage-deflate; may be empty
 };
 
 enum class MessageKind : std::uint8_t { kText, kBinary };
 
 // Why a connection ended, for metrics and presence ("clean" counts as a goodbye, D8).
 struct CloseCause {
-  bool clean = false;                 // the close handshake was completed or started by the peer
-  ws::CloseCode code{};               // sent or received; kAbnormal when TCP just ended
+  bool clean = false;    // the close handshake was completed or started by the peer
+  ws::CloseCode code{};  // sent or received; kAbnormal when TCP just ended
 };
 
 struct UpgradeAnswer {
   bool accept = false;
-  int status = 400;                   // when refused
-  std::string_view subprotocol;       // must outlive the call; empty: none is selected
-  std::string body;                   // when refused: JSON error body
-  std::uint64_t context = 0;          // when accepted: handed back by ShardNet::context()
+  int status = 400;              // when refused
+  std::string_view subprotocol;  // must outlive the call; empty: none is selected
+  std::string body;              // when refused: JSON error body
+  std::uint64_t context = 0;     // when accepted: handed back by ShardNet::context()
 };
 
 class Handler {

@@ -8,7 +8,10 @@ namespace {
 
 HttpStep refused(std::size_t consumed, int status, std::string_view code, std::string_view message,
                  std::string_view header_line = {}) {
-  HttpStep step{.kind = HttpStep::Kind::kRefused, .send_continue = false, .consumed = consumed, .refusal = {}};
+  HttpStep step{.kind = HttpStep::Kind::kRefused,
+                .send_continue = false,
+                .consumed = consumed,
+                .refusal = {}};
   step.refusal = {.status = status, .code = code, .message = message, .header = {}};
   if (const auto colon = header_line.find(':'); colon != std::string_view::npos) {
     std::string_view value = header_line.substr(colon + 1);
@@ -20,30 +23,48 @@ HttpStep refused(std::size_t consumed, int status, std::string_view code, std::s
 
 // A client that sends these means a WebSocket even where it forgot to say so in Upgrade.
 bool smells_of_websocket(const http::Headers& headers) {
-  return headers.find("Sec-WebSocket-Key").has_value() || headers.find("Sec-WebSocket-Version").has_value();
+  return headers.find("Sec-WebSocket-Key").has_value() ||
+         headers.find("Sec-WebSocket-Version").has_value();
 }
 
 }  // namespace
 
 std::string_view error_code_of(int status) {
   switch (status) {
-    case 400: return "bad_request";
-    case 401: return "unauthorized";
-    case 403: return "forbidden";
-    case 404: return "not_found";
-    case 405: return "method_not_allowed";
-    case 408: return "request_timeout";
-    case 413: return "payload_too_large";
-    case 414: return "uri_too_long";
-    case 417: return "expectation_failed";
-    case 426: return "upgrade_required";
-    case 429: return "rate_limited";
-    case 431: return "headers_too_large";
-    case 500: return "internal";
-    case 501: return "not_implemented";
-    case 503: return "unavailable";
-    case 505: return "version_not_supported";
-    default: return "error";
+    case 400:
+      return "bad_request";
+    case 401:
+      return "unauthorized";
+    case 403:
+      return "forbidden";
+    case 404:
+      return "not_found";
+    case 405:
+      return "method_not_allowed";
+    case 408:
+      return "request_timeout";
+    case 413:
+      return "payload_too_large";
+    case 414:
+      return "uri_too_long";
+    case 417:
+      return "expectation_failed";
+    case 426:
+      return "upgrade_required";
+    case 429:
+      return "rate_limited";
+    case 431:
+      return "headers_too_large";
+    case 500:
+      return "internal";
+    case 501:
+      return "not_implemented";
+    case 503:
+      return "unavailable";
+    case 505:
+      return "version_not_supported";
+    default:
+      return "error";
   }
 }
 
@@ -71,7 +92,8 @@ HttpStep HttpStage::step(ByteView input) {
       const auto& info = http::request_error_info(parser_.error());
       return refused(parsed.consumed, info.status, error_code_of(info.status), info.text);
     }
-    case http::RequestParser::Status::kRequest: break;
+    case http::RequestParser::Status::kRequest:
+      break;
   }
   keep_alive_ = request_.keep_alive;
   head_request_ = request_.method == "HEAD";
@@ -80,17 +102,25 @@ HttpStep HttpStage::step(ByteView input) {
   const ws::HandshakeRequest shake = handshake();
   if (!shake.wants_websocket() && !smells_of_websocket(request_.headers)) {
     awaiting_ = true;
-    return {.kind = HttpStep::Kind::kRequest, .send_continue = false, .consumed = parsed.consumed, .refusal = {}};
+    return {.kind = HttpStep::Kind::kRequest,
+            .send_continue = false,
+            .consumed = parsed.consumed,
+            .refusal = {}};
   }
   if (const auto error = shake.check(); error != ws::HandshakeError::kNone) {
     const ws::HandshakeRefusal refusal = ws::refusal(error);
-    return refused(parsed.consumed, refusal.status, error_code_of(refusal.status), refusal.reason, refusal.header);
+    return refused(parsed.consumed, refusal.status, error_code_of(refusal.status), refusal.reason,
+                   refusal.header);
   }
   if (!origins_.allows(request_)) {
-    return refused(parsed.consumed, 403, "forbidden_origin", "this page's origin may not connect here");
+    return refused(parsed.consumed, 403, "forbidden_origin",
+                   "this page's origin may not connect here");
   }
   awaiting_ = true;
-  return {.kind = HttpStep::Kind::kUpgrade, .send_continue = false, .consumed = parsed.consumed, .refusal = {}};
+  return {.kind = HttpStep::Kind::kUpgrade,
+          .send_continue = false,
+          .consumed = parsed.consumed,
+          .refusal = {}};
 }
 
 ws::HandshakeRequest HttpStage::handshake() const {
@@ -100,7 +130,10 @@ ws::HandshakeRequest HttpStage::handshake() const {
 }
 
 http::ResponseContext HttpStage::answer_context(std::string_view date) const {
-  return {.date = date, .head_request = head_request_, .keep_alive = keep_alive_, .version_minor = version_minor_};
+  return {.date = date,
+          .head_request = head_request_,
+          .keep_alive = keep_alive_,
+          .version_minor = version_minor_};
 }
 
 void HttpStage::answered() {

@@ -30,9 +30,9 @@ namespace uproar::net {
 // An answer that this layer gives by itself. Static texts.
 struct HttpRefusal {
   int status = 400;
-  std::string_view code;        // of the JSON body: "bad_request", "forbidden_origin", ...
+  std::string_view code;  // of the JSON body: "bad_request", "forbidden_origin", ...
   std::string_view message;
-  http::Header header;          // one more header line; empty name: none
+  http::Header header;  // one more header line; empty name: none
 };
 
 struct HttpStep {
@@ -40,7 +40,7 @@ struct HttpStep {
   Kind kind = Kind::kNeedMore;
   bool send_continue = false;
   std::size_t consumed = 0;
-  HttpRefusal refusal;          // kRefused
+  HttpRefusal refusal;  // kRefused
 };
 
 // {"type":"error","code":...,"message":...} for a status of this layer's or a handler's without a body.
@@ -74,7 +74,9 @@ class HttpStage {
 
   // No byte of a request is pending.
   [[nodiscard]] bool idle() const { return !awaiting_ && parser_.idle(); }
-  [[nodiscard]] std::size_t buffer_bytes() const { return parser_.buffer_bytes() + stash_.capacity(); }
+  [[nodiscard]] std::size_t buffer_bytes() const {
+    return parser_.buffer_bytes() + stash_.capacity();
+  }
 
  private:
   http::RequestParser parser_;
@@ -82,7 +84,7 @@ class HttpStage {
   http::Request request_;
   std::vector<std::byte> stash_;
   bool awaiting_ = false;
-  bool keep_alive_ = false;      // of the request that is being answered: its views may be gone by then
+  bool keep_alive_ = false;  // of the request that is being answered: its views may be gone by then
   bool head_request_ = false;
   std::uint8_t version_minor_ = 1;
 };

@@ -29,9 +29,10 @@ inline constexpr std::uint32_t kRunFramesMax = 1024;
 inline constexpr std::uint32_t kRunBytesMax = 1024 * 1024;
 // Idle runs and egress queues kept for reuse; bigger ones give their memory back first.
 inline constexpr std::uint32_t kRunsKept = 256;
-inline constexpr std::uint32_t kRunKeptBytesMax = 64 * 1024;     // 256 * 2 * 64 KiB = 32 MiB at the very most
+inline constexpr std::uint32_t kRunKeptBytesMax =
+    64 * 1024;  // 256 * 2 * 64 KiB = 32 MiB at the very most
 inline constexpr std::uint32_t kEgressQueuesKept = 1024;
-inline constexpr std::uint32_t kEgressKeptEntriesMax = 64;       // 1,024 * 64 * 24 bytes = 1.5 MiB
+inline constexpr std::uint32_t kEgressKeptEntriesMax = 64;  // 1,024 * 64 * 24 bytes = 1.5 MiB
 
 // Charged per queued frame besides its bytes, so that tiny frames are bounded too (the entry is 24 bytes).
 inline constexpr std::uint32_t kEgressEntryBytes = 32;

@@ -14,7 +14,8 @@ namespace uproar::net {
 
 namespace {
 
-Err<SystemError> failed(std::string_view operation, std::string_view address, int code, std::string_view hint = {}) {
+Err<SystemError> failed(std::string_view operation, std::string_view address, int code,
+                        std::string_view hint = {}) {
   return Err<SystemError>{SystemError{.operation = std::string(operation),
                                       .subject = std::string(address),
                                       .code = code,
@@ -42,7 +43,8 @@ Result<int, SystemError> bind_socket(std::string_view address, bool reuseport) {
   if (colon == std::string_view::npos) return failed("listen", address, 0, "write HOST:PORT");
   std::string host(address.substr(0, colon));
   const std::string port(address.substr(colon + 1));
-  if (host.size() >= 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+  if (host.size() >= 2 && host.front() == '[' && host.back() == ']')
+    host = host.substr(1, host.size() - 2);
   if (host == "*") host.clear();
 
   addrinfo hints{};
@@ -50,7 +52,8 @@ Result<int, SystemError> bind_socket(std::string_view address, bool reuseport) {
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
   addrinfo* raw = nullptr;
-  const int looked_up = getaddrinfo(host.empty() ? nullptr : host.c_str(), port.c_str(), &hints, &raw);
+  const int looked_up =
+      getaddrinfo(host.empty() ? nullptr : host.c_str(), port.c_str(), &hints, &raw);
   if (looked_up != 0) return failed("resolve", address, 0, gai_strerror(looked_up));
   const std::unique_ptr<addrinfo, FreeAddresses> list(raw);
 

@@ -16,8 +16,8 @@ struct NetOptions {
   std::uint32_t connections_max = 16384;
 
   // WebSocket.
-  std::uint32_t message_bytes_max = 64 * 1024;   // assembled and inflated; above: close 1009
-  bool deflate = false;                          // accept permessage-deflate (no context takeover either way)
+  std::uint32_t message_bytes_max = 64 * 1024;  // assembled and inflated; above: close 1009
+  bool deflate = false;  // accept permessage-deflate (no context takeover either way)
   // Control frames a peer may send per second (pings above all); more: close 1008.
   std::uint32_t control_frames_per_second_max = 20;
   // Nothing heard for this long: a ping is sent; nothing heard for the idle timeout: closed with 4208.
@@ -30,9 +30,11 @@ struct NetOptions {
   std::uint32_t close_deadline_ms = 3'000;
 
   // HTTP.
-  std::uint32_t handshake_deadline_ms = 10'000;  // absolute: first byte (or accept) to the end of the request
-  std::uint32_t http_idle_ms = 60'000;           // between requests of a kept-alive connection
-  std::uint32_t http_answer_ms = 60'000;         // a request the handler has not answered: 503, then closed
+  std::uint32_t handshake_deadline_ms =
+      10'000;  // absolute: first byte (or accept) to the end of the request
+  std::uint32_t http_idle_ms = 60'000;  // between requests of a kept-alive connection
+  std::uint32_t http_answer_ms =
+      60'000;  // a request the handler has not answered: 503, then closed
   std::uint32_t http_body_bytes_max = 1024 * 1024;
   // After an error answer or a refused upgrade: how long the peer's FIN is awaited so that the answer is not lost to
   // a reset.
@@ -50,7 +52,7 @@ struct NetOptions {
   std::uint32_t egress_presence_bytes_max = 128 * 1024;
   std::uint32_t egress_receipt_bytes_max = 256 * 1024;
   std::uint32_t egress_bytes_max = 1024 * 1024;
-  std::uint32_t egress_low_water_bytes = 32 * 1024;   // Handler::on_drained() speaks of this
+  std::uint32_t egress_low_water_bytes = 32 * 1024;  // Handler::on_drained() speaks of this
   // All queues of the shard together. Above: lossy classes are dropped, and a connection that needs more room for a
   // message is closed with 4201 (counted as shed_shard_egress).
   std::uint64_t egress_shard_bytes_max = 256ULL * 1024 * 1024;

@@ -6,14 +6,14 @@
 //   shard_core_talk-inl.h  HTTP and WebSocket: per request and per message
 //   shard_core_send-inl.h  queues, topics, batches: per frame and per recipient
 
+#include <sys/socket.h>
+#include <sys/uio.h>
+
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string_view>
 #include <vector>
-
-#include <sys/socket.h>
-#include <sys/uio.h>
 
 #include "core/net/address_limiter.h"
 #include "core/net/connection.h"
@@ -40,17 +40,24 @@ class ShardCore {
   ShardCore(const ShardCore&) = delete;
   ShardCore& operator=(const ShardCore&) = delete;
 
-  [[nodiscard]] static ConnectionId id_of(std::uint32_t slot, const Connection& c) { return {slot, c.generation}; }
+  [[nodiscard]] static ConnectionId id_of(std::uint32_t slot, const Connection& c) {
+    return {slot, c.generation};
+  }
   [[nodiscard]] Connection* find(ConnectionId id) { return table_.find(id.slot, id.generation); }
   [[nodiscard]] Connection* find_open(ConnectionId id) {
     Connection* c = find(id);
     return c != nullptr && c->state == ConnectionState::kOpen && !c->doomed ? c : nullptr;
   }
-  [[nodiscard]] runtime::CompletionKey key(runtime::OpKind kind, std::uint32_t slot, const Connection& c) const {
+  [[nodiscard]] runtime::CompletionKey key(runtime::OpKind kind, std::uint32_t slot,
+                                           const Connection& c) const {
     return {.kind = kind, .generation = c.generation, .slot = slot};
   }
-  [[nodiscard]] std::uint32_t now_ms() const { return static_cast<std::uint32_t>(now_.monotonic_us / 1000); }
-  [[nodiscard]] std::uint32_t now_s() const { return static_cast<std::uint32_t>(now_.monotonic_us / 1'000'000); }
+  [[nodiscard]] std::uint32_t now_ms() const {
+    return static_cast<std::uint32_t>(now_.monotonic_us / 1000);
+  }
+  [[nodiscard]] std::uint32_t now_s() const {
+    return static_cast<std::uint32_t>(now_.monotonic_us / 1'000'000);
+  }
 
   // --- shard_core_life-inl.h ----------------------------------------------------------------------------------------
 
@@ -106,7 +113,7 @@ class ShardCore {
   void finish_draining(std::uint32_t slot, Connection& c);
   void end(std::uint32_t slot, Connection& c);
   void close_if_quiet(std::uint32_t slot, Connection& c);
-  void drop_connection(std::uint32_t slot, Connection& c);   // reports and frees
+  void drop_connection(std::uint32_t slot, Connection& c);  // reports and frees
 
   // Deadlines.
   void set_deadline(std::uint32_t slot, Connection& c, std::uint32_t after_ms);
@@ -123,7 +130,8 @@ class ShardCore {
   SendOutcome send(ConnectionId id, const EncodedMessage& message, DeliveryClass cls);
   SubscribeOutcome subscribe(ConnectionId id, const TopicId& topic);
   UnsubscribeOutcome unsubscribe(ConnectionId id, const TopicId& topic, PendingFrames pending);
-  PublishOutcome publish(const TopicId& topic, const EncodedMessage& message, DeliveryClass cls, ConnectionId except);
+  PublishOutcome publish(const TopicId& topic, const EncodedMessage& message, DeliveryClass cls,
+                         ConnectionId except);
   void hold(ConnectionId id);
   void release(std::uint32_t slot, Connection& c);
 
@@ -131,9 +139,9 @@ class ShardCore {
   struct SendRecord {
     std::uint32_t slot;
     std::uint32_t generation;
-    Window window;            // topic kNone: a write of the egress queue
-    bool done = false;        // its trouble has been handled
-    bool forget = false;      // the member has left with kDrop: what has not begun is not sent
+    Window window;        // topic kNone: a write of the egress queue
+    bool done = false;    // its trouble has been handled
+    bool forget = false;  // the member has left with kDrop: what has not begun is not sent
   };
 
   void on_send_trouble(const runtime::Completion& completion);
@@ -145,14 +153,15 @@ class ShardCore {
   void serve_topics();
   void after_write(std::uint32_t slot, Connection& c);
   void wait_writable(std::uint32_t slot, Connection& c);
-  void submit_queued();   // nothing may point into a run or a queue that is about to change
+  void submit_queued();  // nothing may point into a run or a queue that is about to change
 
-  SendOutcome queue_frame(std::uint32_t slot, Connection& c, const SharedBytes& frame, std::uint32_t sent,
-                          DeliveryClass cls, std::uint32_t tag);
-  void queue_always(std::uint32_t slot, Connection& c, SharedBytes frame, std::uint32_t sent, DeliveryClass cls,
-                    std::uint32_t tag);
+  SendOutcome queue_frame(std::uint32_t slot, Connection& c, const SharedBytes& frame,
+                          std::uint32_t sent, DeliveryClass cls, std::uint32_t tag);
+  void queue_always(std::uint32_t slot, Connection& c, SharedBytes frame, std::uint32_t sent,
+                    DeliveryClass cls, std::uint32_t tag);
   void queue_window(std::uint32_t slot, Connection& c, const Window& window);
-  void queue_unsent(std::uint32_t slot, Connection& c, const Window& window, std::uint64_t taken, bool only_begun);
+  void queue_unsent(std::uint32_t slot, Connection& c, const Window& window, std::uint64_t taken,
+                    bool only_begun);
   void queue_pending(std::uint32_t slot, Connection& c);
   void hold_frame(std::uint32_t slot, Connection& c, const SharedBytes& frame, std::uint32_t tag);
   void drop_queue(Connection& c);
@@ -181,7 +190,7 @@ class ShardCore {
   runtime::TimerWheel timers_;
 
   std::vector<Listener> listeners_;
-  std::int64_t accept_again_us_ = 0;   // after EMFILE: not before
+  std::int64_t accept_again_us_ = 0;  // after EMFILE: not before
   bool accept_paused_ = false;
   bool draining_ = false;
   std::uint32_t drain_per_second_ = 0;
@@ -197,20 +206,21 @@ class ShardCore {
   std::vector<ConnectionId> resume_;
   std::vector<ConnectionId> drained_ids_;
   std::vector<std::uint32_t> ended_;
-  std::vector<TopicId> emptied_;       // bounded by the memberships that closed since the last flush
+  std::vector<TopicId> emptied_;  // bounded by the memberships that closed since the last flush
 
   // The batch. `batch_no_` names the one being made or on its way; 0 is never used.
   std::uint32_t batch_no_ = 1;
   std::uint32_t batch_sends_max_ = kBatchSendsMin;
   std::vector<SendRecord> batch_;
-  std::vector<std::uint16_t> written_;      // records of batch_ that are egress writes
+  std::vector<std::uint16_t> written_;  // records of batch_ that are egress writes
   std::vector<iovec> iovecs_;
   std::vector<msghdr> messages_;
   std::uint32_t iovecs_used_ = 0;
-  bool unsubmitted_ = false;                // the batch was queued and nothing shows that it was submitted
-  bool confirm_soon_ = false;               // somebody waits for the end of this batch: do not sleep on it
-  std::uint64_t to_hand_over_ = 0;          // completions there were after the batch was submitted; 0: not known yet
-  std::uint64_t handed_over_ = 0;           // of them, seen
+  bool unsubmitted_ = false;   // the batch was queued and nothing shows that it was submitted
+  bool confirm_soon_ = false;  // somebody waits for the end of this batch: do not sleep on it
+  std::uint64_t to_hand_over_ =
+      0;  // completions there were after the batch was submitted; 0: not known yet
+  std::uint64_t handed_over_ = 0;  // of them, seen
 
   http::HttpDate date_;
   std::int64_t date_second_ = -1;

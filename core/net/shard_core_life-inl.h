@@ -27,7 +27,7 @@ using enum ConnectionState;
   return static_cast<std::int32_t>(now_ms - deadline_ms) >= 0;
 }
 
-inline constexpr std::int64_t kAcceptRetryUs = 100'000;     // after the descriptors ran out
+inline constexpr std::int64_t kAcceptRetryUs = 100'000;  // after the descriptors ran out
 inline constexpr std::int64_t kDrainStepUs = 50'000;
 inline constexpr std::uint32_t kDrainPerTickMax = 1024;
 inline constexpr std::uint32_t kTimerStepsPerTickMax = 4096;
@@ -45,7 +45,8 @@ ShardCore<Io>::ShardCore(Io& io, Handler& handler, NetOptions options)
       timers_(0, std::clamp<std::uint32_t>(options_.connections_max, 1, kConnectionsMaxLimit)) {
   request_limits_.body_bytes_max = options_.http_body_bytes_max;
   auto origins = http::OriginPolicy::from(options_.allowed_origins);
-  UPROAR_CHECK(origins.ok(), "allowed_origins: the configuration checks them before they come here");
+  UPROAR_CHECK(origins.ok(),
+               "allowed_origins: the configuration checks them before they come here");
   origins_ = std::move(*origins);
   batch_.reserve(2 * kBatchSendsMax);
   written_.reserve(kBatchSendsMax);
@@ -62,7 +63,7 @@ ShardCore<Io>::~ShardCore() {
     egress_pool_.give_back(std::exchange(c.egress, nullptr));
   }
   for (std::uint32_t slot = 0; slot < table_.made(); ++slot) {
-    table_[slot].ws.reset();   // before the pool of the assemblers goes
+    table_[slot].ws.reset();  // before the pool of the assemblers goes
   }
 }
 
@@ -70,29 +71,39 @@ ShardCore<Io>::~ShardCore() {
 
 template <class Io>
 void ShardCore<Io>::on_completion(const runtime::Completion& completion) {
-  unsubmitted_ = false;   // completions are reaped after a submit
+  unsubmitted_ = false;  // completions are reaped after a submit
   if (to_hand_over_ == 0) to_hand_over_ = std::uint64_t{io_.ready()} + 1;
   ++handed_over_;
   const runtime::CompletionKey& k = completion.key;
   switch (k.kind) {
-    case runtime::OpKind::kAccept: on_accept(completion); return;
-    case runtime::OpKind::kRecv: on_recv(completion); return;
-    case runtime::OpKind::kSend: on_send_trouble(completion); return;
-    case runtime::OpKind::kWritable: on_writable(completion); return;
+    case runtime::OpKind::kAccept:
+      on_accept(completion);
+      return;
+    case runtime::OpKind::kRecv:
+      on_recv(completion);
+      return;
+    case runtime::OpKind::kSend:
+      on_send_trouble(completion);
+      return;
+    case runtime::OpKind::kWritable:
+      on_writable(completion);
+      return;
     case runtime::OpKind::kCancel:
-      if (k.generation == 0) return;   // of a listener
+      if (k.generation == 0) return;  // of a listener
       if (Connection* c = table_.find(k.slot, k.generation); c != nullptr) {
         if (c->requests > 0) --c->requests;
         close_if_quiet(k.slot, *c);
       }
       return;
     case runtime::OpKind::kClose:
-      if (Connection* c = table_.find(k.slot, k.generation); c != nullptr && c->state == ConnectionState::kClosing) {
+      if (Connection* c = table_.find(k.slot, k.generation);
+          c != nullptr && c->state == ConnectionState::kClosing) {
         c->state = ConnectionState::kEnded;
         ended_.push_back(k.slot);
       }
       return;
-    default: return;
+    default:
+      return;
   }
 }
 
@@ -145,14 +156,15 @@ void ShardCore<Io>::on_accept(const runtime::Completion& completion) {
     return;
   }
   switch (-completion.result) {
-    case ECANCELED: return;
+    case ECANCELED:
+      return;
     case EMFILE:
     case ENFILE:
     case ENOBUFS:
     case ENOMEM:
       counters_.accept_exhausted.add();
       break;
-    default:   // the peer gave up before it was accepted, and the like
+    default:  // the peer gave up before it was accepted, and the like
       counters_.accept_errors.add();
   }
   accept_again_us_ = now_.monotonic_us + life::kAcceptRetryUs;
@@ -172,7 +184,7 @@ void ShardCore<Io>::admit(int fd) {
     return;
   }
   const std::uint32_t slot = table_.take();
-  if (!io_.adopt(slot, fd)) {   // closes fd in any case
+  if (!io_.adopt(slot, fd)) {  // closes fd in any case
     counters_.adopt_refused.add();
     table_.give_back(slot);
     return;
@@ -234,7 +246,7 @@ void ShardCore<Io>::on_recv(const runtime::Completion& completion) {
   } else if (result == 0) {
     on_peer_fin(slot, *c);
   } else if (result == -ENOBUFS) {
-    counters_.recv_starved.add();   // no error of the peer
+    counters_.recv_starved.add();  // no error of the peer
     if (!c->recv_armed && !c->starved && life::reads(*c)) {
       c->starved = true;
       starved_.push_back(id_of(slot, *c));
@@ -249,10 +261,16 @@ void ShardCore<Io>::on_recv(const runtime::Completion& completion) {
 template <class Io>
 void ShardCore<Io>::on_received(std::uint32_t slot, Connection& c, MutableBytes bytes) {
   switch (c.state) {
-    case ConnectionState::kHttp: on_http_bytes(slot, c, bytes); break;
+    case ConnectionState::kHttp:
+      on_http_bytes(slot, c, bytes);
+      break;
     case ConnectionState::kOpen:
-    case ConnectionState::kCloseSent: on_ws_bytes(slot, c, bytes); break;
-    default: discard(slot, c, bytes.size()); break;
+    case ConnectionState::kCloseSent:
+      on_ws_bytes(slot, c, bytes);
+      break;
+    default:
+      discard(slot, c, bytes.size());
+      break;
   }
 }
 
@@ -271,8 +289,10 @@ void ShardCore<Io>::on_peer_fin(std::uint32_t slot, Connection& c) {
       if (c.http->awaiting_answer() || c.resume) return;
       start_draining(slot, c, false);
       return;
-    case ConnectionState::kDraining: return;
-    default: end(slot, c);
+    case ConnectionState::kDraining:
+      return;
+    default:
+      end(slot, c);
   }
 }
 
@@ -292,26 +312,29 @@ void ShardCore<Io>::close(ConnectionId id, ws::CloseCode code, std::string_view 
 // Leaves topics and holds; a copy of each topic that nobody hears any more is kept for report().
 template <class Io>
 void ShardCore<Io>::leave(Connection& c) {
-  topics_.unsubscribe_all(c.topics, variant_of(c), [this](const TopicId& topic) { emptied_.push_back(topic); });
+  topics_.unsubscribe_all(c.topics, variant_of(c),
+                          [this](const TopicId& topic) { emptied_.push_back(topic); });
   c.held.reset();
   if (c.egress == nullptr) c.slow_path = false;
 }
 
 template <class Io>
-void ShardCore<Io>::begin_close(std::uint32_t slot, Connection& c, ws::CloseCode code, std::string_view reason) {
-  queue_pending(slot, c);   // what was published before the close is heard before it
+void ShardCore<Io>::begin_close(std::uint32_t slot, Connection& c, ws::CloseCode code,
+                                std::string_view reason) {
+  queue_pending(slot, c);  // what was published before the close is heard before it
   if (c.doomed) return;
   leave(c);
   c.close_code = code;
-  queue_always(slot, c, SharedBytes::copy_of(ws::close_frame(code, reason).view()), 0, DeliveryClass::kMessage,
-               EgressQueue::kNoTag);
+  queue_always(slot, c, SharedBytes::copy_of(ws::close_frame(code, reason).view()), 0,
+               DeliveryClass::kMessage, EgressQueue::kNoTag);
   c.state = ConnectionState::kCloseSent;
   set_deadline(slot, c, options_.close_deadline_ms);
 }
 
 // The peer broke a rule: our close frame, then the end of TCP, without waiting for its close frame (RFC 6455 section 7.1.7).
 template <class Io>
-void ShardCore<Io>::fail(std::uint32_t slot, Connection& c, ws::CloseCode code, std::string_view reason) {
+void ShardCore<Io>::fail(std::uint32_t slot, Connection& c, ws::CloseCode code,
+                         std::string_view reason) {
   if (c.state == ConnectionState::kOpen) {
     begin_close(slot, c, code, reason);
     if (c.doomed) return;
@@ -328,8 +351,10 @@ void ShardCore<Io>::close_slow(std::uint32_t slot, Connection& c) {
   if (c.egress != nullptr) c.egress->forget_all_but_begun(egress_budget_);
   c.doomed = false;
   c.close_code = ws::CloseCode::kSlowReader;
-  queue_always(slot, c, SharedBytes::copy_of(ws::close_frame(ws::CloseCode::kSlowReader, "slow reader").view()), 0,
-               DeliveryClass::kMessage, EgressQueue::kNoTag);
+  queue_always(
+      slot, c,
+      SharedBytes::copy_of(ws::close_frame(ws::CloseCode::kSlowReader, "slow reader").view()), 0,
+      DeliveryClass::kMessage, EgressQueue::kNoTag);
   c.state = ConnectionState::kCloseSent;
   set_deadline(slot, c, options_.close_deadline_ms);
 }
@@ -416,7 +441,8 @@ void ShardCore<Io>::arm_timer(std::uint32_t slot, Connection& c) {
   };
   if (c.has_deadline) consider(c.deadline_ms);
   if (c.state == ConnectionState::kOpen) {
-    if (options_.ping_interval_ms > 0 && !c.ping_sent) consider(c.heard_ms + options_.ping_interval_ms);
+    if (options_.ping_interval_ms > 0 && !c.ping_sent)
+      consider(c.heard_ms + options_.ping_interval_ms);
     if (options_.idle_timeout_ms > 0) consider(c.heard_ms + options_.idle_timeout_ms);
   }
   if (due_in < 0) return;
@@ -446,13 +472,16 @@ void ShardCore<Io>::on_timer(std::uint64_t timer_key) {
     if (options_.idle_timeout_ms > 0 && silent_ms >= options_.idle_timeout_ms) {
       counters_.idle_timeouts.add();
       begin_close(slot, *c, ws::CloseCode::kHeartbeatTimeout, "nothing heard");
-    } else if (options_.ping_interval_ms > 0 && silent_ms >= options_.ping_interval_ms && !c->ping_sent) {
+    } else if (options_.ping_interval_ms > 0 && silent_ms >= options_.ping_interval_ms &&
+               !c->ping_sent) {
       c->ping_sent = true;
-      (void)queue_frame(slot, *c, SharedBytes::copy_of(ws::control_frame(ws::Opcode::kPing, {}).view()), 0,
+      (void)queue_frame(slot, *c,
+                        SharedBytes::copy_of(ws::control_frame(ws::Opcode::kPing, {}).view()), 0,
                         DeliveryClass::kReceipt, EgressQueue::kNoTag);
     }
   }
-  if (c->state != ConnectionState::kFree && c->state < ConnectionState::kEnding && !c->timer.is_set()) {
+  if (c->state != ConnectionState::kFree && c->state < ConnectionState::kEnding &&
+      !c->timer.is_set()) {
     arm_timer(slot, *c);
   }
 }
@@ -465,8 +494,9 @@ void ShardCore<Io>::on_deadline(std::uint32_t slot, Connection& c) {
         counters_.deadline_answer.add();
         const std::string body = error_body("unavailable", "no answer in time");
         respond(id_of(slot, c),
-                {.status = 503, .content_type = "application/json", .headers = {}, .body = body}, true);
-      } else if (c.http->idle()) {   // nothing was begun: nothing to answer
+                {.status = 503, .content_type = "application/json", .headers = {}, .body = body},
+                true);
+      } else if (c.http->idle()) {  // nothing was begun: nothing to answer
         (c.served ? counters_.deadline_http_idle : counters_.deadline_handshake).add();
         start_draining(slot, c, false);
       } else {
@@ -487,16 +517,20 @@ void ShardCore<Io>::on_deadline(std::uint32_t slot, Connection& c) {
       counters_.deadline_close.add();
       end(slot, c);
       return;
-    case ConnectionState::kLingering: end(slot, c); return;
-    default: return;
+    case ConnectionState::kLingering:
+      end(slot, c);
+      return;
+    default:
+      return;
   }
 }
 
 template <class Io>
 void ShardCore<Io>::on_tick(Now now) {
   now_ = now;
-  unsubmitted_ = false;   // the turn's submit lies between flush() and here
-  timers_.advance(now.monotonic_us, life::kTimerStepsPerTickMax, [this](std::uint64_t k) { on_timer(k); });
+  unsubmitted_ = false;  // the turn's submit lies between flush() and here
+  timers_.advance(now.monotonic_us, life::kTimerStepsPerTickMax,
+                  [this](std::uint64_t k) { on_timer(k); });
   if (draining_) drain_some();
   arm_listeners();
 }
@@ -505,7 +539,8 @@ template <class Io>
 std::optional<std::int64_t> ShardCore<Io>::next_deadline() const {
   std::int64_t next = timers_.next_deadline_us();
   if (draining_ && !drain_walk_done_) next = std::min(next, now_.monotonic_us + life::kDrainStepUs);
-  const bool unarmed = std::any_of(listeners_.begin(), listeners_.end(), [](const Listener& l) { return !l.armed; });
+  const bool unarmed =
+      std::any_of(listeners_.begin(), listeners_.end(), [](const Listener& l) { return !l.armed; });
   if (unarmed && !draining_ && !accept_paused_) next = std::min(next, accept_again_us_);
   if (next == runtime::TimerWheel::kNever) return std::nullopt;
   return next;
@@ -532,7 +567,8 @@ void ShardCore<Io>::drain_some() {
   for (; may_close > 0 && drain_cursor_ < table_.made(); ++drain_cursor_) {
     Connection& c = table_[drain_cursor_];
     if (c.state == ConnectionState::kOpen && !c.doomed) {
-      handler_.on_draining(id_of(drain_cursor_, c));   // its last words go out before the close frame
+      handler_.on_draining(
+          id_of(drain_cursor_, c));  // its last words go out before the close frame
       if (c.state == ConnectionState::kOpen && !c.doomed) {
         begin_close(drain_cursor_, c, ws::CloseCode::kDraining, "draining");
       }

@@ -101,12 +101,15 @@ void ShardCore<Io>::report() {
 template <class Io>
 void ShardCore<Io>::write_dirty() {
   std::size_t done = 0;
-  for (; done < dirty_.size() && batch_.size() < kBatchSendsMax && iovecs_used_ < kBatchIovecsMax; ++done) {
+  for (; done < dirty_.size() && batch_.size() < kBatchSendsMax && iovecs_used_ < kBatchIovecsMax;
+       ++done) {
     const ConnectionId id = dirty_[done];
     Connection* c = find(id);
     if (c == nullptr || !c->dirty) continue;
     c->dirty = false;
-    if (c->egress == nullptr || c->egress->empty() || c->blocked || c->state >= ConnectionState::kLingering) continue;
+    if (c->egress == nullptr || c->egress->empty() || c->blocked ||
+        c->state >= ConnectionState::kLingering)
+      continue;
 
     iovec* vectors = iovecs_.data() + iovecs_used_;
     const std::uint32_t count =
@@ -129,8 +132,8 @@ void ShardCore<Io>::write_dirty() {
     written_.push_back(c->batch_index);
     batch_.push_back({.slot = id.slot, .generation = id.generation, .window = {}});
     // Its owner waits for the end of this write: to say FIN, to send the rest, or to tell the handler.
-    confirm_soon_ = confirm_soon_ || c->state == ConnectionState::kDraining || c->egress->above_low_water ||
-                    c->egress->size() > count;
+    confirm_soon_ = confirm_soon_ || c->state == ConnectionState::kDraining ||
+                    c->egress->above_low_water || c->egress->size() > count;
   }
   dirty_.erase(dirty_.begin(), dirty_.begin() + static_cast<std::ptrdiff_t>(done));
 }
@@ -251,7 +254,7 @@ void ShardCore<Io>::on_writable(const runtime::Completion& completion) {
     return;
   }
   c->poll_armed = false;
-  c->blocked = false;   // also on errors: the next send will name them
+  c->blocked = false;  // also on errors: the next send will name them
   if (c->egress != nullptr) mark_dirty(slot, *c);
   close_if_quiet(slot, *c);
 }
@@ -284,7 +287,8 @@ SendOutcome ShardCore<Io>::queue_frame(std::uint32_t slot, Connection& c, const 
       c.slow_path = true;
     }
     switch (c.egress->admit(frame.size(), cls, options_, egress_budget_, counters_)) {
-      case Admission::kTake: break;
+      case Admission::kTake:
+        break;
       case Admission::kDrop:
         if (c.egress->empty()) {
           egress_pool_.give_back(std::exchange(c.egress, nullptr));
@@ -294,7 +298,9 @@ SendOutcome ShardCore<Io>::queue_frame(std::uint32_t slot, Connection& c, const 
       case Admission::kShardFull:
         counters_.shed_shard_egress.add();
         [[fallthrough]];
-      case Admission::kSlow: doom(slot, c); return SendOutcome::kSlowReader;
+      case Admission::kSlow:
+        doom(slot, c);
+        return SendOutcome::kSlowReader;
     }
   }
   queue_always(slot, c, frame, sent, cls, tag);
@@ -302,8 +308,8 @@ SendOutcome ShardCore<Io>::queue_frame(std::uint32_t slot, Connection& c, const 
 }
 
 template <class Io>
-void ShardCore<Io>::queue_always(std::uint32_t slot, Connection& c, SharedBytes frame, std::uint32_t sent,
-                                 DeliveryClass cls, std::uint32_t tag) {
+void ShardCore<Io>::queue_always(std::uint32_t slot, Connection& c, SharedBytes frame,
+                                 std::uint32_t sent, DeliveryClass cls, std::uint32_t tag) {
   if (c.egress == nullptr) c.egress = egress_pool_.take();
   c.slow_path = true;
   c.egress->push(std::move(frame), sent, cls, tag, egress_budget_);
@@ -315,13 +321,14 @@ void ShardCore<Io>::queue_always(std::uint32_t slot, Connection& c, SharedBytes 
 // What is left of a window that was sent: `taken` bytes of it are with the kernel. A frame of which it has a part is
 // always finished; `only_begun`: nothing else is.
 template <class Io>
-void ShardCore<Io>::queue_unsent(std::uint32_t slot, Connection& c, const Window& window, std::uint64_t taken,
-                                 bool only_begun) {
+void ShardCore<Io>::queue_unsent(std::uint32_t slot, Connection& c, const Window& window,
+                                 std::uint64_t taken, bool only_begun) {
   const Variant variant = variant_of(c);
   const std::uint32_t tag = topics_.tag(window.topic);
   // A close of ours comes after what was published before it; after a 4201 or a close of the peer's nothing does.
-  const bool still_said = c.state == ConnectionState::kOpen ||
-                          (c.state == ConnectionState::kCloseSent && c.close_code != ws::CloseCode::kSlowReader);
+  const bool still_said =
+      c.state == ConnectionState::kOpen ||
+      (c.state == ConnectionState::kCloseSent && c.close_code != ws::CloseCode::kSlowReader);
   for (const TopicTable::Frame& frame : topics_.frames(window)) {
     const SharedBytes& bytes = frame.bytes(variant);
     if (taken >= bytes.size()) {
@@ -332,7 +339,7 @@ void ShardCore<Io>::queue_unsent(std::uint32_t slot, Connection& c, const Window
     if (sent > 0) {
       queue_always(slot, c, bytes, sent, frame.cls, tag);
     } else if (!only_begun && still_said) {
-      (void)queue_frame(slot, c, bytes, 0, frame.cls, tag);   // published before any hold: not held
+      (void)queue_frame(slot, c, bytes, 0, frame.cls, tag);  // published before any hold: not held
     }
   }
 }
@@ -366,7 +373,7 @@ void ShardCore<Io>::drop_queue(Connection& c) {
   submit_queued();
   c.egress->clear(egress_budget_);
   egress_pool_.give_back(std::exchange(c.egress, nullptr));
-  c.slow_path = true;   // nothing is sent to it any more
+  c.slow_path = true;  // nothing is sent to it any more
 }
 
 // --- Calls from above -------------------------------------------------------------------------------------------------
@@ -394,7 +401,8 @@ SubscribeOutcome ShardCore<Io>::subscribe(ConnectionId id, const TopicId& topic)
 }
 
 template <class Io>
-UnsubscribeOutcome ShardCore<Io>::unsubscribe(ConnectionId id, const TopicId& topic, PendingFrames pending) {
+UnsubscribeOutcome ShardCore<Io>::unsubscribe(ConnectionId id, const TopicId& topic,
+                                              PendingFrames pending) {
   Connection* c = find(id);
   if (c == nullptr) return UnsubscribeOutcome::kNotThere;
   const std::uint32_t tag = topics_.tag_of(topic);
@@ -426,8 +434,8 @@ UnsubscribeOutcome ShardCore<Io>::unsubscribe(ConnectionId id, const TopicId& to
 }
 
 template <class Io>
-PublishOutcome ShardCore<Io>::publish(const TopicId& topic, const EncodedMessage& message, DeliveryClass cls,
-                                      ConnectionId except) {
+PublishOutcome ShardCore<Io>::publish(const TopicId& topic, const EncodedMessage& message,
+                                      DeliveryClass cls, ConnectionId except) {
   if (topics_.subscriber_count(topic) == 0) return PublishOutcome::kNobody;
   if (cls != DeliveryClass::kMessage && topics_.run_is_full(topic)) {
     Counter& lost = cls == DeliveryClass::kEphemeral  ? counters_.dropped_ephemeral
@@ -436,7 +444,7 @@ PublishOutcome ShardCore<Io>::publish(const TopicId& topic, const EncodedMessage
     lost.add();
     return PublishOutcome::kDropped;
   }
-  submit_queued();   // appending may move the run
+  submit_queued();  // appending may move the run
   Connection* skipped = except.is_none() ? nullptr : find_open(except);
   if (skipped != nullptr) {
     const Window owed = topics_.take_pending(skipped->topics, topic);
@@ -467,7 +475,8 @@ void ShardCore<Io>::hold(ConnectionId id) {
 }
 
 template <class Io>
-void ShardCore<Io>::hold_frame(std::uint32_t slot, Connection& c, const SharedBytes& frame, std::uint32_t tag) {
+void ShardCore<Io>::hold_frame(std::uint32_t slot, Connection& c, const SharedBytes& frame,
+                               std::uint32_t tag) {
   HeldFrames& held = *c.held;
   const bool fits = held.entries.size() < options_.held_frames_max &&
                     std::uint64_t{held.bytes} + frame.size() <= options_.held_bytes_max;

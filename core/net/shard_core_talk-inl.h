@@ -32,8 +32,8 @@ void ShardCore<Io>::on_http_bytes(std::uint32_t slot, Connection& c, MutableByte
     bytes = bytes.subspan(step.consumed);
     if (step.kind == HttpStep::Kind::kNeedMore) {
       if (step.send_continue) {
-        queue_always(slot, c, SharedBytes::copy_of(http::kContinueResponse), 0, DeliveryClass::kMessage,
-                     EgressQueue::kNoTag);
+        queue_always(slot, c, SharedBytes::copy_of(http::kContinueResponse), 0,
+                     DeliveryClass::kMessage, EgressQueue::kNoTag);
       }
       // Absolute: from the first byte of a request to its last, however slowly they come.
       if (was_idle && !c.http->idle()) set_deadline(slot, c, options_.handshake_deadline_ms);
@@ -58,7 +58,7 @@ template <class Io>
 void ShardCore<Io>::on_upgrade(std::uint32_t slot, Connection& c, MutableBytes rest) {
   const UpgradeAnswer answer = handler_.on_upgrade(id_of(slot, c), c.http->request());
   c.in_input = false;
-  if (c.state != ConnectionState::kHttp) return;   // the handler closed it
+  if (c.state != ConnectionState::kHttp) return;  // the handler closed it
   if (!answer.accept || draining_) {
     counters_.upgrades_refused.add();
     const int status = draining_ && answer.accept ? 503 : answer.status;
@@ -77,13 +77,14 @@ void ShardCore<Io>::on_upgrade(std::uint32_t slot, Connection& c, MutableBytes r
   }
   const ws::HandshakeRequest shake = c.http->handshake();
   const auto agreed = options_.deflate ? shake.negotiate_deflate() : std::nullopt;
-  queue_always(slot, c, SharedBytes::copy_of(shake.response(answer.subprotocol, agreed)), 0, DeliveryClass::kMessage,
-               EgressQueue::kNoTag);
+  queue_always(slot, c, SharedBytes::copy_of(shake.response(answer.subprotocol, agreed)), 0,
+               DeliveryClass::kMessage, EgressQueue::kNoTag);
   // A client that reads only small windows is not sent compressed frames: they are made once, for the large one.
   c.deflate = agreed.has_value() && agreed->server_max_window_bits == ws::kWindowBitsMax;
   c.context = answer.context;
-  c.ws.emplace(WsStage::Options{.message_bytes_max = options_.message_bytes_max, .deflate = agreed.has_value()});
-  c.http.reset();   // the request's views end here
+  c.ws.emplace(WsStage::Options{.message_bytes_max = options_.message_bytes_max,
+                                .deflate = agreed.has_value()});
+  c.http.reset();  // the request's views end here
   c.state = ConnectionState::kOpen;
   c.was_open = true;
   counters_.upgrades.add();
@@ -91,7 +92,8 @@ void ShardCore<Io>::on_upgrade(std::uint32_t slot, Connection& c, MutableBytes r
   clear_deadline(c);
   arm_timer(slot, c);
   handler_.on_open(id_of(slot, c));
-  if (!rest.empty() && (c.state == ConnectionState::kOpen || c.state == ConnectionState::kCloseSent)) {
+  if (!rest.empty() &&
+      (c.state == ConnectionState::kOpen || c.state == ConnectionState::kCloseSent)) {
     on_ws_bytes(slot, c, rest);
   }
 }
@@ -131,7 +133,8 @@ void ShardCore<Io>::write_answer(std::uint32_t slot, Connection& c, const http::
     counters_.request_errors.add();
     const std::string body = error_body("internal", "the answer could not be written");
     const auto written = http::write_response(
-        {.status = 500, .content_type = "application/json", .headers = {}, .body = body}, context, out);
+        {.status = 500, .content_type = "application/json", .headers = {}, .body = body}, context,
+        out);
     UPROAR_CHECK(written.ok());
   }
   queue_always(slot, c, SharedBytes::copy_of(out), 0, DeliveryClass::kMessage, EgressQueue::kNoTag);
@@ -140,7 +143,8 @@ void ShardCore<Io>::write_answer(std::uint32_t slot, Connection& c, const http::
 template <class Io>
 bool ShardCore<Io>::respond(ConnectionId id, const http::Response& response, bool close_after) {
   Connection* c = find(id);
-  if (c == nullptr || c->state != ConnectionState::kHttp || !c->http->awaiting_answer()) return false;
+  if (c == nullptr || c->state != ConnectionState::kHttp || !c->http->awaiting_answer())
+    return false;
   http::ResponseContext context = c->http->answer_context(date());
   if (close_after || draining_ || c->saw_fin) context.keep_alive = false;
   write_answer(id.slot, *c, response, context);
@@ -157,7 +161,7 @@ void ShardCore<Io>::answer_done(std::uint32_t slot, Connection& c, bool keep_ali
     return;
   }
   set_deadline(slot, c, options_.http_idle_ms);
-  if (c.in_input || c.resume) return;   // the loop further up goes on by itself
+  if (c.in_input || c.resume) return;  // the loop further up goes on by itself
   c.resume = true;
   resume_.push_back(id_of(slot, c));
 }
@@ -178,30 +182,37 @@ void ShardCore<Io>::on_ws_bytes(std::uint32_t slot, Connection& c, MutableBytes 
         message_ended = true;
         counters_.messages_in.add();
         counters_.message_bytes_in.add(event.payload.size());
-        if (c.state != ConnectionState::kOpen || c.doomed) break;   // said after our close frame
+        if (c.state != ConnectionState::kOpen || c.doomed) break;  // said after our close frame
         // The payload lies in the receive buffer or in the pool's, both of which are ours to write.
-        const MutableBytes payload{const_cast<std::byte*>(event.payload.data()), event.payload.size()};
-        handler_.on_message(id, event.kind == ws::EventKind::kText ? MessageKind::kText : MessageKind::kBinary,
-                            payload);
+        const MutableBytes payload{const_cast<std::byte*>(event.payload.data()),
+                                   event.payload.size()};
+        handler_.on_message(
+            id, event.kind == ws::EventKind::kText ? MessageKind::kText : MessageKind::kBinary,
+            payload);
         break;
       }
       case ws::EventKind::kPing:
-      case ws::EventKind::kPong: on_control(slot, c, event); break;
-      case ws::EventKind::kClose: on_peer_close(slot, c, event); break;
+      case ws::EventKind::kPong:
+        on_control(slot, c, event);
+        break;
+      case ws::EventKind::kClose:
+        on_peer_close(slot, c, event);
+        break;
       case ws::EventKind::kError: {
         const ws::CloseAdvice advice = ws::close_advice(event.error);
         counters_.protocol_errors.add();
         fail(slot, c, advice.code, advice.reason);
         break;
       }
-      case ws::EventKind::kNeedMore: break;
+      case ws::EventKind::kNeedMore:
+        break;
     }
   }
-  if (c.state != ConnectionState::kOpen) return;   // other states have deadlines of their own
+  if (c.state != ConnectionState::kOpen) return;  // other states have deadlines of their own
   if (c.ws->idle()) {
     clear_deadline(c);
   } else if (!c.has_deadline || message_ended) {
-    set_deadline(slot, c, options_.fragment_deadline_ms);   // absolute: later pieces do not move it
+    set_deadline(slot, c, options_.fragment_deadline_ms);  // absolute: later pieces do not move it
   }
 }
 
@@ -214,18 +225,20 @@ void ShardCore<Io>::on_control(std::uint32_t slot, Connection& c, const ws::Asse
   }
   if (c.state != ConnectionState::kOpen) return;
   if (event.kind != ws::EventKind::kPing) {
-    handler_.on_ping(id_of(slot, c));   // the answer to a ping of ours
+    handler_.on_ping(id_of(slot, c));  // the answer to a ping of ours
     return;
   }
   counters_.pings_in.add();
   // A pong may be left out when a later ping follows (RFC 6455 section 5.5.3): it is lossy for a slow reader.
-  (void)queue_frame(slot, c, SharedBytes::copy_of(ws::control_frame(ws::Opcode::kPong, event.payload).view()), 0,
-                    DeliveryClass::kReceipt, EgressQueue::kNoTag);
+  (void)queue_frame(
+      slot, c, SharedBytes::copy_of(ws::control_frame(ws::Opcode::kPong, event.payload).view()), 0,
+      DeliveryClass::kReceipt, EgressQueue::kNoTag);
   handler_.on_ping(id_of(slot, c));
 }
 
 template <class Io>
-void ShardCore<Io>::on_peer_close(std::uint32_t slot, Connection& c, const ws::AssemblerEvent& event) {
+void ShardCore<Io>::on_peer_close(std::uint32_t slot, Connection& c,
+                                  const ws::AssemblerEvent& event) {
   c.clean = true;
   if (c.state == ConnectionState::kOpen) {
     c.close_code = event.close_code;

@@ -83,7 +83,8 @@ bool BasicShardNet<Io>::respond(ConnectionId id, const http::Response& response,
 }
 
 template <class Io>
-SendOutcome BasicShardNet<Io>::send(ConnectionId id, const EncodedMessage& message, DeliveryClass cls) {
+SendOutcome BasicShardNet<Io>::send(ConnectionId id, const EncodedMessage& message,
+                                    DeliveryClass cls) {
   return core_->send(id, message, cls);
 }
 
@@ -149,13 +150,14 @@ SubscribeOutcome BasicShardNet<Io>::subscribe(ConnectionId id, const TopicId& to
 }
 
 template <class Io>
-UnsubscribeOutcome BasicShardNet<Io>::unsubscribe(ConnectionId id, const TopicId& topic, PendingFrames pending) {
+UnsubscribeOutcome BasicShardNet<Io>::unsubscribe(ConnectionId id, const TopicId& topic,
+                                                  PendingFrames pending) {
   return core_->unsubscribe(id, topic, pending);
 }
 
 template <class Io>
-PublishOutcome BasicShardNet<Io>::publish(const TopicId& topic, const EncodedMessage& message, DeliveryClass cls,
-                                          ConnectionId except) {
+PublishOutcome BasicShardNet<Io>::publish(const TopicId& topic, const EncodedMessage& message,
+                                          DeliveryClass cls, ConnectionId except) {
   return core_->publish(topic, message, cls, except);
 }
 
@@ -193,8 +195,9 @@ const NetOptions& BasicShardNet<Io>::options() const {
 template <class Io>
 std::size_t BasicShardNet<Io>::memory_bytes() const {
   constexpr std::size_t kTimerBytes = 24;
-  return std::size_t{core_->table_.made()} * sizeof(Connection) + core_->timers_.size() * kTimerBytes +
-         core_->topics_.memory_bytes() + core_->egress_budget_.used + core_->assembler_pool_.bytes_held();
+  return std::size_t{core_->table_.made()} * sizeof(Connection) +
+         core_->timers_.size() * kTimerBytes + core_->topics_.memory_bytes() +
+         core_->egress_budget_.used + core_->assembler_pool_.bytes_held();
 }
 
 }  // namespace uproar::net

@@ -45,48 +45,50 @@ class Ring;
 
 namespace uproar::net {
 
-using ReplyHeader = http::Header;   // {name, value}
+using ReplyHeader = http::Header;  // {name, value}
 
 // An answer to Handler::on_request(). Everything is borrowed for the call. Content-Length, Date, Connection and the
 // keep-alive decision are this layer's; a HEAD request gets the headers alone.
 struct Reply {
   int status = 200;
-  std::string_view content_type = "application/json";   // empty: no Content-Type header
+  std::string_view content_type = "application/json";  // empty: no Content-Type header
   std::string_view body;
-  std::span<const ReplyHeader> headers = {};            // e.g. Cache-Control, Retry-After; values are checked for CR LF
-  bool close = false;                                   // true: the connection ends after this answer
+  std::span<const ReplyHeader> headers =
+      {};              // e.g. Cache-Control, Retry-After; values are checked for CR LF
+  bool close = false;  // true: the connection ends after this answer
 };
 
 enum class SendOutcome : std::uint8_t {
-  kQueued,       // will be written this turn or when the reader makes room
-  kDropped,      // a lossy class, and the reader is too slow for it (counted)
-  kSlowReader,   // kMessage did not fit: the connection is being closed with 4201
-  kGone,         // no such open connection
+  kQueued,      // will be written this turn or when the reader makes room
+  kDropped,     // a lossy class, and the reader is too slow for it (counted)
+  kSlowReader,  // kMessage did not fit: the connection is being closed with 4201
+  kGone,        // no such open connection
 };
 
 enum class PublishOutcome : std::uint8_t {
   kQueued,
-  kNobody,       // no subscriber on this shard
-  kDropped,      // lossy, and the topic's run is full beyond its bound (counted)
+  kNobody,   // no subscriber on this shard
+  kDropped,  // lossy, and the topic's run is full beyond its bound (counted)
 };
 
 // What happens to frames of the topic that this member has not been sent yet.
 enum class PendingFrames : std::uint8_t {
-  kDeliver,      // they go out before anything that is sent later
-  kDrop,         // they are forgotten, also in a hold and in the egress queue (a sync will page them)
+  kDeliver,  // they go out before anything that is sent later
+  kDrop,     // they are forgotten, also in a hold and in the egress queue (a sync will page them)
 };
 
 // What this layer needs besides the operations of runtime::Io.
 template <class T>
-concept NetIo = runtime::Io<T> && requires(T io, std::uint32_t slot, int fd, runtime::CompletionKey key) {
-  { io.arm_accept(fd, key) } -> std::same_as<void>;                // multishot
-  { io.ready() } -> std::convertible_to<std::uint32_t>;            // completions not handed over yet
+concept NetIo = runtime::Io<T> &&
+    requires(T io, std::uint32_t slot, int fd, runtime::CompletionKey key) {
+  { io.arm_accept(fd, key) } -> std::same_as<void>;      // multishot
+  { io.ready() } -> std::convertible_to<std::uint32_t>;  // completions not handed over yet
   // With a completion: a kernel worker does it and finds the socket by its slot only then.
   { io.shutdown_write(slot, key) } -> std::same_as<void>;
 };
 
 template <class Io>
-class ShardCore;   // shard_core.h
+class ShardCore;  // shard_core.h
 
 template <class Io>
 class BasicShardNet {
@@ -142,11 +144,12 @@ class BasicShardNet {
   // The connection leaves its topics at once; Handler::on_closed() follows when TCP has ended.
   void close(ConnectionId id, ws::CloseCode code, std::string_view reason = {});
 
-  [[nodiscard]] bool is_open(ConnectionId id) const;            // WebSocket, and not closing
-  [[nodiscard]] std::uint64_t context(ConnectionId id) const;   // 0 for unknown ids
+  [[nodiscard]] bool is_open(ConnectionId id) const;           // WebSocket, and not closing
+  [[nodiscard]] std::uint64_t context(ConnectionId id) const;  // 0 for unknown ids
   void set_context(ConnectionId id, std::uint64_t context);
   [[nodiscard]] PeerAddress peer_address(ConnectionId id) const;
-  [[nodiscard]] std::uint32_t egress_bytes(ConnectionId id) const;   // queued, not yet taken by the kernel
+  [[nodiscard]] std::uint32_t egress_bytes(
+      ConnectionId id) const;  // queued, not yet taken by the kernel
   [[nodiscard]] bool negotiated_deflate(ConnectionId id) const;
   // Seconds since anything was heard from the peer (resolution 64 ms).
   [[nodiscard]] std::uint32_t silent_ms(ConnectionId id) const;

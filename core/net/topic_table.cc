@@ -26,7 +26,8 @@ std::uint32_t TopicTable::find_link(const TopicLinks& links, std::uint32_t topic
   return at;
 }
 
-SubscribeOutcome TopicTable::subscribe(TopicLinks& links, std::uint32_t slot, Variant variant, const TopicId& id) {
+SubscribeOutcome TopicTable::subscribe(TopicLinks& links, std::uint32_t slot, Variant variant,
+                                       const TopicId& id) {
   std::uint32_t index = index_of(id);
   const bool is_first = index == kNone;
   if (!is_first && find_link(links, index) != kNone) return SubscribeOutcome::kAlready;
@@ -49,7 +50,8 @@ SubscribeOutcome TopicTable::subscribe(TopicLinks& links, std::uint32_t slot, Va
   return is_first ? SubscribeOutcome::kFirst : SubscribeOutcome::kAdded;
 }
 
-UnsubscribeOutcome TopicTable::unsubscribe(TopicLinks& links, Variant variant, const TopicId& id, Window* pending) {
+UnsubscribeOutcome TopicTable::unsubscribe(TopicLinks& links, Variant variant, const TopicId& id,
+                                           Window* pending) {
   *pending = Window{};
   const std::uint32_t index = index_of(id);
   if (index == kNone) return UnsubscribeOutcome::kNotThere;
@@ -73,7 +75,7 @@ UnsubscribeOutcome TopicTable::unsubscribe(TopicLinks& links, Variant variant, c
   if (topic.is_active) unlink_active(index);
   topic.remaining = 0;
   topic.is_dead = true;
-  note_retired(index);   // a batch in flight may still point into its run
+  note_retired(index);  // a batch in flight may still point into its run
   return UnsubscribeOutcome::kLast;
 }
 
@@ -93,7 +95,9 @@ TopicTable::Window TopicTable::take_pending(const TopicLinks& links, const Topic
   return link == kNone ? Window{} : take_of_link(link);
 }
 
-void TopicTable::mark_served(const TopicLinks& links, const TopicId& id) { (void)take_pending(links, id); }
+void TopicTable::mark_served(const TopicLinks& links, const TopicId& id) {
+  (void)take_pending(links, id);
+}
 
 std::uint32_t TopicTable::subscriber_count(const TopicId& id) const {
   const std::uint32_t index = index_of(id);
@@ -121,7 +125,8 @@ bool TopicTable::run_is_full(const TopicId& id) const {
   return topics_[index].run->full();
 }
 
-TopicTable::PublishResult TopicTable::publish(const TopicId& id, const EncodedMessage& message, DeliveryClass cls) {
+TopicTable::PublishResult TopicTable::publish(const TopicId& id, const EncodedMessage& message,
+                                              DeliveryClass cls) {
   const std::uint32_t index = index_of(id);
   if (index == kNone) return {};
   Topic& topic = topics_[index];
@@ -131,11 +136,12 @@ TopicTable::PublishResult TopicTable::publish(const TopicId& id, const EncodedMe
   }
   Run& run = *topic.run;
   const bool deflate = topic.deflate_members > 0;
-  run.frames.push_back({.plain = message.plain,
-                        .deflated = deflate ? message.deflated : SharedBytes{},
-                        .plain_begin = run.plain_origin + static_cast<std::uint32_t>(run.plain.size()),
-                        .deflated_begin = run.deflated_origin + static_cast<std::uint32_t>(run.deflated.size()),
-                        .cls = cls});
+  run.frames.push_back(
+      {.plain = message.plain,
+       .deflated = deflate ? message.deflated : SharedBytes{},
+       .plain_begin = run.plain_origin + static_cast<std::uint32_t>(run.plain.size()),
+       .deflated_begin = run.deflated_origin + static_cast<std::uint32_t>(run.deflated.size()),
+       .cls = cls});
   append(run.plain, message.plain);
   if (deflate) append(run.deflated, run.frames.back().bytes(Variant::kDeflated));
   ++topic.end;
@@ -153,7 +159,7 @@ void TopicTable::confirm() {
   for (const std::uint32_t index : retired_) {
     Topic& topic = topics_[index];
     topic.is_retired = false;
-    if (topic.is_active) {   // published again meanwhile, or never at rest
+    if (topic.is_active) {  // published again meanwhile, or never at rest
       trim(topic);
       continue;
     }
@@ -181,13 +187,17 @@ void TopicTable::trim(Topic& topic) {
   // Numbers wrap: an old mark, behind the base, shows as a number far beyond the frames.
   const std::uint32_t count = topic.trim_to - topic.run_base;
   if (count == 0 || count > run.frames.size()) return;
-  if (count * 2 < run.frames.size()) return;   // moves no more than it frees; the run stays within twice its need
+  if (count * 2 < run.frames.size())
+    return;  // moves no more than it frees; the run stays within twice its need
   const bool all = count == run.frames.size();
-  const std::size_t plain = all ? run.plain.size() : run.frames[count].plain_begin - run.plain_origin;
-  const std::size_t deflated = all ? run.deflated.size() : run.frames[count].deflated_begin - run.deflated_origin;
+  const std::size_t plain =
+      all ? run.plain.size() : run.frames[count].plain_begin - run.plain_origin;
+  const std::size_t deflated =
+      all ? run.deflated.size() : run.frames[count].deflated_begin - run.deflated_origin;
   run.frames.erase(run.frames.begin(), run.frames.begin() + count);
   run.plain.erase(run.plain.begin(), run.plain.begin() + static_cast<std::ptrdiff_t>(plain));
-  run.deflated.erase(run.deflated.begin(), run.deflated.begin() + static_cast<std::ptrdiff_t>(deflated));
+  run.deflated.erase(run.deflated.begin(),
+                     run.deflated.begin() + static_cast<std::ptrdiff_t>(deflated));
   run.plain_origin += static_cast<std::uint32_t>(plain);
   run.deflated_origin += static_cast<std::uint32_t>(deflated);
   run.frames_spilled -= std::min<std::size_t>(run.frames_spilled, count);
@@ -291,7 +301,7 @@ void TopicTable::move_to_back(std::uint32_t index) {
   Topic& topic = topics_[index];
   topic.is_active = true;
   topic.previous = active_tail_;
-  topics_[active_tail_].next = index;   // the list is not empty: the tail was another topic
+  topics_[active_tail_].next = index;  // the list is not empty: the tail was another topic
   active_tail_ = index;
 }
 
@@ -323,7 +333,8 @@ void TopicTable::give_back(std::unique_ptr<Run> run) {
   run->frames_spilled = 0;
   run->bytes_spilled = 0;
   if (spare_runs_.size() >= kRunsKept) return;
-  if (run->plain.capacity() > kRunKeptBytesMax || run->deflated.capacity() > kRunKeptBytesMax) return;
+  if (run->plain.capacity() > kRunKeptBytesMax || run->deflated.capacity() > kRunKeptBytesMax)
+    return;
   spare_runs_.push_back(std::move(run));
 }
 

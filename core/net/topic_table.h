@@ -27,7 +27,6 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
-
 #include "core/net/handler.h"
 #include "core/net/limits.h"
 #include "proto/base/bytes.h"
@@ -37,15 +36,15 @@
 namespace uproar::net {
 
 enum class SubscribeOutcome : std::uint8_t {
-  kFirst,      // added; nobody on this shard heard the topic before
+  kFirst,  // added; nobody on this shard heard the topic before
   kAdded,
   kAlready,
-  kTooMany,    // kTopicsPerConnectionMax
-  kGone,       // no such open connection
+  kTooMany,  // kTopicsPerConnectionMax
+  kGone,     // no such open connection
 };
 
 enum class UnsubscribeOutcome : std::uint8_t {
-  kLast,       // removed; nobody on this shard hears the topic any more
+  kLast,  // removed; nobody on this shard hears the topic any more
   kRemoved,
   kNotThere,
 };
@@ -65,7 +64,8 @@ class TopicTable {
 
   // Frames [first, end) of a topic, by number (numbers wrap; only their differences mean anything).
   struct Window {
-    std::uint32_t topic = kNone;   // index, valid until confirm() after the topic lost its last member
+    std::uint32_t topic =
+        kNone;  // index, valid until confirm() after the topic lost its last member
     std::uint32_t first = 0;
     std::uint32_t end = 0;
 
@@ -74,8 +74,8 @@ class TopicTable {
 
   struct Frame {
     SharedBytes plain;
-    SharedBytes deflated;          // empty: the plain one serves both variants
-    std::uint32_t plain_begin;     // offset in all that was ever put into the plain run (wraps)
+    SharedBytes deflated;       // empty: the plain one serves both variants
+    std::uint32_t plain_begin;  // offset in all that was ever put into the plain run (wraps)
     std::uint32_t deflated_begin;
     DeliveryClass cls;
 
@@ -85,8 +85,8 @@ class TopicTable {
   };
 
   struct PublishResult {
-    std::uint32_t topic = kNone;   // kNone: nobody hears it
-    bool run_full = false;         // the run has passed kRunFramesMax or kRunBytesMax: call spill()
+    std::uint32_t topic = kNone;  // kNone: nobody hears it
+    bool run_full = false;        // the run has passed kRunFramesMax or kRunBytesMax: call spill()
   };
 
   TopicTable();
@@ -96,10 +96,12 @@ class TopicTable {
 
   // --- Members ------------------------------------------------------------------------------------------------------
 
-  SubscribeOutcome subscribe(TopicLinks& links, std::uint32_t slot, Variant variant, const TopicId& topic);
+  SubscribeOutcome subscribe(TopicLinks& links, std::uint32_t slot, Variant variant,
+                             const TopicId& topic);
 
   // Removes the membership. What it had not been served is returned in `pending`, readable until confirm().
-  UnsubscribeOutcome unsubscribe(TopicLinks& links, Variant variant, const TopicId& topic, Window* pending);
+  UnsubscribeOutcome unsubscribe(TopicLinks& links, Variant variant, const TopicId& topic,
+                                 Window* pending);
 
   // Removes all memberships, calling emptied(const TopicId&) for each topic whose last one it was.
   template <class Emptied>
@@ -170,9 +172,11 @@ class TopicTable {
       const std::uint32_t index = active_head_;
       Topic& topic = topics_[index];
       const std::uint32_t end = topic.end;
-      while (topic.remaining > 0 && sends < sends_max && topic.quantum_left > 0 && visits < kBatchVisitsMax) {
+      while (topic.remaining > 0 && sends < sends_max && topic.quantum_left > 0 &&
+             visits < kBatchVisitsMax) {
         if (topic.cursor >= topic.member_count) topic.cursor = 0;
-        if (topic.cursor + kAhead < topic.member_count) prefetch(topic.members[topic.cursor + kAhead].slot);
+        if (topic.cursor + kAhead < topic.member_count)
+          prefetch(topic.members[topic.cursor + kAhead].slot);
         Member& member = topic.members[topic.cursor++];
         --topic.remaining;
         ++visits;
@@ -203,21 +207,26 @@ class TopicTable {
     const bool is_last = after >= run.frames.size();
     if (variant == Variant::kPlain) {
       const std::size_t begin = first.plain_begin - run.plain_origin;
-      const std::size_t end = is_last ? run.plain.size() : run.frames[after].plain_begin - run.plain_origin;
+      const std::size_t end =
+          is_last ? run.plain.size() : run.frames[after].plain_begin - run.plain_origin;
       return ByteView(run.plain).subspan(begin, end - begin);
     }
     const std::size_t begin = first.deflated_begin - run.deflated_origin;
-    const std::size_t end = is_last ? run.deflated.size() : run.frames[after].deflated_begin - run.deflated_origin;
+    const std::size_t end =
+        is_last ? run.deflated.size() : run.frames[after].deflated_begin - run.deflated_origin;
     return ByteView(run.deflated).subspan(begin, end - begin);
   }
   // The frames themselves, for those that must keep references. Dies like bytes().
   [[nodiscard]] std::span<const Frame> frames(const Window& window) const {
     const Topic& topic = topics_[window.topic];
-    return std::span<const Frame>(topic.run->frames).subspan(window.first - topic.run_base, window.end - window.first);
+    return std::span<const Frame>(topic.run->frames)
+        .subspan(window.first - topic.run_base, window.end - window.first);
   }
 
   // A number that stays with a topic while it has members; tags held and queued frames. 0 is no topic's.
-  [[nodiscard]] std::uint32_t tag(std::uint32_t topic_index) const { return topics_[topic_index].tag; }
+  [[nodiscard]] std::uint32_t tag(std::uint32_t topic_index) const {
+    return topics_[topic_index].tag;
+  }
   // 0 when the topic does not exist.
   [[nodiscard]] std::uint32_t tag_of(const TopicId& topic) const;
 
@@ -231,16 +240,16 @@ class TopicTable {
  private:
   struct Member {
     std::uint32_t slot;
-    std::uint32_t link;     // back reference into links_
-    std::uint32_t served;   // number of the first frame that it has not been served
+    std::uint32_t link;    // back reference into links_
+    std::uint32_t served;  // number of the first frame that it has not been served
   };
   static_assert(sizeof(Member) == 12, "the fan-out loop walks these in order");
 
   // One membership as its connection sees it.
   struct Link {
     std::uint32_t topic;
-    std::uint32_t member;   // index in the topic's members
-    std::uint32_t next;     // of the same connection, or of the free list
+    std::uint32_t member;  // index in the topic's members
+    std::uint32_t next;    // of the same connection, or of the free list
   };
   static_assert(sizeof(Link) == 12);
 
@@ -248,37 +257,38 @@ class TopicTable {
     std::vector<Frame> frames;
     std::vector<std::byte> plain;
     std::vector<std::byte> deflated;
-    std::uint32_t plain_origin = 0;     // Frame::plain_begin of the first byte that is still here
+    std::uint32_t plain_origin = 0;  // Frame::plain_begin of the first byte that is still here
     std::uint32_t deflated_origin = 0;
-    std::size_t frames_spilled = 0;   // up to here everybody was given references
+    std::size_t frames_spilled = 0;  // up to here everybody was given references
     std::size_t bytes_spilled = 0;
 
     [[nodiscard]] bool full() const {
-      return frames.size() - frames_spilled >= kRunFramesMax || plain.size() - bytes_spilled >= kRunBytesMax;
+      return frames.size() - frames_spilled >= kRunFramesMax ||
+             plain.size() - bytes_spilled >= kRunBytesMax;
     }
   };
 
   struct Topic {
     TopicId id;
-    Member* members = nullptr;           // capacity is a power of two, at least 1
+    Member* members = nullptr;  // capacity is a power of two, at least 1
     std::uint32_t member_count = 0;
     std::uint32_t member_capacity = 0;
-    std::unique_ptr<Run> run;            // only while something is pending or unconfirmed
-    std::uint32_t run_base = 0;          // number of run->frames[0]
-    std::uint32_t end = 0;               // number after the newest frame
+    std::unique_ptr<Run> run;    // only while something is pending or unconfirmed
+    std::uint32_t run_base = 0;  // number of run->frames[0]
+    std::uint32_t end = 0;       // number after the newest frame
     std::uint32_t cursor = 0;
     std::uint32_t remaining = 0;
     std::uint32_t quantum_left = kTopicQuantumSends;
-    std::uint32_t lap_left = 0;          // visits until everybody was served up to lap_mark
+    std::uint32_t lap_left = 0;  // visits until everybody was served up to lap_mark
     std::uint32_t lap_mark = 0;
-    std::uint32_t trim_to = 0;           // frames before it may go in confirm()
+    std::uint32_t trim_to = 0;  // frames before it may go in confirm()
     std::uint32_t deflate_members = 0;
-    std::uint32_t next = kNone;          // active list; free list
+    std::uint32_t next = kNone;  // active list; free list
     std::uint32_t previous = kNone;
     std::uint32_t tag = 0;
     bool is_active = false;
-    bool is_retired = false;             // stands in retired_: confirm() looks at its run
-    bool is_dead = false;                // no member left; freed in confirm()
+    bool is_retired = false;  // stands in retired_: confirm() looks at its run
+    bool is_dead = false;     // no member left; freed in confirm()
   };
   static_assert(sizeof(Topic) <= 96);
 

@@ -7,32 +7,34 @@
 // Generations: every completion carries the generation of the slot it was started for; a mismatch means the
 // slot was freed meanwhile and the completion is only counted (io_uring.md section 6, "ABA").
 
+#include <sys/socket.h>
+
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <sys/socket.h>
 
 #include "proto/base/bytes.h"
 
 namespace uproar::runtime {
 
 enum class OpKind : std::uint8_t {
-  kAccept = 1,     // multishot; slot = listener index; result = a plain fd that the handler must adopt or close
-  kRecv = 2,       // multishot; bytes in Completion::buffer
-  kSend = 3,       // posted only for trouble: short, -EAGAIN or an error; success posts nothing
-  kWritable = 4,   // oneshot POLLOUT
+  kAccept =
+      1,  // multishot; slot = listener index; result = a plain fd that the handler must adopt or close
+  kRecv = 2,      // multishot; bytes in Completion::buffer
+  kSend = 3,      // posted only for trouble: short, -EAGAIN or an error; success posts nothing
+  kWritable = 4,  // oneshot POLLOUT
   kCancel = 5,
   kClose = 6,
-  kPoll = 7,       // multishot poll of a plain fd (reactor clients); slot = watch index
-  kWake = 8,       // another shard or thread put something into a mailbox
+  kPoll = 7,  // multishot poll of a plain fd (reactor clients); slot = watch index
+  kWake = 8,  // another shard or thread put something into a mailbox
   kCount
 };
 
 // Travels as user_data: kind (8 bits) | generation (24) | slot (32).
 struct CompletionKey {
   OpKind kind{};
-  std::uint32_t generation = 0;   // 24 bits used
+  std::uint32_t generation = 0;  // 24 bits used
   std::uint32_t slot = 0;
 
   static constexpr std::uint32_t kGenerationMask = 0xFFFFFF;
@@ -51,8 +53,8 @@ struct CompletionKey {
 
 struct Completion {
   CompletionKey key;
-  std::int32_t result = 0;    // bytes, fd, poll mask or -errno
-  bool more = false;          // IORING_CQE_F_MORE: the multishot request is still armed
+  std::int32_t result = 0;  // bytes, fd, poll mask or -errno
+  bool more = false;        // IORING_CQE_F_MORE: the multishot request is still armed
   // kRecv with result > 0: the kernel-filled bytes. Writable (unmasked in place); at least kReadablePadding
   // readable bytes follow. They die when the handler returns: the buffer goes back to the kernel then.
   MutableBytes buffer;
@@ -65,16 +67,23 @@ inline constexpr std::size_t kReadablePadding = 64;
 // submission queue is full. Send flags are MSG_NOSIGNAL|MSG_DONTWAIT|MSG_WAITALL with CQE_SKIP_SUCCESS, so a
 // send has ended, or has a kSend completion posted, when submit() returns, and no byte outlives it.
 template <class T>
-concept Io = requires(T io, CompletionKey key, std::uint32_t slot, ByteView bytes, const msghdr* message, int fd) {
+concept Io = requires(T io, CompletionKey key, std::uint32_t slot, ByteView bytes,
+                      const msghdr* message, int fd) {
   // Moves a plain fd into the direct-descriptor table at `slot` and closes the fd. False: table refused (counted).
   { io.adopt(slot, fd) } -> std::same_as<bool>;
-  { io.arm_recv(slot, key) } -> std::same_as<void>;          // multishot, buffers from the shard's ring
-  { io.send(slot, bytes, key) } -> std::same_as<void>;       // never twice for one slot between two submits
-  { io.send_gather(slot, message, key) } -> std::same_as<void>;   // msghdr and iovecs are free after submit()
-  { io.poll_writable(slot, key) } -> std::same_as<void>;     // oneshot
-  { io.cancel(key, key) } -> std::same_as<void>;             // cancel(what, own key)
-  { io.shutdown_write(slot) } -> std::same_as<void>;         // FIN after what was sent; no completion on success
-  { io.close(slot, key) } -> std::same_as<void>;             // frees the direct descriptor
+  { io.arm_recv(slot, key) } -> std::same_as<void>;  // multishot, buffers from the shard's ring
+  {
+    io.send(slot, bytes, key)
+    } -> std::same_as<void>;  // never twice for one slot between two submits
+  {
+    io.send_gather(slot, message, key)
+    } -> std::same_as<void>;  // msghdr and iovecs are free after submit()
+  { io.poll_writable(slot, key) } -> std::same_as<void>;  // oneshot
+  { io.cancel(key, key) } -> std::same_as<void>;          // cancel(what, own key)
+  {
+    io.shutdown_write(slot)
+    } -> std::same_as<void>;  // FIN after what was sent; no completion on success
+  { io.close(slot, key) } -> std::same_as<void>;  // frees the direct descriptor
   { io.submit() } -> std::same_as<void>;
   // Recv buffers the kernel holds right now; a starved connection is re-armed only when this is above zero.
   { io.buffers_free() } -> std::convertible_to<std::uint32_t>;

@@ -82,9 +82,8 @@ Result<std::unique_ptr<Ring>, SystemError> Ring::create(const Options& options) 
       rc < 0) {
     return Err{explain_ring_refusal("io_uring_register file table", -rc)};
   }
-  auto buffers =
-      BufferPool::create(*ring->ring_, kRecvGroup, options.recv_buffers,
-                         options.recv_buffers_at_first, options.recv_buffer_bytes);
+  auto buffers = BufferPool::create(*ring->ring_, kRecvGroup, options.recv_buffers,
+                                    options.recv_buffers_at_first, options.recv_buffer_bytes);
   if (!buffers.ok()) return Err{buffers.error()};
   ring->buffers_ = std::move(*buffers);
   return ring;

@@ -18,40 +18,39 @@ namespace uproar::server {
 struct Config {
   std::string listen_host = "127.0.0.1";
   std::uint16_t listen_port = 8080;
-  std::uint32_t shards = 0;                  // 0: one per processor this process may use
+  std::uint32_t shards = 0;  // 0: one per processor this process may use
   std::string data_dir = "uproar-data";
   std::string log_level = "info";
-  std::string node = "uproar-1";             // shown in session.ready
-  std::string advertise;                     // "wss://chat.example.com"; empty: from each request's Host
+  std::string node = "uproar-1";  // shown in session.ready
+  std::string advertise;          // "wss://chat.example.com"; empty: from each request's Host
 
-  std::string auth_secret_file;              // empty: <data>/auth.key
-  std::string jwks;                          // file or https URL; empty: no external issuer
-  std::string jwt_issuer;                    // required with jwks
-  std::string jwt_audience;                  // required with jwks
+  std::string auth_secret_file;  // empty: <data>/auth.key
+  std::string jwks;              // file or https URL; empty: no external issuer
+  std::string jwt_issuer;        // required with jwks
+  std::string jwt_audience;      // required with jwks
 
-  std::vector<std::string> allow_origins;    // besides the server's own; "*" allows all
-  std::uint32_t connections_max = 0;         // per shard; 0: what RLIMIT_NOFILE allows
-  std::uint32_t connections_per_address = 200;   // new ones a second from one address; 0: no limit
-  std::uint32_t connections_per_user = 20;   // all shards
-  std::uint32_t commands_per_second = 100;   // per connection, four seconds' worth at once
-  std::uint32_t logins_per_address = 60;     // a minute
+  std::vector<std::string> allow_origins;       // besides the server's own; "*" allows all
+  std::uint32_t connections_max = 0;            // per shard; 0: what RLIMIT_NOFILE allows
+  std::uint32_t connections_per_address = 200;  // new ones a second from one address; 0: no limit
+  std::uint32_t connections_per_user = 20;      // all shards
+  std::uint32_t commands_per_second = 100;      // per connection, four seconds' worth at once
+  std::uint32_t logins_per_address = 60;        // a minute
   std::uint32_t heartbeat_timeout_s = 120;
-  bool deflate = true;                       // permessage-deflate for clients that offer it
-  std::uint32_t deflate_bytes_min = 1024;    // smaller messages go out plain
-  std::uint32_t egress_mb_max = 256;         // per shard, all slow readers together
-  std::uint32_t drain_seconds = 10;          // SIGTERM: reconnects are spread over this time
+  bool deflate = true;                     // permessage-deflate for clients that offer it
+  std::uint32_t deflate_bytes_min = 1024;  // smaller messages go out plain
+  std::uint32_t egress_mb_max = 256;       // per shard, all slow readers together
+  std::uint32_t drain_seconds = 10;        // SIGTERM: reconnects are spread over this time
 };
 
-
 struct ConfigInput {
-  std::vector<std::string> arguments;                                 // after `uproar serve`
-  std::vector<std::pair<std::string, std::string>> environment;       // all of it; UPROAR_* is looked at
-  std::string working_dir = ".";                                      // uproar.toml is looked for here unless --config names one
+  std::vector<std::string> arguments;                            // after `uproar serve`
+  std::vector<std::pair<std::string, std::string>> environment;  // all of it; UPROAR_* is looked at
+  std::string working_dir = ".";  // uproar.toml is looked for here unless --config names one
 };
 
 struct ConfigError {
-  std::string text;         // what is wrong, on what, what to try
-  bool is_help = false;     // --help was asked: `text` goes to stdout and the exit code is 0
+  std::string text;      // what is wrong, on what, what to try
+  bool is_help = false;  // --help was asked: `text` goes to stdout and the exit code is 0
 };
 
 [[nodiscard]] Result<Config, ConfigError> read_config(const ConfigInput& input);
@@ -62,6 +61,7 @@ struct ConfigError {
 [[nodiscard]] std::string config_help();
 
 // The known name nearest to `name` by edit distance, if it is near enough to be a slip of the finger.
-[[nodiscard]] std::optional<std::string> nearest_name(std::string_view name, const std::vector<std::string>& known);
+[[nodiscard]] std::optional<std::string> nearest_name(std::string_view name,
+                                                      const std::vector<std::string>& known);
 
 }  // namespace uproar::server

@@ -17,7 +17,8 @@ void add_text(chat::JsonWriter& json, std::string_view name, std::string_view va
 
 std::string as_json(const std::vector<runtime::Finding>& findings, bool fit) {
   chat::JsonWriter json;
-  json.raw(fit ? std::string_view(R"({"fit":true,"findings":[)") : std::string_view(R"({"fit":false,"findings":[)"));
+  json.raw(fit ? std::string_view(R"({"fit":true,"findings":[)")
+               : std::string_view(R"({"fit":false,"findings":[)"));
   std::string_view comma;
   for (const runtime::Finding& finding : findings) {
     json.raw(comma);

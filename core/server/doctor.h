@@ -8,8 +8,8 @@
 namespace uproar::server {
 
 struct DoctorReport {
-  bool fit = false;   // everything required is there
-  std::string text;   // in the form asked for
+  bool fit = false;  // everything required is there
+  std::string text;  // in the form asked for
 };
 
 [[nodiscard]] DoctorReport examine_machine(std::uint32_t shards, bool json);

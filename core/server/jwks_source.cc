@@ -19,13 +19,14 @@ constexpr std::chrono::minutes kRefresh{10};
 
 std::size_t append(char* bytes, std::size_t size, std::size_t count, void* target) {
   auto& document = *static_cast<std::string*>(target);
-  if (document.size() + size * count > auth::kJwksBytesMax) return 0;   // ends the transfer
+  if (document.size() + size * count > auth::kJwksBytesMax) return 0;  // ends the transfer
   document.append(bytes, size * count);
   return size * count;
 }
 
 Result<std::string, SystemError> fetch(const std::string& url) {
-  const std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> curl(curl_easy_init(), &curl_easy_cleanup);
+  const std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> curl(curl_easy_init(),
+                                                                 &curl_easy_cleanup);
   std::string document;
   char reason[CURL_ERROR_SIZE] = "";
   curl_easy_setopt(curl.get(), CURLOPT_URL, url.c_str());
@@ -38,14 +39,20 @@ Result<std::string, SystemError> fetch(const std::string& url) {
   curl_easy_setopt(curl.get(), CURLOPT_PROTOCOLS_STR, "https");
   const CURLcode code = curl_easy_perform(curl.get());
   if (code == CURLE_OK) return document;
-  return Err{SystemError{.operation = "fetch key set", .subject = url, .code = 0,
+  return Err{SystemError{.operation = "fetch key set",
+                         .subject = url,
+                         .code = 0,
                          .hint = std::string(reason[0] != 0 ? reason : curl_easy_strerror(code)) +
                                  "; check the URL, or download the set and name the file"}};
 }
 
 Result<std::string, SystemError> read_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  if (!file) return Err{SystemError{.operation = "open key set", .subject = path, .code = errno, .hint = "name a readable file with --jwks"}};
+  if (!file)
+    return Err{SystemError{.operation = "open key set",
+                           .subject = path,
+                           .code = errno,
+                           .hint = "name a readable file with --jwks"}};
   std::ostringstream text;
   text << file.rdbuf();
   return text.str();
@@ -58,12 +65,18 @@ Result<std::string, SystemError> read_jwks(const std::string& file_or_url) {
   if (!document.ok()) return document;
   const auto keys = auth::parse_jwks(*document);
   if (keys.ok()) return document;
-  return Err{SystemError{.operation = "read key set", .subject = file_or_url, .code = 0,
+  return Err{SystemError{.operation = "read key set",
+                         .subject = file_or_url,
+                         .code = 0,
                          .hint = std::string(auth::jwks_error_text(keys.error()))}};
 }
 
-JwksRefresher::JwksRefresher(std::string source, std::string document, std::function<void(const std::string&)> changed)
-    : source_(std::move(source)), document_(std::move(document)), changed_(std::move(changed)), thread_([this] { run(); }) {}
+JwksRefresher::JwksRefresher(std::string source, std::string document,
+                             std::function<void(const std::string&)> changed)
+    : source_(std::move(source)),
+      document_(std::move(document)),
+      changed_(std::move(changed)),
+      thread_([this] { run(); }) {}
 
 JwksRefresher::~JwksRefresher() {
   {

@@ -20,7 +20,8 @@ namespace uproar::server {
 // keys stay. Files are looked at again, too, so a rotated file needs no restart.
 class JwksRefresher {
  public:
-  JwksRefresher(std::string source, std::string document, std::function<void(const std::string&)> changed);
+  JwksRefresher(std::string source, std::string document,
+                std::function<void(const std::string&)> changed);
   ~JwksRefresher();
   JwksRefresher(const JwksRefresher&) = delete;
   JwksRefresher& operator=(const JwksRefresher&) = delete;
@@ -33,7 +34,7 @@ class JwksRefresher {
   const std::function<void(const std::string&)> changed_;
   std::mutex mutex_;
   std::condition_variable wake_;
-  bool stopping_ = false;   // under mutex_
+  bool stopping_ = false;  // under mutex_
   std::thread thread_;
 };
 

@@ -29,16 +29,20 @@ class Fd {
 };
 
 Err<SystemError> failure(std::string operation, const std::string& path, std::string hint) {
-  return Err{SystemError{.operation = std::move(operation), .subject = path, .code = errno, .hint = std::move(hint)}};
+  return Err{SystemError{
+      .operation = std::move(operation), .subject = path, .code = errno, .hint = std::move(hint)}};
 }
 
 Result<std::string, SystemError> make_key(const std::string& path) {
   const Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  if (file.get() < 0) return failure("create key file", path, "make the folder, or name another with --auth-secret-file");
+  if (file.get() < 0)
+    return failure("create key file", path,
+                   "make the folder, or name another with --auth-secret-file");
   const std::string key = crypto::base64url_encode(crypto::random_bytes<32>());
   const std::string line = key + "\n";
   // On disk before the first token is signed: a key that is lost makes every token worthless.
-  if (::write(file.get(), line.data(), line.size()) != static_cast<ssize_t>(line.size()) || ::fsync(file.get()) != 0) {
+  if (::write(file.get(), line.data(), line.size()) != static_cast<ssize_t>(line.size()) ||
+      ::fsync(file.get()) != 0) {
     return failure("write key file", path, "make room on the disk");
   }
   return key;
@@ -66,7 +70,8 @@ Result<std::string, SystemError> read_key_file(const std::string& path, bool mak
   if (key.size() < auth::kHmacKeyBytesMin || key.size() > auth::kHmacKeyBytesMax) {
     errno = 0;
     return failure("key file holds a key of " + std::to_string(key.size()) + " bytes:", path,
-                   "openssl rand -base64 48 > " + path + " (" + std::to_string(auth::kHmacKeyBytesMin) + " to " +
+                   "openssl rand -base64 48 > " + path + " (" +
+                       std::to_string(auth::kHmacKeyBytesMin) + " to " +
                        std::to_string(auth::kHmacKeyBytesMax) + " bytes)");
   }
   return key;

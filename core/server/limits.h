@@ -23,6 +23,7 @@ static_assert(chat::kAudienceConversationsMax + chat::kAudiencePeersMax + chat::
                       chat::kSyncConversationsMax <=
                   net::kTopicsPerConnectionMax,
               "a session that starts, watches and syncs finds room for every topic");
-static_assert(chat::kMessageBytesMax >= chat::kContentBytesMax, "a message fits a WebSocket message");
+static_assert(chat::kMessageBytesMax >= chat::kContentBytesMax,
+              "a message fits a WebSocket message");
 
 }  // namespace uproar::server

@@ -19,10 +19,14 @@ void start_log(std::string_view level) {
 void log(LogLevel level, std::string_view text) {
   const spdlog::string_view_t view(text.data(), text.size());
   switch (level) {
-    case LogLevel::kDebug: return spdlog::debug("{}", view);
-    case LogLevel::kInfo: return spdlog::info("{}", view);
-    case LogLevel::kWarn: return spdlog::warn("{}", view);
-    case LogLevel::kError: return spdlog::error("{}", view);
+    case LogLevel::kDebug:
+      return spdlog::debug("{}", view);
+    case LogLevel::kInfo:
+      return spdlog::info("{}", view);
+    case LogLevel::kWarn:
+      return spdlog::warn("{}", view);
+    case LogLevel::kError:
+      return spdlog::error("{}", view);
   }
 }
 

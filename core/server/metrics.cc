@@ -32,8 +32,9 @@ prometheus::ClientMetric labelled(std::size_t shard) {
 
 // One family per row, one metric per shard that runs. `group_of(shard)` is null before it has started.
 template <class Group, std::size_t N, class GroupOf>
-void add_counters(const std::vector<std::unique_ptr<Shard>>& shards, const std::array<Row<Group, Counter>, N>& rows,
-                  GroupOf group_of, std::vector<MetricFamily>& out) {
+void add_counters(const std::vector<std::unique_ptr<Shard>>& shards,
+                  const std::array<Row<Group, Counter>, N>& rows, GroupOf group_of,
+                  std::vector<MetricFamily>& out) {
   for (const auto& row : rows) {
     MetricFamily family{row.name, row.help, MetricType::Counter, {}};
     for (std::size_t i = 0; i < shards.size(); ++i) {
@@ -48,8 +49,9 @@ void add_counters(const std::vector<std::unique_ptr<Shard>>& shards, const std::
 }
 
 template <class Group, std::size_t N, class GroupOf>
-void add_gauges(const std::vector<std::unique_ptr<Shard>>& shards, const std::array<Row<Group, Gauge>, N>& rows,
-                GroupOf group_of, std::vector<MetricFamily>& out) {
+void add_gauges(const std::vector<std::unique_ptr<Shard>>& shards,
+                const std::array<Row<Group, Gauge>, N>& rows, GroupOf group_of,
+                std::vector<MetricFamily>& out) {
   for (const auto& row : rows) {
     MetricFamily family{row.name, row.help, MetricType::Gauge, {}};
     for (std::size_t i = 0; i < shards.size(); ++i) {
@@ -79,8 +81,9 @@ prometheus::ClientMetric::Histogram buckets_of(const Histogram& histogram) {
 }
 
 template <class Group, std::size_t N, class GroupOf>
-void add_histograms(const std::vector<std::unique_ptr<Shard>>& shards, const std::array<Row<Group, Histogram>, N>& rows,
-                    GroupOf group_of, std::vector<MetricFamily>& out) {
+void add_histograms(const std::vector<std::unique_ptr<Shard>>& shards,
+                    const std::array<Row<Group, Histogram>, N>& rows, GroupOf group_of,
+                    std::vector<MetricFamily>& out) {
   for (const auto& row : rows) {
     MetricFamily family{row.name, row.help, MetricType::Histogram, {}};
     for (std::size_t i = 0; i < shards.size(); ++i) {
@@ -96,26 +99,40 @@ void add_histograms(const std::vector<std::unique_ptr<Shard>>& shards, const std
 
 constexpr auto kRingCounters = std::to_array<Row<runtime::RingCounters, Counter>>({
     {"uproar_ring_enters_total", "io_uring_enter calls", &runtime::RingCounters::enters},
-    {"uproar_ring_submitted_total", "entries given to the kernel", &runtime::RingCounters::submitted},
-    {"uproar_ring_completions_total", "completions handed to the handler", &runtime::RingCounters::completions},
+    {"uproar_ring_submitted_total", "entries given to the kernel",
+     &runtime::RingCounters::submitted},
+    {"uproar_ring_completions_total", "completions handed to the handler",
+     &runtime::RingCounters::completions},
     {"uproar_ring_recv_bytes_total", "recv bytes", &runtime::RingCounters::recv_bytes},
-    {"uproar_ring_buffers_exhausted_total", "recv ended with -ENOBUFS: no error of the peer, re-arm when buffers_free() > 0", &runtime::RingCounters::buffers_exhausted},
-    {"uproar_ring_cq_overflows_total", "turns that found the completion queue overflowed: alarm on it", &runtime::RingCounters::cq_overflows},
+    {"uproar_ring_buffers_exhausted_total",
+     "recv ended with -ENOBUFS: no error of the peer, re-arm when buffers_free() > 0",
+     &runtime::RingCounters::buffers_exhausted},
+    {"uproar_ring_cq_overflows_total",
+     "turns that found the completion queue overflowed: alarm on it",
+     &runtime::RingCounters::cq_overflows},
     {"uproar_ring_sends_total", "OP_SEND and OP_SENDMSG started", &runtime::RingCounters::sends},
-    {"uproar_ring_send_troubles_total", "kSend completions: short, -EAGAIN or an error", &runtime::RingCounters::send_troubles},
-    {"uproar_ring_adopts_refused_total", "direct table refused a descriptor", &runtime::RingCounters::adopts_refused},
+    {"uproar_ring_send_troubles_total", "kSend completions: short, -EAGAIN or an error",
+     &runtime::RingCounters::send_troubles},
+    {"uproar_ring_adopts_refused_total", "direct table refused a descriptor",
+     &runtime::RingCounters::adopts_refused},
     {"uproar_ring_wakes_sent_total", "MSG_RING to other rings", &runtime::RingCounters::wakes_sent},
-    {"uproar_ring_wakes_refused_total", "their failures; -EOVERFLOW there means \"already awake\"", &runtime::RingCounters::wakes_refused},
-    {"uproar_ring_silent_failures_total", "failed operations that have no completion (shutdown)", &runtime::RingCounters::silent_failures},
-    {"uproar_ring_submit_retries_total", "the kernel was out of memory for requests", &runtime::RingCounters::submit_retries},
+    {"uproar_ring_wakes_refused_total", "their failures; -EOVERFLOW there means \"already awake\"",
+     &runtime::RingCounters::wakes_refused},
+    {"uproar_ring_silent_failures_total", "failed operations that have no completion (shutdown)",
+     &runtime::RingCounters::silent_failures},
+    {"uproar_ring_submit_retries_total", "the kernel was out of memory for requests",
+     &runtime::RingCounters::submit_retries},
 });
 constexpr auto kTurnCounters = std::to_array<Row<runtime::TurnCounters, Counter>>({
     {"uproar_turn_turns_total", "turns", &runtime::TurnCounters::turns},
     {"uproar_turn_sleeps_total", "turns that waited", &runtime::TurnCounters::sleeps},
-    {"uproar_turn_sleeps_idle_total", "waits that ended by their timeout: deadlines, kSleepMaxUs (or a lost wake)", &runtime::TurnCounters::sleeps_idle},
+    {"uproar_turn_sleeps_idle_total",
+     "waits that ended by their timeout: deadlines, kSleepMaxUs (or a lost wake)",
+     &runtime::TurnCounters::sleeps_idle},
     {"uproar_turn_tasks_total", "tasks run from the inbox", &runtime::TurnCounters::tasks},
     {"uproar_turn_timers_fired_total", "timers fired", &runtime::TurnCounters::timers_fired},
-    {"uproar_turn_turns_cut_total", "turns that left completions for the next one", &runtime::TurnCounters::turns_cut},
+    {"uproar_turn_turns_cut_total", "turns that left completions for the next one",
+     &runtime::TurnCounters::turns_cut},
 });
 constexpr auto kTurnHistograms = std::to_array<Row<runtime::TurnCounters, Histogram>>({
     {"uproar_turn_turn_us", "work per turn, waiting excluded", &runtime::TurnCounters::turn_us},
@@ -123,105 +140,160 @@ constexpr auto kTurnHistograms = std::to_array<Row<runtime::TurnCounters, Histog
 });
 constexpr auto kNetCounters = std::to_array<Row<net::NetCounters, Counter>>({
     {"uproar_net_accepted_total", "accepted", &net::NetCounters::accepted},
-    {"uproar_net_refused_address_rate_total", "too many handshakes from one address", &net::NetCounters::refused_address_rate},
-    {"uproar_net_refused_full_total", "taken after accepting had stopped, closed at once", &net::NetCounters::refused_full},
-    {"uproar_net_accept_paused_total", "high-water mark reached: accepting stopped", &net::NetCounters::accept_paused},
-    {"uproar_net_accept_exhausted_total", "EMFILE, ENFILE, ENOBUFS or ENOMEM from accept", &net::NetCounters::accept_exhausted},
+    {"uproar_net_refused_address_rate_total", "too many handshakes from one address",
+     &net::NetCounters::refused_address_rate},
+    {"uproar_net_refused_full_total", "taken after accepting had stopped, closed at once",
+     &net::NetCounters::refused_full},
+    {"uproar_net_accept_paused_total", "high-water mark reached: accepting stopped",
+     &net::NetCounters::accept_paused},
+    {"uproar_net_accept_exhausted_total", "EMFILE, ENFILE, ENOBUFS or ENOMEM from accept",
+     &net::NetCounters::accept_exhausted},
     {"uproar_net_accept_errors_total", "any other error", &net::NetCounters::accept_errors},
-    {"uproar_net_adopt_refused_total", "no room in the direct-descriptor table", &net::NetCounters::adopt_refused},
+    {"uproar_net_adopt_refused_total", "no room in the direct-descriptor table",
+     &net::NetCounters::adopt_refused},
     {"uproar_net_requests_total", "requests", &net::NetCounters::requests},
-    {"uproar_net_request_errors_total", "answered with a 4xx or 5xx of this layer", &net::NetCounters::request_errors},
+    {"uproar_net_request_errors_total", "answered with a 4xx or 5xx of this layer",
+     &net::NetCounters::request_errors},
     {"uproar_net_upgrades_total", "upgrades", &net::NetCounters::upgrades},
-    {"uproar_net_upgrades_refused_total", "by RFC 6455, Origin or the handler", &net::NetCounters::upgrades_refused},
-    {"uproar_net_deadline_handshake_total", "deadline handshake", &net::NetCounters::deadline_handshake},
-    {"uproar_net_deadline_http_idle_total", "deadline http idle", &net::NetCounters::deadline_http_idle},
+    {"uproar_net_upgrades_refused_total", "by RFC 6455, Origin or the handler",
+     &net::NetCounters::upgrades_refused},
+    {"uproar_net_deadline_handshake_total", "deadline handshake",
+     &net::NetCounters::deadline_handshake},
+    {"uproar_net_deadline_http_idle_total", "deadline http idle",
+     &net::NetCounters::deadline_http_idle},
     {"uproar_net_deadline_answer_total", "deadline answer", &net::NetCounters::deadline_answer},
     {"uproar_net_messages_in_total", "messages in", &net::NetCounters::messages_in},
     {"uproar_net_message_bytes_in_total", "message bytes in", &net::NetCounters::message_bytes_in},
     {"uproar_net_pings_in_total", "pings in", &net::NetCounters::pings_in},
-    {"uproar_net_protocol_errors_total", "closed by us with 1002, 1003, 1007, 1009", &net::NetCounters::protocol_errors},
+    {"uproar_net_protocol_errors_total", "closed by us with 1002, 1003, 1007, 1009",
+     &net::NetCounters::protocol_errors},
     {"uproar_net_control_floods_total", "closed with 1008", &net::NetCounters::control_floods},
-    {"uproar_net_deadline_fragment_total", "deadline fragment", &net::NetCounters::deadline_fragment},
-    {"uproar_net_deadline_close_total", "close handshake not finished by the peer", &net::NetCounters::deadline_close},
+    {"uproar_net_deadline_fragment_total", "deadline fragment",
+     &net::NetCounters::deadline_fragment},
+    {"uproar_net_deadline_close_total", "close handshake not finished by the peer",
+     &net::NetCounters::deadline_close},
     {"uproar_net_idle_timeouts_total", "4208", &net::NetCounters::idle_timeouts},
     {"uproar_net_recv_bytes_total", "recv bytes", &net::NetCounters::recv_bytes},
-    {"uproar_net_recv_starved_total", "receive ended because the buffer ring was empty", &net::NetCounters::recv_starved},
-    {"uproar_net_stale_completions_total", "for a slot that was freed meanwhile", &net::NetCounters::stale_completions},
+    {"uproar_net_recv_starved_total", "receive ended because the buffer ring was empty",
+     &net::NetCounters::recv_starved},
+    {"uproar_net_stale_completions_total", "for a slot that was freed meanwhile",
+     &net::NetCounters::stale_completions},
     {"uproar_net_frames_published_total", "frames published", &net::NetCounters::frames_published},
-    {"uproar_net_deliveries_total", "(frame, connection) pairs handed to the kernel or to an egress queue", &net::NetCounters::deliveries},
+    {"uproar_net_deliveries_total",
+     "(frame, connection) pairs handed to the kernel or to an egress queue",
+     &net::NetCounters::deliveries},
     {"uproar_net_sends_total", "send requests of any kind", &net::NetCounters::sends},
     {"uproar_net_gathers_total", "of them gather writes", &net::NetCounters::gathers},
-    {"uproar_net_sends_blocked_total", "sends that came back short or with -EAGAIN", &net::NetCounters::sends_blocked},
-    {"uproar_net_frames_queued_total", "references put into egress queues", &net::NetCounters::frames_queued},
-    {"uproar_net_dropped_ephemeral_total", "slow readers, in the order in which they lose", &net::NetCounters::dropped_ephemeral},
+    {"uproar_net_sends_blocked_total", "sends that came back short or with -EAGAIN",
+     &net::NetCounters::sends_blocked},
+    {"uproar_net_frames_queued_total", "references put into egress queues",
+     &net::NetCounters::frames_queued},
+    {"uproar_net_dropped_ephemeral_total", "slow readers, in the order in which they lose",
+     &net::NetCounters::dropped_ephemeral},
     {"uproar_net_dropped_presence_total", "dropped presence", &net::NetCounters::dropped_presence},
     {"uproar_net_dropped_receipt_total", "dropped receipt", &net::NetCounters::dropped_receipt},
     {"uproar_net_closed_slow_total", "4201", &net::NetCounters::closed_slow},
-    {"uproar_net_shed_shard_egress_total", "of them because the whole shard's budget was used", &net::NetCounters::shed_shard_egress},
-    {"uproar_net_runs_spilled_total", "a topic's run was full: members got references", &net::NetCounters::runs_spilled},
+    {"uproar_net_shed_shard_egress_total", "of them because the whole shard's budget was used",
+     &net::NetCounters::shed_shard_egress},
+    {"uproar_net_runs_spilled_total", "a topic's run was full: members got references",
+     &net::NetCounters::runs_spilled},
     {"uproar_net_holds_overflowed_total", "holds overflowed", &net::NetCounters::holds_overflowed},
     {"uproar_net_closed_clean_total", "closed clean", &net::NetCounters::closed_clean},
     {"uproar_net_closed_abnormal_total", "closed abnormal", &net::NetCounters::closed_abnormal},
 });
 constexpr auto kNetGauges = std::to_array<Row<net::NetCounters, Gauge>>({
-    {"uproar_net_connections", "slots in use, closing ones included", &net::NetCounters::connections},
+    {"uproar_net_connections", "slots in use, closing ones included",
+     &net::NetCounters::connections},
     {"uproar_net_websockets", "open WebSocket connections", &net::NetCounters::websockets},
     {"uproar_net_egress_bytes", "all queues of this shard", &net::NetCounters::egress_bytes},
 });
 constexpr auto kChatCounters = std::to_array<Row<chat::ChatCounters, Counter>>({
-    {"uproar_chat_commands_total", "that reached a role (after the rate check)", &chat::ChatCounters::commands},
-    {"uproar_chat_refused_total", "answered with an error, whatever the reason", &chat::ChatCounters::refused},
+    {"uproar_chat_commands_total", "that reached a role (after the rate check)",
+     &chat::ChatCounters::commands},
+    {"uproar_chat_refused_total", "answered with an error, whatever the reason",
+     &chat::ChatCounters::refused},
     {"uproar_chat_rate_limited_total", "rate limited", &chat::ChatCounters::rate_limited},
-    {"uproar_chat_overloaded_total", "a bound of limits.h was met", &chat::ChatCounters::overloaded},
-    {"uproar_chat_unavailable_total", "refused because the store cannot commit or read", &chat::ChatCounters::unavailable},
-    {"uproar_chat_messages_committed_total", "messages committed", &chat::ChatCounters::messages_committed},
-    {"uproar_chat_duplicates_total", "retries answered with the first result", &chat::ChatCounters::duplicates},
+    {"uproar_chat_overloaded_total", "a bound of limits.h was met",
+     &chat::ChatCounters::overloaded},
+    {"uproar_chat_unavailable_total", "refused because the store cannot commit or read",
+     &chat::ChatCounters::unavailable},
+    {"uproar_chat_messages_committed_total", "messages committed",
+     &chat::ChatCounters::messages_committed},
+    {"uproar_chat_duplicates_total", "retries answered with the first result",
+     &chat::ChatCounters::duplicates},
     {"uproar_chat_events_published_total", "event.publish", &chat::ChatCounters::events_published},
-    {"uproar_chat_receipts_committed_total", "receipts committed", &chat::ChatCounters::receipts_committed},
-    {"uproar_chat_receipts_coalesced_total", "marks that a newer one replaced before they were staged", &chat::ChatCounters::receipts_coalesced},
-    {"uproar_chat_receipts_unpublished_total", "stored only: the conversation is too large", &chat::ChatCounters::receipts_unpublished},
+    {"uproar_chat_receipts_committed_total", "receipts committed",
+     &chat::ChatCounters::receipts_committed},
+    {"uproar_chat_receipts_coalesced_total",
+     "marks that a newer one replaced before they were staged",
+     &chat::ChatCounters::receipts_coalesced},
+    {"uproar_chat_receipts_unpublished_total", "stored only: the conversation is too large",
+     &chat::ChatCounters::receipts_unpublished},
     {"uproar_chat_typing_shed_total", "typers beyond the bound", &chat::ChatCounters::typing_shed},
-    {"uproar_chat_presence_updates_total", "presence updates", &chat::ChatCounters::presence_updates},
+    {"uproar_chat_presence_updates_total", "presence updates",
+     &chat::ChatCounters::presence_updates},
     {"uproar_chat_sessions_opened_total", "sessions opened", &chat::ChatCounters::sessions_opened},
-    {"uproar_chat_sessions_refused_total", "connections per user, tables full, store down", &chat::ChatCounters::sessions_refused},
-    {"uproar_chat_heartbeat_timeouts_total", "heartbeat timeouts", &chat::ChatCounters::heartbeat_timeouts},
+    {"uproar_chat_sessions_refused_total", "connections per user, tables full, store down",
+     &chat::ChatCounters::sessions_refused},
+    {"uproar_chat_heartbeat_timeouts_total", "heartbeat timeouts",
+     &chat::ChatCounters::heartbeat_timeouts},
     {"uproar_chat_syncs_total", "syncs", &chat::ChatCounters::syncs},
     {"uproar_chat_sync_pages_total", "sync pages", &chat::ChatCounters::sync_pages},
-    {"uproar_chat_stale_pages_total", "served from memory while the store was down", &chat::ChatCounters::stale_pages},
-    {"uproar_chat_commits_failed_total", "operations whose batch failed", &chat::ChatCounters::commits_failed},
-    {"uproar_chat_repairs_total", "holes in the order, filled from the store", &chat::ChatCounters::repairs},
-    {"uproar_chat_conversations_loaded_total", "conversations loaded", &chat::ChatCounters::conversations_loaded},
-    {"uproar_chat_conversations_evicted_total", "conversations evicted", &chat::ChatCounters::conversations_evicted},
+    {"uproar_chat_stale_pages_total", "served from memory while the store was down",
+     &chat::ChatCounters::stale_pages},
+    {"uproar_chat_commits_failed_total", "operations whose batch failed",
+     &chat::ChatCounters::commits_failed},
+    {"uproar_chat_repairs_total", "holes in the order, filled from the store",
+     &chat::ChatCounters::repairs},
+    {"uproar_chat_conversations_loaded_total", "conversations loaded",
+     &chat::ChatCounters::conversations_loaded},
+    {"uproar_chat_conversations_evicted_total", "conversations evicted",
+     &chat::ChatCounters::conversations_evicted},
 });
 constexpr auto kGatewayCounters = std::to_array<Row<gateway::EventCounters, Counter>>({
     {"uproar_gateway_commands_total", "commands", &gateway::EventCounters::commands},
     {"uproar_gateway_decode_errors_total", "decode errors", &gateway::EventCounters::decode_errors},
-    {"uproar_gateway_tokens_refused_total", "tokens refused", &gateway::EventCounters::tokens_refused},
-    {"uproar_gateway_sessions_opened_total", "sessions opened", &gateway::EventCounters::sessions_opened},
-    {"uproar_gateway_early_overflows_total", "said too much before it was known who they are", &gateway::EventCounters::early_overflows},
-    {"uproar_gateway_session_open_timeouts_total", "session open timeouts", &gateway::EventCounters::session_open_timeouts},
+    {"uproar_gateway_tokens_refused_total", "tokens refused",
+     &gateway::EventCounters::tokens_refused},
+    {"uproar_gateway_sessions_opened_total", "sessions opened",
+     &gateway::EventCounters::sessions_opened},
+    {"uproar_gateway_early_overflows_total", "said too much before it was known who they are",
+     &gateway::EventCounters::early_overflows},
+    {"uproar_gateway_session_open_timeouts_total", "session open timeouts",
+     &gateway::EventCounters::session_open_timeouts},
 });
 constexpr auto kBatchCounters = std::to_array<Row<storage::BatchWriterCounters, Counter>>({
     {"uproar_batch_rows_total", "staged", &storage::BatchWriterCounters::rows},
     {"uproar_batch_batches_total", "commits that worked", &storage::BatchWriterCounters::batches},
-    {"uproar_batch_failed_batches_total", "failed batches", &storage::BatchWriterCounters::failed_batches},
-    {"uproar_batch_failed_rows_total", "answered kUnavailable, those that waited behind a failed batch included", &storage::BatchWriterCounters::failed_rows},
-    {"uproar_batch_refused_full_total", "refused full", &storage::BatchWriterCounters::refused_full},
-    {"uproar_batch_refused_unavailable_total", "refused unavailable", &storage::BatchWriterCounters::refused_unavailable},
+    {"uproar_batch_failed_batches_total", "failed batches",
+     &storage::BatchWriterCounters::failed_batches},
+    {"uproar_batch_failed_rows_total",
+     "answered kUnavailable, those that waited behind a failed batch included",
+     &storage::BatchWriterCounters::failed_rows},
+    {"uproar_batch_refused_full_total", "refused full",
+     &storage::BatchWriterCounters::refused_full},
+    {"uproar_batch_refused_unavailable_total", "refused unavailable",
+     &storage::BatchWriterCounters::refused_unavailable},
     {"uproar_batch_probes_total", "probes", &storage::BatchWriterCounters::probes},
 });
 constexpr auto kBatchGauges = std::to_array<Row<storage::BatchWriterCounters, Gauge>>({
     {"uproar_batch_waiting_rows", "open batch", &storage::BatchWriterCounters::waiting_rows},
-    {"uproar_batch_circuit_open", "1 while open or probing", &storage::BatchWriterCounters::circuit_open},
+    {"uproar_batch_circuit_open", "1 while open or probing",
+     &storage::BatchWriterCounters::circuit_open},
 });
 constexpr auto kBatchHistograms = std::to_array<Row<storage::BatchWriterCounters, Histogram>>({
-    {"uproar_batch_batch_rows", "rows of each batch given to the store", &storage::BatchWriterCounters::batch_rows},
-    {"uproar_batch_commit_us", "from handing a batch over to its outcomes; empty without Options::monotonic_us", &storage::BatchWriterCounters::commit_us},
+    {"uproar_batch_batch_rows", "rows of each batch given to the store",
+     &storage::BatchWriterCounters::batch_rows},
+    {"uproar_batch_commit_us",
+     "from handing a batch over to its outcomes; empty without Options::monotonic_us",
+     &storage::BatchWriterCounters::commit_us},
 });
 constexpr auto kRouterCounters = std::to_array<Row<RouterCounters, Counter>>({
     {"uproar_router_parcels_total", "parcels", &RouterCounters::parcels},
-    {"uproar_router_held_back_total", "parcels that waited for room in a mailbox", &RouterCounters::held_back},
-    {"uproar_router_shed_total", "lossy publishes dropped because a mailbox was full", &RouterCounters::shed},
+    {"uproar_router_held_back_total", "parcels that waited for room in a mailbox",
+     &RouterCounters::held_back},
+    {"uproar_router_shed_total", "lossy publishes dropped because a mailbox was full",
+     &RouterCounters::shed},
 });
 constexpr auto kRouterGauges = std::to_array<Row<RouterCounters, Gauge>>({
     {"uproar_router_waiting", "parcels held back now", &RouterCounters::waiting},
@@ -231,18 +303,33 @@ constexpr auto kRouterGauges = std::to_array<Row<RouterCounters, Gauge>>({
 
 std::string render_metrics(const std::vector<std::unique_ptr<Shard>>& shards) {
   std::vector<MetricFamily> families;
-  add_counters(shards, kRingCounters, [](const Shard& shard) { return &shard.ring_counters(); }, families);
-  add_counters(shards, kTurnCounters, [](const Shard& shard) { return &shard.turn_counters(); }, families);
-  add_histograms(shards, kTurnHistograms, [](const Shard& shard) { return &shard.turn_counters(); }, families);
-  add_counters(shards, kNetCounters, [](const Shard& shard) { return shard.net_counters(); }, families);
-  add_gauges(shards, kNetGauges, [](const Shard& shard) { return shard.net_counters(); }, families);
-  add_counters(shards, kChatCounters, [](const Shard& shard) { return shard.chat_counters(); }, families);
-  add_counters(shards, kGatewayCounters, [](const Shard& shard) { return shard.event_counters(); }, families);
-  add_counters(shards, kBatchCounters, [](const Shard& shard) { return shard.batch_counters(); }, families);
-  add_gauges(shards, kBatchGauges, [](const Shard& shard) { return shard.batch_counters(); }, families);
-  add_histograms(shards, kBatchHistograms, [](const Shard& shard) { return shard.batch_counters(); }, families);
-  add_counters(shards, kRouterCounters, [](const Shard& shard) { return &shard.router_counters(); }, families);
-  add_gauges(shards, kRouterGauges, [](const Shard& shard) { return &shard.router_counters(); }, families);
+  add_counters(
+      shards, kRingCounters, [](const Shard& shard) { return &shard.ring_counters(); }, families);
+  add_counters(
+      shards, kTurnCounters, [](const Shard& shard) { return &shard.turn_counters(); }, families);
+  add_histograms(
+      shards, kTurnHistograms, [](const Shard& shard) { return &shard.turn_counters(); }, families);
+  add_counters(
+      shards, kNetCounters, [](const Shard& shard) { return shard.net_counters(); }, families);
+  add_gauges(
+      shards, kNetGauges, [](const Shard& shard) { return shard.net_counters(); }, families);
+  add_counters(
+      shards, kChatCounters, [](const Shard& shard) { return shard.chat_counters(); }, families);
+  add_counters(
+      shards, kGatewayCounters, [](const Shard& shard) { return shard.event_counters(); },
+      families);
+  add_counters(
+      shards, kBatchCounters, [](const Shard& shard) { return shard.batch_counters(); }, families);
+  add_gauges(
+      shards, kBatchGauges, [](const Shard& shard) { return shard.batch_counters(); }, families);
+  add_histograms(
+      shards, kBatchHistograms, [](const Shard& shard) { return shard.batch_counters(); },
+      families);
+  add_counters(
+      shards, kRouterCounters, [](const Shard& shard) { return &shard.router_counters(); },
+      families);
+  add_gauges(
+      shards, kRouterGauges, [](const Shard& shard) { return &shard.router_counters(); }, families);
   return prometheus::TextSerializer().Serialize(families);
 }
 

@@ -15,7 +15,8 @@ class PasswordPool final : public gateway::PasswordWorker {
 
   bool hash(std::string password, std::function<void(std::optional<std::string>)> done) override {
     return pool_.run(
-        inbox_, [password = std::move(password)] { return auth::hash_password(password); }, std::move(done));
+        inbox_, [password = std::move(password)] { return auth::hash_password(password); },
+        std::move(done));
   }
   bool verify(std::string password, std::string hash, std::function<void(bool)> done) override {
     return pool_.run(

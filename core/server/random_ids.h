@@ -10,7 +10,8 @@ namespace uproar::server {
 class RandomIds final : public chat::IdSource {
  public:
   Uuid make(const Now& now) override {
-    return Uuid::v7(static_cast<std::uint64_t>(now.wall_ms()), crypto::random_u64(), crypto::random_u64());
+    return Uuid::v7(static_cast<std::uint64_t>(now.wall_ms()), crypto::random_u64(),
+                    crypto::random_u64());
   }
 };
 

@@ -37,7 +37,8 @@ void RingReactor::run_posted() {
 RingReactor::WatchId RingReactor::watch(int fd, short events, std::function<void(short)> ready) {
   const WatchId id = next_watch_++;
   watches_.emplace(id, Watch{.fd = fd, .events = events, .ready = std::move(ready)});
-  context_->ring().arm_poll(fd, static_cast<std::uint32_t>(events), key_of(id), runtime::Ring::PollMode::kOnce);
+  context_->ring().arm_poll(fd, static_cast<std::uint32_t>(events), key_of(id),
+                            runtime::Ring::PollMode::kOnce);
   return id;
 }
 
@@ -51,20 +52,21 @@ void RingReactor::unwatch(WatchId id) {
 void RingReactor::on_completion(const runtime::Completion& completion) {
   const WatchId id = completion.key.slot;
   const auto found = watches_.find(id);
-  if (found == watches_.end()) return;   // unwatched meanwhile, or the cancel's own completion
-  const auto ready = found->second.ready;   // a copy: it may unwatch itself
-  ready(completion.result >= 0 ? static_cast<short>(completion.result) : static_cast<short>(POLLERR));
+  if (found == watches_.end()) return;     // unwatched meanwhile, or the cancel's own completion
+  const auto ready = found->second.ready;  // a copy: it may unwatch itself
+  ready(completion.result >= 0 ? static_cast<short>(completion.result)
+                               : static_cast<short>(POLLERR));
   const auto still = watches_.find(id);
   if (still == watches_.end()) return;
-  context_->ring().arm_poll(still->second.fd, static_cast<std::uint32_t>(still->second.events), key_of(id),
-                            runtime::Ring::PollMode::kOnce);
+  context_->ring().arm_poll(still->second.fd, static_cast<std::uint32_t>(still->second.events),
+                            key_of(id), runtime::Ring::PollMode::kOnce);
 }
 
 RingReactor::TimerId RingReactor::arm_timer(std::uint32_t delay_ms, Task task) {
   const TimerId id = next_timer_++;
   const std::int64_t deadline_us = context_->now().monotonic_us + std::int64_t{delay_ms} * 1000;
   const runtime::TimerHandle handle = context_->timers().arm(deadline_us, id);
-  UPROAR_CHECK(handle.is_set());   // the store keeps a handful of timers
+  UPROAR_CHECK(handle.is_set());  // the store keeps a handful of timers
   timers_.emplace(id, Timer{.handle = handle, .task = std::move(task)});
   return id;
 }

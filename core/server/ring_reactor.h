@@ -31,7 +31,7 @@ class RingReactor final : public storage::Reactor {
   void cancel_timer(TimerId id) override;
 
   // From the shard's turn handler.
-  void on_completion(const runtime::Completion& completion);   // kPoll
+  void on_completion(const runtime::Completion& completion);  // kPoll
   void on_timer(std::uint64_t key);
   void run_posted();
   [[nodiscard]] bool posted_waiting();
@@ -57,7 +57,7 @@ class RingReactor final : public storage::Reactor {
   TimerId next_timer_ = 1;
 
   std::mutex mutex_;
-  std::vector<Task> posted_;      // under mutex_; bounded by the requests that the store has accepted
+  std::vector<Task> posted_;  // under mutex_; bounded by the requests that the store has accepted
   std::vector<Task> running_;
 };
 

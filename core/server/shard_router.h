@@ -24,7 +24,9 @@ using ShardMailbox = runtime::Mailbox<gateway::ShardParcel>;
 class MailboxGrid {
  public:
   explicit MailboxGrid(std::uint32_t shards);
-  [[nodiscard]] ShardMailbox& between(std::uint32_t from, std::uint32_t to) { return *boxes_[from * shards_ + to]; }
+  [[nodiscard]] ShardMailbox& between(std::uint32_t from, std::uint32_t to) {
+    return *boxes_[from * shards_ + to];
+  }
   [[nodiscard]] std::uint32_t shards() const { return shards_; }
 
  private:
@@ -34,9 +36,9 @@ class MailboxGrid {
 
 struct RouterCounters {
   Counter parcels;
-  Counter held_back;      // parcels that waited for room in a mailbox
-  Counter shed;           // lossy publishes dropped because a mailbox was full
-  Gauge waiting;          // parcels held back now
+  Counter held_back;  // parcels that waited for room in a mailbox
+  Counter shed;       // lossy publishes dropped because a mailbox was full
+  Gauge waiting;      // parcels held back now
 };
 
 class ShardRouter final : public gateway::ShardLink, public chat::Router {
@@ -81,7 +83,7 @@ class ShardRouter final : public gateway::ShardLink, public chat::Router {
   const std::uint32_t self_;
   std::vector<runtime::Waker*> wakers_;
   std::deque<gateway::ShardParcel> own_;
-  std::vector<std::deque<gateway::ShardParcel>> held_back_;   // by target, in order
+  std::vector<std::deque<gateway::ShardParcel>> held_back_;  // by target, in order
   RouterCounters counters_;
 };
 

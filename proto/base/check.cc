@@ -5,7 +5,8 @@
 
 namespace uproar::base {
 
-void check_failed(const char* condition, const char* file, int line, const CheckValue* values, unsigned count) {
+void check_failed(const char* condition, const char* file, int line, const CheckValue* values,
+                  unsigned count) {
   std::fprintf(stderr, "uproar: check failed: %s at %s:%d", condition, file, line);
   for (unsigned i = 0; i < count; ++i) {
     const CheckValue& value = values[i];

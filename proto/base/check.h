@@ -28,21 +28,23 @@ struct CheckValue {
   }
 };
 
-[[noreturn]] void check_failed(const char* condition, const char* file, int line, const CheckValue* values,
-                               unsigned count);
+[[noreturn]] void check_failed(const char* condition, const char* file, int line,
+                               const CheckValue* values, unsigned count);
 
 template <class... Values>
-[[noreturn]] void check_failed_with(const char* condition, const char* file, int line, const Values&... values) {
+[[noreturn]] void check_failed_with(const char* condition, const char* file, int line,
+                                    const Values&... values) {
   const CheckValue list[] = {CheckValue::of(values)..., CheckValue{}};
   check_failed(condition, file, line, list, sizeof...(values));
 }
 
 }  // namespace uproar::base
 
-#define UPROAR_CHECK(condition, ...)                                                                     \
-  do {                                                                                                   \
-    if (!(condition)) [[unlikely]]                                                                       \
-      ::uproar::base::check_failed_with(#condition, __FILE__, __LINE__ __VA_OPT__(, ) __VA_ARGS__);      \
+#define UPROAR_CHECK(condition, ...)                                          \
+  do {                                                                        \
+    if (!(condition)) [[unlikely]]                                            \
+      ::uproar::base::check_failed_with(#condition, __FILE__,                 \
+                                        __LINE__ __VA_OPT__(, ) __VA_ARGS__); \
   } while (false)
 
 #ifdef NDEBUG

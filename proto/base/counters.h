@@ -39,13 +39,16 @@ class Histogram {
  public:
   static constexpr std::size_t kBuckets = 160;
 
-  void record(std::uint64_t value) { buckets_[bucket_of(value)].add(); sum_.add(value); }
+  void record(std::uint64_t value) {
+    buckets_[bucket_of(value)].add();
+    sum_.add(value);
+  }
   [[nodiscard]] std::uint64_t bucket(std::size_t index) const { return buckets_[index].value(); }
   [[nodiscard]] std::uint64_t sum() const { return sum_.value(); }
 
   static constexpr std::size_t bucket_of(std::uint64_t value) {
     if (value < 4) return static_cast<std::size_t>(value);
-    const auto octave = static_cast<unsigned>(std::bit_width(value)) - 1;   // >= 2
+    const auto octave = static_cast<unsigned>(std::bit_width(value)) - 1;  // >= 2
     const auto quarter = static_cast<unsigned>(value >> (octave - 2)) & 3U;
     const std::size_t index = (octave - 1) * 4 + quarter;
     return index < kBuckets ? index : kBuckets - 1;

@@ -21,8 +21,10 @@ Err(E) -> Err<E>;
 template <class T, class E>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}           // NOLINT: implicit by design
-  Result(Err<E> err) : state_(std::in_place_index<1>, std::move(err.error)) {}    // NOLINT: implicit by design
+  Result(T value)
+      : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT: implicit by design
+  Result(Err<E> err)
+      : state_(std::in_place_index<1>, std::move(err.error)) {}  // NOLINT: implicit by design
 
   [[nodiscard]] bool ok() const { return state_.index() == 0; }
   explicit operator bool() const { return ok(); }
@@ -77,10 +79,10 @@ class [[nodiscard]] Result<void, E> {
 // What the kernel, the disk or a service refused: which operation, on what, errno (0 when there is none) and,
 // where we know it, the change that mends it. Shown to operators as it is.
 struct SystemError {
-  std::string operation;   // "open", "io_uring_setup", "sqlite: begin"
-  std::string subject;     // path, address, setting; may be empty
-  int code = 0;            // errno or 0
-  std::string hint;        // "raise LimitMEMLOCK= to 64M"; may be empty
+  std::string operation;  // "open", "io_uring_setup", "sqlite: begin"
+  std::string subject;    // path, address, setting; may be empty
+  int code = 0;           // errno or 0
+  std::string hint;       // "raise LimitMEMLOCK= to 64M"; may be empty
 
   // "open /x/y: No such file or directory (errno 2). Try: create the folder"
   [[nodiscard]] std::string text() const;

@@ -37,7 +37,9 @@ class SharedBytes {
     if (!bytes.empty()) std::memcpy(out.mutable_data(), bytes.data(), bytes.size());
     return out;
   }
-  [[nodiscard]] static SharedBytes copy_of(std::string_view text) { return copy_of(as_bytes(text)); }
+  [[nodiscard]] static SharedBytes copy_of(std::string_view text) {
+    return copy_of(as_bytes(text));
+  }
 
   SharedBytes(const SharedBytes& other) : header_(other.header_) {
     if (header_ != nullptr) header_->references.fetch_add(1, std::memory_order_relaxed);

@@ -8,7 +8,8 @@ constexpr char kHex[] = "0123456789abcdef";
 constexpr std::array<std::int8_t, 256> make_hex_values() {
   std::array<std::int8_t, 256> values{};
   for (auto& value : values) value = -1;
-  for (int i = 0; i < 10; ++i) values[static_cast<std::size_t>('0' + i)] = static_cast<std::int8_t>(i);
+  for (int i = 0; i < 10; ++i)
+    values[static_cast<std::size_t>('0' + i)] = static_cast<std::int8_t>(i);
   for (int i = 0; i < 6; ++i) {
     values[static_cast<std::size_t>('a' + i)] = static_cast<std::int8_t>(10 + i);
     values[static_cast<std::size_t>('A' + i)] = static_cast<std::int8_t>(10 + i);
@@ -18,7 +19,8 @@ constexpr std::array<std::int8_t, 256> make_hex_values() {
 constexpr auto kHexValues = make_hex_values();
 
 // Text position of each of the 16 bytes' first digit: 8-4-4-4-12.
-constexpr std::array<std::uint8_t, 16> kDigitAt = {0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34};
+constexpr std::array<std::uint8_t, 16> kDigitAt = {0,  2,  4,  6,  9,  11, 14, 16,
+                                                   19, 21, 24, 26, 28, 30, 32, 34};
 
 }  // namespace
 
@@ -26,7 +28,7 @@ std::optional<Uuid> Uuid::parse(std::string_view text) {
   if (text.size() != kTextBytes) return std::nullopt;
   if (text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-') return std::nullopt;
   Uuid uuid;
-  int seen = 0;   // stays non-negative while every digit is one
+  int seen = 0;  // stays non-negative while every digit is one
   for (std::size_t i = 0; i < 16; ++i) {
     const int high = kHexValues[static_cast<unsigned char>(text[kDigitAt[i]])];
     const int low = kHexValues[static_cast<unsigned char>(text[kDigitAt[i] + 1U])];

@@ -14,8 +14,8 @@
 namespace uproar {
 
 struct Uuid {
-  std::uint64_t high = 0;   // big-endian reading of bytes 0..7
-  std::uint64_t low = 0;    // big-endian reading of bytes 8..15
+  std::uint64_t high = 0;  // big-endian reading of bytes 0..7
+  std::uint64_t low = 0;   // big-endian reading of bytes 8..15
 
   static constexpr std::size_t kTextBytes = 36;
   static constexpr std::size_t kBinaryBytes = 16;
@@ -34,7 +34,8 @@ struct Uuid {
 
   // Version 7 from Unix milliseconds and 74 bits of randomness (bits of `random` that the layout has no room
   // for are ignored).
-  [[nodiscard]] static Uuid v7(std::uint64_t unix_ms, std::uint64_t random_a, std::uint64_t random_b);
+  [[nodiscard]] static Uuid v7(std::uint64_t unix_ms, std::uint64_t random_a,
+                               std::uint64_t random_b);
   // Version 8 (application-defined) from 16 digest bytes.
   [[nodiscard]] static Uuid v8(const void* digest16);
 };
@@ -82,5 +83,7 @@ struct std::hash<uproar::Uuid> {
 
 template <class Tag>
 struct std::hash<uproar::StrongId<Tag>> {
-  std::size_t operator()(const uproar::StrongId<Tag>& id) const noexcept { return std::hash<uproar::Uuid>{}(id.uuid()); }
+  std::size_t operator()(const uproar::StrongId<Tag>& id) const noexcept {
+    return std::hash<uproar::Uuid>{}(id.uuid());
+  }
 };

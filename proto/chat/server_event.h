@@ -17,14 +17,14 @@ namespace uproar::chat {
 struct Limits {
   std::uint32_t content_bytes_max = 0;
   std::uint32_t event_bytes_max = 0;
-  std::uint32_t message_bytes_max = 0;      // whole WebSocket message
+  std::uint32_t message_bytes_max = 0;  // whole WebSocket message
   std::uint32_t members_max = 0;
   std::uint32_t history_limit_max = 0;
   std::uint32_t sync_conversations_max = 0;
   std::uint32_t presence_watch_max = 0;
 };
 
-struct SessionReady {            // session.ready
+struct SessionReady {  // session.ready
   SessionId session;
   UserId user;
   std::int64_t server_time_us = 0;
@@ -33,26 +33,28 @@ struct SessionReady {            // session.ready
   Limits limits;
   std::string node;
 };
-struct Pong {};                  // pong
-struct Ok {};                    // ok
-struct MessageSent {             // message.sent
+struct Pong {};       // pong
+struct Ok {};         // ok
+struct MessageSent {  // message.sent
   MessageId message;
   ConversationId conversation;
   Seq seq = 0;
   std::int64_t sent_at_us = 0;
   bool duplicate = false;
 };
-struct MessageNew { Message message; };   // message.new
-struct MessageUpdated {          // message.updated
+struct MessageNew {
+  Message message;
+};                       // message.new
+struct MessageUpdated {  // message.updated
   ConversationId conversation;
-  Seq seq = 0;                   // of this edit
+  Seq seq = 0;  // of this edit
   Seq message_seq = 0;
   MessageId message;
   UserId sender;
   std::string content;
   std::int64_t edited_at_us = 0;
 };
-struct MessageDeleted {          // message.deleted
+struct MessageDeleted {  // message.deleted
   ConversationId conversation;
   Seq seq = 0;
   Seq message_seq = 0;
@@ -60,49 +62,64 @@ struct MessageDeleted {          // message.deleted
   UserId by;
   std::int64_t deleted_at_us = 0;
 };
-struct ReactionUpdated {         // reaction.updated
+struct ReactionUpdated {  // reaction.updated
   ConversationId conversation;
-  Seq seq = 0;                   // 0 in a reply to a change that was already so
+  Seq seq = 0;  // 0 in a reply to a change that was already so
   Seq message_seq = 0;
   MessageId message;
   UserId user;
   std::string emoji;
   bool added = true;
 };
-struct ReceiptUpdate {           // receipt.update
+struct ReceiptUpdate {  // receipt.update
   ConversationId conversation;
   UserId user;
-  Seq delivered_seq = 0;         // 0: not in this update
+  Seq delivered_seq = 0;  // 0: not in this update
   Seq read_seq = 0;
   std::int64_t at_us = 0;
 };
-struct Event {                   // event
+struct Event {  // event
   ConversationId conversation;
   UserId sender;
   std::string name;
-  std::string data;              // raw JSON
+  std::string data;  // raw JSON
 };
-struct TypingUpdate { ConversationId conversation; UserId user; bool typing = true; };   // typing.update
-struct PresenceUpdate { PresenceState state; };                                          // presence.update
-struct PresenceList { std::vector<PresenceState> users; };                               // presence.state
-struct ConversationCreated { ConversationView conversation; bool duplicate = false; };   // conversation.created
-struct ConversationPage {        // conversation.list
+struct TypingUpdate {
+  ConversationId conversation;
+  UserId user;
+  bool typing = true;
+};  // typing.update
+struct PresenceUpdate {
+  PresenceState state;
+};  // presence.update
+struct PresenceList {
+  std::vector<PresenceState> users;
+};  // presence.state
+struct ConversationCreated {
+  ConversationView conversation;
+  bool duplicate = false;
+};                         // conversation.created
+struct ConversationPage {  // conversation.list
   std::vector<ConversationView> conversations;
   bool has_more = false;
   bool stale = false;
 };
-struct ConversationInfo { ConversationView conversation; };                              // conversation.info
-struct ConversationJoined { ConversationView conversation; };   // conversation.joined: to those who are added, too
-struct ConversationUpdated {     // conversation.updated: a rename or a change of role
+struct ConversationInfo {
+  ConversationView conversation;
+};  // conversation.info
+struct ConversationJoined {
+  ConversationView conversation;
+};                            // conversation.joined: to those who are added, too
+struct ConversationUpdated {  // conversation.updated: a rename or a change of role
   ConversationId conversation;
   Seq seq = 0;
   UserId by;
-  std::string name;              // rename
-  UserId user;                   // role change: whose
+  std::string name;  // rename
+  UserId user;       // role change: whose
   Role role = Role::kMember;
   std::int64_t at_us = 0;
 };
-struct MemberAdded {             // member.added
+struct MemberAdded {  // member.added
   ConversationId conversation;
   Seq seq = 0;
   UserId user;
@@ -110,31 +127,37 @@ struct MemberAdded {             // member.added
   UserId by;
   std::int64_t at_us = 0;
 };
-struct MemberRemoved {           // member.removed
+struct MemberRemoved {  // member.removed
   ConversationId conversation;
   Seq seq = 0;
   UserId user;
   UserId by;
   std::int64_t at_us = 0;
 };
-struct ConversationMuted { ConversationId conversation; std::int64_t muted_until_us = 0; };   // conversation.muted
-struct HistoryPage {             // history.page: answers history, sync and unread.fetch
+struct ConversationMuted {
+  ConversationId conversation;
+  std::int64_t muted_until_us = 0;
+};                    // conversation.muted
+struct HistoryPage {  // history.page: answers history, sync and unread.fetch
   ConversationId conversation;
   std::vector<Message> messages;
-  Seq upto_seq = 0;              // sync: the cursor after this page; 0 in answers to history
+  Seq upto_seq = 0;  // sync: the cursor after this page; 0 in answers to history
   bool has_more = false;
-  bool stale = false;            // from memory while the store is down
+  bool stale = false;  // from memory while the store is down
 };
-struct SyncDone {                // sync.done
+struct SyncDone {  // sync.done
   std::vector<std::pair<ConversationId, Seq>> cursors;
   std::vector<std::pair<ConversationId, ErrorCode>> refused;
 };
-struct ServerDraining { std::uint32_t reconnect_after_ms = 0; };   // server.draining
+struct ServerDraining {
+  std::uint32_t reconnect_after_ms = 0;
+};  // server.draining
 
 using ServerEvent =
-    std::variant<SessionReady, Pong, Ok, Error, MessageSent, MessageNew, MessageUpdated, MessageDeleted,
-                 ReactionUpdated, ReceiptUpdate, Event, TypingUpdate, PresenceUpdate, PresenceList,
-                 ConversationCreated, ConversationPage, ConversationInfo, ConversationJoined, ConversationUpdated,
-                 MemberAdded, MemberRemoved, ConversationMuted, HistoryPage, SyncDone, ServerDraining>;
+    std::variant<SessionReady, Pong, Ok, Error, MessageSent, MessageNew, MessageUpdated,
+                 MessageDeleted, ReactionUpdated, ReceiptUpdate, Event, TypingUpdate,
+                 PresenceUpdate, PresenceList, ConversationCreated, ConversationPage,
+                 ConversationInfo, ConversationJoined, ConversationUpdated, MemberAdded,
+                 MemberRemoved, ConversationMuted, HistoryPage, SyncDone, ServerDraining>;
 
 }  // namespace uproar::chat

@@ -36,7 +36,8 @@ Result<User, StoreError> MemoryModel::find_user_by_name(const std::string& name)
   return Err{StoreError::kNotFound};
 }
 
-Result<std::vector<User>, StoreError> MemoryModel::find_users(const std::vector<UserId>& ids) const {
+Result<std::vector<User>, StoreError> MemoryModel::find_users(
+    const std::vector<UserId>& ids) const {
   if (ids.size() > kFindUsersMax) return Err{StoreError::kOverloaded};
   std::vector<User> found;
   for (const UserId& id : ids) {
@@ -48,7 +49,8 @@ Result<std::vector<User>, StoreError> MemoryModel::find_users(const std::vector<
 Result<User, StoreError> MemoryModel::ensure_user(UserId id, std::string name, std::int64_t at_us) {
   if (const auto found = users_.find(id); found != users_.end()) return found->second;
   if (is_name_taken(name)) name.clear();
-  return users_[id] = User{.id = id, .name = std::move(name), .password_hash = {}, .created_at_us = at_us};
+  return users_[id] =
+             User{.id = id, .name = std::move(name), .password_hash = {}, .created_at_us = at_us};
 }
 
 void MemoryModel::set_last_online(UserId id, std::int64_t at_us) {
@@ -61,7 +63,8 @@ Result<SessionId, StoreError> MemoryModel::create_session(SessionRecord session)
   if (!users_.contains(session.user)) return Err{StoreError::kNotFound};
   std::erase_if(sessions_, [&](const auto& entry) {
     const SessionRecord& old = entry.second.record;
-    return old.user == session.user && old.expires_at_us + kExpiredSessionKeptUs <= session.created_at_us;
+    return old.user == session.user &&
+           old.expires_at_us + kExpiredSessionKeptUs <= session.created_at_us;
   });
   const SessionId id = session.id;
   sessions_[id] = Session{.record = std::move(session), .spent_digests = {}};
@@ -69,7 +72,8 @@ Result<SessionId, StoreError> MemoryModel::create_session(SessionRecord session)
 }
 
 Result<SessionRecord, StoreError> MemoryModel::rotate_session(const std::string& old_digest,
-                                                              const std::string& new_digest, std::int64_t now_us,
+                                                              const std::string& new_digest,
+                                                              std::int64_t now_us,
                                                               std::int64_t expires_at_us) {
   for (auto& [id, session] : sessions_) {
     SessionRecord& record = session.record;
@@ -114,26 +118,31 @@ std::vector<const MemoryModel::Conversation*> MemoryModel::most_recently_active(
     if (conversation.members.contains(user)) mine.push_back(&conversation);
   }
   std::stable_sort(mine.begin(), mine.end(), [](const Conversation* a, const Conversation* b) {
-    return a->active_at_us > b->active_at_us;   // equal ones stay in the order of their ids
+    return a->active_at_us > b->active_at_us;  // equal ones stay in the order of their ids
   });
   return mine;
 }
 
-Result<Audience, StoreError> MemoryModel::load_audience(UserId user, std::uint32_t conversations_max,
-                                                        std::uint32_t peers_max, std::uint32_t small_group_max) const {
+Result<Audience, StoreError> MemoryModel::load_audience(UserId user,
+                                                        std::uint32_t conversations_max,
+                                                        std::uint32_t peers_max,
+                                                        std::uint32_t small_group_max) const {
   Audience audience;
   for (const Conversation* conversation : most_recently_active(user)) {
     if (audience.conversations.size() >= conversations_max) break;
-    audience.conversations.push_back({.conversation = conversation->id,
-                                      .last_seq = conversation->last_seq,
-                                      .joined_seq = conversation->members.at(user).marks.joined_seq});
+    audience.conversations.push_back(
+        {.conversation = conversation->id,
+         .last_seq = conversation->last_seq,
+         .joined_seq = conversation->members.at(user).marks.joined_seq});
     using enum chat::ConversationKind;
-    const bool is_close = conversation->kind == kDirect ||
-                          (conversation->kind == kGroup && conversation->members.size() <= small_group_max);
+    const bool is_close =
+        conversation->kind == kDirect ||
+        (conversation->kind == kGroup && conversation->members.size() <= small_group_max);
     if (!is_close) continue;
     for (const auto& [peer, member] : conversation->members) {
       auto& peers = audience.peers;
-      const bool is_new = peer != user && std::find(peers.begin(), peers.end(), peer) == peers.end();
+      const bool is_new =
+          peer != user && std::find(peers.begin(), peers.end(), peer) == peers.end();
       if (is_new && peers.size() < peers_max) peers.push_back(peer);
     }
   }
@@ -157,7 +166,8 @@ chat::ConversationView MemoryModel::view(const Conversation& conversation, UserI
   view.muted_until_us = me.muted_until_us;
   view.created_at_us = conversation.created_at_us;
   for (const auto& [seq, row] : conversation.rows) {
-    if (seq > me.marks.joined_seq && row.message.system == chat::SystemEvent::kNone) view.last_message = row.message;
+    if (seq > me.marks.joined_seq && row.message.system == chat::SystemEvent::kNone)
+      view.last_message = row.message;
   }
   if (conversation.members.size() <= members_max) {
     view.members = load_conversation(conversation.id).value().members;
@@ -180,15 +190,16 @@ Result<ConversationList, StoreError> MemoryModel::list_conversations(const ListQ
   return list;
 }
 
-Result<chat::ConversationView, StoreError> MemoryModel::view_conversation(ConversationId id, UserId viewer,
-                                                                          std::uint32_t members_max) const {
+Result<chat::ConversationView, StoreError> MemoryModel::view_conversation(
+    ConversationId id, UserId viewer, std::uint32_t members_max) const {
   const auto found = conversations_.find(id);
-  if (found == conversations_.end() || !found->second.members.contains(viewer)) return Err{StoreError::kNotFound};
+  if (found == conversations_.end() || !found->second.members.contains(viewer))
+    return Err{StoreError::kNotFound};
   return view(found->second, viewer, members_max);
 }
 
-Result<std::vector<chat::ConversationView>, StoreError> MemoryModel::unread_conversations(UserId user,
-                                                                                          std::uint32_t limit) const {
+Result<std::vector<chat::ConversationView>, StoreError> MemoryModel::unread_conversations(
+    UserId user, std::uint32_t limit) const {
   std::vector<chat::ConversationView> unread;
   for (const Conversation* conversation : most_recently_active(user)) {
     if (unread.size() >= std::clamp<std::uint32_t>(limit, 1, kListRowsMax)) break;

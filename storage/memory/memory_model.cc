@@ -8,8 +8,10 @@
 namespace uproar::storage {
 
 Outcome MemoryModel::apply(const Operation& operation) {
-  if (const auto* create_op = std::get_if<CreateConversation>(&operation.body)) return create(operation, *create_op);
-  Outcome out{.ticket = operation.ticket, .status = OutcomeStatus::kCommitted, .at_us = operation.at_us};
+  if (const auto* create_op = std::get_if<CreateConversation>(&operation.body))
+    return create(operation, *create_op);
+  Outcome out{
+      .ticket = operation.ticket, .status = OutcomeStatus::kCommitted, .at_us = operation.at_us};
   const auto found = conversations_.find(operation.conversation);
   if (found == conversations_.end()) {
     out.status = OutcomeStatus::kNotFound;
@@ -26,8 +28,10 @@ Outcome MemoryModel::apply(const Operation& operation) {
 }
 
 Outcome MemoryModel::create(const Operation& operation, const CreateConversation& op) {
-  Outcome out{.ticket = operation.ticket, .status = OutcomeStatus::kCommitted, .at_us = operation.at_us};
-  if (const auto found = conversations_.find(operation.conversation); found != conversations_.end()) {
+  Outcome out{
+      .ticket = operation.ticket, .status = OutcomeStatus::kCommitted, .at_us = operation.at_us};
+  if (const auto found = conversations_.find(operation.conversation);
+      found != conversations_.end()) {
     out.status = OutcomeStatus::kDuplicate;
     out.at_us = found->second.created_at_us;
     return out;
@@ -43,19 +47,21 @@ Outcome MemoryModel::create(const Operation& operation, const CreateConversation
   conversation.name = op.name;
   conversation.created_at_us = operation.at_us;
   conversation.active_at_us = operation.at_us;
-  for (const NewMember& member : op.members) {   // the first mention of a user counts
-    conversation.members.try_emplace(member.user, Member{.marks = {.user = member.user, .name = {}, .role = member.role}});
+  for (const NewMember& member : op.members) {  // the first mention of a user counts
+    conversation.members.try_emplace(
+        member.user, Member{.marks = {.user = member.user, .name = {}, .role = member.role}});
   }
   return out;
 }
 
-void MemoryModel::judge(Conversation& conversation, const Operation& operation, const AppendMessage& op, Outcome& out) {
+void MemoryModel::judge(Conversation& conversation, const Operation& operation,
+                        const AppendMessage& op, Outcome& out) {
   if (!op.client_id.empty()) {
     for (const auto& [seq, row] : conversation.rows) {
       if (row.message.sender != operation.actor || row.message.client_id != op.client_id) continue;
       const bool same_body = row.sent.type == op.type && row.sent.content == op.content &&
-                             row.sent.attachments == op.attachments && row.sent.reply_to == op.reply_to &&
-                             row.sent.mentions == op.mentions;
+                             row.sent.attachments == op.attachments &&
+                             row.sent.reply_to == op.reply_to && row.sent.mentions == op.mentions;
       out.status = same_body ? OutcomeStatus::kDuplicate : OutcomeStatus::kKeyReused;
       out.seq = seq;
       out.no = row.message.no;
@@ -94,13 +100,15 @@ void MemoryModel::judge(Conversation& conversation, const Operation& operation, 
   out.message = op.id;
   // Sending is reading: who answers has seen what stands above. When there was nothing unread, that says nothing new
   // about anybody's message, and is no receipt.
-  if (!had_read_all) raise_mark(conversation, member->second, chat::MarkKind::kSeen, out.seq, operation.at_us);
+  if (!had_read_all)
+    raise_mark(conversation, member->second, chat::MarkKind::kSeen, out.seq, operation.at_us);
   member->second.marks.delivered_seq = out.seq;
   member->second.marks.read_seq = out.seq;
   member->second.marks.read_no = out.no;
 }
 
-void MemoryModel::judge(Conversation& conversation, const Operation& operation, const EditMessage& op, Outcome& out) {
+void MemoryModel::judge(Conversation& conversation, const Operation& operation,
+                        const EditMessage& op, Outcome& out) {
   Row* row = find_message(conversation, op.message);
   if (row == nullptr) {
     out.status = OutcomeStatus::kNotFound;
@@ -122,7 +130,8 @@ void MemoryModel::judge(Conversation& conversation, const Operation& operation, 
   row->message.edited_at_us = operation.at_us;
 }
 
-void MemoryModel::judge(Conversation& conversation, const Operation& operation, const DeleteMessage& op, Outcome& out) {
+void MemoryModel::judge(Conversation& conversation, const Operation& operation,
+                        const DeleteMessage& op, Outcome& out) {
   Row* row = find_message(conversation, op.message);
   if (row == nullptr) {
     out.status = OutcomeStatus::kNotFound;
@@ -137,7 +146,7 @@ void MemoryModel::judge(Conversation& conversation, const Operation& operation, 
   }
   if (row->message.deleted_at_us != 0) {
     out.status = OutcomeStatus::kDuplicate;
-    out.seq = row->message.version;   // nothing changes a deleted message: this is the deletion's
+    out.seq = row->message.version;  // nothing changes a deleted message: this is the deletion's
     out.at_us = row->message.deleted_at_us;
     return;
   }
@@ -150,8 +159,8 @@ void MemoryModel::judge(Conversation& conversation, const Operation& operation, 
   row->message.reactions.clear();
 }
 
-void MemoryModel::judge(Conversation& conversation, const Operation& operation, const ChangeReaction& op,
-                        Outcome& out) {
+void MemoryModel::judge(Conversation& conversation, const Operation& operation,
+                        const ChangeReaction& op, Outcome& out) {
   Row* row = find_message(conversation, op.message);
   if (row == nullptr) {
     out.status = OutcomeStatus::kNotFound;
@@ -187,7 +196,8 @@ void MemoryModel::judge(Conversation& conversation, const Operation& operation, 
   row->message.version = out.seq;
 }
 
-void MemoryModel::judge(Conversation& conversation, const Operation& operation, const AddMember& op, Outcome& out) {
+void MemoryModel::judge(Conversation& conversation, const Operation& operation, const AddMember& op,
+                        Outcome& out) {
   if (conversation.kind == chat::ConversationKind::kDirect) {
     out.status = OutcomeStatus::kConflict;
     return;
@@ -202,7 +212,8 @@ void MemoryModel::judge(Conversation& conversation, const Operation& operation, 
   }
   // The newcomer hears from its own arrival on, and has nothing unread from before.
   const Seq joined_seq = conversation.last_seq;
-  append_system_row(conversation, operation, out, chat::SystemEvent::kMemberAdded, op.user, op.role, {});
+  append_system_row(conversation, operation, out, chat::SystemEvent::kMemberAdded, op.user, op.role,
+                    {});
   conversation.members[op.user].marks = {.user = op.user,
                                          .name = {},
                                          .role = op.role,
@@ -212,7 +223,8 @@ void MemoryModel::judge(Conversation& conversation, const Operation& operation, 
                                          .read_no = conversation.last_no};
 }
 
-void MemoryModel::judge(Conversation& conversation, const Operation& operation, const RemoveMember& op, Outcome& out) {
+void MemoryModel::judge(Conversation& conversation, const Operation& operation,
+                        const RemoveMember& op, Outcome& out) {
   if (conversation.kind == chat::ConversationKind::kDirect) {
     out.status = OutcomeStatus::kConflict;
     return;
@@ -221,25 +233,31 @@ void MemoryModel::judge(Conversation& conversation, const Operation& operation, 
     out.status = OutcomeStatus::kNotFound;
     return;
   }
-  append_system_row(conversation, operation, out, chat::SystemEvent::kMemberRemoved, op.user, chat::Role::kMember, {});
+  append_system_row(conversation, operation, out, chat::SystemEvent::kMemberRemoved, op.user,
+                    chat::Role::kMember, {});
 }
 
-void MemoryModel::judge(Conversation& conversation, const Operation& operation, const SetRole& op, Outcome& out) {
+void MemoryModel::judge(Conversation& conversation, const Operation& operation, const SetRole& op,
+                        Outcome& out) {
   const auto member = conversation.members.find(op.user);
   if (member == conversation.members.end()) {
     out.status = OutcomeStatus::kNotFound;
     return;
   }
   member->second.marks.role = op.role;
-  append_system_row(conversation, operation, out, chat::SystemEvent::kRoleChanged, op.user, op.role, {});
+  append_system_row(conversation, operation, out, chat::SystemEvent::kRoleChanged, op.user, op.role,
+                    {});
 }
 
-void MemoryModel::judge(Conversation& conversation, const Operation& operation, const Rename& op, Outcome& out) {
+void MemoryModel::judge(Conversation& conversation, const Operation& operation, const Rename& op,
+                        Outcome& out) {
   conversation.name = op.name;
-  append_system_row(conversation, operation, out, chat::SystemEvent::kRenamed, {}, chat::Role::kMember, op.name);
+  append_system_row(conversation, operation, out, chat::SystemEvent::kRenamed, {},
+                    chat::Role::kMember, op.name);
 }
 
-void MemoryModel::judge(Conversation& conversation, const Operation& operation, const AdvanceMark& op, Outcome& out) {
+void MemoryModel::judge(Conversation& conversation, const Operation& operation,
+                        const AdvanceMark& op, Outcome& out) {
   const auto found = conversation.members.find(operation.actor);
   if (found == conversation.members.end()) {
     out.status = OutcomeStatus::kForbidden;
@@ -257,7 +275,8 @@ void MemoryModel::judge(Conversation& conversation, const Operation& operation, 
   out.no = marks.read_no;
 }
 
-void MemoryModel::judge(Conversation& conversation, const Operation& operation, const SetMute& op, Outcome& out) {
+void MemoryModel::judge(Conversation& conversation, const Operation& operation, const SetMute& op,
+                        Outcome& out) {
   const auto member = conversation.members.find(operation.actor);
   if (member == conversation.members.end()) {
     out.status = OutcomeStatus::kForbidden;
@@ -266,7 +285,8 @@ void MemoryModel::judge(Conversation& conversation, const Operation& operation, 
   member->second.muted_until_us = op.until_us;
 }
 
-MemoryModel::Row* MemoryModel::find_message(Conversation& conversation, const chat::MessageRef& ref) {
+MemoryModel::Row* MemoryModel::find_message(Conversation& conversation,
+                                            const chat::MessageRef& ref) {
   for (auto& [seq, row] : conversation.rows) {
     const bool is_meant = ref.seq != 0 ? seq == ref.seq : row.message.id == ref.id;
     if (is_meant && row.message.system == chat::SystemEvent::kNone) return &row;
@@ -274,7 +294,8 @@ MemoryModel::Row* MemoryModel::find_message(Conversation& conversation, const ch
   return nullptr;
 }
 
-MemoryModel::Row& MemoryModel::append_row(Conversation& conversation, const Operation& operation, Outcome& out) {
+MemoryModel::Row& MemoryModel::append_row(Conversation& conversation, const Operation& operation,
+                                          Outcome& out) {
   out.seq = ++conversation.last_seq;
   Row& row = conversation.rows[out.seq];
   row.last_no = conversation.last_no;
@@ -286,8 +307,9 @@ MemoryModel::Row& MemoryModel::append_row(Conversation& conversation, const Oper
   return row;
 }
 
-void MemoryModel::append_system_row(Conversation& conversation, const Operation& operation, Outcome& out,
-                                    chat::SystemEvent event, UserId subject, chat::Role role, std::string content) {
+void MemoryModel::append_system_row(Conversation& conversation, const Operation& operation,
+                                    Outcome& out, chat::SystemEvent event, UserId subject,
+                                    chat::Role role, std::string content) {
   chat::Message& message = append_row(conversation, operation, out).message;
   message.type = chat::MessageType::kSystem;
   message.system = event;
@@ -296,14 +318,15 @@ void MemoryModel::append_system_row(Conversation& conversation, const Operation&
   message.content = std::move(content);
 }
 
-void MemoryModel::raise_mark(Conversation& conversation, Member& member, chat::MarkKind kind, Seq seq,
-                             std::int64_t at_us) {
+void MemoryModel::raise_mark(Conversation& conversation, Member& member, chat::MarkKind kind,
+                             Seq seq, std::int64_t at_us) {
   const UserId user = member.marks.user;
   for (auto& [row_seq, row] : conversation.rows) {
     if (row_seq > seq) break;
     chat::Message& message = row.message;
     if (message.sender == user || message.system != chat::SystemEvent::kNone) continue;
-    if (row_seq > member.marks.delivered_seq && message.delivered_at_us == 0) message.delivered_at_us = at_us;
+    if (row_seq > member.marks.delivered_seq && message.delivered_at_us == 0)
+      message.delivered_at_us = at_us;
     const bool is_seen = kind == chat::MarkKind::kSeen && row_seq > member.marks.read_seq;
     if (is_seen && message.seen_at_us == 0) message.seen_at_us = at_us;
   }
@@ -327,8 +350,9 @@ Result<ConversationState, StoreError> MemoryModel::load_conversation(Conversatio
                           .created_at_us = conversation.created_at_us,
                           .members = {}};
   for (const auto& [user, member] : conversation.members) state.members.push_back(member.marks);
-  std::stable_sort(state.members.begin(), state.members.end(),
-                   [](const chat::Member& a, const chat::Member& b) { return a.joined_seq < b.joined_seq; });
+  std::stable_sort(
+      state.members.begin(), state.members.end(),
+      [](const chat::Member& a, const chat::Member& b) { return a.joined_seq < b.joined_seq; });
   return state;
 }
 

@@ -25,22 +25,27 @@ class MemoryModel {
 
   Result<UserId, StoreError> create_user(User user);
   [[nodiscard]] Result<User, StoreError> find_user_by_name(const std::string& name) const;
-  [[nodiscard]] Result<std::vector<User>, StoreError> find_users(const std::vector<UserId>& ids) const;
+  [[nodiscard]] Result<std::vector<User>, StoreError> find_users(
+      const std::vector<UserId>& ids) const;
   Result<User, StoreError> ensure_user(UserId id, std::string name, std::int64_t at_us);
   void set_last_online(UserId id, std::int64_t at_us);
   Result<SessionId, StoreError> create_session(SessionRecord session);
-  Result<SessionRecord, StoreError> rotate_session(const std::string& old_digest, const std::string& new_digest,
+  Result<SessionRecord, StoreError> rotate_session(const std::string& old_digest,
+                                                   const std::string& new_digest,
                                                    std::int64_t now_us, std::int64_t expires_at_us);
   Result<bool, StoreError> revoke_session(SessionId id, std::int64_t at_us);
-  [[nodiscard]] Result<std::vector<SessionId>, StoreError> revoked_since(std::int64_t since_us) const;
-  [[nodiscard]] Result<Audience, StoreError> load_audience(UserId user, std::uint32_t conversations_max,
+  [[nodiscard]] Result<std::vector<SessionId>, StoreError> revoked_since(
+      std::int64_t since_us) const;
+  [[nodiscard]] Result<Audience, StoreError> load_audience(UserId user,
+                                                           std::uint32_t conversations_max,
                                                            std::uint32_t peers_max,
                                                            std::uint32_t small_group_max) const;
-  [[nodiscard]] Result<ConversationList, StoreError> list_conversations(const ListQuery& query) const;
-  [[nodiscard]] Result<chat::ConversationView, StoreError> view_conversation(ConversationId id, UserId viewer,
-                                                                             std::uint32_t members_max) const;
-  [[nodiscard]] Result<std::vector<chat::ConversationView>, StoreError> unread_conversations(UserId user,
-                                                                                             std::uint32_t limit) const;
+  [[nodiscard]] Result<ConversationList, StoreError> list_conversations(
+      const ListQuery& query) const;
+  [[nodiscard]] Result<chat::ConversationView, StoreError> view_conversation(
+      ConversationId id, UserId viewer, std::uint32_t members_max) const;
+  [[nodiscard]] Result<std::vector<chat::ConversationView>, StoreError> unread_conversations(
+      UserId user, std::uint32_t limit) const;
 
  private:
   struct Member {
@@ -49,8 +54,8 @@ class MemoryModel {
   };
   struct Row {
     chat::Message message;
-    std::uint64_t last_no = 0;   // messages up to and including this row
-    AppendMessage sent;          // as it came, for kKeyReused
+    std::uint64_t last_no = 0;  // messages up to and including this row
+    AppendMessage sent;         // as it came, for kKeyReused
   };
   struct Conversation {
     ConversationId id;
@@ -59,34 +64,46 @@ class MemoryModel {
     Seq last_seq = 0;
     std::uint64_t last_no = 0;
     std::int64_t created_at_us = 0;
-    std::int64_t active_at_us = 0;   // newest message, else creation
+    std::int64_t active_at_us = 0;  // newest message, else creation
     std::map<UserId, Member> members;
-    std::map<Seq, Row> rows;         // by the seq that made them
+    std::map<Seq, Row> rows;  // by the seq that made them
   };
   struct Session {
     SessionRecord record;
-    std::vector<std::string> spent_digests;   // oldest first
+    std::vector<std::string> spent_digests;  // oldest first
   };
 
   Outcome create(const Operation& operation, const CreateConversation& create);
-  void judge(Conversation& conversation, const Operation& operation, const AppendMessage& op, Outcome& out);
-  void judge(Conversation& conversation, const Operation& operation, const EditMessage& op, Outcome& out);
-  void judge(Conversation& conversation, const Operation& operation, const DeleteMessage& op, Outcome& out);
-  void judge(Conversation& conversation, const Operation& operation, const ChangeReaction& op, Outcome& out);
-  void judge(Conversation& conversation, const Operation& operation, const AddMember& op, Outcome& out);
-  void judge(Conversation& conversation, const Operation& operation, const RemoveMember& op, Outcome& out);
-  void judge(Conversation& conversation, const Operation& operation, const SetRole& op, Outcome& out);
-  void judge(Conversation& conversation, const Operation& operation, const Rename& op, Outcome& out);
-  void judge(Conversation& conversation, const Operation& operation, const AdvanceMark& op, Outcome& out);
-  void judge(Conversation& conversation, const Operation& operation, const SetMute& op, Outcome& out);
+  void judge(Conversation& conversation, const Operation& operation, const AppendMessage& op,
+             Outcome& out);
+  void judge(Conversation& conversation, const Operation& operation, const EditMessage& op,
+             Outcome& out);
+  void judge(Conversation& conversation, const Operation& operation, const DeleteMessage& op,
+             Outcome& out);
+  void judge(Conversation& conversation, const Operation& operation, const ChangeReaction& op,
+             Outcome& out);
+  void judge(Conversation& conversation, const Operation& operation, const AddMember& op,
+             Outcome& out);
+  void judge(Conversation& conversation, const Operation& operation, const RemoveMember& op,
+             Outcome& out);
+  void judge(Conversation& conversation, const Operation& operation, const SetRole& op,
+             Outcome& out);
+  void judge(Conversation& conversation, const Operation& operation, const Rename& op,
+             Outcome& out);
+  void judge(Conversation& conversation, const Operation& operation, const AdvanceMark& op,
+             Outcome& out);
+  void judge(Conversation& conversation, const Operation& operation, const SetMute& op,
+             Outcome& out);
 
   // The message that a reference names; null for system rows and for what does not exist.
   static Row* find_message(Conversation& conversation, const chat::MessageRef& ref);
   static Row& append_row(Conversation& conversation, const Operation& operation, Outcome& out);
-  static void append_system_row(Conversation& conversation, const Operation& operation, Outcome& out,
-                                chat::SystemEvent event, UserId subject, chat::Role role, std::string content);
+  static void append_system_row(Conversation& conversation, const Operation& operation,
+                                Outcome& out, chat::SystemEvent event, UserId subject,
+                                chat::Role role, std::string content);
   // Raises a mark and gives every message that it is the first to cover its time.
-  static void raise_mark(Conversation& conversation, Member& member, chat::MarkKind kind, Seq seq, std::int64_t at_us);
+  static void raise_mark(Conversation& conversation, Member& member, chat::MarkKind kind, Seq seq,
+                         std::int64_t at_us);
 
   [[nodiscard]] chat::ConversationView view(const Conversation& conversation, UserId viewer,
                                             std::uint32_t members_max) const;

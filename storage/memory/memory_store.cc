@@ -18,27 +18,29 @@ class MemoryClient final : public StoreClient, BatchStore, HistoryReader, Direct
 
  private:
   void commit(std::vector<Operation> batch, CommitDone done) override {
-    store_.run_or_hold(store_.commits_,
-                       [&store = store_, link = link_, batch = std::move(batch), done = std::move(done)] {
-                         std::vector<Outcome> outcomes;
-                         outcomes.reserve(batch.size());
-                         const MemoryStore::CommitFault fault = store.commit_fault_;
-                         for (const Operation& operation : batch) {
-                           const bool is_stored = fault != MemoryStore::CommitFault::kRefused;
-                           Outcome outcome = is_stored ? store.model_.apply(operation) : Outcome();
-                           if (fault != MemoryStore::CommitFault::kNone) outcome = Outcome{.ticket = operation.ticket};
-                           outcomes.push_back(outcome);
-                         }
-                         store.healthy_ = fault == MemoryStore::CommitFault::kNone;
-                         link->post([done, outcomes = std::move(outcomes)] { done(outcomes); });
-                       });
+    store_.run_or_hold(store_.commits_, [&store = store_, link = link_, batch = std::move(batch),
+                                         done = std::move(done)] {
+      std::vector<Outcome> outcomes;
+      outcomes.reserve(batch.size());
+      const MemoryStore::CommitFault fault = store.commit_fault_;
+      for (const Operation& operation : batch) {
+        const bool is_stored = fault != MemoryStore::CommitFault::kRefused;
+        Outcome outcome = is_stored ? store.model_.apply(operation) : Outcome();
+        if (fault != MemoryStore::CommitFault::kNone) outcome = Outcome{.ticket = operation.ticket};
+        outcomes.push_back(outcome);
+      }
+      store.healthy_ = fault == MemoryStore::CommitFault::kNone;
+      link->post([done, outcomes = std::move(outcomes)] { done(outcomes); });
+    });
   }
 
   // `ask(model)` gives the answer that `done` hears.
   template <class T, class Ask>
   void answer(Done<T> done, Ask ask) {
-    store_.run_or_hold(store_.reads_, [&store = store_, link = link_, done = std::move(done), ask = std::move(ask)] {
-      auto result = store.fail_reads_ ? Result<T, StoreError>(Err{StoreError::kUnavailable}) : ask(store.model_);
+    store_.run_or_hold(store_.reads_, [&store = store_, link = link_, done = std::move(done),
+                                       ask = std::move(ask)] {
+      auto result = store.fail_reads_ ? Result<T, StoreError>(Err{StoreError::kUnavailable})
+                                      : ask(store.model_);
       link->post([done, result = std::move(result)] { done(result); });
     });
   }
@@ -68,8 +70,8 @@ class MemoryClient final : public StoreClient, BatchStore, HistoryReader, Direct
   void create_session(SessionRecord session, Done<SessionId> done) override {
     answer(std::move(done), [=](MemoryModel& model) { return model.create_session(session); });
   }
-  void rotate_session(std::string old_digest, std::string new_digest, std::int64_t now_us, std::int64_t expires_at_us,
-                      Done<SessionRecord> done) override {
+  void rotate_session(std::string old_digest, std::string new_digest, std::int64_t now_us,
+                      std::int64_t expires_at_us, Done<SessionRecord> done) override {
     answer(std::move(done), [=](MemoryModel& model) {
       return model.rotate_session(old_digest, new_digest, now_us, expires_at_us);
     });
@@ -91,11 +93,13 @@ class MemoryClient final : public StoreClient, BatchStore, HistoryReader, Direct
   }
   void view_conversation(ConversationId id, UserId viewer, std::uint32_t members_max,
                          Done<chat::ConversationView> done) override {
-    answer(std::move(done), [=](MemoryModel& model) { return model.view_conversation(id, viewer, members_max); });
+    answer(std::move(done),
+           [=](MemoryModel& model) { return model.view_conversation(id, viewer, members_max); });
   }
   void unread_conversations(UserId user, std::uint32_t limit,
                             Done<std::vector<chat::ConversationView>> done) override {
-    answer(std::move(done), [=](MemoryModel& model) { return model.unread_conversations(user, limit); });
+    answer(std::move(done),
+           [=](MemoryModel& model) { return model.unread_conversations(user, limit); });
   }
 
   MemoryStore& store_;
@@ -121,10 +125,18 @@ void MemoryStore::fail_reads(bool on) {
   fail_reads_ = on;
 }
 
-void MemoryStore::hold_commits(bool on) { hold(commits_, on); }
-void MemoryStore::hold_reads(bool on) { hold(reads_, on); }
-bool MemoryStore::release_commit() { return release(commits_); }
-bool MemoryStore::release_read() { return release(reads_); }
+void MemoryStore::hold_commits(bool on) {
+  hold(commits_, on);
+}
+void MemoryStore::hold_reads(bool on) {
+  hold(reads_, on);
+}
+bool MemoryStore::release_commit() {
+  return release(commits_);
+}
+bool MemoryStore::release_read() {
+  return release(reads_);
+}
 
 std::size_t MemoryStore::held_commits() const {
   const std::lock_guard lock(mutex_);

@@ -20,8 +20,8 @@ class MemoryStore final : public Store {
  public:
   enum class CommitFault : std::uint8_t {
     kNone,
-    kRefused,        // nothing is stored, every row is kUnavailable
-    kAnswerLost      // all is stored, every row is kUnavailable: what a broken connection leaves behind
+    kRefused,    // nothing is stored, every row is kUnavailable
+    kAnswerLost  // all is stored, every row is kUnavailable: what a broken connection leaves behind
   };
 
   MemoryStore() = default;
@@ -59,7 +59,8 @@ class MemoryStore final : public Store {
   void hold(Line& line, bool on);
   bool release(Line& line);
 
-  mutable std::recursive_mutex mutex_;   // a reactor that runs tasks inside post() may come back to us
+  mutable std::recursive_mutex
+      mutex_;  // a reactor that runs tasks inside post() may come back to us
   MemoryModel model_;
   CommitFault commit_fault_ = CommitFault::kNone;
   bool fail_reads_ = false;

@@ -24,23 +24,29 @@ SessionRecord read_session(const Rows& rows) {
 
 Accounts::Accounts(Database& db)
     : database_(db),
-      insert_user_(db,
-                   "INSERT INTO users(" UPROAR_USER_COLUMNS ") VALUES(?1,?2,?3,?4,?5) ON CONFLICT DO NOTHING"),
+      insert_user_(db, "INSERT INTO users(" UPROAR_USER_COLUMNS
+                       ") VALUES(?1,?2,?3,?4,?5) ON CONFLICT DO NOTHING"),
       find_user_(db, "SELECT " UPROAR_USER_COLUMNS " FROM users WHERE id=?1"),
       set_last_online_(db, "UPDATE users SET last_online=?2 WHERE id=?1 AND last_online<?2"),
       delete_expired_(db, "DELETE FROM sessions WHERE user_id=?1 AND expires_at<=?2"),
-      insert_session_(db,
-                      "INSERT OR REPLACE INTO sessions(" UPROAR_SESSION_COLUMNS ") VALUES(?1,?2,?3,?4,?5,?6,?7)"),
-      find_session_(db, "SELECT " UPROAR_SESSION_COLUMNS ", generation FROM sessions WHERE refresh_digest=?1"),
-      swap_digest_(db, "UPDATE sessions SET refresh_digest=?2, expires_at=?3, generation=generation+1 WHERE id=?1"),
-      spend_digest_(db, "INSERT OR REPLACE INTO spent_digests(digest, session_id, generation) VALUES(?1,?2,?3)"),
+      insert_session_(db, "INSERT OR REPLACE INTO sessions(" UPROAR_SESSION_COLUMNS
+                          ") VALUES(?1,?2,?3,?4,?5,?6,?7)"),
+      find_session_(db, "SELECT " UPROAR_SESSION_COLUMNS
+                        ", generation FROM sessions WHERE refresh_digest=?1"),
+      swap_digest_(db,
+                   "UPDATE sessions SET refresh_digest=?2, expires_at=?3, generation=generation+1 "
+                   "WHERE id=?1"),
+      spend_digest_(
+          db,
+          "INSERT OR REPLACE INTO spent_digests(digest, session_id, generation) VALUES(?1,?2,?3)"),
       forget_digests_(db, "DELETE FROM spent_digests WHERE session_id=?1 AND generation<=?2"),
       find_spent_(db, "SELECT session_id FROM spent_digests WHERE digest=?1"),
       revoke_(db, "UPDATE sessions SET revoked_at=?2 WHERE id=?1 AND revoked_at=0") {}
 
 // Both the id and the name may be taken; which of them makes no difference to anybody who asks.
 bool Accounts::insert(const User& user) {
-  insert_user_.run(user.id, TextOrNull{user.name}, user.password_hash, user.created_at_us, user.last_online_us);
+  insert_user_.run(user.id, TextOrNull{user.name}, user.password_hash, user.created_at_us,
+                   user.last_online_us);
   return database_.changes() != 0;
 }
 
@@ -49,7 +55,8 @@ Result<UserId, StoreError> Accounts::create_user(const User& user) {
   return user.id;
 }
 
-Result<User, StoreError> Accounts::ensure_user(UserId id, const std::string& name, std::int64_t at_us) {
+Result<User, StoreError> Accounts::ensure_user(UserId id, const std::string& name,
+                                               std::int64_t at_us) {
   {
     Rows rows = find_user_.query(id);
     if (rows.next()) return read_user(rows);
@@ -61,7 +68,9 @@ Result<User, StoreError> Accounts::ensure_user(UserId id, const std::string& nam
   return Err{StoreError::kUnavailable};
 }
 
-void Accounts::set_last_online(UserId id, std::int64_t at_us) { set_last_online_.run(id, at_us); }
+void Accounts::set_last_online(UserId id, std::int64_t at_us) {
+  set_last_online_.run(id, at_us);
+}
 
 Result<SessionId, StoreError> Accounts::create_session(const SessionRecord& session) {
   {
@@ -69,13 +78,14 @@ Result<SessionId, StoreError> Accounts::create_session(const SessionRecord& sess
     if (!rows.next()) return Err{StoreError::kNotFound};
   }
   delete_expired_.run(session.user, session.created_at_us - kExpiredSessionKeptUs);
-  insert_session_.run(session.id, session.user, Blob{session.refresh_digest}, session.device, session.created_at_us,
-                      session.expires_at_us, session.revoked_at_us);
+  insert_session_.run(session.id, session.user, Blob{session.refresh_digest}, session.device,
+                      session.created_at_us, session.expires_at_us, session.revoked_at_us);
   return session.id;
 }
 
 Result<SessionRecord, StoreError> Accounts::rotate_session(const std::string& old_digest,
-                                                           const std::string& new_digest, std::int64_t now_us,
+                                                           const std::string& new_digest,
+                                                           std::int64_t now_us,
                                                            std::int64_t expires_at_us) {
   SessionRecord session;
   std::int64_t generation = 0;

@@ -11,7 +11,8 @@ namespace uproar::storage::sqlite {
 
 // Columns in the order that read_user() and read_session() expect.
 #define UPROAR_USER_COLUMNS "id, name, password_hash, created_at, last_online"
-#define UPROAR_SESSION_COLUMNS "id, user_id, refresh_digest, device, created_at, expires_at, revoked_at"
+#define UPROAR_SESSION_COLUMNS \
+  "id, user_id, refresh_digest, device, created_at, expires_at, revoked_at"
 
 [[nodiscard]] User read_user(const Rows& rows);
 [[nodiscard]] SessionRecord read_session(const Rows& rows);
@@ -24,7 +25,8 @@ class Accounts {
   Result<User, StoreError> ensure_user(UserId id, const std::string& name, std::int64_t at_us);
   void set_last_online(UserId id, std::int64_t at_us);
   Result<SessionId, StoreError> create_session(const SessionRecord& session);
-  Result<SessionRecord, StoreError> rotate_session(const std::string& old_digest, const std::string& new_digest,
+  Result<SessionRecord, StoreError> rotate_session(const std::string& old_digest,
+                                                   const std::string& new_digest,
                                                    std::int64_t now_us, std::int64_t expires_at_us);
   Result<bool, StoreError> revoke_session(SessionId id, std::int64_t at_us);
 

@@ -10,17 +10,26 @@ namespace {
 
 const char* hint_for(ErrorCode code) {
   switch (code & 0xFF) {
-    case SQLITE_FULL: return "free disk space or raise the quota; commits resume by themselves";
-    case SQLITE_READONLY: return "make the file and its folder writable for the server's user";
-    case SQLITE_CANTOPEN: return "check that the folder exists and belongs to the server's user";
+    case SQLITE_FULL:
+      return "free disk space or raise the quota; commits resume by themselves";
+    case SQLITE_READONLY:
+      return "make the file and its folder writable for the server's user";
+    case SQLITE_CANTOPEN:
+      return "check that the folder exists and belongs to the server's user";
     case SQLITE_PERM:
-    case SQLITE_AUTH: return "give the server's user the right to read and write the file";
-    case SQLITE_NOTADB: return "this is no SQLite file; choose another --data folder";
-    case SQLITE_CORRUPT: return "restore from a backup, or rescue what is readable with: sqlite3 FILE .recover";
+    case SQLITE_AUTH:
+      return "give the server's user the right to read and write the file";
+    case SQLITE_NOTADB:
+      return "this is no SQLite file; choose another --data folder";
+    case SQLITE_CORRUPT:
+      return "restore from a backup, or rescue what is readable with: sqlite3 FILE .recover";
     case SQLITE_BUSY:
-    case SQLITE_LOCKED: return "another program holds the database; end it";
-    case SQLITE_IOERR: return "look at the kernel log for disk errors, and at file size limits (ulimit -f)";
-    default: return "";
+    case SQLITE_LOCKED:
+      return "another program holds the database; end it";
+    case SQLITE_IOERR:
+      return "look at the kernel log for disk errors, and at file size limits (ulimit -f)";
+    default:
+      return "";
   }
 }
 
@@ -28,7 +37,8 @@ const char* hint_for(ErrorCode code) {
 
 Result<Database, SystemError> Database::open(const std::string& path, const Options& options) {
   sqlite3* handle = nullptr;
-  const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+  const int flags =
+      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   const int code = sqlite3_open_v2(path.c_str(), &handle, flags, options.vfs);
   Database database(handle);
   if (code != SQLITE_OK) {
@@ -40,7 +50,9 @@ Result<Database, SystemError> Database::open(const std::string& path, const Opti
   database.read_int("PRAGMA schema_version");
   // WAL: readers never wait for the writer. FULL: the log is synced before COMMIT returns, so what was reported
   // committed survives a kill and a power cut; NORMAL would only promise the former.
-  database.exec("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF;");
+  database.exec(
+      "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA "
+      "trusted_schema=OFF;");
   database.exec(("PRAGMA cache_size=-" + std::to_string(options.cache_kib)).c_str());
   database.exec(("PRAGMA journal_size_limit=" + std::to_string(kWalBytesKept)).c_str());
   if (options.pages_max != 0) {
@@ -65,7 +77,9 @@ Database& Database::operator=(Database&& other) noexcept {
   return *this;
 }
 
-Database::~Database() { sqlite3_close_v2(handle_); }
+Database::~Database() {
+  sqlite3_close_v2(handle_);
+}
 
 bool Database::exec(const char* sql) {
   if (!ok()) return false;
@@ -112,12 +126,14 @@ std::string_view Rows::bytes(int column) const {
   // column_blob of a TEXT value gives its bytes as they are; a null pointer stands for zero bytes.
   const auto* data = static_cast<const char*>(sqlite3_column_blob(statement_, column));
   const int size = sqlite3_column_bytes(statement_, column);
-  return data == nullptr ? std::string_view() : std::string_view(data, static_cast<std::size_t>(size));
+  return data == nullptr ? std::string_view()
+                         : std::string_view(data, static_cast<std::size_t>(size));
 }
 
 Statement::Statement(Database& database, const char* sql) : database_(database) {
   if (!database_.ok()) return;
-  const int code = sqlite3_prepare_v3(database_.handle(), sql, -1, SQLITE_PREPARE_PERSISTENT, &statement_, nullptr);
+  const int code = sqlite3_prepare_v3(database_.handle(), sql, -1, SQLITE_PREPARE_PERSISTENT,
+                                      &statement_, nullptr);
   if (code != SQLITE_OK) database_.fail(code);
 }
 
@@ -132,7 +148,8 @@ void Statement::bind(int index, Blob blob) {
     check(sqlite3_bind_zeroblob(statement_, index, 0));
     return;
   }
-  check(sqlite3_bind_blob64(statement_, index, blob.bytes.data(), blob.bytes.size(), SQLITE_TRANSIENT));
+  check(sqlite3_bind_blob64(statement_, index, blob.bytes.data(), blob.bytes.size(),
+                            SQLITE_TRANSIENT));
 }
 
 void Statement::bind(int index, TextOrNull value) {

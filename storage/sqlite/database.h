@@ -5,13 +5,13 @@
 // Errors are sticky. The first one stays in error() until clear_error(), and meanwhile statements neither run nor
 // yield rows. So a function made of ten statements is written straight down and asks once, at its end.
 
-#include <sqlite3.h>
-
 #include <concepts>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
+
+#include <sqlite3.h>
 
 #include "proto/base/result.h"
 #include "proto/base/uuid.h"
@@ -24,7 +24,7 @@ using ErrorCode = int;
 class Database {
  public:
   struct Options {
-    const char* vfs = nullptr;    // null: the system's
+    const char* vfs = nullptr;  // null: the system's
     bool query_only = false;
     int cache_kib = 2048;
     std::uint32_t pages_max = 0;  // 0: SQLite's own limit
@@ -72,9 +72,15 @@ class Rows {
   // Steps to the next row; false at the end and on errors.
   [[nodiscard]] bool next();
 
-  [[nodiscard]] bool is_null(int column) const { return sqlite3_column_type(statement_, column) == SQLITE_NULL; }
-  [[nodiscard]] std::int64_t i64(int column) const { return sqlite3_column_int64(statement_, column); }
-  [[nodiscard]] std::uint64_t u64(int column) const { return static_cast<std::uint64_t>(i64(column)); }
+  [[nodiscard]] bool is_null(int column) const {
+    return sqlite3_column_type(statement_, column) == SQLITE_NULL;
+  }
+  [[nodiscard]] std::int64_t i64(int column) const {
+    return sqlite3_column_int64(statement_, column);
+  }
+  [[nodiscard]] std::uint64_t u64(int column) const {
+    return static_cast<std::uint64_t>(i64(column));
+  }
   template <class Enum>
   [[nodiscard]] Enum as(int column) const {
     return static_cast<Enum>(i64(column));
@@ -133,7 +139,7 @@ class Statement {
     check(sqlite3_bind_int64(statement_, index, static_cast<std::int64_t>(value)));
   }
   template <class T>
-    requires std::is_enum_v<T>
+  requires std::is_enum_v<T>
   void bind(int index, T value) {
     check(sqlite3_bind_int64(statement_, index, static_cast<std::int64_t>(value)));
   }

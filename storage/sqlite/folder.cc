@@ -13,7 +13,10 @@ namespace uproar::storage::sqlite {
 namespace {
 
 SystemError refused(std::string operation, std::string subject, std::string hint) {
-  return {.operation = std::move(operation), .subject = std::move(subject), .code = errno, .hint = std::move(hint)};
+  return {.operation = std::move(operation),
+          .subject = std::move(subject),
+          .code = errno,
+          .hint = std::move(hint)};
 }
 
 // The folder's entry is in its parent, which must be on disk before anything in the folder counts as kept.
@@ -24,7 +27,7 @@ void sync_parent(const std::string& folder) {
   parent = slash == std::string::npos ? "." : slash == 0 ? "/" : parent.substr(0, slash);
   const int fd = ::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return;
-  static_cast<void>(::fsync(fd));   // not every file system can; those that need it can
+  static_cast<void>(::fsync(fd));  // not every file system can; those that need it can
   ::close(fd);
 }
 
@@ -34,21 +37,24 @@ Result<FolderLock, SystemError> FolderLock::take(const std::string& folder) {
   if (::mkdir(folder.c_str(), 0700) == 0) {
     sync_parent(folder);
   } else if (errno != EEXIST) {
-    return Err{refused("create folder", folder, "create its parent folder and give it to the server's user")};
+    return Err{refused("create folder", folder,
+                       "create its parent folder and give it to the server's user")};
   }
   const std::string path = folder + "/uproar.lock";
   const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (fd < 0) return Err{refused("open", path, "give the folder to the server's user")};
   FolderLock lock(fd);
   if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK) return Err{refused("lock", path, "use a file system with locks (no plain NFS)")};
+    if (errno != EWOULDBLOCK)
+      return Err{refused("lock", path, "use a file system with locks (no plain NFS)")};
     std::array<char, 16> holder{};
     const ssize_t size = ::pread(fd, holder.data(), holder.size(), 0);
     const std::string pid(holder.data(), size > 0 ? static_cast<std::size_t>(size) : 0);
-    return Err{SystemError{.operation = "lock",
-                           .subject = folder + ": in use by process " + (pid.empty() ? "(unknown)" : pid),
-                           .code = 0,
-                           .hint = "stop that server, or choose another --data folder"}};
+    return Err{
+        SystemError{.operation = "lock",
+                    .subject = folder + ": in use by process " + (pid.empty() ? "(unknown)" : pid),
+                    .code = 0,
+                    .hint = "stop that server, or choose another --data folder"}};
   }
   const std::string pid = std::to_string(::getpid());
   if (::ftruncate(fd, 0) != 0 || ::pwrite(fd, pid.data(), pid.size(), 0) < 0) {
@@ -65,7 +71,8 @@ FolderLock::~FolderLock() {
 
 Result<void, SystemError> make_private_file(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (fd < 0) return Err{refused("open", path, "give the file and its folder to the server's user")};
+  if (fd < 0)
+    return Err{refused("open", path, "give the file and its folder to the server's user")};
   ::close(fd);
   return {};
 }

@@ -140,12 +140,17 @@ FROM messages m;
 constexpr std::array kSteps = {kStep1};
 
 Result<void, SystemError> refuse(const std::string& path, std::string why, std::string hint) {
-  return Err{SystemError{.operation = "open", .subject = path + ": " + std::move(why), .code = 0, .hint = std::move(hint)}};
+  return Err{SystemError{.operation = "open",
+                         .subject = path + ": " + std::move(why),
+                         .code = 0,
+                         .hint = std::move(hint)}};
 }
 
 }  // namespace
 
-int newest_schema_version() { return static_cast<int>(kSteps.size()); }
+int newest_schema_version() {
+  return static_cast<int>(kSteps.size());
+}
 
 Result<void, SystemError> migrate(Database& database, const std::string& path) {
   // The write lock comes first: what is read below cannot change before it is acted on.
@@ -163,11 +168,13 @@ Result<void, SystemError> migrate(Database& database, const std::string& path) {
   if (version > newest_schema_version()) {
     database.exec("ROLLBACK");
     return refuse(path,
-                  "schema version " + std::to_string(version) + " was written by a newer release; this one knows " +
+                  "schema version " + std::to_string(version) +
+                      " was written by a newer release; this one knows " +
                       std::to_string(newest_schema_version()),
                   "run the newer release, or restore the backup made before the upgrade");
   }
-  for (auto step = static_cast<std::size_t>(version); step < kSteps.size(); ++step) database.exec(kSteps[step]);
+  for (auto step = static_cast<std::size_t>(version); step < kSteps.size(); ++step)
+    database.exec(kSteps[step]);
   database.exec(("PRAGMA application_id=" + std::to_string(kApplicationId)).c_str());
   database.exec(("PRAGMA user_version=" + std::to_string(newest_schema_version())).c_str());
   database.exec("COMMIT");

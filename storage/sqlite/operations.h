@@ -45,7 +45,7 @@ class Operations {
     Seq read_seq = 0;
     std::uint64_t read_no = 0;
   };
-  struct Target {   // the message that an edit, a deletion or a reaction speaks of
+  struct Target {  // the message that an edit, a deletion or a reaction speaks of
     Seq seq = 0;
     Seq version = 0;
     MessageId id;
@@ -69,17 +69,19 @@ class Operations {
   bool find_marks(ConversationId conversation, UserId user, Marks& marks);
   bool is_user(UserId user);
   // False and kNotFound when there is no such message; fills message and message_seq of `out` otherwise.
-  bool find_target(ConversationId conversation, const chat::MessageRef& ref, Target& target, Outcome& out);
+  bool find_target(ConversationId conversation, const chat::MessageRef& ref, Target& target,
+                   Outcome& out);
   // True when the actor has used this client_id before; `out` is then the verdict.
   bool find_first_attempt(const Operation& operation, const AppendMessage& op, Outcome& out);
   Seq next_seq(Head& head, Outcome& out);
-  void append_system_row(Head& head, const Operation& operation, Outcome& out, chat::SystemEvent event, UserId subject,
-                         chat::Role role, std::string_view content);
+  void append_system_row(Head& head, const Operation& operation, Outcome& out,
+                         chat::SystemEvent event, UserId subject, chat::Role role,
+                         std::string_view content);
   std::uint64_t number_at(ConversationId conversation, const Head& head, Seq seq);
 
   Database& database_;
   Receipts receipts_;
-  std::map<ConversationId, Head> heads_;   // at most a transaction's rows (limits.h)
+  std::map<ConversationId, Head> heads_;  // at most a transaction's rows (limits.h)
 
   Statement find_conversation_;
   Statement insert_conversation_;

@@ -6,11 +6,13 @@
 
 namespace uproar::storage::sqlite {
 
-Result<std::unique_ptr<ReaderPool::Connection>, SystemError> ReaderPool::connect(const Options& options) {
+Result<std::unique_ptr<ReaderPool::Connection>, SystemError> ReaderPool::connect(
+    const Options& options) {
   auto database = Database::open(options.path, options.database);
   if (!database) return Err{database.error()};
   auto connection = std::make_unique<Connection>(std::move(database).value());
-  if (!connection->database.ok()) return Err{connection->database.describe_error("prepare", options.path)};
+  if (!connection->database.ok())
+    return Err{connection->database.describe_error("prepare", options.path)};
   return connection;
 }
 

@@ -18,7 +18,7 @@
 
 namespace uproar::storage::sqlite {
 
-struct ReaderCounters {   // written under the pool's lock, read from any thread
+struct ReaderCounters {  // written under the pool's lock, read from any thread
   Counter reads;
   Counter refused_full;
   Counter reopened;

@@ -9,13 +9,15 @@
 namespace uproar::storage::sqlite {
 namespace {
 
-#define MESSAGE_COLUMNS                                                                                       \
-  "SELECT seq, no, version, id, user_id, client_id, type, content, attachments, reply_to, mentions, sent_at," \
-  " edited_at, deleted_at, delivered_at, seen_at, system, subject, role FROM messages_with_status"            \
+#define MESSAGE_COLUMNS                                                                            \
+  "SELECT seq, no, version, id, user_id, client_id, type, content, attachments, reply_to, "        \
+  "mentions, sent_at,"                                                                             \
+  " edited_at, deleted_at, delivered_at, seen_at, system, subject, role FROM messages_with_status" \
   " WHERE conversation_id=?1 "
-#define VIEW_COLUMNS                                                                                            \
-  "SELECT c.id, c.kind, c.name, m.role, c.last_seq, c.last_no, m.read_seq, m.delivered_seq, m.read_no,"         \
-  " c.member_count, m.muted_until, c.created_at, c.last_message_seq, m.joined_seq"                              \
+#define VIEW_COLUMNS                                                                          \
+  "SELECT c.id, c.kind, c.name, m.role, c.last_seq, c.last_no, m.read_seq, m.delivered_seq, " \
+  "m.read_no,"                                                                                \
+  " c.member_count, m.muted_until, c.created_at, c.last_message_seq, m.joined_seq"            \
   " FROM users_conversations m JOIN conversations c ON c.id=m.conversation_id WHERE m.user_id=?1 "
 
 std::vector<UserId> unpacked(std::string_view blob) {
@@ -33,7 +35,8 @@ class Reads::Snapshot {
  public:
   explicit Snapshot(Database& database) : database_(database) { database_.exec("BEGIN"); }
   ~Snapshot() {
-    if (database_.in_transaction()) sqlite3_exec(database_.handle(), "ROLLBACK", nullptr, nullptr, nullptr);
+    if (database_.in_transaction())
+      sqlite3_exec(database_.handle(), "ROLLBACK", nullptr, nullptr, nullptr);
   }
   Snapshot(const Snapshot&) = delete;
   Snapshot& operator=(const Snapshot&) = delete;
@@ -54,31 +57,37 @@ class Reads::Snapshot {
 
 Reads::Reads(Database& db)
     : database_(db),
-      find_conversation_(db, "SELECT kind, name, last_seq, last_no, created_at FROM conversations WHERE id=?1"),
-      find_members_(db,
-                    "SELECT m.user_id, u.name, m.role, m.joined_seq, m.delivered_seq, m.read_seq, m.read_no"
-                    " FROM users_conversations m JOIN users u ON u.id=m.user_id WHERE m.conversation_id=?1"
-                    " ORDER BY m.joined_seq, m.user_id"),
+      find_conversation_(
+          db, "SELECT kind, name, last_seq, last_no, created_at FROM conversations WHERE id=?1"),
+      find_members_(
+          db,
+          "SELECT m.user_id, u.name, m.role, m.joined_seq, m.delivered_seq, m.read_seq, m.read_no"
+          " FROM users_conversations m JOIN users u ON u.id=m.user_id WHERE m.conversation_id=?1"
+          " ORDER BY m.joined_seq, m.user_id"),
       page_before_(db, MESSAGE_COLUMNS "AND seq<?2 AND seq>?3 ORDER BY seq DESC LIMIT ?4"),
       page_after_(db, MESSAGE_COLUMNS "AND seq>?2 ORDER BY seq LIMIT ?3"),
       page_changed_(db, MESSAGE_COLUMNS "AND version>?2 AND seq>?3 ORDER BY version LIMIT ?4"),
       find_message_(db, MESSAGE_COLUMNS "AND seq=?2"),
       find_reactions_(db,
-                      "SELECT emoji, user_id FROM reactions WHERE conversation_id=?1 AND message_seq=?2 ORDER BY seq"),
+                      "SELECT emoji, user_id FROM reactions WHERE conversation_id=?1 AND "
+                      "message_seq=?2 ORDER BY seq"),
       find_user_by_name_(db, "SELECT " UPROAR_USER_COLUMNS " FROM users WHERE name=?1"),
       find_user_(db, "SELECT " UPROAR_USER_COLUMNS " FROM users WHERE id=?1"),
       find_revoked_(db,
-                    "SELECT id FROM sessions WHERE revoked_at<>0 AND revoked_at>=?1 ORDER BY revoked_at DESC, id"
+                    "SELECT id FROM sessions WHERE revoked_at<>0 AND revoked_at>=?1 ORDER BY "
+                    "revoked_at DESC, id"
                     " LIMIT ?2"),
       find_audience_(db,
                      "SELECT c.id, c.last_seq, m.joined_seq, c.kind, c.member_count"
-                     " FROM users_conversations m JOIN conversations c ON c.id=m.conversation_id WHERE m.user_id=?1"
+                     " FROM users_conversations m JOIN conversations c ON c.id=m.conversation_id "
+                     "WHERE m.user_id=?1"
                      " ORDER BY c.last_message_at DESC, c.id LIMIT ?2"),
-      find_peers_(db, "SELECT user_id FROM users_conversations WHERE conversation_id=?1 ORDER BY user_id"),
+      find_peers_(
+          db, "SELECT user_id FROM users_conversations WHERE conversation_id=?1 ORDER BY user_id"),
       list_views_(db, VIEW_COLUMNS "AND m.conversation_id>?2 ORDER BY m.conversation_id LIMIT ?3"),
       find_view_(db, VIEW_COLUMNS "AND m.conversation_id=?2"),
-      unread_views_(db,
-                    VIEW_COLUMNS "AND c.last_no>m.read_no ORDER BY c.last_message_at DESC, c.id LIMIT ?2") {}
+      unread_views_(db, VIEW_COLUMNS
+                    "AND c.last_no>m.read_no ORDER BY c.last_message_at DESC, c.id LIMIT ?2") {}
 
 Result<ConversationState, StoreError> Reads::load_conversation(ConversationId id) {
   Snapshot snapshot(database_);
@@ -122,10 +131,12 @@ Result<Page, StoreError> Reads::read_page(const PageQuery& query) {
   Page page;
   {
     Rows rows = query.order == Order::kBefore
-                    ? page_before_.query(query.conversation, std::min(before, last_seq + 1), query.seq_floor, limit + 1)
+                    ? page_before_.query(query.conversation, std::min(before, last_seq + 1),
+                                         query.seq_floor, limit + 1)
                 : query.order == Order::kAfter
                     ? page_after_.query(query.conversation, std::min(bound, last_seq), limit + 1)
-                    : page_changed_.query(query.conversation, std::min(bound, last_seq), query.seq_floor, limit + 1);
+                    : page_changed_.query(query.conversation, std::min(bound, last_seq),
+                                          query.seq_floor, limit + 1);
     while (rows.next()) {
       if (page.messages.size() == limit) {
         page.has_more = true;
@@ -136,7 +147,8 @@ Result<Page, StoreError> Reads::read_page(const PageQuery& query) {
   }
   for (chat::Message& message : page.messages) fill_reactions(message);
   if (query.order == Order::kBefore) std::reverse(page.messages.begin(), page.messages.end());
-  if (query.order == Order::kChangedAfter) page.upto_seq = page.has_more ? page.messages.back().version : last_seq;
+  if (query.order == Order::kChangedAfter)
+    page.upto_seq = page.has_more ? page.messages.back().version : last_seq;
   return snapshot.checked(std::move(page));
 }
 
@@ -169,7 +181,8 @@ void Reads::fill_reactions(chat::Message& message) {
   // Every reaction moves the version: a message at its first version has none.
   if (message.version == message.seq || message.deleted_at_us != 0) return;
   Rows rows = find_reactions_.query(message.conversation, message.seq);
-  while (rows.next()) message.reactions.push_back({.emoji = rows.text(0), .user = rows.id<UserId>(1)});
+  while (rows.next())
+    message.reactions.push_back({.emoji = rows.text(0), .user = rows.id<UserId>(1)});
 }
 
 Result<User, StoreError> Reads::find_user_by_name(const std::string& name) {
@@ -202,17 +215,20 @@ Result<std::vector<SessionId>, StoreError> Reads::revoked_since(std::int64_t sin
 }
 
 Result<Audience, StoreError> Reads::load_audience(UserId user, std::uint32_t conversations_max,
-                                                  std::uint32_t peers_max, std::uint32_t small_group_max) {
+                                                  std::uint32_t peers_max,
+                                                  std::uint32_t small_group_max) {
   Snapshot snapshot(database_);
   Audience audience;
   std::unordered_set<UserId> known{user};
   Rows rows = find_audience_.query(user, conversations_max);
   while (rows.next()) {
     const auto id = rows.id<ConversationId>(0);
-    audience.conversations.push_back({.conversation = id, .last_seq = rows.u64(1), .joined_seq = rows.u64(2)});
+    audience.conversations.push_back(
+        {.conversation = id, .last_seq = rows.u64(1), .joined_seq = rows.u64(2)});
     const auto kind = rows.as<chat::ConversationKind>(3);
-    const bool is_close = kind == chat::ConversationKind::kDirect ||
-                          (kind == chat::ConversationKind::kGroup && rows.u64(4) <= small_group_max);
+    const bool is_close =
+        kind == chat::ConversationKind::kDirect ||
+        (kind == chat::ConversationKind::kGroup && rows.u64(4) <= small_group_max);
     if (!is_close || audience.peers.size() >= peers_max) continue;
     Rows peers = find_peers_.query(id);
     while (audience.peers.size() < peers_max && peers.next()) {
@@ -261,7 +277,8 @@ void Reads::complete_view(chat::ConversationView& view, Seq last_message_seq, Se
 }
 
 template <class... Values>
-std::vector<chat::ConversationView> Reads::read_views(Statement& statement, std::uint32_t members_max,
+std::vector<chat::ConversationView> Reads::read_views(Statement& statement,
+                                                      std::uint32_t members_max,
                                                       const Values&... values) {
   std::vector<chat::ConversationView> views;
   Rows rows = statement.query(values...);
@@ -276,13 +293,15 @@ Result<ConversationList, StoreError> Reads::list_conversations(const ListQuery& 
   Snapshot snapshot(database_);
   const std::size_t limit = std::clamp<std::uint32_t>(query.limit, 1, kListRowsMax);
   ConversationList list;
-  list.conversations = read_views(list_views_, query.members_shown_max, query.user, query.after, limit + 1);
+  list.conversations =
+      read_views(list_views_, query.members_shown_max, query.user, query.after, limit + 1);
   list.has_more = list.conversations.size() > limit;
   if (list.has_more) list.conversations.pop_back();
   return snapshot.checked(std::move(list));
 }
 
-Result<chat::ConversationView, StoreError> Reads::view_conversation(ConversationId id, UserId viewer,
+Result<chat::ConversationView, StoreError> Reads::view_conversation(ConversationId id,
+                                                                    UserId viewer,
                                                                     std::uint32_t members_max) {
   Snapshot snapshot(database_);
   std::vector<chat::ConversationView> views = read_views(find_view_, members_max, viewer, id);
@@ -290,9 +309,11 @@ Result<chat::ConversationView, StoreError> Reads::view_conversation(Conversation
   return snapshot.checked(std::move(views.front()));
 }
 
-Result<std::vector<chat::ConversationView>, StoreError> Reads::unread_conversations(UserId user, std::uint32_t limit) {
+Result<std::vector<chat::ConversationView>, StoreError> Reads::unread_conversations(
+    UserId user, std::uint32_t limit) {
   Snapshot snapshot(database_);
-  return snapshot.checked(read_views(unread_views_, 0, user, std::clamp<std::uint32_t>(limit, 1, kListRowsMax)));
+  return snapshot.checked(
+      read_views(unread_views_, 0, user, std::clamp<std::uint32_t>(limit, 1, kListRowsMax)));
 }
 
 }  // namespace uproar::storage::sqlite

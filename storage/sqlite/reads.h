@@ -20,12 +20,14 @@ class Reads {
   Result<User, StoreError> find_user_by_name(const std::string& name);
   Result<std::vector<User>, StoreError> find_users(const std::vector<UserId>& ids);
   Result<std::vector<SessionId>, StoreError> revoked_since(std::int64_t since_us);
-  Result<Audience, StoreError> load_audience(UserId user, std::uint32_t conversations_max, std::uint32_t peers_max,
+  Result<Audience, StoreError> load_audience(UserId user, std::uint32_t conversations_max,
+                                             std::uint32_t peers_max,
                                              std::uint32_t small_group_max);
   Result<ConversationList, StoreError> list_conversations(const ListQuery& query);
   Result<chat::ConversationView, StoreError> view_conversation(ConversationId id, UserId viewer,
                                                                std::uint32_t members_max);
-  Result<std::vector<chat::ConversationView>, StoreError> unread_conversations(UserId user, std::uint32_t limit);
+  Result<std::vector<chat::ConversationView>, StoreError> unread_conversations(UserId user,
+                                                                               std::uint32_t limit);
 
  private:
   class Snapshot;
@@ -34,7 +36,8 @@ class Reads {
   void fill_reactions(chat::Message& message);
   // Fills `view.last_message` and `view.members`; `rows` is at a row of the view columns.
   chat::ConversationView read_view(const Rows& rows);
-  void complete_view(chat::ConversationView& view, Seq last_message_seq, Seq joined_seq, std::uint32_t members_max);
+  void complete_view(chat::ConversationView& view, Seq last_message_seq, Seq joined_seq,
+                     std::uint32_t members_max);
   template <class... Values>
   std::vector<chat::ConversationView> read_views(Statement& statement, std::uint32_t members_max,
                                                  const Values&... values);

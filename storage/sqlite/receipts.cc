@@ -6,13 +6,16 @@ namespace uproar::storage::sqlite {
 
 Receipts::Receipts(Database& database)
     : find_highest_(database,
-                    "SELECT upto_seq FROM receipts WHERE conversation_id=?1 AND kind=?2 ORDER BY upto_seq DESC LIMIT 1"),
-      find_unsettled_(database,
-                      "SELECT from_seq, upto_seq, user_id, at FROM receipts"
-                      " WHERE conversation_id=?1 AND kind=?2 AND upto_seq>?3 AND second_user_id IS NULL"
-                      " ORDER BY upto_seq"),
+                    "SELECT upto_seq FROM receipts WHERE conversation_id=?1 AND kind=?2 ORDER BY "
+                    "upto_seq DESC LIMIT 1"),
+      find_unsettled_(
+          database,
+          "SELECT from_seq, upto_seq, user_id, at FROM receipts"
+          " WHERE conversation_id=?1 AND kind=?2 AND upto_seq>?3 AND second_user_id IS NULL"
+          " ORDER BY upto_seq"),
       insert_(database,
-              "INSERT INTO receipts(conversation_id, kind, from_seq, upto_seq, user_id, at) VALUES(?1,?2,?3,?4,?5,?6)"),
+              "INSERT INTO receipts(conversation_id, kind, from_seq, upto_seq, user_id, at) "
+              "VALUES(?1,?2,?3,?4,?5,?6)"),
       // Whoever is first to cover a gap becomes the first, else the second.
       change_(database,
               "UPDATE receipts SET from_seq=?4,"
@@ -20,10 +23,12 @@ Receipts::Receipts(Database& database)
               " second_at=CASE WHEN user_id IS NULL THEN NULL ELSE ?6 END,"
               " user_id=coalesce(user_id, ?5), at=coalesce(at, ?6)"
               " WHERE conversation_id=?1 AND kind=?2 AND upto_seq=?3"),
-      shorten_(database, "UPDATE receipts SET from_seq=?4 WHERE conversation_id=?1 AND kind=?2 AND upto_seq=?3") {}
+      shorten_(
+          database,
+          "UPDATE receipts SET from_seq=?4 WHERE conversation_id=?1 AND kind=?2 AND upto_seq=?3") {}
 
-void Receipts::cover(ConversationId conversation, chat::MarkKind kind, UserId user, Seq from, Seq upto,
-                     std::int64_t at_us) {
+void Receipts::cover(ConversationId conversation, chat::MarkKind kind, UserId user, Seq from,
+                     Seq upto, std::int64_t at_us) {
   Seq highest = 0;
   {
     Rows rows = find_highest_.query(conversation, kind);
@@ -63,10 +68,15 @@ void Receipts::cover(ConversationId conversation, chat::MarkKind kind, UserId us
   }
   if (upto <= highest) return;
   if (from > highest) {
-    insert(conversation, kind, {.from = highest, .upto = from, .user = {}, .at_us = 0, .is_gap = true});
+    insert(conversation, kind,
+           {.from = highest, .upto = from, .user = {}, .at_us = 0, .is_gap = true});
   }
   insert(conversation, kind,
-         {.from = std::max(from, highest), .upto = upto, .user = user, .at_us = at_us, .is_gap = false});
+         {.from = std::max(from, highest),
+          .upto = upto,
+          .user = user,
+          .at_us = at_us,
+          .is_gap = false});
 }
 
 void Receipts::insert(ConversationId conversation, chat::MarkKind kind, const Run& run) {

@@ -23,7 +23,8 @@ class Receipts {
   explicit Receipts(Database& database);
 
   // The user's mark moved from `from` to `upto`; it covers from < seq <= upto. Inside a transaction.
-  void cover(ConversationId conversation, chat::MarkKind kind, UserId user, Seq from, Seq upto, std::int64_t at_us);
+  void cover(ConversationId conversation, chat::MarkKind kind, UserId user, Seq from, Seq upto,
+             std::int64_t at_us);
 
  private:
   struct Run {
@@ -40,7 +41,7 @@ class Receipts {
   Statement insert_;
   Statement change_;
   Statement shorten_;
-  std::vector<Run> unsettled_;   // of one cover(); a member to keep its memory
+  std::vector<Run> unsettled_;  // of one cover(); a member to keep its memory
 };
 
 }  // namespace uproar::storage::sqlite

@@ -18,14 +18,16 @@ using sqlite::WriterThread;
 struct BatchInWork {
   std::vector<Operation> operations;
   std::vector<Outcome> outcomes;
-  std::vector<bool> left_out;   // broke a constraint of the schema: answered kConflict
+  std::vector<bool> left_out;  // broke a constraint of the schema: answered kConflict
 
   void run(WriterThread::Tools tools) {
     outcomes.clear();
     for (std::size_t i = 0; i < operations.size(); ++i) {
       const Operation& operation = operations[i];
       if (left_out[i]) {
-        outcomes.push_back({.ticket = operation.ticket, .status = OutcomeStatus::kConflict, .at_us = operation.at_us});
+        outcomes.push_back({.ticket = operation.ticket,
+                            .status = OutcomeStatus::kConflict,
+                            .at_us = operation.at_us});
         continue;
       }
       outcomes.push_back(tools.operations.apply(operation));
@@ -114,10 +116,12 @@ class SqliteClient final : public StoreClient, BatchStore, HistoryReader, Direct
   }
 
   void create_user(User user, Done<UserId> done) override {
-    write(std::move(done), [user = std::move(user)](Accounts& accounts) { return accounts.create_user(user); });
+    write(std::move(done),
+          [user = std::move(user)](Accounts& accounts) { return accounts.create_user(user); });
   }
   void find_user_by_name(std::string name, Done<User> done) override {
-    read(std::move(done), [name = std::move(name)](Reads& reads) { return reads.find_user_by_name(name); });
+    read(std::move(done),
+         [name = std::move(name)](Reads& reads) { return reads.find_user_by_name(name); });
   }
   void find_users(std::vector<UserId> ids, Done<std::vector<User>> done) override {
     read(std::move(done), [ids = std::move(ids)](Reads& reads) { return reads.find_users(ids); });
@@ -127,20 +131,24 @@ class SqliteClient final : public StoreClient, BatchStore, HistoryReader, Direct
       return accounts.ensure_user(id, name, at_us);
     });
   }
-  void set_last_online(UserId id, std::int64_t at_us) override { writer_.set_last_online(id, at_us); }
-  void create_session(SessionRecord session, Done<SessionId> done) override {
-    write(std::move(done),
-          [session = std::move(session)](Accounts& accounts) { return accounts.create_session(session); });
+  void set_last_online(UserId id, std::int64_t at_us) override {
+    writer_.set_last_online(id, at_us);
   }
-  void rotate_session(std::string old_digest, std::string new_digest, std::int64_t now_us, std::int64_t expires_at_us,
-                      Done<SessionRecord> done) override {
-    write(std::move(done), [old_digest = std::move(old_digest), new_digest = std::move(new_digest), now_us,
-                            expires_at_us](Accounts& accounts) {
+  void create_session(SessionRecord session, Done<SessionId> done) override {
+    write(std::move(done), [session = std::move(session)](Accounts& accounts) {
+      return accounts.create_session(session);
+    });
+  }
+  void rotate_session(std::string old_digest, std::string new_digest, std::int64_t now_us,
+                      std::int64_t expires_at_us, Done<SessionRecord> done) override {
+    write(std::move(done), [old_digest = std::move(old_digest), new_digest = std::move(new_digest),
+                            now_us, expires_at_us](Accounts& accounts) {
       return accounts.rotate_session(old_digest, new_digest, now_us, expires_at_us);
     });
   }
   void revoke_session(SessionId id, std::int64_t at_us, Done<bool> done) override {
-    write(std::move(done), [id, at_us](Accounts& accounts) { return accounts.revoke_session(id, at_us); });
+    write(std::move(done),
+          [id, at_us](Accounts& accounts) { return accounts.revoke_session(id, at_us); });
   }
   void revoked_since(std::int64_t since_us, Done<std::vector<SessionId>> done) override {
     read(std::move(done), [since_us](Reads& reads) { return reads.revoked_since(since_us); });
@@ -156,7 +164,8 @@ class SqliteClient final : public StoreClient, BatchStore, HistoryReader, Direct
   }
   void view_conversation(ConversationId id, UserId viewer, std::uint32_t members_max,
                          Done<chat::ConversationView> done) override {
-    read(std::move(done), [=](Reads& reads) { return reads.view_conversation(id, viewer, members_max); });
+    read(std::move(done),
+         [=](Reads& reads) { return reads.view_conversation(id, viewer, members_max); });
   }
   void unread_conversations(UserId user, std::uint32_t limit,
                             Done<std::vector<chat::ConversationView>> done) override {
@@ -183,15 +192,17 @@ Result<std::unique_ptr<SqliteStore>, SystemError> SqliteStore::open(Options opti
                                           .pages_max = options.pages_max};
   const std::uint32_t probe_ms =
       options.probe_interval_ms == 0 ? sqlite::kProbeIntervalMs : options.probe_interval_ms;
-  auto writer = WriterThread::start({.path = path, .database = writing, .probe_interval_ms = probe_ms});
+  auto writer =
+      WriterThread::start({.path = path, .database = writing, .probe_interval_ms = probe_ms});
   if (!writer) return Err{writer.error()};
 
   const sqlite::Database::Options reading{
       .vfs = options.vfs, .query_only = true, .cache_kib = sqlite::kReaderCacheKib, .pages_max = 0};
-  auto readers = ReaderPool::start({.path = path, .database = reading, .threads = options.reader_threads});
+  auto readers =
+      ReaderPool::start({.path = path, .database = reading, .threads = options.reader_threads});
   if (!readers) return Err{readers.error()};
-  return std::unique_ptr<SqliteStore>(new SqliteStore(std::move(lock).value(), std::move(writer).value(),
-                                                      std::move(readers).value()));
+  return std::unique_ptr<SqliteStore>(new SqliteStore(
+      std::move(lock).value(), std::move(writer).value(), std::move(readers).value()));
 }
 
 std::unique_ptr<StoreClient> SqliteStore::open_client(Reactor& reactor) {

@@ -19,11 +19,11 @@ namespace uproar::storage {
 class SqliteStore final : public Store {
  public:
   struct Options {
-    std::string folder;                    // made when missing, mode 0700
+    std::string folder;  // made when missing, mode 0700
     std::uint32_t reader_threads = 2;
-    std::uint32_t pages_max = 0;           // largest database in pages of 4 KiB; 0: what the disk holds
-    std::uint32_t probe_interval_ms = 0;   // 0: limits.h
-    const char* vfs = nullptr;             // tests put a failing file system here
+    std::uint32_t pages_max = 0;  // largest database in pages of 4 KiB; 0: what the disk holds
+    std::uint32_t probe_interval_ms = 0;  // 0: limits.h
+    const char* vfs = nullptr;            // tests put a failing file system here
   };
 
   // Takes the folder's lock, opens or makes `<folder>/uproar.db`, brings its schema up to date, starts the threads.
@@ -38,8 +38,12 @@ class SqliteStore final : public Store {
 
   // Why commits fail; empty while they work.
   [[nodiscard]] std::string last_error() const { return writer_->last_error(); }
-  [[nodiscard]] const sqlite::WriterCounters& writer_counters() const { return std::as_const(*writer_).counters(); }
-  [[nodiscard]] const sqlite::ReaderCounters& reader_counters() const { return readers_->counters(); }
+  [[nodiscard]] const sqlite::WriterCounters& writer_counters() const {
+    return std::as_const(*writer_).counters();
+  }
+  [[nodiscard]] const sqlite::ReaderCounters& reader_counters() const {
+    return readers_->counters();
+  }
 
  private:
   SqliteStore(sqlite::FolderLock lock, std::unique_ptr<sqlite::WriterThread> writer,

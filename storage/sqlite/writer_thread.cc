@@ -16,14 +16,17 @@ bool is_state_known(ErrorCode code) {
     case SQLITE_FULL:
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-    case SQLITE_CONSTRAINT: return true;
-    default: return false;
+    case SQLITE_CONSTRAINT:
+      return true;
+    default:
+      return false;
   }
 }
 
 std::uint64_t microseconds_since(std::chrono::steady_clock::time_point start) {
   const auto took = std::chrono::steady_clock::now() - start;
-  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(took).count());
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(took).count());
 }
 
 }  // namespace
@@ -34,7 +37,8 @@ Result<std::unique_ptr<WriterThread>, SystemError> WriterThread::start(Options o
   auto migrated = migrate(*database, options.path);
   if (!migrated) return Err{migrated.error()};
   auto connection = std::make_unique<Connection>(std::move(database).value());
-  if (!connection->database.ok()) return Err{connection->database.describe_error("prepare", options.path)};
+  if (!connection->database.ok())
+    return Err{connection->database.describe_error("prepare", options.path)};
   std::unique_ptr<WriterThread> writer(new WriterThread(std::move(options), std::move(connection)));
   writer->thread_ = std::thread([self = writer.get()] { self->run(); });
   return writer;
@@ -90,7 +94,9 @@ void WriterThread::run() {
 }
 
 WriterThread::Work WriterThread::take_work() {
-  const auto is_wanted = [this] { return is_stopping_ || !queue_.empty() || !last_online_.empty(); };
+  const auto is_wanted = [this] {
+    return is_stopping_ || !queue_.empty() || !last_online_.empty();
+  };
   std::unique_lock lock(mutex_);
   if (healthy()) {
     has_work_.wait(lock, is_wanted);
@@ -103,7 +109,8 @@ WriterThread::Work WriterThread::take_work() {
   std::size_t bytes = 0;
   while (!queue_.empty()) {
     const Job& next = queue_.front();
-    const bool fits = work.rows + next.rows <= kTransactionRowsMax && bytes + next.bytes <= kTransactionBytesMax;
+    const bool fits =
+        work.rows + next.rows <= kTransactionRowsMax && bytes + next.bytes <= kTransactionBytesMax;
     if (!fits && !work.jobs.empty()) break;
     work.rows += next.rows;
     bytes += next.bytes;
@@ -155,9 +162,12 @@ bool WriterThread::try_transaction(Work& work) {
   connection.operations.begin();
   for (Job& job : work.jobs) {
     if (!database.ok()) break;
-    job.run({.database = database, .operations = connection.operations, .accounts = connection.accounts});
+    job.run({.database = database,
+             .operations = connection.operations,
+             .accounts = connection.accounts});
   }
-  for (const auto& [user, at_us] : work.last_online) connection.accounts.set_last_online(user, at_us);
+  for (const auto& [user, at_us] : work.last_online)
+    connection.accounts.set_last_online(user, at_us);
   connection.operations.finish();
   const bool is_probe = work.jobs.empty() && work.last_online.empty();
   if (is_probe) {
@@ -167,7 +177,8 @@ bool WriterThread::try_transaction(Work& work) {
   database.exec("COMMIT");
   if (database.ok()) return true;
   // Some errors roll back by themselves. The first error is kept for whoever asks.
-  if (database.in_transaction()) sqlite3_exec(database.handle(), "ROLLBACK", nullptr, nullptr, nullptr);
+  if (database.in_transaction())
+    sqlite3_exec(database.handle(), "ROLLBACK", nullptr, nullptr, nullptr);
   return false;
 }
 

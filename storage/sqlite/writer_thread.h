@@ -34,16 +34,16 @@ namespace uproar::storage::sqlite {
 
 // Written by the writer's thread (refused_* under its lock), read from any.
 struct WriterCounters {
-  Counter transactions;          // committed: fsyncs, as good as
-  Counter jobs;                  // in them: batches and directory work
+  Counter transactions;  // committed: fsyncs, as good as
+  Counter jobs;          // in them: batches and directory work
   Counter rows;
   Counter failed_transactions;
   Counter refused_full;
-  Counter constraint_faults;     // rows left out of a transaction that they broke: a bug of ours
-  Counter probes;                // the writer's own, while unhealthy
+  Counter constraint_faults;  // rows left out of a transaction that they broke: a bug of ours
+  Counter probes;             // the writer's own, while unhealthy
   Counter reopened;
   Histogram rows_per_commit;
-  Histogram commit_us;           // from BEGIN to the end of COMMIT
+  Histogram commit_us;  // from BEGIN to the end of COMMIT
 };
 
 class WriterThread {
@@ -108,7 +108,8 @@ class WriterThread {
   bool reopen();
 
   const Options options_;
-  std::unique_ptr<Connection> connection_;   // null: given up after an error, opened again by the next transaction
+  std::unique_ptr<Connection>
+      connection_;  // null: given up after an error, opened again by the next transaction
 
   mutable std::mutex mutex_;
   std::condition_variable has_work_;

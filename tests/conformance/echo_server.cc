@@ -6,6 +6,8 @@
 // One shard. Prints "listening on port N" when it accepts. SIGTERM and SIGINT close what is open with 4300 and end;
 // a second one ends at once. GET / answers 200 {"ok":true}; POST answers with the body it was sent.
 
+#include <unistd.h>
+
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -14,8 +16,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-
-#include <unistd.h>
 
 #include "core/net/listener.h"
 #include "core/net/shard_net.h"
@@ -40,7 +40,8 @@ volatile std::sig_atomic_t stop_signals = 0;
 
 class EchoShard : public runtime::TurnHandler, public net::Handler {
  public:
-  EchoShard(const Arguments& arguments, int listen_fd) : arguments_(arguments), listen_fd_(listen_fd) {}
+  EchoShard(const Arguments& arguments, int listen_fd)
+      : arguments_(arguments), listen_fd_(listen_fd) {}
 
   // --- runtime::TurnHandler ---
 
@@ -50,7 +51,7 @@ class EchoShard : public runtime::TurnHandler, public net::Handler {
     options.connections_max = std::min(arguments_.connections_max, context.ring().direct_slots());
     options.message_bytes_max = arguments_.message_bytes_max;
     options.deflate = arguments_.deflate;
-    options.control_frames_per_second_max = 1000;   // test suites ping in a burst
+    options.control_frames_per_second_max = 1000;  // test suites ping in a burst
     options.handshakes_per_address_per_second_max = 0;
     options.ping_interval_ms = 0;
     // Room for the largest message twice over: the peer may send the next before it has read the last.
@@ -72,7 +73,7 @@ class EchoShard : public runtime::TurnHandler, public net::Handler {
     return busy;
   }
   std::int64_t next_deadline_us() const override {
-    const std::int64_t soon = context_->now().monotonic_us + 100'000;   // looks for the signal
+    const std::int64_t soon = context_->now().monotonic_us + 100'000;  // looks for the signal
     return std::min(net_->next_deadline().value_or(soon), soon);
   }
 
@@ -80,7 +81,8 @@ class EchoShard : public runtime::TurnHandler, public net::Handler {
 
   void on_request(net::ConnectionId id, const http::Request& request) override {
     if (request.method == "POST") {
-      net_->respond(id, net::Reply{.content_type = "application/octet-stream", .body = as_text(request.body)});
+      net_->respond(id, net::Reply{.content_type = "application/octet-stream",
+                                   .body = as_text(request.body)});
     } else {
       net_->respond(id, net::Reply{.body = R"({"ok":true})"});
     }
@@ -90,7 +92,8 @@ class EchoShard : public runtime::TurnHandler, public net::Handler {
   }
   void on_open(net::ConnectionId) override {}
   void on_message(net::ConnectionId id, net::MessageKind kind, MutableBytes payload) override {
-    const ws::Opcode opcode = kind == net::MessageKind::kText ? ws::Opcode::kText : ws::Opcode::kBinary;
+    const ws::Opcode opcode =
+        kind == net::MessageKind::kText ? ws::Opcode::kText : ws::Opcode::kBinary;
     SharedBytes frame;
     if (net_->negotiated_deflate(id)) frame = deflater_.compress(opcode, payload);
     if (frame.empty()) frame = ws::frame(opcode, payload);
@@ -138,7 +141,8 @@ std::optional<Arguments> parse(int argc, char** argv) {
 int main(int argc, char** argv) {
   const auto arguments = parse(argc, argv);
   if (!arguments) {
-    std::fprintf(stderr, "usage: echo_server --listen HOST:PORT [--message-bytes-max 1..%u] [--deflate]\n",
+    std::fprintf(stderr,
+                 "usage: echo_server --listen HOST:PORT [--message-bytes-max 1..%u] [--deflate]\n",
                  ws::kMessageBytesMaxCeiling);
     return 2;
   }

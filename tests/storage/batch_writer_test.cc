@@ -48,7 +48,8 @@ class Listener final : public CommitListener {
  public:
   void on_committed(std::span<const Outcome> outcomes) override {
     for (const Outcome& outcome : outcomes) {
-      (outcome.status == OutcomeStatus::kUnavailable ? failed : committed).push_back(outcome.ticket);
+      (outcome.status == OutcomeStatus::kUnavailable ? failed : committed)
+          .push_back(outcome.ticket);
       all.push_back(outcome.ticket);
     }
     if (then) then();
@@ -67,7 +68,8 @@ class BatchWriterTest : public testing::Test {
     writer->set_listener(listener);
   }
   StageResult stage(Ticket ticket, std::size_t bytes = 1) {
-    Operation operation{.ticket = ticket, .body = AppendMessage{.content = std::string(bytes, 'x')}};
+    Operation operation{.ticket = ticket,
+                        .body = AppendMessage{.content = std::string(bytes, 'x')}};
     return writer->stage(std::move(operation));
   }
   void stage_all(std::initializer_list<Ticket> tickets) {
@@ -116,7 +118,10 @@ TEST_F(BatchWriterTest, StartsTheNextCommitBeforeTellingOfThisOne) {
   stage_all({1});
   reactor.run_until_idle();
   stage_all({2});
-  listener.then = [&] { EXPECT_EQ(store.waiting.size(), 1U); listener.then = nullptr; };
+  listener.then = [&] {
+    EXPECT_EQ(store.waiting.size(), 1U);
+    listener.then = nullptr;
+  };
   store.succeed();
   EXPECT_EQ(listener.then, nullptr);
 }
@@ -187,7 +192,8 @@ TEST_F(BatchWriterTest, RefusesWhileTheCircuitIsOpenThenProbes) {
 TEST_F(BatchWriterTest, AProbeIsSmall) {
   fail_one();
   reactor.advance(kRetryAfterMsMin);
-  for (Ticket ticket = 1; ticket <= kProbeRowsMax; ++ticket) ASSERT_EQ(stage(ticket), StageResult::kStaged);
+  for (Ticket ticket = 1; ticket <= kProbeRowsMax; ++ticket)
+    ASSERT_EQ(stage(ticket), StageResult::kStaged);
   EXPECT_EQ(stage(100), StageResult::kUnavailable);
   reactor.run_until_idle();
   EXPECT_EQ(store.waiting.front().batch.size(), kProbeRowsMax);

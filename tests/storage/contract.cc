@@ -38,8 +38,12 @@ class SqliteBackend final : public Backend {
 
 }  // namespace
 
-std::unique_ptr<Backend> make_memory_backend() { return std::make_unique<MemoryBackend>(); }
-std::unique_ptr<Backend> make_sqlite_backend() { return std::make_unique<SqliteBackend>(); }
+std::unique_ptr<Backend> make_memory_backend() {
+  return std::make_unique<MemoryBackend>();
+}
+std::unique_ptr<Backend> make_sqlite_backend() {
+  return std::make_unique<SqliteBackend>();
+}
 
 TemporaryFolder::TemporaryFolder() {
   std::string pattern = (std::filesystem::temp_directory_path() / "uproar-test-XXXXXX").string();
@@ -52,9 +56,12 @@ TemporaryFolder::~TemporaryFolder() {
   std::filesystem::remove_all(path_, ignored);
 }
 
-ContractTest::ContractTest() : backend(GetParam().make()), call(std::make_unique<Caller>(backend->store())) {
+ContractTest::ContractTest()
+    : backend(GetParam().make()), call(std::make_unique<Caller>(backend->store())) {
   for (std::uint64_t n = 1; n <= 5; ++n) {
-    UPROAR_CHECK(call->create_user({.id = user(n), .name = "user" + std::to_string(n), .created_at_us = 5}).ok());
+    UPROAR_CHECK(
+        call->create_user({.id = user(n), .name = "user" + std::to_string(n), .created_at_us = 5})
+            .ok());
   }
 }
 
@@ -66,8 +73,13 @@ void ContractTest::reopen() {
   call = std::make_unique<Caller>(backend->store());
 }
 
-Operation ContractTest::operation(ConversationId where, UserId actor, decltype(Operation::body) body) {
-  return {.ticket = ++last_ticket, .conversation = where, .actor = actor, .at_us = ++now_us, .body = std::move(body)};
+Operation ContractTest::operation(ConversationId where, UserId actor,
+                                  decltype(Operation::body) body) {
+  return {.ticket = ++last_ticket,
+          .conversation = where,
+          .actor = actor,
+          .at_us = ++now_us,
+          .body = std::move(body)};
 }
 
 Outcome ContractTest::creates(UserId actor, ConversationId where, chat::ConversationKind kind,
@@ -91,15 +103,17 @@ chat::Message ContractTest::row(ConversationId where, Seq seq) {
 }
 
 std::string describe(const chat::Message& message) {
-  std::string out = "seq " + std::to_string(message.seq) + " no " + std::to_string(message.no) + " version " +
-                    std::to_string(message.version) + " from " + message.sender.text().substr(30) + " '" +
-                    message.content + "' client_id '" + message.client_id + "' id " + message.id.text().substr(24) +
-                    " type " + std::to_string(static_cast<int>(message.type)) + " reply_to " +
-                    std::to_string(message.reply_to) + " mentions " + std::to_string(message.mentions.size()) +
-                    " sent " + std::to_string(message.sent_at_us) + " edited " + std::to_string(message.edited_at_us) +
-                    " deleted " + std::to_string(message.deleted_at_us) + " delivered " +
-                    std::to_string(message.delivered_at_us) + " seen " + std::to_string(message.seen_at_us) +
-                    " system " + std::to_string(static_cast<int>(message.system));
+  std::string out =
+      "seq " + std::to_string(message.seq) + " no " + std::to_string(message.no) + " version " +
+      std::to_string(message.version) + " from " + message.sender.text().substr(30) + " '" +
+      message.content + "' client_id '" + message.client_id + "' id " +
+      message.id.text().substr(24) + " type " + std::to_string(static_cast<int>(message.type)) +
+      " reply_to " + std::to_string(message.reply_to) + " mentions " +
+      std::to_string(message.mentions.size()) + " sent " + std::to_string(message.sent_at_us) +
+      " edited " + std::to_string(message.edited_at_us) + " deleted " +
+      std::to_string(message.deleted_at_us) + " delivered " +
+      std::to_string(message.delivered_at_us) + " seen " + std::to_string(message.seen_at_us) +
+      " system " + std::to_string(static_cast<int>(message.system));
   for (const chat::Reaction& reaction : message.reactions) {
     out += " [" + reaction.emoji + " " + reaction.user.text().substr(30) + "]";
   }
@@ -107,24 +121,28 @@ std::string describe(const chat::Message& message) {
 }
 
 std::string describe(const Outcome& outcome) {
-  return "ticket " + std::to_string(outcome.ticket) + " status " + std::to_string(static_cast<int>(outcome.status)) +
-         " seq " + std::to_string(outcome.seq) + " no " + std::to_string(outcome.no) + " message " +
-         outcome.message.text() + " message_seq " + std::to_string(outcome.message_seq) + " at " +
+  return "ticket " + std::to_string(outcome.ticket) + " status " +
+         std::to_string(static_cast<int>(outcome.status)) + " seq " + std::to_string(outcome.seq) +
+         " no " + std::to_string(outcome.no) + " message " + outcome.message.text() +
+         " message_seq " + std::to_string(outcome.message_seq) + " at " +
          std::to_string(outcome.at_us);
 }
 
 std::string describe(const chat::ConversationView& view) {
-  std::string out = view.id.text().substr(24) + " kind " + std::to_string(static_cast<int>(view.kind)) + " '" +
-                    view.name + "' role " + std::to_string(static_cast<int>(view.role)) + " last " +
-                    std::to_string(view.last_seq) + "/" + std::to_string(view.last_no) + " read " +
-                    std::to_string(view.read_seq) + " delivered " + std::to_string(view.delivered_seq) + " unread " +
-                    std::to_string(view.unread) + " members " + std::to_string(view.member_count) + " muted " +
-                    std::to_string(view.muted_until_us) + " created " + std::to_string(view.created_at_us);
+  std::string out =
+      view.id.text().substr(24) + " kind " + std::to_string(static_cast<int>(view.kind)) + " '" +
+      view.name + "' role " + std::to_string(static_cast<int>(view.role)) + " last " +
+      std::to_string(view.last_seq) + "/" + std::to_string(view.last_no) + " read " +
+      std::to_string(view.read_seq) + " delivered " + std::to_string(view.delivered_seq) +
+      " unread " + std::to_string(view.unread) + " members " + std::to_string(view.member_count) +
+      " muted " + std::to_string(view.muted_until_us) + " created " +
+      std::to_string(view.created_at_us);
   if (view.last_message) out += "\n    last: " + describe(*view.last_message);
   for (const chat::Member& member : view.members) {
-    out += "\n    " + member.name + " role " + std::to_string(static_cast<int>(member.role)) + " joined " +
-           std::to_string(member.joined_seq) + " delivered " + std::to_string(member.delivered_seq) + " read " +
-           std::to_string(member.read_seq) + "/" + std::to_string(member.read_no);
+    out += "\n    " + member.name + " role " + std::to_string(static_cast<int>(member.role)) +
+           " joined " + std::to_string(member.joined_seq) + " delivered " +
+           std::to_string(member.delivered_seq) + " read " + std::to_string(member.read_seq) + "/" +
+           std::to_string(member.read_no);
   }
   return out;
 }

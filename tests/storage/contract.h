@@ -33,7 +33,8 @@ struct BackendKind {
   const char* name;
   std::unique_ptr<Backend> (*make)();
 };
-inline constexpr BackendKind kBackends[] = {{"memory", make_memory_backend}, {"sqlite", make_sqlite_backend}};
+inline constexpr BackendKind kBackends[] = {{"memory", make_memory_backend},
+                                            {"sqlite", make_sqlite_backend}};
 
 // A folder that is gone when the test is.
 class TemporaryFolder {
@@ -52,8 +53,12 @@ template <class Id>
 constexpr Id make_id(std::uint64_t n) {
   return Id(Uuid{.high = 0x0190'0000'0000'7000ULL, .low = n});
 }
-constexpr UserId user(std::uint64_t n) { return make_id<UserId>(n); }
-constexpr ConversationId conversation(std::uint64_t n) { return make_id<ConversationId>(0x1000 + n); }
+constexpr UserId user(std::uint64_t n) {
+  return make_id<UserId>(n);
+}
+constexpr ConversationId conversation(std::uint64_t n) {
+  return make_id<ConversationId>(0x1000 + n);
+}
 
 // Calls that turn the reactor until the answer is there.
 class Caller {
@@ -62,7 +67,8 @@ class Caller {
 
   std::vector<Outcome> commit(std::vector<Operation> batch) {
     std::optional<std::vector<Outcome>> answer;
-    client_->batches().commit(std::move(batch), [&](std::vector<Outcome> outcomes) { answer = std::move(outcomes); });
+    client_->batches().commit(std::move(batch),
+                              [&](std::vector<Outcome> outcomes) { answer = std::move(outcomes); });
     reactor_.run_until([&] { return answer.has_value(); });
     return *std::move(answer);
   }
@@ -101,19 +107,22 @@ class Caller {
   Result<SessionId, StoreError> create_session(SessionRecord record) {
     return wait<SessionId>([&](auto done) { directory().create_session(record, done); });
   }
-  Result<SessionRecord, StoreError> rotate(std::string old_digest, std::string new_digest, std::int64_t now_us,
-                                           std::int64_t expires_at_us) {
-    return wait<SessionRecord>(
-        [&](auto done) { directory().rotate_session(old_digest, new_digest, now_us, expires_at_us, done); });
+  Result<SessionRecord, StoreError> rotate(std::string old_digest, std::string new_digest,
+                                           std::int64_t now_us, std::int64_t expires_at_us) {
+    return wait<SessionRecord>([&](auto done) {
+      directory().rotate_session(old_digest, new_digest, now_us, expires_at_us, done);
+    });
   }
   Result<bool, StoreError> revoke(SessionId id, std::int64_t at_us) {
     return wait<bool>([&](auto done) { directory().revoke_session(id, at_us, done); });
   }
   Result<std::vector<SessionId>, StoreError> revoked_since(std::int64_t since_us) {
-    return wait<std::vector<SessionId>>([&](auto done) { directory().revoked_since(since_us, done); });
+    return wait<std::vector<SessionId>>(
+        [&](auto done) { directory().revoked_since(since_us, done); });
   }
   Result<Audience, StoreError> audience(UserId id, std::uint32_t conversations_max = 1000,
-                                        std::uint32_t peers_max = 1000, std::uint32_t small_group_max = 4) {
+                                        std::uint32_t peers_max = 1000,
+                                        std::uint32_t small_group_max = 4) {
     return wait<Audience>([&](auto done) {
       directory().load_audience(id, conversations_max, peers_max, small_group_max, done);
     });
@@ -121,11 +130,13 @@ class Caller {
   Result<ConversationList, StoreError> list(ListQuery query) {
     return wait<ConversationList>([&](auto done) { directory().list_conversations(query, done); });
   }
-  Result<chat::ConversationView, StoreError> view(ConversationId id, UserId viewer, std::uint32_t members_max = 32) {
+  Result<chat::ConversationView, StoreError> view(ConversationId id, UserId viewer,
+                                                  std::uint32_t members_max = 32) {
     return wait<chat::ConversationView>(
         [&](auto done) { directory().view_conversation(id, viewer, members_max, done); });
   }
-  Result<std::vector<chat::ConversationView>, StoreError> unread(UserId id, std::uint32_t limit = 100) {
+  Result<std::vector<chat::ConversationView>, StoreError> unread(UserId id,
+                                                                 std::uint32_t limit = 100) {
     return wait<std::vector<chat::ConversationView>>(
         [&](auto done) { directory().unread_conversations(id, limit, done); });
   }
@@ -151,9 +162,11 @@ class ContractTest : public testing::TestWithParam<BackendKind> {
   Outcome act(ConversationId where, UserId actor, decltype(Operation::body) body) {
     return call->commit_one(operation(where, actor, std::move(body)));
   }
-  Outcome creates(UserId actor, ConversationId where, chat::ConversationKind kind, std::vector<UserId> members);
+  Outcome creates(UserId actor, ConversationId where, chat::ConversationKind kind,
+                  std::vector<UserId> members);
   AppendMessage message(std::string content, std::string client_id = {});
-  Outcome sends(UserId actor, ConversationId where, std::string content, std::string client_id = {}) {
+  Outcome sends(UserId actor, ConversationId where, std::string content,
+                std::string client_id = {}) {
     return act(where, actor, message(std::move(content), std::move(client_id)));
   }
   Outcome marks(UserId actor, ConversationId where, chat::MarkKind kind, Seq seq) {
@@ -164,7 +177,9 @@ class ContractTest : public testing::TestWithParam<BackendKind> {
     return call->page({.conversation = where, .limit = limit}).value().messages;
   }
   chat::Message row(ConversationId where, Seq seq);
-  std::uint64_t unread(UserId viewer, ConversationId where) { return call->view(where, viewer).value().unread; }
+  std::uint64_t unread(UserId viewer, ConversationId where) {
+    return call->view(where, viewer).value().unread;
+  }
 
   std::unique_ptr<Backend> backend;
   std::unique_ptr<Caller> call;
@@ -173,8 +188,8 @@ class ContractTest : public testing::TestWithParam<BackendKind> {
   Ticket last_ticket = 0;
 };
 
-#define UPROAR_CONTRACT(suite)                                                     \
-  INSTANTIATE_TEST_SUITE_P(Backends, suite, testing::ValuesIn(kBackends),          \
+#define UPROAR_CONTRACT(suite)                                            \
+  INSTANTIATE_TEST_SUITE_P(Backends, suite, testing::ValuesIn(kBackends), \
                            [](const auto& backend) { return std::string(backend.param.name); })
 
 // Readable failures: a message as one line.

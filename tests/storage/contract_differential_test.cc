@@ -19,12 +19,18 @@ class Differential : public testing::TestWithParam<std::tuple<BackendKind, int>>
         truth(std::make_unique<Caller>(truth_backend->store())),
         tried(std::make_unique<Caller>(backend->store())) {}
 
-  std::uint64_t below(std::uint64_t bound) { return std::uniform_int_distribution<std::uint64_t>(0, bound - 1)(random); }
+  std::uint64_t below(std::uint64_t bound) {
+    return std::uniform_int_distribution<std::uint64_t>(0, bound - 1)(random);
+  }
   bool one_in(std::uint64_t n) { return below(n) == 0; }
-  UserId any_user() { return user(1 + below(8)); }   // 7 and 8 do not exist at first
+  UserId any_user() { return user(1 + below(8)); }  // 7 and 8 do not exist at first
   // 1 to 6 are used by all; the others are mostly missing, or made by one operation and seldom met again.
-  ConversationId any_conversation() { return conversation(one_in(10) ? 7 + below(50) : 1 + below(6)); }
-  Seq any_seq() { return one_in(20) ? below(5) * 1'000'000'000'000 : 1 + below(60 + operations / 20); }
+  ConversationId any_conversation() {
+    return conversation(one_in(10) ? 7 + below(50) : 1 + below(6));
+  }
+  Seq any_seq() {
+    return one_in(20) ? below(5) * 1'000'000'000'000 : 1 + below(60 + operations / 20);
+  }
   chat::MessageRef any_ref() {
     if (one_in(3)) return {.seq = 0, .id = make_id<MessageId>(1 + below(operations + 2))};
     return {.seq = any_seq(), .id = {}};
@@ -34,22 +40,42 @@ class Differential : public testing::TestWithParam<std::tuple<BackendKind, int>>
   decltype(Operation::body) any_body() {
     switch (below(24)) {
       case 0: {
-        CreateConversation create{.kind = static_cast<chat::ConversationKind>(below(3)), .name = "n"};
+        CreateConversation create{.kind = static_cast<chat::ConversationKind>(below(3)),
+                                  .name = "n"};
         for (std::uint64_t i = 0, n = 1 + below(4); i < n; ++i) {
-          create.members.push_back({.user = one_in(8) ? user(99) : user(1 + below(6)), .role = any_role()});
+          create.members.push_back(
+              {.user = one_in(8) ? user(99) : user(1 + below(6)), .role = any_role()});
         }
         return create;
       }
-      case 1: case 2: return EditMessage{.message = any_ref(), .content = "edit " + std::to_string(operations)};
-      case 3: return DeleteMessage{.message = any_ref(), .as_moderator = one_in(3)};
-      case 4: case 5: case 6:
-        return ChangeReaction{.message = any_ref(), .emoji = std::string(1, static_cast<char>('a' + below(3))), .add = !one_in(3)};
-      case 7: case 8: return AddMember{.user = any_user(), .role = any_role()};
-      case 9: return RemoveMember{.user = any_user()};
-      case 10: return SetRole{.user = any_user(), .role = any_role()};
-      case 11: return one_in(2) ? decltype(Operation::body)(Rename{.name = "name" + std::to_string(below(9))})
-                                : decltype(Operation::body)(SetMute{.until_us = static_cast<std::int64_t>(below(99))});
-      case 12: case 13: case 14: case 15: case 16:
+      case 1:
+      case 2:
+        return EditMessage{.message = any_ref(), .content = "edit " + std::to_string(operations)};
+      case 3:
+        return DeleteMessage{.message = any_ref(), .as_moderator = one_in(3)};
+      case 4:
+      case 5:
+      case 6:
+        return ChangeReaction{.message = any_ref(),
+                              .emoji = std::string(1, static_cast<char>('a' + below(3))),
+                              .add = !one_in(3)};
+      case 7:
+      case 8:
+        return AddMember{.user = any_user(), .role = any_role()};
+      case 9:
+        return RemoveMember{.user = any_user()};
+      case 10:
+        return SetRole{.user = any_user(), .role = any_role()};
+      case 11:
+        return one_in(2)
+                   ? decltype(Operation::body)(Rename{.name = "name" + std::to_string(below(9))})
+                   : decltype(Operation::body)(
+                         SetMute{.until_us = static_cast<std::int64_t>(below(99))});
+      case 12:
+      case 13:
+      case 14:
+      case 15:
+      case 16:
         return AdvanceMark{.kind = static_cast<chat::MarkKind>(below(2)), .seq = any_seq()};
       default: {
         AppendMessage append{.id = make_id<MessageId>(operations + 1)};
@@ -59,7 +85,8 @@ class Differential : public testing::TestWithParam<std::tuple<BackendKind, int>>
         append.type = one_in(5) ? chat::MessageType::kImage : chat::MessageType::kText;
         if (one_in(5)) append.attachments = R"([{"id":1}])";
         if (one_in(6)) append.reply_to = any_seq();
-        for (std::uint64_t i = 0, n = one_in(6) ? below(3) : 0; i < n; ++i) append.mentions.push_back(any_user());
+        for (std::uint64_t i = 0, n = one_in(6) ? below(3) : 0; i < n; ++i)
+          append.mentions.push_back(any_user());
         return append;
       }
     }
@@ -85,7 +112,8 @@ class Differential : public testing::TestWithParam<std::tuple<BackendKind, int>>
     std::vector<Operation> batch;
     for (std::uint64_t i = 0, n = 1 + below(one_in(4) ? 40 : 4); i < n; ++i) {
       ++operations;
-      if (!appended.empty() && one_in(10)) {   // somebody tries again, or with another body, or under a known id
+      if (!appended.empty() &&
+          one_in(10)) {  // somebody tries again, or with another body, or under a known id
         Operation again = appended[below(appended.size())];
         again.ticket = operations;
         auto& append = std::get<AppendMessage>(again.body);
@@ -103,20 +131,23 @@ class Differential : public testing::TestWithParam<std::tuple<BackendKind, int>>
                        .actor = any_user(),
                        .at_us = static_cast<std::int64_t>(1'000 + operations * 3 - below(3)),
                        .body = any_body()});
-      if (std::holds_alternative<AppendMessage>(batch.back().body)) appended.push_back(batch.back());
+      if (std::holds_alternative<AppendMessage>(batch.back().body))
+        appended.push_back(batch.back());
       if (!appended.empty() && !one_in(3)) aim(batch.back(), appended[below(appended.size())]);
     }
     const std::vector<Outcome> expected = truth->commit(batch);
     const std::vector<Outcome> actual = tried->commit(batch);
     ASSERT_EQ(actual.size(), expected.size());
     for (std::size_t i = 0; i < batch.size(); ++i) {
-      ASSERT_EQ(describe(actual[i]), describe(expected[i])) << "operation kind " << batch[i].body.index();
+      ASSERT_EQ(describe(actual[i]), describe(expected[i]))
+          << "operation kind " << batch[i].body.index();
       ends[{batch[i].body.index(), expected[i].status}] += 1;
     }
   }
 
   template <class T, class Describe>
-  void same(const Result<T, StoreError>& actual, const Result<T, StoreError>& expected, Describe show) {
+  void same(const Result<T, StoreError>& actual, const Result<T, StoreError>& expected,
+            Describe show) {
     ASSERT_EQ(actual.ok(), expected.ok());
     if (!actual.ok()) {
       ASSERT_EQ(actual.error(), expected.error());
@@ -138,14 +169,17 @@ class Differential : public testing::TestWithParam<std::tuple<BackendKind, int>>
 
   void compare_everything() {
     for (std::uint64_t c = 1; c <= 6; ++c) {
-      same(tried->load(conversation(c)), truth->load(conversation(c)), [](const ConversationState& state) {
-        std::string out = state.name + " " + std::to_string(state.last_seq) + " " + std::to_string(state.last_no);
-        for (const chat::Member& m : state.members) {
-          out += " " + m.user.text().substr(34) + ":" + std::to_string(m.joined_seq) + "," +
-                 std::to_string(m.delivered_seq) + "," + std::to_string(m.read_seq) + "," + std::to_string(m.read_no);
-        }
-        return out;
-      });
+      same(tried->load(conversation(c)), truth->load(conversation(c)),
+           [](const ConversationState& state) {
+             std::string out = state.name + " " + std::to_string(state.last_seq) + " " +
+                               std::to_string(state.last_no);
+             for (const chat::Member& m : state.members) {
+               out += " " + m.user.text().substr(34) + ":" + std::to_string(m.joined_seq) + "," +
+                      std::to_string(m.delivered_seq) + "," + std::to_string(m.read_seq) + "," +
+                      std::to_string(m.read_no);
+             }
+             return out;
+           });
       using Order = PageQuery::Order;
       for (const Order order : {Order::kBefore, Order::kAfter, Order::kChangedAfter}) {
         const PageQuery all{.conversation = conversation(c), .order = order, .limit = 500};
@@ -161,7 +195,8 @@ class Differential : public testing::TestWithParam<std::tuple<BackendKind, int>>
     for (std::uint64_t u = 1; u <= 8; ++u) {
       same(tried->unread(user(u)), truth->unread(user(u)), show_views);
       const auto members_max = static_cast<std::uint32_t>(below(6));
-      ListQuery query{.user = user(u), .after = {}, .limit = static_cast<std::uint32_t>(1 + below(7))};
+      ListQuery query{
+          .user = user(u), .after = {}, .limit = static_cast<std::uint32_t>(1 + below(7))};
       query.members_shown_max = members_max;
       if (one_in(2)) query.after = any_conversation();
       same(tried->list(query), truth->list(query), [](const ConversationList& list) {
@@ -172,7 +207,8 @@ class Differential : public testing::TestWithParam<std::tuple<BackendKind, int>>
            [](const Audience& audience) {
              std::string out;
              for (const Membership& m : audience.conversations) {
-               out += m.conversation.text() + " " + std::to_string(m.last_seq) + " " + std::to_string(m.joined_seq) + "\n";
+               out += m.conversation.text() + " " + std::to_string(m.last_seq) + " " +
+                      std::to_string(m.joined_seq) + "\n";
              }
              for (const UserId& peer : audience.peers) out += peer.text() + "\n";
              return out;
@@ -200,11 +236,12 @@ TEST_P(Differential, DoesWhatTheReferenceDoes) {
     for (int batch = 0; batch < 25; ++batch) {
       ASSERT_NO_FATAL_FAILURE(compare_batch()) << "round " << round;
     }
-    if (round == 6) {   // what was kept is what was answered
+    if (round == 6) {  // what was kept is what was answered
       tried.reset();
       backend->reopen();
       tried = std::make_unique<Caller>(backend->store());
-      for (Caller* caller : {truth.get(), tried.get()}) ASSERT_TRUE(caller->ensure_user(user(7), "USER1", 9).ok());
+      for (Caller* caller : {truth.get(), tried.get()})
+        ASSERT_TRUE(caller->ensure_user(user(7), "USER1", 9).ok());
     }
     ASSERT_NO_FATAL_FAILURE(compare_everything()) << "round " << round;
   }
@@ -222,7 +259,8 @@ TEST_P(Differential, DoesWhatTheReferenceDoes) {
 INSTANTIATE_TEST_SUITE_P(Seeds, Differential,
                          testing::Combine(testing::Values(kBackends[1]), testing::Range(1, 11)),
                          [](const auto& run) {
-                           return std::string(std::get<0>(run.param).name) + "_" + std::to_string(std::get<1>(run.param));
+                           return std::string(std::get<0>(run.param).name) + "_" +
+                                  std::to_string(std::get<1>(run.param));
                          });
 
 }  // namespace

@@ -24,8 +24,12 @@ UPROAR_CONTRACT(Accounts);
 
 TEST_P(Accounts, NamesAreUniqueWhateverTheirCase) {
   EXPECT_EQ(call->create_user({.id = user(50), .name = "USER1"}).error(), StoreError::kNameTaken);
-  EXPECT_TRUE(call->create_user({.id = user(50), .name = "Zo\xC3\xAB", .password_hash = "h", .created_at_us = 7}).ok());
-  EXPECT_EQ(call->create_user({.id = user(50), .name = "other"}).error(), StoreError::kNameTaken) << "the id is taken";
+  EXPECT_TRUE(
+      call->create_user(
+              {.id = user(50), .name = "Zo\xC3\xAB", .password_hash = "h", .created_at_us = 7})
+          .ok());
+  EXPECT_EQ(call->create_user({.id = user(50), .name = "other"}).error(), StoreError::kNameTaken)
+      << "the id is taken";
   const User found = call->find_name("zO\xC3\xAB").value();
   EXPECT_EQ(found.id, user(50));
   EXPECT_EQ(found.name, "Zo\xC3\xAB");
@@ -40,7 +44,8 @@ TEST_P(Accounts, AreFoundByIdInTheOrderAsked) {
   ASSERT_EQ(found.size(), 2U);
   EXPECT_EQ(found[0].name, "user3");
   EXPECT_EQ(found[1].name, "user1");
-  EXPECT_EQ(call->find_users(std::vector<UserId>(kFindUsersMax + 1)).error(), StoreError::kOverloaded);
+  EXPECT_EQ(call->find_users(std::vector<UserId>(kFindUsersMax + 1)).error(),
+            StoreError::kOverloaded);
 }
 
 TEST_P(Accounts, AreProvisionedOnceAndDropANameThatIsTaken) {
@@ -55,7 +60,8 @@ TEST_P(Accounts, RememberWhenSomebodyWasLastOnline) {
   call->directory().set_last_online(user(1), 50);
   call->directory().set_last_online(user(1), 40);
   call->directory().set_last_online(user(99), 60);
-  ASSERT_TRUE(call->create_session(session(1, user(1), "d")).ok());   // later work: what came before is done
+  ASSERT_TRUE(
+      call->create_session(session(1, user(1), "d")).ok());  // later work: what came before is done
   EXPECT_EQ(call->find_users({user(1)}).value()[0].last_online_us, 50);
 }
 
@@ -82,7 +88,8 @@ TEST_P(Accounts, AStolenTokenThatComesBackEndsItsSession) {
   ASSERT_TRUE(call->rotate("d1", "d2", 300, 5000).ok());
   EXPECT_EQ(call->rotate("d0", "evil", 400, 5000).error(), StoreError::kNotFound);
   EXPECT_THAT(call->revoked_since(0).value(), ElementsAre(make_id<SessionId>(1)));
-  EXPECT_EQ(call->rotate("d2", "d3", 500, 5000).error(), StoreError::kNotFound) << "the owner must log in again";
+  EXPECT_EQ(call->rotate("d2", "d3", 500, 5000).error(), StoreError::kNotFound)
+      << "the owner must log in again";
   EXPECT_TRUE(call->rotate("e0", "e1", 500, 5000).ok()) << "other sessions live on";
 }
 

@@ -25,11 +25,21 @@ class History : public ContractTest {
       const UserId who = user(1 + random() % 3);
       const chat::MessageRef ref{.seq = 1 + random() % static_cast<Seq>(count), .id = {}};
       switch (random() % 6) {
-        case 0: batch.push_back(operation(room, who, EditMessage{.message = ref, .content = "e"})); break;
-        case 1: batch.push_back(operation(room, who, DeleteMessage{.message = ref, .as_moderator = true})); break;
-        case 2: batch.push_back(operation(room, who, ChangeReaction{.message = ref, .emoji = "x"})); break;
-        case 3: batch.push_back(operation(room, who, Rename{.name = "n"})); break;
-        default: batch.push_back(operation(room, who, message("m")));
+        case 0:
+          batch.push_back(operation(room, who, EditMessage{.message = ref, .content = "e"}));
+          break;
+        case 1:
+          batch.push_back(
+              operation(room, who, DeleteMessage{.message = ref, .as_moderator = true}));
+          break;
+        case 2:
+          batch.push_back(operation(room, who, ChangeReaction{.message = ref, .emoji = "x"}));
+          break;
+        case 3:
+          batch.push_back(operation(room, who, Rename{.name = "n"}));
+          break;
+        default:
+          batch.push_back(operation(room, who, message("m")));
       }
     }
     for (const Outcome& outcome : call->commit(batch)) {
@@ -40,7 +50,7 @@ class History : public ContractTest {
   }
 
   Seq last_seq = 0;
-  std::map<Seq, Seq> newest;   // row -> the event that touched it last
+  std::map<Seq, Seq> newest;  // row -> the event that touched it last
 };
 UPROAR_CONTRACT(History);
 
@@ -48,13 +58,14 @@ TEST_P(History, ChangesArriveOnceInOrderAtEveryPageSize) {
   random_history(3, 80);
   for (std::uint32_t limit = 1; limit <= 82; ++limit) {
     for (Seq cursor = 0; cursor <= last_seq; cursor += 1 + limit % 7) {
-      std::vector<std::pair<Seq, Seq>> expected;   // version, row
+      std::vector<std::pair<Seq, Seq>> expected;  // version, row
       for (const auto& [row_seq, version] : newest) {
         if (version > cursor) expected.emplace_back(version, row_seq);
       }
       std::sort(expected.begin(), expected.end());
       std::vector<std::pair<Seq, Seq>> got;
-      PageQuery query{.conversation = room, .order = Order::kChangedAfter, .bound = cursor, .limit = limit};
+      PageQuery query{
+          .conversation = room, .order = Order::kChangedAfter, .bound = cursor, .limit = limit};
       for (bool has_more = true; has_more;) {
         const Page page = call->page(query).value();
         for (const chat::Message& one : page.messages) got.emplace_back(one.version, one.seq);
@@ -74,13 +85,19 @@ TEST_P(History, ACursorThatFollowsAGrowingConversationEndsWithWhatIsStored) {
   Seq cursor = 0;
   for (std::uint32_t round = 0; round < 12; ++round) {
     random_history(100 + round, 9);
-    const Page page =
-        call->page({.conversation = room, .order = Order::kChangedAfter, .bound = cursor, .limit = 1 + round % 6}).value();
+    const Page page = call->page({.conversation = room,
+                                  .order = Order::kChangedAfter,
+                                  .bound = cursor,
+                                  .limit = 1 + round % 6})
+                          .value();
     for (const chat::Message& one : page.messages) followed[one.seq] = describe(one);
     cursor = page.upto_seq;
   }
   while (cursor < last_seq) {
-    const Page page = call->page({.conversation = room, .order = Order::kChangedAfter, .bound = cursor, .limit = 2}).value();
+    const Page page =
+        call->page(
+                {.conversation = room, .order = Order::kChangedAfter, .bound = cursor, .limit = 2})
+            .value();
     for (const chat::Message& one : page.messages) followed[one.seq] = describe(one);
     cursor = page.upto_seq;
   }
@@ -96,9 +113,11 @@ TEST_P(History, PagesBackwardsAndForwardsShowTheSameRows) {
   for (std::uint32_t limit = 1; limit <= 61; limit += 3) {
     for (const Seq floor : {Seq{0}, last_seq / 3}) {
       std::vector<Seq> expected;
-      std::copy_if(all.begin(), all.end(), std::back_inserter(expected), [&](Seq seq) { return seq > floor; });
+      std::copy_if(all.begin(), all.end(), std::back_inserter(expected),
+                   [&](Seq seq) { return seq > floor; });
       std::vector<Seq> forwards, backwards;
-      PageQuery after{.conversation = room, .order = Order::kAfter, .seq_floor = floor, .limit = limit};
+      PageQuery after{
+          .conversation = room, .order = Order::kAfter, .seq_floor = floor, .limit = limit};
       for (bool has_more = true; has_more;) {
         const Page page = call->page(after).value();
         for (const chat::Message& one : page.messages) forwards.push_back(one.seq);

@@ -14,7 +14,8 @@ using enum OutcomeStatus;
 class Members : public ContractTest {
  protected:
   Members() { UPROAR_CHECK(creates(alice, room, kGroup, {bob, carol}).status == kCommitted); }
-  static constexpr UserId alice = user(1), bob = user(2), carol = user(3), dave = user(4), nobody = user(99);
+  static constexpr UserId alice = user(1), bob = user(2), carol = user(3), dave = user(4),
+                          nobody = user(99);
   static constexpr ConversationId room = conversation(1);
 
   chat::Member member(UserId who, ConversationId where = room) {
@@ -61,7 +62,8 @@ TEST_P(Members, ADirectConversationKeepsItsTwo) {
 TEST_P(Members, AConversationAndItsFirstMessageShareABatch) {
   const ConversationId pair = conversation(2);
   CreateConversation create{.kind = kDirect, .members = {{.user = alice}, {.user = bob}}};
-  const auto outcomes = call->commit({operation(pair, alice, create), operation(pair, alice, message("hi", "k"))});
+  const auto outcomes =
+      call->commit({operation(pair, alice, create), operation(pair, alice, message("hi", "k"))});
   EXPECT_EQ(outcomes[0].status, kCommitted);
   EXPECT_EQ(outcomes[0].seq, 0U);
   EXPECT_EQ(outcomes[1].seq, 1U);
@@ -75,7 +77,8 @@ TEST_P(Members, WhoIsAddedHearsFromTheArrivalOn) {
   EXPECT_EQ(member(dave).role, chat::Role::kAdmin);
   EXPECT_EQ(unread(dave, room), 0U);
   EXPECT_EQ(call->view(room, dave).value().last_message, std::nullopt);
-  const Page page = call->page({.conversation = room, .seq_floor = member(dave).joined_seq}).value();
+  const Page page =
+      call->page({.conversation = room, .seq_floor = member(dave).joined_seq}).value();
   ASSERT_EQ(page.messages.size(), 1U);
   EXPECT_EQ(page.messages[0].system, chat::SystemEvent::kMemberAdded);
   EXPECT_EQ(page.messages[0].subject, dave);
@@ -142,7 +145,7 @@ TEST_P(Members, UnreadCountsWhatOthersSaidSinceTheMark) {
 
 TEST_P(Members, AMessageIsDeliveredAndSeenByTheFirstOtherMember) {
   sends(alice, room, "a");
-  sends(bob, room, "b");   // bob has seen a
+  sends(bob, room, "b");  // bob has seen a
   const std::int64_t bob_saw_us = now_us;
   EXPECT_EQ(row(room, 1).seen_at_us, bob_saw_us);
   EXPECT_EQ(row(room, 2).delivered_at_us, 0);
@@ -193,7 +196,8 @@ TEST_P(Members, AudienceNamesConversationsByActivityAndTheirClosePeers) {
   for (const Membership& one : all.conversations) order.push_back(one.conversation);
   EXPECT_THAT(order, ElementsAre(room, crowd, channel, pair));
   EXPECT_EQ(all.conversations[0].last_seq, 1U);
-  EXPECT_THAT(all.peers, ElementsAre(bob, carol, dave)) << "not those of channels and of groups above four";
+  EXPECT_THAT(all.peers, ElementsAre(bob, carol, dave))
+      << "not those of channels and of groups above four";
   EXPECT_THAT(call->audience(alice, 1).value().conversations.size(), 1U);
   EXPECT_THAT(call->audience(alice, 100, 2).value().peers, ElementsAre(bob, carol));
   EXPECT_THAT(call->audience(nobody).value().conversations, IsEmpty());

@@ -13,9 +13,7 @@ using enum OutcomeStatus;
 
 class Messages : public ContractTest {
  protected:
-  Messages() {
-    UPROAR_CHECK(creates(alice, room, kGroup, {bob, carol}).status == kCommitted);
-  }
+  Messages() { UPROAR_CHECK(creates(alice, room, kGroup, {bob, carol}).status == kCommitted); }
   static constexpr UserId alice = user(1), bob = user(2), carol = user(3), dave = user(4);
   static constexpr ConversationId room = conversation(1);
 };
@@ -72,13 +70,13 @@ TEST_P(Messages, OfOneBatchAreJudgedOneByOne) {
   const std::vector<Outcome> outcomes = call->commit(batch);
   std::vector<std::pair<OutcomeStatus, Seq>> ends;
   for (const Outcome& outcome : outcomes) ends.emplace_back(outcome.status, outcome.seq);
-  EXPECT_THAT(ends, ElementsAre(std::pair(kCommitted, 1), std::pair(kForbidden, 0), std::pair(kDuplicate, 1),
-                                std::pair(kCommitted, 2)));
+  EXPECT_THAT(ends, ElementsAre(std::pair(kCommitted, 1), std::pair(kForbidden, 0),
+                                std::pair(kDuplicate, 1), std::pair(kCommitted, 2)));
 }
 
 TEST_P(Messages, AreStoredOncePerClientId) {
   const Outcome first = sends(alice, room, "hi", "k");
-  sends(bob, room, "hi", "k");   // another sender's key is another key
+  sends(bob, room, "hi", "k");  // another sender's key is another key
   for (int i = 0; i < 2; ++i) {
     const Outcome again = sends(alice, room, "hi", "k");
     EXPECT_EQ(again.status, kDuplicate);
@@ -117,8 +115,12 @@ TEST_P(Messages, KnowAKeyThatIsReusedForAnotherBody) {
     one.change(other);
     EXPECT_EQ(act(room, alice, other).status, kKeyReused) << one.what;
   }
-  EXPECT_EQ(act(room, alice, EditMessage{.message = {.seq = sent.seq, .id = {}}, .content = "edited"}).status, kCommitted);
-  EXPECT_EQ(act(room, alice, original).status, kDuplicate) << "the body as it was sent, not as it stands";
+  EXPECT_EQ(
+      act(room, alice, EditMessage{.message = {.seq = sent.seq, .id = {}}, .content = "edited"})
+          .status,
+      kCommitted);
+  EXPECT_EQ(act(room, alice, original).status, kDuplicate)
+      << "the body as it was sent, not as it stands";
   AppendMessage as_edited = original;
   as_edited.content = "edited";
   EXPECT_EQ(act(room, alice, as_edited).status, kKeyReused);
@@ -129,8 +131,10 @@ TEST_P(Messages, KnowAKeyThatIsReusedForAnotherBody) {
 TEST_P(Messages, AreEditedByTheirSenderAlone) {
   const Outcome sent = sends(alice, room, "hi");
   sends(bob, room, "between");
-  EXPECT_EQ(act(room, bob, EditMessage{.message = {.seq = 1, .id = {}}, .content = "no"}).status, kForbidden);
-  const Outcome edited = act(room, alice, EditMessage{.message = {.seq = 0, .id = sent.message}, .content = "hi!"});
+  EXPECT_EQ(act(room, bob, EditMessage{.message = {.seq = 1, .id = {}}, .content = "no"}).status,
+            kForbidden);
+  const Outcome edited =
+      act(room, alice, EditMessage{.message = {.seq = 0, .id = sent.message}, .content = "hi!"});
   EXPECT_EQ(edited.status, kCommitted);
   EXPECT_EQ(edited.seq, 3U);
   EXPECT_EQ(edited.message_seq, 1U);
@@ -140,7 +144,8 @@ TEST_P(Messages, AreEditedByTheirSenderAlone) {
   EXPECT_EQ(stored.version, 3U);
   EXPECT_EQ(stored.edited_at_us, edited.at_us);
   EXPECT_EQ(stored.no, 1U);
-  EXPECT_EQ(act(room, alice, EditMessage{.message = {.seq = 3, .id = {}}, .content = "?"}).status, kNotFound)
+  EXPECT_EQ(act(room, alice, EditMessage{.message = {.seq = 3, .id = {}}, .content = "?"}).status,
+            kNotFound)
       << "the seq of an edit names no message";
 }
 
@@ -148,7 +153,8 @@ TEST_P(Messages, AreDeletedByTheirSenderOrAModeratorOnce) {
   sends(alice, room, "hi");
   EXPECT_EQ(act(room, bob, DeleteMessage{.message = {.seq = 1, .id = {}}}).status, kForbidden);
   act(room, bob, ChangeReaction{.message = {.seq = 1, .id = {}}, .emoji = "+1"});
-  const Outcome deleted = act(room, bob, DeleteMessage{.message = {.seq = 1, .id = {}}, .as_moderator = true});
+  const Outcome deleted =
+      act(room, bob, DeleteMessage{.message = {.seq = 1, .id = {}}, .as_moderator = true});
   EXPECT_EQ(deleted.status, kCommitted);
   EXPECT_EQ(deleted.seq, 3U);
   const Outcome again = act(room, alice, DeleteMessage{.message = {.seq = 1, .id = {}}});
@@ -159,14 +165,17 @@ TEST_P(Messages, AreDeletedByTheirSenderOrAModeratorOnce) {
   EXPECT_EQ(stored.content, "");
   EXPECT_TRUE(stored.reactions.empty());
   EXPECT_EQ(stored.deleted_at_us, deleted.at_us);
-  EXPECT_EQ(act(room, alice, EditMessage{.message = {.seq = 1, .id = {}}, .content = "x"}).status, kConflict);
-  EXPECT_EQ(act(room, alice, ChangeReaction{.message = {.seq = 1, .id = {}}, .emoji = "+1"}).status, kConflict);
+  EXPECT_EQ(act(room, alice, EditMessage{.message = {.seq = 1, .id = {}}, .content = "x"}).status,
+            kConflict);
+  EXPECT_EQ(act(room, alice, ChangeReaction{.message = {.seq = 1, .id = {}}, .emoji = "+1"}).status,
+            kConflict);
 }
 
 TEST_P(Messages, CollectReactionsOncePerUserAndEmoji) {
   sends(alice, room, "hi");
   const auto react = [&](UserId who, const char* emoji, bool add) {
-    return act(room, who, ChangeReaction{.message = {.seq = 1, .id = {}}, .emoji = emoji, .add = add});
+    return act(room, who,
+               ChangeReaction{.message = {.seq = 1, .id = {}}, .emoji = emoji, .add = add});
   };
   EXPECT_EQ(react(bob, "b", true).seq, 2U);
   EXPECT_EQ(react(bob, "b", true).status, kDuplicate);
@@ -175,8 +184,8 @@ TEST_P(Messages, CollectReactionsOncePerUserAndEmoji) {
   EXPECT_EQ(react(alice, "c", false).status, kDuplicate);
   EXPECT_EQ(react(bob, "b", false).seq, 5U);
   EXPECT_EQ(react(dave, "b", true).status, kForbidden);
-  EXPECT_THAT(row(room, 1).reactions,
-              ElementsAre(chat::Reaction{.emoji = "a", .user = bob}, chat::Reaction{.emoji = "b", .user = alice}));
+  EXPECT_THAT(row(room, 1).reactions, ElementsAre(chat::Reaction{.emoji = "a", .user = bob},
+                                                  chat::Reaction{.emoji = "b", .user = alice}));
   EXPECT_EQ(row(room, 1).version, 5U);
 }
 
@@ -188,8 +197,11 @@ TEST_P(Messages, KeepSeqsWithoutHolesWhateverIsInterleaved) {
     std::vector<Operation> batch;
     for (int i = 0; i < 20; ++i) {
       const ConversationId where = conversation(2 + random() % 8);
-      const UserId who = random() % 4 == 0 ? dave : random() % 2 == 0 ? alice : bob;   // dave is refused
-      batch.push_back(operation(where, who, message("x", random() % 3 == 0 ? "k" + std::to_string(random() % 9) : "")));
+      const UserId who = random() % 4 == 0   ? dave
+                         : random() % 2 == 0 ? alice
+                                             : bob;  // dave is refused
+      batch.push_back(operation(
+          where, who, message("x", random() % 3 == 0 ? "k" + std::to_string(random() % 9) : "")));
     }
     for (const Outcome& outcome : call->commit(batch)) {
       if (outcome.status != kCommitted) continue;

@@ -13,7 +13,7 @@ struct FailingVfs {
   // Its name for SqliteStore::Options::vfs.
   static const char* install();
   static std::atomic<Fault> fault;
-  static std::atomic<int> syncs;   // of the log, that worked
+  static std::atomic<int> syncs;  // of the log, that worked
 };
 
 }  // namespace uproar::storage

@@ -23,7 +23,7 @@ class ManualReactor final : public Reactor {
     was_posted_.notify_all();
   }
   WatchId watch(int /*fd*/, short /*events*/, std::function<void(short)> /*ready*/) override {
-    UPROAR_CHECK(false);   // no backend tested with this reactor has a socket
+    UPROAR_CHECK(false);  // no backend tested with this reactor has a socket
     return 0;
   }
   void unwatch(WatchId /*id*/) override { UPROAR_CHECK(false); }

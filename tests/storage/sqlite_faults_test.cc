@@ -1,6 +1,5 @@
 // What only the SQLite backend can get wrong: disks that fail, files that are not ours, processes that die.
 
-#include <sqlite3.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -12,6 +11,8 @@
 #include <filesystem>
 #include <fstream>
 #include <thread>
+
+#include <sqlite3.h>
 
 #include "storage/sqlite/limits.h"
 #include "storage/sqlite/sqlite_store.h"
@@ -29,12 +30,20 @@ using Fault = FailingVfs::Fault;
 constexpr ConversationId kRoom = conversation(1);
 
 Operation room_for(UserId owner) {
-  return {.ticket = 1, .conversation = kRoom, .actor = owner, .at_us = 1,
-          .body = CreateConversation{.kind = chat::ConversationKind::kGroup, .members = {{.user = owner}}}};
+  return {.ticket = 1,
+          .conversation = kRoom,
+          .actor = owner,
+          .at_us = 1,
+          .body = CreateConversation{.kind = chat::ConversationKind::kGroup,
+                                     .members = {{.user = owner}}}};
 }
 Operation text(std::uint64_t n, std::size_t bytes = 10) {
-  return {.ticket = n, .conversation = kRoom, .actor = user(1), .at_us = 10,
-          .body = AppendMessage{.id = make_id<MessageId>(n), .client_id = "c" + std::to_string(n),
+  return {.ticket = n,
+          .conversation = kRoom,
+          .actor = user(1),
+          .at_us = 10,
+          .body = AppendMessage{.id = make_id<MessageId>(n),
+                                .client_id = "c" + std::to_string(n),
                                 .content = std::string(bytes, 'x')}};
 }
 
@@ -79,7 +88,8 @@ TEST_F(SqliteFaults, ADiskThatFailsStoresNothingAndSaysSoThenWorksAgainByItself)
     EXPECT_FALSE(store->healthy());
     EXPECT_THAT(store->last_error(), HasSubstr(data() + "/uproar.db"));
     EXPECT_EQ(last_seq(), expected) << "reads go on, and show nothing of it";
-    EXPECT_EQ(call->create_user({.id = user(7), .name = "seven"}).error(), StoreError::kUnavailable);
+    EXPECT_EQ(call->create_user({.id = user(7), .name = "seven"}).error(),
+              StoreError::kUnavailable);
     FailingVfs::fault = Fault::kNone;
     EXPECT_THAT(statuses(call->commit(batch)), Each(kCommitted));
     expected += 3;
@@ -87,7 +97,8 @@ TEST_F(SqliteFaults, ADiskThatFailsStoresNothingAndSaysSoThenWorksAgainByItself)
     EXPECT_EQ(store->last_error(), "");
     EXPECT_THAT(statuses(call->commit(batch)), Each(kDuplicate));
   }
-  EXPECT_GE(store->writer_counters().reopened.value(), 2U) << "after errors whose outcome is unknown";
+  EXPECT_GE(store->writer_counters().reopened.value(), 2U)
+      << "after errors whose outcome is unknown";
   open({.folder = data()});
   EXPECT_EQ(last_seq(), expected);
 }
@@ -98,7 +109,7 @@ TEST_F(SqliteFaults, TheWriterProbesByItselfUntilItIsHealthy) {
   EXPECT_EQ(call->commit_one(text(1)).status, kUnavailable);
   EXPECT_FALSE(store->healthy());
   FailingVfs::fault = Fault::kNone;
-  while (!store->healthy()) std::this_thread::yield();   // nobody sends anything
+  while (!store->healthy()) std::this_thread::yield();  // nobody sends anything
   EXPECT_GT(store->writer_counters().probes.value(), 0U);
 }
 
@@ -122,12 +133,12 @@ TEST_F(SqliteFaults, AFullDatabaseRefusesAndKeepsWhatItHas) {
   EXPECT_EQ(last.status, kUnavailable);
   EXPECT_THAT(store->last_error(), HasSubstr("free disk space"));
   EXPECT_EQ(last_seq(), n - 1);
-  open({.folder = data()});   // with room again
+  open({.folder = data()});  // with room again
   EXPECT_EQ(call->commit_one(text(n, 8000)).seq, n);
 }
 
 TEST_F(SqliteFaults, AFileSizeLimitOfTheSystemIsAnOutageNotAnEnd) {
-  std::signal(SIGXFSZ, SIG_IGN);   // as the server does: the write fails instead
+  std::signal(SIGXFSZ, SIG_IGN);  // as the server does: the write fails instead
   rlimit before{};
   ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
   rlimit small = before;
@@ -159,7 +170,8 @@ TEST_F(SqliteFaults, ARowThatBreaksTheSchemaFailsAlone) {
   broken.conversation = conversation(2);
   std::get<CreateConversation>(broken.body).kind = static_cast<chat::ConversationKind>(9);
   const std::vector<Outcome> outcomes = call->commit({text(1), broken, text(2), broken, text(3)});
-  EXPECT_THAT(statuses(outcomes), testing::ElementsAre(kCommitted, kConflict, kCommitted, kConflict, kCommitted));
+  EXPECT_THAT(statuses(outcomes),
+              testing::ElementsAre(kCommitted, kConflict, kCommitted, kConflict, kCommitted));
   EXPECT_EQ(outcomes[4].seq, 3U);
   EXPECT_TRUE(store->healthy());
   EXPECT_EQ(store->writer_counters().constraint_faults.value(), 2U);
@@ -177,7 +189,8 @@ TEST_F(SqliteFaults, OneSyncServesEverybodyWhoWaited) {
     threads.emplace_back([&, i] {
       for (int round = 0; round < kRounds; ++round) {
         const auto n = static_cast<std::uint64_t>(1000 + i * kRounds + round);
-        if (shards[static_cast<std::size_t>(i)]->commit_one(text(n)).status == kCommitted) ++committed;
+        if (shards[static_cast<std::size_t>(i)]->commit_one(text(n)).status == kCommitted)
+          ++committed;
       }
     });
   }
@@ -192,15 +205,17 @@ TEST_F(SqliteFaults, AClientMayGoWhileItsWorkIsUnderWay) {
   for (std::uint64_t n = 1; n <= 50; ++n) {
     ManualReactor reactor;
     const auto client = store->open_client(reactor);
-    client->batches().commit({text(n)}, [](const std::vector<Outcome>&) { FAIL() << "nobody is there"; });
-    client->history().read_page({.conversation = kRoom}, [](const Result<Page, StoreError>&) { FAIL(); });
+    client->batches().commit({text(n)},
+                             [](const std::vector<Outcome>&) { FAIL() << "nobody is there"; });
+    client->history().read_page({.conversation = kRoom},
+                                [](const Result<Page, StoreError>&) { FAIL(); });
   }
   while (store->writer_counters().rows.value() < 51) std::this_thread::yield();
   EXPECT_EQ(last_seq(), 50U) << "what was handed over is stored all the same";
 }
 
 TEST_F(SqliteFaults, FilesAreTheServersOwn) {
-  struct stat status{};
+  struct stat status {};
   ASSERT_EQ(stat(data().c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777U, 0700U);
   for (const char* name : {"/uproar.db", "/uproar.db-wal", "/uproar.db-shm", "/uproar.lock"}) {
@@ -233,9 +248,11 @@ TEST_F(SqliteOpen, OneFolderHasOneProcess) {
 }
 
 TEST_F(SqliteOpen, RefusalsNameThePathAndTheRemedy) {
-  EXPECT_THAT(refusal(folder.path() + "/no/such"), testing::AllOf(HasSubstr("/no/such"), HasSubstr("parent folder")));
+  EXPECT_THAT(refusal(folder.path() + "/no/such"),
+              testing::AllOf(HasSubstr("/no/such"), HasSubstr("parent folder")));
   std::ofstream(folder.path() + "/uproar.db") << std::string(5000, 'z');
-  EXPECT_THAT(refusal(folder.path()), testing::AllOf(HasSubstr("/uproar.db"), HasSubstr("no SQLite file")));
+  EXPECT_THAT(refusal(folder.path()),
+              testing::AllOf(HasSubstr("/uproar.db"), HasSubstr("no SQLite file")));
 }
 
 TEST_F(SqliteOpen, ADatabaseOfAnotherProgramIsLeftAlone) {
@@ -247,7 +264,8 @@ TEST_F(SqliteOpen, ADatabaseOfAnotherProgramIsLeftAlone) {
 TEST_F(SqliteOpen, ANewerSchemaIsLeftAlone) {
   ASSERT_EQ(refusal(folder.path()), "opened");
   run_sql("PRAGMA user_version=99");
-  EXPECT_THAT(refusal(folder.path()), testing::AllOf(HasSubstr("version 99"), HasSubstr("newer release")));
+  EXPECT_THAT(refusal(folder.path()),
+              testing::AllOf(HasSubstr("version 99"), HasSubstr("newer release")));
 }
 
 TEST_F(SqliteOpen, TheViewShowsWhatTheApiShows) {
@@ -260,14 +278,17 @@ TEST_F(SqliteOpen, TheViewShowsWhatTheApiShows) {
     Operation create = room_for(user(1));
     std::get<CreateConversation>(create.body).members.push_back({.user = user(2)});
     call.commit({create, text(1)});
-    call.commit_one({.conversation = kRoom, .actor = user(2), .at_us = 55,
+    call.commit_one({.conversation = kRoom,
+                     .actor = user(2),
+                     .at_us = 55,
                      .body = AdvanceMark{.kind = chat::MarkKind::kSeen, .seq = 1}});
     EXPECT_EQ(call.page({.conversation = kRoom}).value().messages[0].seen_at_us, 55);
   }
   sqlite3* database = nullptr;
   ASSERT_EQ(sqlite3_open((folder.path() + "/uproar.db").c_str(), &database), SQLITE_OK);
   sqlite3_stmt* statement = nullptr;
-  sqlite3_prepare_v2(database, "SELECT seen_at, delivered_at FROM messages_with_status", -1, &statement, nullptr);
+  sqlite3_prepare_v2(database, "SELECT seen_at, delivered_at FROM messages_with_status", -1,
+                     &statement, nullptr);
   ASSERT_EQ(sqlite3_step(statement), SQLITE_ROW);
   EXPECT_EQ(sqlite3_column_int(statement, 0), 55);
   EXPECT_EQ(sqlite3_column_int(statement, 1), 55);
@@ -308,13 +329,16 @@ TEST(SqliteCrash, EveryReportedCommitIsThereAfterKillNine) {
     }
     close(pipe_ends[1]);
     std::uint64_t told = 0;
-    const int reports = 20 + round * 7;   // then it dies in the middle of what comes next
-    for (int i = 0; i < reports; ++i) ASSERT_EQ(read(pipe_ends[0], &told, sizeof(told)), ssize_t{sizeof(told)});
+    const int reports = 20 + round * 7;  // then it dies in the middle of what comes next
+    for (int i = 0; i < reports; ++i)
+      ASSERT_EQ(read(pipe_ends[0], &told, sizeof(told)), ssize_t{sizeof(told)});
     kill(child, SIGKILL);
     int status = 0;
     ASSERT_EQ(waitpid(child, &status, 0), child);
     ASSERT_TRUE(WIFSIGNALED(status)) << "exit code " << WEXITSTATUS(status);
-    for (std::uint64_t later = 0; read(pipe_ends[0], &later, sizeof(later)) == ssize_t{sizeof(later)};) told = later;
+    for (std::uint64_t later = 0;
+         read(pipe_ends[0], &later, sizeof(later)) == ssize_t{sizeof(later)};)
+      told = later;
     close(pipe_ends[0]);
 
     auto opened = SqliteStore::open({.folder = folder.path()});
@@ -339,12 +363,15 @@ TEST(SqliteCrash, EveryReportedCommitIsThereAfterKillNine) {
 
 }  // namespace
 
-void run_child(const char* folder) { commit_until_killed(folder); }
+void run_child(const char* folder) {
+  commit_until_killed(folder);
+}
 
 }  // namespace uproar::storage
 
 int main(int argc, char** argv) {
-  if (const char* folder = std::getenv("UPROAR_STORAGE_TEST_CHILD")) uproar::storage::run_child(folder);
+  if (const char* folder = std::getenv("UPROAR_STORAGE_TEST_CHILD"))
+    uproar::storage::run_child(folder);
   testing::InitGoogleTest(&argc, argv);
   return RUN_ALL_TESTS();
 }

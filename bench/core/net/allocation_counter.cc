@@ -10,7 +10,9 @@ std::atomic<std::uint64_t> allocations{0};
 
 }  // namespace
 
-std::uint64_t uproar::net::allocations_so_far() { return allocations.load(std::memory_order_relaxed); }
+std::uint64_t uproar::net::allocations_so_far() {
+  return allocations.load(std::memory_order_relaxed);
+}
 
 // In a file of their own: where the compiler sees both sides it takes malloc and delete for a mismatch.
 void* operator new(std::size_t bytes) {
@@ -18,5 +20,9 @@ void* operator new(std::size_t bytes) {
   if (void* memory = std::malloc(bytes)) return memory;
   std::abort();
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete(void* memory) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept {
+  std::free(memory);
+}

@@ -8,7 +8,14 @@
 //
 // Readers are a second thread on another core; a run says nothing if that thread is the bottleneck: compare the rows.
 
-#include <benchmark/benchmark.h>
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cstdlib>
@@ -17,15 +24,8 @@
 #include <thread>
 #include <vector>
 
-#include <arpa/inet.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <pthread.h>
-#include <sched.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
+#include <benchmark/benchmark.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "bench/core/net/allocation_counter.h"
 #include "core/net/listener.h"
@@ -75,7 +75,9 @@ NetOptions bench_options(std::uint32_t members) {
   return options;
 }
 
-EncodedMessage payload() { return {.plain = ws::text_frame(std::string(128, 'x')), .deflated = {}}; }
+EncodedMessage payload() {
+  return {.plain = ws::text_frame(std::string(128, 'x')), .deflated = {}};
+}
 
 // Sends that go nowhere and always succeed.
 class NullIo {
@@ -114,7 +116,9 @@ void NetOnly(benchmark::State& state) {
   net.add_listener(0);
   const TopicId topic{.high = 1, .low = 1};
   for (std::uint32_t i = 0; i < members; ++i) {
-    net.on_completion({.key = io.accept_key, .result = ::open("/dev/null", O_RDONLY), .more = true, .buffer = {}}, now);
+    net.on_completion(
+        {.key = io.accept_key, .result = ::open("/dev/null", O_RDONLY), .more = true, .buffer = {}},
+        now);
     std::string head(kUpgrade);
     head.append(runtime::kReadablePadding, '\0');
     net.on_completion({.key = io.recv_key,
@@ -128,7 +132,8 @@ void NetOnly(benchmark::State& state) {
   }
   const EncodedMessage message = payload();
   const auto round = [&] {
-    for (std::int64_t i = 0; i < frames; ++i) net.publish(topic, message, DeliveryClass::kEphemeral);
+    for (std::int64_t i = 0; i < frames; ++i)
+      net.publish(topic, message, DeliveryClass::kEphemeral);
     while (net.flush(now)) net.on_tick(now);
     net.on_tick(now);
   };
@@ -136,8 +141,10 @@ void NetOnly(benchmark::State& state) {
   const std::uint64_t sent_before = io.sends;
   const std::uint64_t before = allocations_so_far();
   for (auto _ : state) round();
-  const auto deliveries = static_cast<double>(state.iterations()) * members * static_cast<double>(frames);
-  state.counters["allocations_per_delivery"] = static_cast<double>(allocations_so_far() - before) / deliveries;
+  const auto deliveries =
+      static_cast<double>(state.iterations()) * members * static_cast<double>(frames);
+  state.counters["allocations_per_delivery"] =
+      static_cast<double>(allocations_so_far() - before) / deliveries;
   state.counters["sends_per_delivery"] = static_cast<double>(io.sends - sent_before) / deliveries;
   state.SetItemsProcessed(static_cast<std::int64_t>(deliveries));
 }
@@ -181,7 +188,8 @@ class Readers {
     std::vector<char> buffer(65536);
     epoll_event events[256];
     while (!stop_) {
-      const int count = epoll_wait(epoll_, events, 256, 0);   // spins: a sleeping reader would charge the sender
+      const int count =
+          epoll_wait(epoll_, events, 256, 0);  // spins: a sleeping reader would charge the sender
       for (int i = 0; i < count; ++i) {
         for (;;) {
           const ssize_t got = ::read(events[i].data.fd, buffer.data(), buffer.size());
@@ -254,8 +262,10 @@ void Sockets(benchmark::State& state) {
     expected += std::uint64_t{message.plain.size()} * members * static_cast<std::uint64_t>(frames);
     readers.wait_for(expected);
   }
-  const double deliveries = static_cast<double>(state.iterations()) * members * static_cast<double>(frames);
-  state.counters["allocations_per_delivery"] = static_cast<double>(allocations_so_far() - allocated) / deliveries;
+  const double deliveries =
+      static_cast<double>(state.iterations()) * members * static_cast<double>(frames);
+  state.counters["allocations_per_delivery"] =
+      static_cast<double>(allocations_so_far() - allocated) / deliveries;
   report(state, cpu_ns, deliveries);
   (*ring)->shut_down();
   ::close(*listening);
@@ -284,20 +294,27 @@ void plain_loop(benchmark::State& state, bool as_one_run) {
     const std::int64_t start = thread_cpu_ns();
     for (std::int64_t i = 0; i < frames / copies; ++i) {
       for (const int fd : near) {
-        if (::send(fd, run.data(), run.size(), MSG_NOSIGNAL | MSG_DONTWAIT) != static_cast<ssize_t>(run.size())) std::abort();
+        if (::send(fd, run.data(), run.size(), MSG_NOSIGNAL | MSG_DONTWAIT) !=
+            static_cast<ssize_t>(run.size()))
+          std::abort();
       }
     }
     cpu_ns += thread_cpu_ns() - start;
     expected += std::uint64_t{message.plain.size()} * members * static_cast<std::uint64_t>(frames);
     readers.wait_for(expected);
   }
-  report(state, cpu_ns, static_cast<double>(state.iterations()) * members * static_cast<double>(frames));
+  report(state, cpu_ns,
+         static_cast<double>(state.iterations()) * members * static_cast<double>(frames));
   for (const int fd : near) ::close(fd);
   ::close(*listening);
 }
 
-void SendLoop(benchmark::State& state) { plain_loop(state, false); }
-void SendLoopRun(benchmark::State& state) { plain_loop(state, true); }
+void SendLoop(benchmark::State& state) {
+  plain_loop(state, false);
+}
+void SendLoopRun(benchmark::State& state) {
+  plain_loop(state, true);
+}
 
 BENCHMARK(Sockets)->ArgsProduct({{1000}, {1, 4, 16}})->UseRealTime();
 BENCHMARK(SendLoop)->ArgsProduct({{1000}, {1, 4, 16}})->UseRealTime();

@@ -1,6 +1,6 @@
-#include <gmock/gmock.h>
-
 #include <functional>
+
+#include <gmock/gmock.h>
 
 #include "tests/core/chat/scene.h"
 
@@ -24,7 +24,7 @@ TEST_F(Conversations, a_message_is_acked_and_heard_only_after_its_commit) {
   EXPECT_EQ(alice.answered<MessageSent>()[0].seq, 1U);
   ASSERT_THAT(bob.overheard<MessageNew>(), SizeIs(1));
   EXPECT_EQ(bob.overheard<MessageNew>()[0].message.content, "hi");
-  EXPECT_THAT(alice.seqs(), ElementsAre(1));   // the sender's connections hear it, too
+  EXPECT_THAT(alice.seqs(), ElementsAre(1));  // the sender's connections hear it, too
 }
 
 TEST_F(Conversations, nobody_hears_what_failed_and_a_retry_is_stored_once) {
@@ -73,10 +73,11 @@ TEST_F(Conversations, a_first_direct_message_makes_the_conversation) {
   send.client_id = "1";
   send.content = "hello";
   alice.says(send);
-  EXPECT_EQ(world.staged(), 2U);   // both in one batch
+  EXPECT_EQ(world.staged(), 2U);  // both in one batch
   world.commit();
   ASSERT_THAT(alice.answered<MessageSent>(), SizeIs(1));
-  EXPECT_EQ(alice.answered<MessageSent>()[0].conversation, direct_conversation_id(alice.id(), bob.id()));
+  EXPECT_EQ(alice.answered<MessageSent>()[0].conversation,
+            direct_conversation_id(alice.id(), bob.id()));
   ASSERT_THAT(bob.overheard<ConversationJoined>(), SizeIs(1));
   EXPECT_EQ(bob.overheard<ConversationJoined>()[0].conversation.kind, ConversationKind::kDirect);
   EXPECT_THAT(bob.seqs(), ElementsAre(1));
@@ -121,8 +122,8 @@ TEST_F(Conversations, edits_deletions_and_reactions_are_events_of_their_own) {
   bob.says(MessageEdit{room, {.seq = 1, .id = {}}, "hello"});
   alice.says(ReactionChange{room, {.seq = 1, .id = {}}, "+", true});
   world.commit();
-  alice.says(ReactionChange{room, {.seq = 1, .id = {}}, "+", true});   // so it was
-  alice.says(MessageDelete{room, {.seq = 1, .id = {}}});               // the owner may
+  alice.says(ReactionChange{room, {.seq = 1, .id = {}}, "+", true});  // so it was
+  alice.says(MessageDelete{room, {.seq = 1, .id = {}}});              // the owner may
   world.commit();
   ASSERT_THAT(alice.overheard<MessageUpdated>(), SizeIs(1));
   EXPECT_EQ(alice.overheard<MessageUpdated>()[0].seq, 2U);
@@ -139,8 +140,10 @@ TEST_F(Conversations, edits_deletions_and_reactions_are_events_of_their_own) {
 struct Refusal {
   const char* name;
   ErrorCode code;
-  std::function<ClientEvent(ConversationId group, ConversationId channel, ConversationId direct, UserId other)> says;
-  const char* who = "bob";   // alice: owner; bob: member; eve: a member of nothing
+  std::function<ClientEvent(ConversationId group, ConversationId channel, ConversationId direct,
+                            UserId other)>
+      says;
+  const char* who = "bob";  // alice: owner; bob: member; eve: a member of nothing
 };
 const MessageRef kFirst{.seq = 1, .id = {}};
 MessageSend message(ConversationId conversation, std::string content = "x") {
@@ -151,53 +154,210 @@ MessageSend message(ConversationId conversation, std::string content = "x") {
   return send;
 }
 #define SAYS [](ConversationId g, ConversationId c, ConversationId d, UserId other) -> ClientEvent { (void)g; (void)c; (void)d; (void)other; return
-const Refusal kRefusals[] = {
-    {"send_by_a_stranger", ErrorCode::kNotMember, SAYS message(g); }, "eve"},
-    {"send_nowhere", ErrorCode::kNotFound, SAYS message(ConversationId(Uuid{9, 9})); }},
-    {"send_in_a_channel_by_a_member", ErrorCode::kForbidden, SAYS message(c); }},
-    {"send_too_much", ErrorCode::kTooLarge, SAYS message(g, std::string(16 * 1024 + 1, 'x')); }},
-    {"send_as_system", ErrorCode::kInvalidField,
-     SAYS [&] { auto m = message(g); m.type = MessageType::kSystem; return m; }(); }},
-    {"reply_to_nothing", ErrorCode::kNotFound, SAYS [&] { auto m = message(g); m.reply_to = 77; return m; }(); }},
-    {"edit_of_anothers", ErrorCode::kForbidden, SAYS MessageEdit{g, kFirst, "y"}; }},
-    {"edit_too_much", ErrorCode::kTooLarge, SAYS MessageEdit{g, kFirst, std::string(16 * 1024 + 1, 'x')}; }, "alice"},
-    {"edit_of_nothing", ErrorCode::kNotFound, SAYS MessageEdit{g, {.seq = 50, .id = {}}, "y"}; }},
-    {"edit_by_a_stranger", ErrorCode::kNotMember, SAYS MessageEdit{g, kFirst, "y"}; }, "eve"},
-    {"delete_of_anothers", ErrorCode::kForbidden, SAYS MessageDelete{g, kFirst}; }},
-    {"delete_by_a_stranger", ErrorCode::kNotMember, SAYS MessageDelete{g, kFirst}; }, "eve"},
-    {"react_to_nothing", ErrorCode::kNotFound, SAYS ReactionChange{g, {.seq = 50, .id = {}}, "+", true}; }},
-    {"react_by_a_stranger", ErrorCode::kNotMember, SAYS ReactionChange{g, kFirst, "+", true}; }, "eve"},
-    {"mark_by_a_stranger", ErrorCode::kNotMember, SAYS MarkAdvance{g, 1, MarkKind::kSeen}; }, "eve"},
-    {"event_by_a_stranger", ErrorCode::kNotMember, SAYS EventPublish{g, "n", "1"}; }, "eve"},
-    {"event_too_large", ErrorCode::kTooLarge, SAYS EventPublish{g, "n", std::string(8193, '1')}; }},
-    {"typing_by_a_stranger", ErrorCode::kNotMember, SAYS TypingChange{g, true}; }, "eve"},
-    {"typing_in_a_channel_by_a_member", ErrorCode::kForbidden, SAYS TypingChange{c, true}; }},
-    {"history_by_a_stranger", ErrorCode::kNotMember, SAYS History{.conversation = g, .before_seq = {}, .after_seq = {}}; }, "eve"},
-    {"history_both_ways", ErrorCode::kInvalidField, SAYS History{.conversation = g, .before_seq = 3, .after_seq = 1}; }},
-    {"get_by_a_stranger", ErrorCode::kNotFound, SAYS ConversationGet{g}; }, "eve"},
-    {"join_a_group", ErrorCode::kForbidden, SAYS ConversationJoin{g}; }, "eve"},
-    {"leave_by_a_stranger", ErrorCode::kNotMember, SAYS ConversationLeave{g}; }, "eve"},
-    {"leave_a_direct_one", ErrorCode::kConflict, SAYS ConversationLeave{d}; }},
-    {"add_by_a_member", ErrorCode::kForbidden, SAYS MemberAdd{g, {other}, Role::kMember}; }},
-    {"add_to_a_direct_one", ErrorCode::kConflict, SAYS MemberAdd{d, {other}, Role::kMember}; }},
-    {"add_nobody_known", ErrorCode::kNotFound, SAYS MemberAdd{g, {UserId(Uuid{1, 2})}, Role::kMember}; }, "alice"},
-    {"remove_by_a_member", ErrorCode::kForbidden, SAYS MemberRemove{g, other}; }},
-    {"remove_nobody", ErrorCode::kNotFound, SAYS MemberRemove{g, UserId(Uuid{1, 2})}; }, "alice"},
-    {"rename_by_a_member", ErrorCode::kForbidden, SAYS ConversationRename{g, "n"}; }},
-    {"rename_a_direct_one", ErrorCode::kConflict, SAYS ConversationRename{d, "n"}; }},
-    {"role_by_a_member", ErrorCode::kForbidden, SAYS MemberRole{g, other, Role::kAdmin}; }},
-    {"role_of_nobody", ErrorCode::kNotFound, SAYS MemberRole{g, UserId(Uuid{1, 2}), Role::kAdmin}; }, "alice"},
-    {"last_owner_steps_down", ErrorCode::kConflict, SAYS MemberRole{g, other, Role::kMember}; }, "alice"},
-    {"mute_by_a_stranger", ErrorCode::kNotMember, SAYS ConversationMute{g, 5}; }, "eve"},
-    {"create_a_direct_one_alone", ErrorCode::kInvalidField,
-     SAYS ConversationCreate{.kind = ConversationKind::kDirect, .name = {}, .client_id = {}, .members = {}}; }},
-    {"create_with_nobody_known", ErrorCode::kNotFound,
-     SAYS ConversationCreate{.kind = ConversationKind::kGroup, .name = "n", .client_id = {}, .members = {UserId(Uuid{1, 2})}}; }},
-    {"sync_of_too_many", ErrorCode::kTooLarge,
-     SAYS Sync{std::vector<std::pair<ConversationId, Seq>>(1001)}; }},
-    {"presence_of_too_many", ErrorCode::kTooLarge, SAYS PresenceGet{std::vector<UserId>(257)}; }},
-    {"open_again", ErrorCode::kAlreadyOpen, SAYS SessionOpen{"t"}; }},
-};
+const Refusal kRefusals[] = {{"send_by_a_stranger", ErrorCode::kNotMember, SAYS message(g);
+}
+, "eve"
+}
+, {
+  "send_nowhere", ErrorCode::kNotFound, SAYS message(ConversationId(Uuid{9, 9}));
+}
+}
+, {
+  "send_in_a_channel_by_a_member", ErrorCode::kForbidden, SAYS message(c);
+}
+}
+, {
+  "send_too_much", ErrorCode::kTooLarge, SAYS message(g, std::string(16 * 1024 + 1, 'x'));
+}
+}
+, {
+  "send_as_system", ErrorCode::kInvalidField, SAYS[&] {
+    auto m = message(g);
+    m.type = MessageType::kSystem;
+    return m;
+  }
+  ();
+}
+}
+, {
+  "reply_to_nothing", ErrorCode::kNotFound, SAYS[&] {
+    auto m = message(g);
+    m.reply_to = 77;
+    return m;
+  }
+  ();
+}
+}
+, {
+  "edit_of_anothers", ErrorCode::kForbidden, SAYS MessageEdit{g, kFirst, "y"};
+}
+}
+, {
+  "edit_too_much", ErrorCode::kTooLarge,
+      SAYS MessageEdit{g, kFirst, std::string(16 * 1024 + 1, 'x')};
+}
+, "alice"
+}
+, {
+  "edit_of_nothing", ErrorCode::kNotFound, SAYS MessageEdit{g, {.seq = 50, .id = {}}, "y"};
+}
+}
+, {
+  "edit_by_a_stranger", ErrorCode::kNotMember, SAYS MessageEdit{g, kFirst, "y"};
+}
+, "eve"
+}
+, {
+  "delete_of_anothers", ErrorCode::kForbidden, SAYS MessageDelete{g, kFirst};
+}
+}
+, {
+  "delete_by_a_stranger", ErrorCode::kNotMember, SAYS MessageDelete{g, kFirst};
+}
+, "eve"
+}
+, {
+  "react_to_nothing", ErrorCode::kNotFound,
+      SAYS ReactionChange{g, {.seq = 50, .id = {}}, "+", true};
+}
+}
+, {
+  "react_by_a_stranger", ErrorCode::kNotMember, SAYS ReactionChange{g, kFirst, "+", true};
+}
+, "eve"
+}
+, {
+  "mark_by_a_stranger", ErrorCode::kNotMember, SAYS MarkAdvance{g, 1, MarkKind::kSeen};
+}
+, "eve"
+}
+, {
+  "event_by_a_stranger", ErrorCode::kNotMember, SAYS EventPublish{g, "n", "1"};
+}
+, "eve"
+}
+, {
+  "event_too_large", ErrorCode::kTooLarge, SAYS EventPublish{g, "n", std::string(8193, '1')};
+}
+}
+, {
+  "typing_by_a_stranger", ErrorCode::kNotMember, SAYS TypingChange{g, true};
+}
+, "eve"
+}
+, {
+  "typing_in_a_channel_by_a_member", ErrorCode::kForbidden, SAYS TypingChange{c, true};
+}
+}
+, {
+  "history_by_a_stranger", ErrorCode::kNotMember,
+      SAYS History{.conversation = g, .before_seq = {}, .after_seq = {}};
+}
+, "eve"
+}
+, {
+  "history_both_ways", ErrorCode::kInvalidField,
+      SAYS History{.conversation = g, .before_seq = 3, .after_seq = 1};
+}
+}
+, {
+  "get_by_a_stranger", ErrorCode::kNotFound, SAYS ConversationGet{g};
+}
+, "eve"
+}
+, {
+  "join_a_group", ErrorCode::kForbidden, SAYS ConversationJoin{g};
+}
+, "eve"
+}
+, {
+  "leave_by_a_stranger", ErrorCode::kNotMember, SAYS ConversationLeave{g};
+}
+, "eve"
+}
+, {
+  "leave_a_direct_one", ErrorCode::kConflict, SAYS ConversationLeave{d};
+}
+}
+, {
+  "add_by_a_member", ErrorCode::kForbidden, SAYS MemberAdd{g, {other}, Role::kMember};
+}
+}
+, {
+  "add_to_a_direct_one", ErrorCode::kConflict, SAYS MemberAdd{d, {other}, Role::kMember};
+}
+}
+, {
+  "add_nobody_known", ErrorCode::kNotFound, SAYS MemberAdd{g, {UserId(Uuid{1, 2})}, Role::kMember};
+}
+, "alice"
+}
+, {
+  "remove_by_a_member", ErrorCode::kForbidden, SAYS MemberRemove{g, other};
+}
+}
+, {
+  "remove_nobody", ErrorCode::kNotFound, SAYS MemberRemove{g, UserId(Uuid{1, 2})};
+}
+, "alice"
+}
+, {
+  "rename_by_a_member", ErrorCode::kForbidden, SAYS ConversationRename{g, "n"};
+}
+}
+, {
+  "rename_a_direct_one", ErrorCode::kConflict, SAYS ConversationRename{d, "n"};
+}
+}
+, {
+  "role_by_a_member", ErrorCode::kForbidden, SAYS MemberRole{g, other, Role::kAdmin};
+}
+}
+, {
+  "role_of_nobody", ErrorCode::kNotFound, SAYS MemberRole{g, UserId(Uuid{1, 2}), Role::kAdmin};
+}
+, "alice"
+}
+, {
+  "last_owner_steps_down", ErrorCode::kConflict, SAYS MemberRole{g, other, Role::kMember};
+}
+, "alice"
+}
+, {
+  "mute_by_a_stranger", ErrorCode::kNotMember, SAYS ConversationMute{g, 5};
+}
+, "eve"
+}
+, {
+  "create_a_direct_one_alone", ErrorCode::kInvalidField,
+      SAYS ConversationCreate{
+          .kind = ConversationKind::kDirect, .name = {}, .client_id = {}, .members = {}};
+}
+}
+, {
+  "create_with_nobody_known", ErrorCode::kNotFound,
+      SAYS ConversationCreate{.kind = ConversationKind::kGroup,
+                              .name = "n",
+                              .client_id = {},
+                              .members = {UserId(Uuid{1, 2})}};
+}
+}
+, {
+  "sync_of_too_many", ErrorCode::kTooLarge,
+      SAYS Sync{std::vector<std::pair<ConversationId, Seq>>(1001)};
+}
+}
+, {
+  "presence_of_too_many", ErrorCode::kTooLarge, SAYS PresenceGet{std::vector<UserId>(257)};
+}
+}
+, {
+  "open_again", ErrorCode::kAlreadyOpen, SAYS SessionOpen{"t"};
+}
+}
+,
+}
+;
 #undef SAYS
 
 class Refused : public ChatTest, public ::testing::WithParamInterface<Refusal> {};
@@ -260,7 +420,8 @@ TEST_F(Conversations, history_comes_from_memory_and_says_so_while_the_store_is_d
 
 TEST_F(Conversations, creating_names_a_retry_by_its_client_id) {
   const Person alice = arrives("alice"), bob = arrives("bob");
-  const ConversationCreate create{.kind = ConversationKind::kGroup, .name = "n", .client_id = "k", .members = {bob.id()}};
+  const ConversationCreate create{
+      .kind = ConversationKind::kGroup, .name = "n", .client_id = "k", .members = {bob.id()}};
   alice.says(create);
   EXPECT_THAT(alice.heard<ConversationCreated>(), IsEmpty());
   world.commit();
@@ -273,7 +434,7 @@ TEST_F(Conversations, creating_names_a_retry_by_its_client_id) {
   EXPECT_TRUE(alice.answered<ConversationCreated>()[1].duplicate);
   EXPECT_EQ(alice.answered<ConversationCreated>()[1].conversation.id, first.conversation.id);
   EXPECT_THAT(bob.overheard<ConversationJoined>(), SizeIs(1));
-  EXPECT_THAT(alice.overheard<ConversationJoined>(), IsEmpty());   // she has her answer
+  EXPECT_THAT(alice.overheard<ConversationJoined>(), IsEmpty());  // she has her answer
   alice.sends(first.conversation.id, "hi");
   world.commit();
   EXPECT_THAT(alice.seqs(), ElementsAre(1));
@@ -286,7 +447,7 @@ TEST_F(Conversations, who_is_added_hears_from_there_on_and_who_is_removed_no_mor
   alice.sends(room, "before");
   world.commit();
   alice.says(MemberAdd{room, {carol.id()}, Role::kMember});
-  alice.sends(room, "welcome");   // waits for the membership
+  alice.sends(room, "welcome");  // waits for the membership
   EXPECT_EQ(world.staged(), 1U);
   world.commit();
   ASSERT_THAT(carol.overheard<ConversationJoined>(), SizeIs(1));
@@ -294,7 +455,7 @@ TEST_F(Conversations, who_is_added_hears_from_there_on_and_who_is_removed_no_mor
   EXPECT_THAT(carol.seqs(), ElementsAre(3));
   EXPECT_THAT(alice.answered<MemberAdded>(), SizeIs(1));
   carol.says(History{.conversation = room, .before_seq = {}, .after_seq = {}});
-  EXPECT_THAT(carol.answered<HistoryPage>()[0].messages, SizeIs(2));   // its arrival and the welcome
+  EXPECT_THAT(carol.answered<HistoryPage>()[0].messages, SizeIs(2));  // its arrival and the welcome
   alice.says(MemberRemove{room, carol.id()});
   world.commit();
   EXPECT_THAT(carol.overheard<MemberRemoved>(), SizeIs(1));
@@ -350,7 +511,7 @@ TEST_F(Conversations, a_newer_mark_replaces_the_one_that_waits) {
   EXPECT_EQ(updates[1].read_seq, 4U);
   EXPECT_THAT(bob.answered<ReceiptUpdate>(), SizeIs(4));
   EXPECT_EQ(counters().receipts_coalesced.value(), 2U);
-  bob.says(MarkAdvance{room, 2, MarkKind::kSeen});   // it stands higher
+  bob.says(MarkAdvance{room, 2, MarkKind::kSeen});  // it stands higher
   EXPECT_EQ(bob.answered<ReceiptUpdate>().back().read_seq, 4U);
   EXPECT_EQ(world.staged(), 0U);
 }
@@ -384,7 +545,8 @@ TEST_F(Conversations, an_event_is_heard_by_all_and_answered_only_when_asked) {
   EXPECT_THAT(alice.heard<Ok>(), IsEmpty());
   alice.says(EventPublish{room, "cursor", "[1,2]"}, "5");
   EXPECT_THAT(alice.answered<Ok>(), SizeIs(1));
-  const auto slot = world.request(alice.id(), EventPublish{room, "x", "1"});   // a request waits for an answer
+  const auto slot =
+      world.request(alice.id(), EventPublish{room, "x", "1"});  // a request waits for an answer
   EXPECT_THAT(world.requests[slot], SizeIs(1));
 }
 
@@ -394,15 +556,21 @@ TEST_F(Conversations, what_waits_for_a_cold_conversation_is_bounded) {
   World slow({.shards = 1, .seed = 1, .limits = {}, .is_manual = true});
   (void)owner;
   const UserId alice = slow.user("alice");
-  (void)slow.model().apply({.ticket = 0, .conversation = room, .actor = alice, .at_us = 1,
-                            .body = storage::CreateConversation{ConversationKind::kGroup, "n", {{alice, Role::kOwner}}}});
+  (void)slow.model().apply({.ticket = 0,
+                            .conversation = room,
+                            .actor = alice,
+                            .at_us = 1,
+                            .body = storage::CreateConversation{
+                                ConversationKind::kGroup, "n", {{alice, Role::kOwner}}}});
   Connection& connection = slow.connect(alice);
   slow.settle();
-  for (std::size_t i = 0; i < kParkedPerConversationMax + 3; ++i) slow.say(connection, EventPublish{room, "x", "1"}, "1");
+  for (std::size_t i = 0; i < kParkedPerConversationMax + 3; ++i)
+    slow.say(connection, EventPublish{room, "x", "1"}, "1");
   EXPECT_EQ(slow.shard(0).sizes().parked, kParkedPerConversationMax);
   slow.settle();
   std::size_t refused = 0;
-  for (const Heard& heard : connection.inbox) refused += std::holds_alternative<Error>(heard.event) ? 1 : 0;
+  for (const Heard& heard : connection.inbox)
+    refused += std::holds_alternative<Error>(heard.event) ? 1 : 0;
   EXPECT_EQ(refused, 3U);
   EXPECT_EQ(slow.shard(0).sizes().parked, 0U);
 }

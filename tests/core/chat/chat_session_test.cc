@@ -22,7 +22,7 @@ TEST_F(Sessions, a_session_is_ready_when_it_hears_everything) {
   ASSERT_THAT(alice.heard<SessionReady>(), SizeIs(1));
   EXPECT_EQ(alice.heard<SessionReady>()[0].node, "node-1");
   EXPECT_EQ(alice.heard<SessionReady>()[0].limits.content_bytes_max, 16U * 1024);
-  world.advance_ms(300);   // no sync came
+  world.advance_ms(300);  // no sync came
   const Person bob = arrives("bob");
   bob.sends(room, "hi");
   world.commit();
@@ -70,8 +70,9 @@ TEST_F(Sessions, a_sync_brings_what_was_missed_and_then_live_traffic) {
   EXPECT_EQ(pages[0].upto_seq, 6U);
   ASSERT_THAT(alice.answered<SyncDone>(), SizeIs(1));
   EXPECT_THAT(alice.answered<SyncDone>()[0].cursors, ElementsAre(std::pair{room, Seq{6}}));
-  EXPECT_THAT(alice.answered<SyncDone>()[0].refused, ElementsAre(std::pair{nowhere, ErrorCode::kNotFound}));
-  EXPECT_THAT(alice.seqs(), ElementsAre(1));   // of the other room, which was not named
+  EXPECT_THAT(alice.answered<SyncDone>()[0].refused,
+              ElementsAre(std::pair{nowhere, ErrorCode::kNotFound}));
+  EXPECT_THAT(alice.seqs(), ElementsAre(1));  // of the other room, which was not named
   bob.sends(room, "live");
   world.commit();
   EXPECT_THAT(alice.seqs(), ElementsAre(1, 7));
@@ -117,7 +118,7 @@ TEST_F(Sessions, a_request_syncs_in_one_bounded_answer) {
   const Person bob = arrives("bob");
   for (int i = 0; i < 700; ++i) {
     bob.sends(room, "m");
-    world.advance_ms(10);   // as fast as one may
+    world.advance_ms(10);  // as fast as one may
   }
   world.commit();
   const auto slot = world.request(world.user("alice"), Sync{{{room, 0}}});
@@ -231,7 +232,7 @@ TEST_F(ThreeShards, peers_see_each_other_come_and_go) {
   world.advance_ms(100);
   ASSERT_FALSE(alice.heard<PresenceUpdate>().empty());
   EXPECT_TRUE(alice.heard<PresenceUpdate>().back().state.online);
-  EXPECT_TRUE(bob.heard<PresenceUpdate>().front().state.online);   // she was there already
+  EXPECT_TRUE(bob.heard<PresenceUpdate>().front().state.online);  // she was there already
   world.disconnect(bob.connection(), true);
   world.advance_ms(100);
   EXPECT_FALSE(alice.heard<PresenceUpdate>().back().state.online);
@@ -249,7 +250,7 @@ TEST_F(Sessions, an_unclean_end_waits_for_a_reconnect) {
   EXPECT_THAT(alice.heard<PresenceUpdate>(), IsEmpty());
   const Person again = connects("bob");
   world.advance_ms(9'000);
-  EXPECT_THAT(alice.heard<PresenceUpdate>(), IsEmpty());   // nothing flickered
+  EXPECT_THAT(alice.heard<PresenceUpdate>(), IsEmpty());  // nothing flickered
   world.disconnect(again.connection(), false);
   world.advance_ms(10'000);
   world.advance_ms(100);
@@ -301,7 +302,9 @@ TEST_F(ThreeShards, nothing_is_left_behind_by_those_who_left) {
   world.advance_ms(100);
   for (std::uint32_t s = 0; s < 3; ++s) {
     const ChatSizes sizes = world.shard(s).sizes();
-    EXPECT_EQ(sizes.sessions + sizes.topics + sizes.interests + sizes.users_online + sizes.attaches, 0U) << s;
+    EXPECT_EQ(sizes.sessions + sizes.topics + sizes.interests + sizes.users_online + sizes.attaches,
+              0U)
+        << s;
   }
 }
 

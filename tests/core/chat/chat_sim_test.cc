@@ -1,11 +1,11 @@
 // Seeded simulations: shards, a store that is slow, fails and loses answers, FIFO links, clients that come, talk, retry,
 // vanish and resume, in any interleaving. A failing seed reproduces itself: UPROAR_SIM_SEED=<n> runs one alone,
 // UPROAR_SIM_SEEDS=<n> runs more of them.
-#include <gtest/gtest.h>
-
 #include <cstdlib>
 #include <memory>
 #include <string>
+
+#include <gtest/gtest.h>
 
 #include "tests/core/chat/oracle.h"
 
@@ -24,7 +24,12 @@ struct Result {
 class Simulation {
  public:
   Simulation(std::uint32_t shards, std::uint64_t seed, Plant plant = Plant::kNone)
-      : world_({.shards = shards, .seed = seed, .limits = limits(), .is_manual = true, .plant = plant}), oracle_(world_) {
+      : world_({.shards = shards,
+                .seed = seed,
+                .limits = limits(),
+                .is_manual = true,
+                .plant = plant}),
+        oracle_(world_) {
     for (int i = 0; i < 4; ++i) {
       const UserId user = world_.user("user" + std::to_string(i));
       users_.push_back(user);
@@ -34,16 +39,19 @@ class Simulation {
         clients_.back()->next_client_id = 1 + clients_.size() * 1'000'000;
       }
     }
-    for (std::uint64_t i = 0; i < 3; ++i) {   // two groups and a channel, there from the start
+    for (std::uint64_t i = 0; i < 3; ++i) {  // two groups and a channel, there from the start
       const ConversationId id(Uuid{0xC0FFEE + i * 77, seed * 31 + i});
       conversations_.push_back(id);
-      storage::CreateConversation body{.kind = i == 2 ? ConversationKind::kChannel : ConversationKind::kGroup,
-                                       .name = "room",
-                                       .members = {}};
+      storage::CreateConversation body{
+          .kind = i == 2 ? ConversationKind::kChannel : ConversationKind::kGroup,
+          .name = "room",
+          .members = {}};
       for (std::size_t u = 0; u < users_.size() - (i == 1 ? 1 : 0); ++u) {
-        body.members.push_back({.user = users_[u], .role = u == i % 2 ? Role::kOwner : Role::kMember});
+        body.members.push_back(
+            {.user = users_[u], .role = u == i % 2 ? Role::kOwner : Role::kMember});
       }
-      storage::Operation create{.ticket = 0, .conversation = id, .actor = users_[0], .at_us = 1, .body = body};
+      storage::Operation create{
+          .ticket = 0, .conversation = id, .actor = users_[0], .at_us = 1, .body = body};
       (void)world_.model().apply(create);
     }
     conversations_.push_back(direct_conversation_id(users_[0], users_[1]));
@@ -56,7 +64,9 @@ class Simulation {
       check_bounds();
     }
     if (oracle_.violations().empty()) finish();
-    Result result{.violations = oracle_.violations(), .hash = world_.trace_hash(), .checked = oracle_.events_checked()};
+    Result result{.violations = oracle_.violations(),
+                  .hash = world_.trace_hash(),
+                  .checked = oracle_.events_checked()};
     for (std::uint32_t s = 0; s < world_.shard_count(); ++s) {
       result.repairs += world_.shard(s).counters().repairs.value();
       result.evicted += world_.shard(s).counters().conversations_evicted.value();
@@ -68,7 +78,7 @@ class Simulation {
 
  private:
   static ChatLimits limits() {
-    ChatLimits limits;   // small, so that every bound is met
+    ChatLimits limits;  // small, so that every bound is met
     limits.page_rows_max = 3;
     limits.recent_rows_max = 4;
     limits.conversations_max = 2;
@@ -88,9 +98,11 @@ class Simulation {
     if (dice < 25) {
       (void)world_.step_link(shard, static_cast<std::uint32_t>(random(world_.shard_count())));
     } else if (dice < 37) {
-      if (const std::size_t n = world_.reads_waiting(shard); n > 0) (void)world_.step_read_execute(shard, random(n));
+      if (const std::size_t n = world_.reads_waiting(shard); n > 0)
+        (void)world_.step_read_execute(shard, random(n));
     } else if (dice < 49) {
-      if (const std::size_t n = world_.reads_waiting(shard); n > 0) (void)world_.step_read_answer(shard, random(n));
+      if (const std::size_t n = world_.reads_waiting(shard); n > 0)
+        (void)world_.step_read_answer(shard, random(n));
     } else if (dice < 57) {
       const bool refused = is_failing_ && random(4) == 0;
       const bool lost = is_failing_ && !refused && random(4) == 0;
@@ -105,8 +117,9 @@ class Simulation {
     } else if (dice < 79) {
       world_.advance_ms(static_cast<std::int64_t>(random(10) == 0 ? random(12'000) : random(120)));
       for (auto& client : clients_) {
-        if (client->connection != nullptr) world_.shard(client->connection->endpoint.shard)
-            .on_heartbeat(client->connection->endpoint, world_.now);
+        if (client->connection != nullptr)
+          world_.shard(client->connection->endpoint.shard)
+              .on_heartbeat(client->connection->endpoint, world_.now);
       }
     } else if (dice < 80) {
       is_failing_ = random(3) == 0;
@@ -121,7 +134,8 @@ class Simulation {
   void check_bounds() {
     for (std::uint32_t s = 0; s < world_.shard_count(); ++s) {
       const ChatSizes sizes = world_.shard(s).sizes();
-      if (sizes.parked > kParkedMax || sizes.attaches > kAttachesMax || sizes.pullers > kPullersMax ||
+      if (sizes.parked > kParkedMax || sizes.attaches > kAttachesMax ||
+          sizes.pullers > kPullersMax ||
           sizes.conversations > world_.options().limits.conversations_max + kConversationSlack ||
           sizes.timers > 1000 || sizes.users_online > 100 || sizes.interests > 1000) {
         extra_.push_back("D7 a table is above its bound");
@@ -132,7 +146,7 @@ class Simulation {
   void connect(Oracle::Client& client) {
     const auto shard = static_cast<std::uint32_t>(random(world_.shard_count()));
     const bool resume = random(2) == 0 && !client.known.empty();
-    if (!resume) client.known.clear();   // starts anew: it knows nothing
+    if (!resume) client.known.clear();  // starts anew: it knows nothing
     client.is_ready = false;
     client.is_syncing = false;
     client.resyncs = false;
@@ -155,7 +169,8 @@ class Simulation {
 
   void sync(Oracle::Client& client, bool is_mid_life) {
     Sync command;
-    for (const auto& [conversation, known] : client.known) command.cursors.emplace_back(conversation, known.cursor);
+    for (const auto& [conversation, known] : client.known)
+      command.cursors.emplace_back(conversation, known.cursor);
     client.is_syncing = true;
     if (is_mid_life) client.resyncs = true;
     world_.say(*client.connection, std::move(command), "sync");
@@ -183,7 +198,12 @@ class Simulation {
     const Seq last = client.known.contains(conversation) ? client.known[conversation].cursor : 5;
     const MessageRef ref{.seq = 1 + random(last + 1), .id = {}};
     switch (random(20)) {
-      case 0: case 1: case 2: case 3: case 4: case 5: {
+      case 0:
+      case 1:
+      case 2:
+      case 3:
+      case 4:
+      case 5: {
         const std::string id = std::to_string(client.next_client_id++);
         MessageSend send;
         send.conversation = conversation;
@@ -193,7 +213,7 @@ class Simulation {
         world_.say(*connection, send, id);
         break;
       }
-      case 6: {   // one to one, which may make the conversation
+      case 6: {  // one to one, which may make the conversation
         const std::string id = std::to_string(client.next_client_id++);
         MessageSend send;
         send.to = pick(users_);
@@ -204,25 +224,52 @@ class Simulation {
         world_.say(*connection, send, id);
         break;
       }
-      case 7:   // a retry
+      case 7:  // a retry
         if (client.unacked.empty()) return;
-        world_.say(*connection, client.unacked.begin()->second.second, client.unacked.begin()->first);
+        world_.say(*connection, client.unacked.begin()->second.second,
+                   client.unacked.begin()->first);
         break;
-      case 8: case 9: world_.say(*connection, MessageEdit{conversation, ref, "edited " + std::to_string(random(1000))}, other); break;
-      case 10: world_.say(*connection, MessageDelete{conversation, ref}, other); break;
-      case 11: world_.say(*connection, ReactionChange{conversation, ref, random(2) == 0 ? "+" : "-", random(3) != 0}, other); break;
-      case 12: world_.say(*connection, MarkAdvance{conversation, last, random(2) == 0 ? MarkKind::kSeen : MarkKind::kDelivered}, other); break;
-      case 13: world_.say(*connection, MemberAdd{conversation, {pick(users_)}, Role::kMember}, other); break;
-      case 14: world_.say(*connection, MemberRemove{conversation, pick(users_)}, other); break;
-      case 15: world_.say(*connection, TypingChange{conversation, random(2) == 0}, ""); break;
-      case 16: world_.say(*connection, EventPublish{conversation, "x", "1"}, ""); break;
+      case 8:
+      case 9:
+        world_.say(*connection,
+                   MessageEdit{conversation, ref, "edited " + std::to_string(random(1000))}, other);
+        break;
+      case 10:
+        world_.say(*connection, MessageDelete{conversation, ref}, other);
+        break;
+      case 11:
+        world_.say(*connection,
+                   ReactionChange{conversation, ref, random(2) == 0 ? "+" : "-", random(3) != 0},
+                   other);
+        break;
+      case 12:
+        world_.say(*connection,
+                   MarkAdvance{conversation, last,
+                               random(2) == 0 ? MarkKind::kSeen : MarkKind::kDelivered},
+                   other);
+        break;
+      case 13:
+        world_.say(*connection, MemberAdd{conversation, {pick(users_)}, Role::kMember}, other);
+        break;
+      case 14:
+        world_.say(*connection, MemberRemove{conversation, pick(users_)}, other);
+        break;
+      case 15:
+        world_.say(*connection, TypingChange{conversation, random(2) == 0}, "");
+        break;
+      case 16:
+        world_.say(*connection, EventPublish{conversation, "x", "1"}, "");
+        break;
       case 17:
         if (random(4) == 0 && !client.is_syncing) sync(client, true);
         break;
-      case 18: world_.say(*connection, PresenceSubscribe{{pick(users_)}}, other); break;
+      case 18:
+        world_.say(*connection, PresenceSubscribe{{pick(users_)}}, other);
+        break;
       default:
         if (random(3) == 0) {
-          world_.say(*connection, ConversationRename{conversation, "n" + std::to_string(random(100))}, other);
+          world_.say(*connection,
+                     ConversationRename{conversation, "n" + std::to_string(random(100))}, other);
         } else if (random(2) == 0) {
           world_.say(*connection, ConversationJoin{conversation}, other);
         } else {
@@ -239,9 +286,11 @@ class Simulation {
       world_.commit();
       world_.advance_ms(100);
       for (auto& client : clients_) {
-        if (client->connection != nullptr) world_.shard(client->connection->endpoint.shard)
-            .on_heartbeat(client->connection->endpoint, world_.now);
-        if (client->connection != nullptr && !client->connection->is_open) client->connection = nullptr;
+        if (client->connection != nullptr)
+          world_.shard(client->connection->endpoint.shard)
+              .on_heartbeat(client->connection->endpoint, world_.now);
+        if (client->connection != nullptr && !client->connection->is_open)
+          client->connection = nullptr;
         if (client->connection != nullptr && client->must_reconnect) {
           world_.disconnect(*client->connection, true);
           client->connection = nullptr;
@@ -249,7 +298,8 @@ class Simulation {
         if (client->connection == nullptr) {
           if (round < 100) connect(*client);
         } else if (client->is_ready && !client->unacked.empty() && round < 300) {
-          world_.say(*client->connection, client->unacked.begin()->second.second, client->unacked.begin()->first);
+          world_.say(*client->connection, client->unacked.begin()->second.second,
+                     client->unacked.begin()->first);
         }
       }
     }
@@ -258,7 +308,8 @@ class Simulation {
     std::vector<Oracle::Client*> clients;
     for (auto& client : clients_) {
       clients.push_back(client.get());
-      if (client->connection == nullptr || !client->is_ready) extra_.push_back("a client cannot connect");
+      if (client->connection == nullptr || !client->is_ready)
+        extra_.push_back("a client cannot connect");
       if (client->is_syncing) extra_.push_back("a sync does not end");
       if (!client->unacked.empty()) {
         extra_.push_back("a message is never answered: " + client->unacked.begin()->first);
@@ -266,9 +317,11 @@ class Simulation {
     }
     for (std::uint32_t s = 0; s < world_.shard_count(); ++s) {
       const ChatSizes sizes = world_.shard(s).sizes();
-      if (sizes.parked + sizes.pending + sizes.attaches + sizes.pullers + sizes.reads_in_flight > 0) {
+      if (sizes.parked + sizes.pending + sizes.attaches + sizes.pullers + sizes.reads_in_flight >
+          0) {
         extra_.push_back("something is left: parked " + std::to_string(sizes.parked) + " pending " +
-                         std::to_string(sizes.pending) + " attaches " + std::to_string(sizes.attaches) + " pullers " +
+                         std::to_string(sizes.pending) + " attaches " +
+                         std::to_string(sizes.attaches) + " pullers " +
                          std::to_string(sizes.pullers));
       }
     }
@@ -295,8 +348,8 @@ void run_seeds(std::uint32_t shards, std::uint64_t seeds, int steps) {
   Result sum;
   for (std::uint64_t seed = only != 0 ? only : 1; seed <= (only != 0 ? only : seeds); ++seed) {
     const Result result = Simulation(shards, seed).run(steps);
-    ASSERT_TRUE(result.violations.empty()) << "seed " << seed << " shards " << shards << ": "
-                                           << result.violations.front();
+    ASSERT_TRUE(result.violations.empty())
+        << "seed " << seed << " shards " << shards << ": " << result.violations.front();
     sum.checked += result.checked;
     sum.repairs += result.repairs;
     sum.evicted += result.evicted;
@@ -313,8 +366,12 @@ void run_seeds(std::uint32_t shards, std::uint64_t seeds, int steps) {
   ::testing::Test::RecordProperty("repairs", static_cast<int>(sum.repairs));
 }
 
-TEST(ChatSimulation, one_shard_keeps_its_promises) { run_seeds(1, 300, 3000); }
-TEST(ChatSimulation, three_shards_keep_their_promises) { run_seeds(3, 200, 4000); }
+TEST(ChatSimulation, one_shard_keeps_its_promises) {
+  run_seeds(1, 300, 3000);
+}
+TEST(ChatSimulation, three_shards_keep_their_promises) {
+  run_seeds(3, 200, 4000);
+}
 
 TEST(ChatSimulation, the_same_seed_gives_the_same_trace) {
   for (const std::uint32_t shards : {1U, 3U}) {
@@ -325,7 +382,10 @@ TEST(ChatSimulation, the_same_seed_gives_the_same_trace) {
   }
 }
 
-struct Planted { Plant plant; const char* name; };
+struct Planted {
+  Plant plant;
+  const char* name;
+};
 class PlantedBug : public ::testing::TestWithParam<Planted> {};
 TEST_P(PlantedBug, is_found_by_the_oracle) {
   int found = 0;
@@ -334,13 +394,16 @@ TEST_P(PlantedBug, is_found_by_the_oracle) {
   }
   EXPECT_GT(found, 0);
 }
-INSTANTIATE_TEST_SUITE_P(
-    Worlds, PlantedBug,
-    ::testing::Values(Planted{Plant::kAckBeforeCommit, "ack_before_commit"}, Planted{Plant::kLosePublish, "lost_publish"},
-                      Planted{Plant::kRepeatPublish, "repeated_publish"}, Planted{Plant::kOvertake, "overtaking_parcels"},
-                      Planted{Plant::kKeepDropped, "held_frames_kept"}, Planted{Plant::kSkipPage, "lost_page"},
-                      Planted{Plant::kForgetInterest, "forgotten_interest"}, Planted{Plant::kShiftCursor, "shifted_cursor"}),
-    [](const auto& param) { return std::string(param.param.name); });
+INSTANTIATE_TEST_SUITE_P(Worlds, PlantedBug,
+                         ::testing::Values(Planted{Plant::kAckBeforeCommit, "ack_before_commit"},
+                                           Planted{Plant::kLosePublish, "lost_publish"},
+                                           Planted{Plant::kRepeatPublish, "repeated_publish"},
+                                           Planted{Plant::kOvertake, "overtaking_parcels"},
+                                           Planted{Plant::kKeepDropped, "held_frames_kept"},
+                                           Planted{Plant::kSkipPage, "lost_page"},
+                                           Planted{Plant::kForgetInterest, "forgotten_interest"},
+                                           Planted{Plant::kShiftCursor, "shifted_cursor"}),
+                         [](const auto& param) { return std::string(param.param.name); });
 
 }  // namespace
 }  // namespace uproar::chat::testing

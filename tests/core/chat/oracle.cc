@@ -31,7 +31,8 @@ Oracle::Oracle(World& world) : world_(world) {
 }
 
 // With UPROAR_SIM_LOG set, what happened stands on stderr: for a seed that fails.
-void Oracle::note(const char* what, const std::string& who, ConversationId conversation, const ServerEvent& event) {
+void Oracle::note(const char* what, const std::string& who, ConversationId conversation,
+                  const ServerEvent& event) {
   static const bool is_on = std::getenv("UPROAR_SIM_LOG") != nullptr;
   if (!is_on) return;
   Seq seq = seq_of(event);
@@ -41,30 +42,36 @@ void Oracle::note(const char* what, const std::string& who, ConversationId conve
     rows = page->messages.size();
     conversation = page->conversation;
   }
-  if (const auto* fresh = std::get_if<MessageNew>(&event)) conversation = fresh->message.conversation;
+  if (const auto* fresh = std::get_if<MessageNew>(&event))
+    conversation = fresh->message.conversation;
   if (const auto* joined = std::get_if<ConversationJoined>(&event)) {
     conversation = joined->conversation.id;
     seq = joined->conversation.last_seq;
   }
-  std::fprintf(stderr, "%-8s %s %s kind %zu seq %llu rows %zu", what, who.c_str(), conversation.text().c_str() + 9,
-               event.index(), static_cast<unsigned long long>(seq), rows);
+  std::fprintf(stderr, "%-8s %s %s kind %zu seq %llu rows %zu", what, who.c_str(),
+               conversation.text().c_str() + 9, event.index(), static_cast<unsigned long long>(seq),
+               rows);
   if (const auto* page = std::get_if<HistoryPage>(&event)) {
     for (const Message& row : page->messages) {
       std::fprintf(stderr, " %llu@%llu", static_cast<unsigned long long>(row.seq),
                    static_cast<unsigned long long>(row.version));
     }
   }
-  if (const auto* error = std::get_if<Error>(&event)) std::fprintf(stderr, " error %d", static_cast<int>(error->code));
+  if (const auto* error = std::get_if<Error>(&event))
+    std::fprintf(stderr, " error %d", static_cast<int>(error->code));
   if (const auto* done = std::get_if<SyncDone>(&event)) {
     for (const auto& [id, cursor] : done->cursors) {
-      std::fprintf(stderr, " %s=%llu", id.text().c_str() + 9, static_cast<unsigned long long>(cursor));
+      std::fprintf(stderr, " %s=%llu", id.text().c_str() + 9,
+                   static_cast<unsigned long long>(cursor));
     }
-    for (const auto& [id, code] : done->refused) std::fprintf(stderr, " %s refused %d", id.text().c_str() + 9, static_cast<int>(code));
+    for (const auto& [id, code] : done->refused)
+      std::fprintf(stderr, " %s refused %d", id.text().c_str() + 9, static_cast<int>(code));
   }
   std::fputc('\n', stderr);
 }
 
-void Oracle::fail(const Client& client, const std::string& what, ConversationId conversation, Seq seq) {
+void Oracle::fail(const Client& client, const std::string& what, ConversationId conversation,
+                  Seq seq) {
   std::string text = what + " user " + client.user.text().substr(0, 18) + " conversation " +
                      conversation.text().substr(0, 13) + " seq " + std::to_string(seq);
   const auto it = client.known.find(conversation);
@@ -84,12 +91,13 @@ Seq Oracle::joined_seq(const Client& client, ConversationId conversation) {
 bool Oracle::hear(Client& client, ConversationId conversation, Seq seq) {
   ++checked_;
   const auto log = log_.find(conversation);
-  if (log == log_.end() || !log->second.contains(seq)) fail(client, "D1 not committed:", conversation, seq);
+  if (log == log_.end() || !log->second.contains(seq))
+    fail(client, "D1 not committed:", conversation, seq);
   const auto it = client.known.find(conversation);
   if (it == client.known.end()) {
     const auto at_ready = client.published_at_ready.find(conversation);
     Seq before = at_ready == client.published_at_ready.end() ? 0 : at_ready->second;
-    before = std::max(before, joined_seq(client, conversation));   // it may have been away meanwhile
+    before = std::max(before, joined_seq(client, conversation));  // it may have been away meanwhile
     if (seq > before + 1 && client.was_member_at_ready.contains(conversation)) {
       fail(client, "D4 gap after ready:", conversation, seq);
     }
@@ -118,7 +126,8 @@ void Oracle::page(Client& client, const HistoryPage& page, bool is_sync) {
   ++checked_;
   const auto log = log_.find(page.conversation);
   const Seq last = log == log_.end() || log->second.empty() ? 0 : log->second.rbegin()->first;
-  if (page.upto_seq > last) fail(client, "D1 page not committed:", page.conversation, page.upto_seq);
+  if (page.upto_seq > last)
+    fail(client, "D1 page not committed:", page.conversation, page.upto_seq);
   if (!client.known.contains(page.conversation)) {
     if (is_sync) {
       fail(client, "page nobody asked for:", page.conversation, page.upto_seq);
@@ -129,11 +138,14 @@ void Oracle::page(Client& client, const HistoryPage& page, bool is_sync) {
   }
   Known& known = client.known[page.conversation];
   if (page.upto_seq <= known.cursor && client.resyncs) return;
-  if (page.upto_seq <= known.cursor) fail(client, "D6 repeated page:", page.conversation, page.upto_seq);
+  if (page.upto_seq <= known.cursor)
+    fail(client, "D6 repeated page:", page.conversation, page.upto_seq);
   Seq before = known.cursor;
   for (const Message& message : page.messages) {
-    if (message.version <= before && !client.resyncs) fail(client, "D6 row out of order:", page.conversation, message.version);
-    if (message.version > page.upto_seq) fail(client, "row above its page:", page.conversation, message.version);
+    if (message.version <= before && !client.resyncs)
+      fail(client, "D6 row out of order:", page.conversation, message.version);
+    if (message.version > page.upto_seq)
+      fail(client, "row above its page:", page.conversation, message.version);
     before = message.version;
     show(known, message);
   }
@@ -142,15 +154,21 @@ void Oracle::page(Client& client, const HistoryPage& page, bool is_sync) {
 
 void Oracle::receive(Client& client, const Heard& heard) {
   const ServerEvent& event = heard.event;
-  note("hears", client.user.text().substr(14, 4) + "/" + std::to_string(client.connection == nullptr ? 0 : client.connection->endpoint.generation) + (heard.id.empty() ? " live" : " to " + heard.id), {}, event);
+  note("hears",
+       client.user.text().substr(14, 4) + "/" +
+           std::to_string(client.connection == nullptr ? 0
+                                                       : client.connection->endpoint.generation) +
+           (heard.id.empty() ? " live" : " to " + heard.id),
+       {}, event);
   const auto change = [&](ConversationId conversation, Seq seq, Seq message_seq, auto&& apply) {
-    if (!heard.id.empty() || seq == 0) return;   // the answer, not the event
+    if (!heard.id.empty() || seq == 0) return;  // the answer, not the event
     if (!hear(client, conversation, seq)) return;
     Known& known = client.known[conversation];
     const auto row = known.rows.find(message_seq);
     if (row == known.rows.end()) {
       const Seq floor = std::max(known.base, joined_seq(client, conversation));
-      if (message_seq > floor) fail(client, "D6 change of a row that was never shown:", conversation, message_seq);
+      if (message_seq > floor)
+        fail(client, "D6 change of a row that was never shown:", conversation, message_seq);
       return;
     }
     row->second.version = seq;
@@ -164,14 +182,17 @@ void Oracle::receive(Client& client, const Heard& heard) {
     const Message& message = fresh->message;
     if (!hear(client, message.conversation, message.seq)) return;
     const auto it = log_[message.conversation].find(message.seq);
-    const auto* op = it == log_[message.conversation].end() ? nullptr
-                                                            : std::get_if<storage::AppendMessage>(&it->second.body);
-    if (op == nullptr || op->id != message.id || op->content != message.content || it->second.actor != message.sender) {
+    const auto* op = it == log_[message.conversation].end()
+                         ? nullptr
+                         : std::get_if<storage::AppendMessage>(&it->second.body);
+    if (op == nullptr || op->id != message.id || op->content != message.content ||
+        it->second.actor != message.sender) {
       fail(client, "D2 another message than was committed:", message.conversation, message.seq);
     }
     show(client.known[message.conversation], message);
   } else if (const auto* updated = std::get_if<MessageUpdated>(&event)) {
-    change(updated->conversation, updated->seq, updated->message_seq, [&](Row& row) { row.content = updated->content; });
+    change(updated->conversation, updated->seq, updated->message_seq,
+           [&](Row& row) { row.content = updated->content; });
   } else if (const auto* deleted = std::get_if<MessageDeleted>(&event)) {
     change(deleted->conversation, deleted->seq, deleted->message_seq, [&](Row& row) {
       row.content.clear();
@@ -183,7 +204,8 @@ void Oracle::receive(Client& client, const Heard& heard) {
            [&](Row& row) { row.reactions += reacted->added ? 1 : -1; });
   } else if (const auto* added = std::get_if<MemberAdded>(&event)) {
     if (!heard.id.empty()) return;
-    if (hear(client, added->conversation, added->seq)) client.known[added->conversation].rows[added->seq].version = added->seq;
+    if (hear(client, added->conversation, added->seq))
+      client.known[added->conversation].rows[added->seq].version = added->seq;
   } else if (const auto* removed = std::get_if<MemberRemoved>(&event)) {
     if (!heard.id.empty()) return;
     if (hear(client, removed->conversation, removed->seq)) {
@@ -191,7 +213,8 @@ void Oracle::receive(Client& client, const Heard& heard) {
     }
     if (removed->user == client.user) {
       client.known.erase(removed->conversation);
-      client.was_member_at_ready.erase(removed->conversation);   // what it hears for a moment longer begins anywhere
+      client.was_member_at_ready.erase(
+          removed->conversation);  // what it hears for a moment longer begins anywhere
     }
   } else if (const auto* changed = std::get_if<ConversationUpdated>(&event)) {
     if (!heard.id.empty()) return;
@@ -229,7 +252,8 @@ void Oracle::receive(Client& client, const Heard& heard) {
     if (it == client.unacked.end()) return;
     const auto& log = log_[sent->conversation];
     const auto row = log.find(sent->seq);
-    const auto* op = row == log.end() ? nullptr : std::get_if<storage::AppendMessage>(&row->second.body);
+    const auto* op =
+        row == log.end() ? nullptr : std::get_if<storage::AppendMessage>(&row->second.body);
     if (op == nullptr || op->client_id != it->first || row->second.actor != client.user) {
       fail(client, "D1 acked and not stored:", sent->conversation, sent->seq);
     }
@@ -239,9 +263,10 @@ void Oracle::receive(Client& client, const Heard& heard) {
   } else if (const auto* states = std::get_if<PresenceList>(&event)) {
     for (const PresenceState& state : states->users) client.presence[state.user] = state.online;
   } else if (const auto* error = std::get_if<Error>(&event)) {
-    const bool is_final = error->code != ErrorCode::kUnavailable && error->code != ErrorCode::kOverloaded &&
+    const bool is_final = error->code != ErrorCode::kUnavailable &&
+                          error->code != ErrorCode::kOverloaded &&
                           error->code != ErrorCode::kRateLimited;
-    if (is_final) client.unacked.erase(heard.id);   // others are sent again with the same client_id
+    if (is_final) client.unacked.erase(heard.id);  // others are sent again with the same client_id
   }
 }
 
@@ -294,19 +319,23 @@ void Oracle::final_check(const std::vector<Client*>& clients) {
                    (row->second.content != message.content ||
                     row->second.is_deleted != (message.deleted_at_us != 0) ||
                     row->second.reactions != message.reactions.size())) {
-          fail(*client, "D6 row differs: " + row->second.content + "/" + message.content + " " +
-                              std::to_string(row->second.reactions) + "/" + std::to_string(message.reactions.size()) +
-                              " version " + std::to_string(row->second.version) + "/" + std::to_string(message.version),
+          fail(*client,
+               "D6 row differs: " + row->second.content + "/" + message.content + " " +
+                   std::to_string(row->second.reactions) + "/" +
+                   std::to_string(message.reactions.size()) + " version " +
+                   std::to_string(row->second.version) + "/" + std::to_string(message.version),
                conversation, message.seq);
         }
       }
     }
     for (const auto& [user, online] : client->presence) {
-      const bool is_online = std::any_of(clients.begin(), clients.end(), [&, u = user](const Client* other) {
-        return other->user == u && other->connection != nullptr && other->connection->is_open;
-      });
+      const bool is_online =
+          std::any_of(clients.begin(), clients.end(), [&, u = user](const Client* other) {
+            return other->user == u && other->connection != nullptr && other->connection->is_open;
+          });
       if (online != is_online) {
-        violations_.push_back("D8 presence of " + user.text().substr(0, 18) + " seen as " + (online ? "online" : "offline"));
+        violations_.push_back("D8 presence of " + user.text().substr(0, 18) + " seen as " +
+                              (online ? "online" : "offline"));
       }
     }
   }

@@ -27,9 +27,9 @@ class Oracle {
     bool is_deleted = false;
     std::size_t reactions = 0;
   };
-  struct Known {               // of one conversation, by one client
+  struct Known {  // of one conversation, by one client
     Seq cursor = 0;
-    Seq base = 0;              // rows up to here were never shown to it
+    Seq base = 0;  // rows up to here were never shown to it
     std::map<Seq, Row> rows;
   };
   struct Client {
@@ -37,14 +37,14 @@ class Oracle {
     Connection* connection = nullptr;
     bool is_ready = false;
     bool is_syncing = false;
-    bool must_reconnect = false;     // a sync was refused for a passing reason
+    bool must_reconnect = false;  // a sync was refused for a passing reason
     std::map<ConversationId, Known> known;
     std::map<UserId, bool> presence;
-    std::map<std::string, std::pair<ConversationId, MessageSend>> unacked;   // by client_id
+    std::map<std::string, std::pair<ConversationId, MessageSend>> unacked;  // by client_id
     std::uint64_t next_client_id = 1;
     std::map<ConversationId, Seq> published_at_ready;
-    std::set<ConversationId> was_member_at_ready;   // in fact: when it connected
-    bool resyncs = false;            // a sync in mid-life: frames on the way may repeat
+    std::set<ConversationId> was_member_at_ready;  // in fact: when it connected
+    bool resyncs = false;  // a sync in mid-life: frames on the way may repeat
   };
 
   explicit Oracle(World& world);
@@ -55,12 +55,13 @@ class Oracle {
 
   [[nodiscard]] const std::vector<std::string>& violations() const { return violations_; }
   [[nodiscard]] std::uint64_t events_checked() const { return checked_; }
-  std::map<Uuid, Client*> client_of_endpoint;   // key: slot, generation
+  std::map<Uuid, Client*> client_of_endpoint;  // key: slot, generation
   static Uuid key(const Endpoint& endpoint) { return {endpoint.slot, endpoint.generation}; }
 
  private:
   Seq joined_seq(const Client& client, ConversationId conversation);
-  static void note(const char* what, const std::string& who, ConversationId conversation, const ServerEvent& event);
+  static void note(const char* what, const std::string& who, ConversationId conversation,
+                   const ServerEvent& event);
   void fail(const Client& client, const std::string& what, ConversationId conversation, Seq seq);
   // Moves the cursor; false: ignore (a violation was noted, or it is a tolerated repeat).
   bool hear(Client& client, ConversationId conversation, Seq seq);
@@ -68,7 +69,7 @@ class Oracle {
   void show(Known& known, const Message& message);
 
   World& world_;
-  std::map<ConversationId, std::map<Seq, storage::Operation>> log_;   // committed events
+  std::map<ConversationId, std::map<Seq, storage::Operation>> log_;  // committed events
   std::map<ConversationId, Seq> published_;
   std::vector<std::string> violations_;
   std::uint64_t checked_ = 0;

@@ -2,11 +2,11 @@
 
 // Sentences over a World: people with names, who say things and hear things.
 
-#include <gtest/gtest.h>
-
 #include <string>
 #include <utility>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "tests/core/chat/world.h"
 
@@ -19,7 +19,9 @@ class Person {
   [[nodiscard]] UserId id() const { return connection_->user; }
   [[nodiscard]] Connection& connection() const { return *connection_; }
 
-  void says(ClientEvent event, RequestId id = "1") const { world_->say(*connection_, std::move(event), std::move(id)); }
+  void says(ClientEvent event, RequestId id = "1") const {
+    world_->say(*connection_, std::move(event), std::move(id));
+  }
   void sends(ConversationId conversation, std::string content, std::string client_id = "") const {
     MessageSend send;
     send.conversation = conversation;
@@ -42,7 +44,8 @@ class Person {
   [[nodiscard]] std::vector<T> answered() const {
     std::vector<T> out;
     for (const Heard& heard : connection_->inbox) {
-      if (const auto* event = std::get_if<T>(&heard.event); event != nullptr && !heard.id.empty()) out.push_back(*event);
+      if (const auto* event = std::get_if<T>(&heard.event); event != nullptr && !heard.id.empty())
+        out.push_back(*event);
     }
     return out;
   }
@@ -50,7 +53,8 @@ class Person {
   [[nodiscard]] std::vector<T> overheard() const {
     std::vector<T> out;
     for (const Heard& heard : connection_->inbox) {
-      if (const auto* event = std::get_if<T>(&heard.event); event != nullptr && heard.id.empty()) out.push_back(*event);
+      if (const auto* event = std::get_if<T>(&heard.event); event != nullptr && heard.id.empty())
+        out.push_back(*event);
     }
     return out;
   }
@@ -89,13 +93,19 @@ class ChatTest : public ::testing::Test {
     storage::CreateConversation body{.kind = kind, .name = "room", .members = {}};
     for (const std::string& name : names) {
       const bool is_first = body.members.empty() && kind != ConversationKind::kDirect;
-      body.members.push_back({.user = world.user(name), .role = is_first ? Role::kOwner : Role::kMember});
+      body.members.push_back(
+          {.user = world.user(name), .role = is_first ? Role::kOwner : Role::kMember});
     }
-    (void)world.model().apply({.ticket = 0, .conversation = id, .actor = body.members[0].user, .at_us = 1, .body = body});
+    (void)world.model().apply(
+        {.ticket = 0, .conversation = id, .actor = body.members[0].user, .at_us = 1, .body = body});
     return id;
   }
-  ConversationId group(const std::vector<std::string>& names) { return exists(ConversationKind::kGroup, names); }
-  ConversationId channel(const std::vector<std::string>& names) { return exists(ConversationKind::kChannel, names); }
+  ConversationId group(const std::vector<std::string>& names) {
+    return exists(ConversationKind::kGroup, names);
+  }
+  ConversationId channel(const std::vector<std::string>& names) {
+    return exists(ConversationKind::kChannel, names);
+  }
   [[nodiscard]] const ChatCounters& counters() { return world.shard(0).counters(); }
 
   World world;

@@ -19,7 +19,10 @@ Seq seq_of(const ServerEvent& event) {
           return x.message.seq;
         } else if constexpr (std::is_same_v<std::decay_t<decltype(x)>, MessageSent>) {
           return x.seq;
-        } else if constexpr (requires { x.seq; x.conversation; }) {
+        } else if constexpr (requires {
+                               x.seq;
+                               x.conversation;
+                             }) {
           return x.seq;
         } else {
           return 0;
@@ -29,7 +32,12 @@ Seq seq_of(const ServerEvent& event) {
 }
 
 // One shard's ports.
-struct World::Shard final : Outbox, Router, storage::MessageLog, storage::HistoryReader, storage::Directory, IdSource {
+struct World::Shard final : Outbox,
+                            Router,
+                            storage::MessageLog,
+                            storage::HistoryReader,
+                            storage::Directory,
+                            IdSource {
   struct Read {
     std::function<void()> execute;
     std::function<void()> answer;
@@ -37,7 +45,8 @@ struct World::Shard final : Outbox, Router, storage::MessageLog, storage::Histor
   };
 
   Shard(World& w, std::uint32_t i) : world(w), index(i) {
-    chat = std::make_unique<ChatShard>(ChatPorts{*this, *this, *this, *this, *this, *this}, w.options_.limits, "node-1");
+    chat = std::make_unique<ChatShard>(ChatPorts{*this, *this, *this, *this, *this, *this},
+                                       w.options_.limits, "node-1");
   }
 
   // --- Outbox ---
@@ -57,29 +66,36 @@ struct World::Shard final : Outbox, Router, storage::MessageLog, storage::Histor
     if (world.on_tell) world.on_tell(*connection, event);
     world.send_to(*connection, {event, {}});
   }
-  void publish(const Uuid& topic, std::uint64_t remote_shards, const ServerEvent& event, Delivery delivery,
-               const Endpoint* except) override {
+  void publish(const Uuid& topic, std::uint64_t remote_shards, const ServerEvent& event,
+               Delivery delivery, const Endpoint* except) override {
     world.trace_event(3, {}, event);
     world.trace(remote_shards);
     UPROAR_CHECK((remote_shards >> index & 1) == 0);
     if (world.on_publish) world.on_publish(topic, event);
-    const std::optional<Endpoint> but = except != nullptr ? std::optional<Endpoint>(*except) : std::nullopt;
+    const std::optional<Endpoint> but =
+        except != nullptr ? std::optional<Endpoint>(*except) : std::nullopt;
     world.deliver_publish(index, topic, event, delivery, but);
     for (std::uint32_t to = 0; to < world.options_.shards; ++to) {
       if ((remote_shards >> to & 1) == 0) continue;
       const bool is_durable = delivery == Delivery::kMessage;
-      if (is_durable && world.options_.plant == Plant::kLosePublish && world.random(20) == 0) continue;
-      if (is_durable && world.options_.plant == Plant::kForgetInterest && world.random(20) == 0) break;
-      const int times = is_durable && world.options_.plant == Plant::kRepeatPublish && world.random(20) == 0 ? 2 : 1;
+      if (is_durable && world.options_.plant == Plant::kLosePublish && world.random(20) == 0)
+        continue;
+      if (is_durable && world.options_.plant == Plant::kForgetInterest && world.random(20) == 0)
+        break;
+      const int times =
+          is_durable && world.options_.plant == Plant::kRepeatPublish && world.random(20) == 0 ? 2
+                                                                                               : 1;
       for (int i = 0; i < times; ++i) {
-        link(to, [w = &world, to, topic, event, delivery, but] { w->deliver_publish(to, topic, event, delivery, but); });
+        link(to, [w = &world, to, topic, event, delivery, but] {
+          w->deliver_publish(to, topic, event, delivery, but);
+        });
       }
     }
   }
   bool subscribe(const Endpoint& session, const Uuid& topic) override {
     world.trace(topic.low ^ session.slot);
     auto& members = topics[topic];
-    UPROAR_CHECK(members.insert(session).second, session.slot);   // once
+    UPROAR_CHECK(members.insert(session).second, session.slot);  // once
     return members.size() == 1;
   }
   bool unsubscribe(const Endpoint& session, const Uuid& topic, PendingFrames pending) override {
@@ -124,8 +140,12 @@ struct World::Shard final : Outbox, Router, storage::MessageLog, storage::Histor
     UPROAR_CHECK(to != index && to < world.options_.shards);
     world.trace(1000 + parcel.index());
     const Plant plant = world.options_.plant;
-    if (auto* attach = std::get_if<Attach>(&parcel); attach != nullptr && plant == Plant::kShiftCursor) ++attach->cursor;
-    if (std::holds_alternative<AttachPage>(parcel) && plant == Plant::kSkipPage && world.random(5) == 0) return;
+    if (auto* attach = std::get_if<Attach>(&parcel);
+        attach != nullptr && plant == Plant::kShiftCursor)
+      ++attach->cursor;
+    if (std::holds_alternative<AttachPage>(parcel) && plant == Plant::kSkipPage &&
+        world.random(5) == 0)
+      return;
     auto run = [w = &world, to, p = std::make_shared<Parcel>(std::move(parcel))] {
       w->shards_[to]->chat->on_parcel(std::move(*p), w->now);
     };
@@ -160,7 +180,8 @@ struct World::Shard final : Outbox, Router, storage::MessageLog, storage::Histor
                      [result, done] { done(std::move(**result)); }, false});
   }
   void load_conversation(ConversationId id, Done<storage::ConversationState> done) override {
-    read<storage::ConversationState>(std::move(done), [this, id] { return world.model_.load_conversation(id); });
+    read<storage::ConversationState>(std::move(done),
+                                     [this, id] { return world.model_.load_conversation(id); });
   }
   void read_page(const storage::PageQuery& query, Done<storage::Page> done) override {
     read<storage::Page>(std::move(done), [this, query] { return world.model_.read_page(query); });
@@ -168,30 +189,41 @@ struct World::Shard final : Outbox, Router, storage::MessageLog, storage::Histor
   void create_user(storage::User, Done<UserId>) override { UPROAR_CHECK(false); }
   void find_user_by_name(std::string, Done<storage::User>) override { UPROAR_CHECK(false); }
   void find_users(std::vector<UserId> ids, Done<std::vector<storage::User>> done) override {
-    read<std::vector<storage::User>>(std::move(done), [this, ids] { return world.model_.find_users(ids); });
+    read<std::vector<storage::User>>(std::move(done),
+                                     [this, ids] { return world.model_.find_users(ids); });
   }
-  void ensure_user(UserId, std::string, std::int64_t, Done<storage::User>) override { UPROAR_CHECK(false); }
-  void set_last_online(UserId id, std::int64_t at_us) override { world.model_.set_last_online(id, at_us); }
+  void ensure_user(UserId, std::string, std::int64_t, Done<storage::User>) override {
+    UPROAR_CHECK(false);
+  }
+  void set_last_online(UserId id, std::int64_t at_us) override {
+    world.model_.set_last_online(id, at_us);
+  }
   void create_session(storage::SessionRecord, Done<SessionId>) override { UPROAR_CHECK(false); }
-  void rotate_session(std::string, std::string, std::int64_t, std::int64_t, Done<storage::SessionRecord>) override {
+  void rotate_session(std::string, std::string, std::int64_t, std::int64_t,
+                      Done<storage::SessionRecord>) override {
     UPROAR_CHECK(false);
   }
   void revoke_session(SessionId, std::int64_t, Done<bool>) override { UPROAR_CHECK(false); }
   void revoked_since(std::int64_t, Done<std::vector<SessionId>>) override { UPROAR_CHECK(false); }
   void load_audience(UserId user, std::uint32_t a, std::uint32_t b, std::uint32_t c,
                      Done<storage::Audience> done) override {
-    read<storage::Audience>(std::move(done), [=, this] { return world.model_.load_audience(user, a, b, c); });
+    read<storage::Audience>(std::move(done),
+                            [=, this] { return world.model_.load_audience(user, a, b, c); });
   }
   void list_conversations(storage::ListQuery query, Done<storage::ConversationList> done) override {
-    read<storage::ConversationList>(std::move(done), [=, this] { return world.model_.list_conversations(query); });
+    read<storage::ConversationList>(std::move(done),
+                                    [=, this] { return world.model_.list_conversations(query); });
   }
   void view_conversation(ConversationId id, UserId viewer, std::uint32_t members_max,
                          Done<ConversationView> done) override {
-    read<ConversationView>(std::move(done), [=, this] { return world.model_.view_conversation(id, viewer, members_max); });
+    read<ConversationView>(std::move(done), [=, this] {
+      return world.model_.view_conversation(id, viewer, members_max);
+    });
   }
-  void unread_conversations(UserId user, std::uint32_t limit, Done<std::vector<ConversationView>> done) override {
-    read<std::vector<ConversationView>>(std::move(done),
-                                        [=, this] { return world.model_.unread_conversations(user, limit); });
+  void unread_conversations(UserId user, std::uint32_t limit,
+                            Done<std::vector<ConversationView>> done) override {
+    read<std::vector<ConversationView>>(
+        std::move(done), [=, this] { return world.model_.unread_conversations(user, limit); });
   }
 
   // --- IdSource ---
@@ -211,13 +243,17 @@ struct World::Shard final : Outbox, Router, storage::MessageLog, storage::Histor
   std::deque<Read> reads;
 };
 
-World::World(Options options) : options_(std::move(options)), random_state_(options_.seed * 2654435769ULL + 1) {
+World::World(Options options)
+    : options_(std::move(options)), random_state_(options_.seed * 2654435769ULL + 1) {
   links_.assign(options_.shards, std::vector<std::deque<Delivered>>(options_.shards));
-  for (std::uint32_t i = 0; i < options_.shards; ++i) shards_.push_back(std::make_unique<Shard>(*this, i));
+  for (std::uint32_t i = 0; i < options_.shards; ++i)
+    shards_.push_back(std::make_unique<Shard>(*this, i));
 }
 World::~World() = default;
 
-ChatShard& World::shard(std::uint32_t index) { return *shards_[index]->chat; }
+ChatShard& World::shard(std::uint32_t index) {
+  return *shards_[index]->chat;
+}
 
 std::uint64_t World::random(std::uint64_t below) {
   random_state_ += 0x9E3779B97F4A7C15ULL;
@@ -227,7 +263,9 @@ std::uint64_t World::random(std::uint64_t below) {
   return (x ^ (x >> 31)) % below;
 }
 
-void World::trace(std::uint64_t value) { trace_ = (trace_ ^ value) * 1099511628211ULL; }
+void World::trace(std::uint64_t value) {
+  trace_ = (trace_ ^ value) * 1099511628211ULL;
+}
 void World::trace_event(std::uint64_t kind, const Endpoint& to, const ServerEvent& event) {
   trace(kind << 32 | event.index());
   trace((std::uint64_t{to.shard} << 32) + to.slot);
@@ -237,7 +275,8 @@ void World::trace_event(std::uint64_t kind, const Endpoint& to, const ServerEven
 UserId World::user(const std::string& name) {
   if (const auto it = users_.find(name); it != users_.end()) return it->second;
   const std::uint64_t n = users_.size() + 1;
-  const UserId id(Uuid{0x0190'0000'0000'7000ULL + n, 0x8000'0000'0000'0000ULL | (n * 0x9E3779B97F4AULL)});
+  const UserId id(
+      Uuid{0x0190'0000'0000'7000ULL + n, 0x8000'0000'0000'0000ULL | (n * 0x9E3779B97F4AULL)});
   storage::User record;
   record.id = id;
   record.name = name;
@@ -251,7 +290,7 @@ Connection& World::connect(UserId user, std::uint32_t shard, bool resume) {
   if (free_slots_.empty()) {
     ++next_slot_;
   } else {
-    slot = free_slots_.back();   // reused with a new generation, as connections are
+    slot = free_slots_.back();  // reused with a new generation, as connections are
     free_slots_.pop_back();
   }
   auto connection = std::make_unique<Connection>();
@@ -283,8 +322,9 @@ void World::disconnect(Connection& connection, bool clean) {
 }
 
 void World::say(Connection& connection, ClientEvent event, RequestId id) {
-  Command command{.actor = {.user = connection.user, .from = connection.endpoint, .request = std::move(id)},
-                  .event = std::move(event)};
+  Command command{
+      .actor = {.user = connection.user, .from = connection.endpoint, .request = std::move(id)},
+      .event = std::move(event)};
   shards_[connection.endpoint.shard]->chat->apply(std::move(command), now, 100);
   if (!options_.is_manual) settle();
 }
@@ -296,7 +336,8 @@ std::uint32_t World::request(UserId user, ClientEvent event, std::uint32_t shard
                       .kind = Endpoint::Kind::kRequest,
                       .slot = slot,
                       .generation = 1};
-  shards_[shard]->chat->apply({.actor = {.user = user, .from = from, .request = {}}, .event = std::move(event)}, now);
+  shards_[shard]->chat->apply(
+      {.actor = {.user = user, .from = from, .request = {}}, .event = std::move(event)}, now);
   if (!options_.is_manual) settle();
   return slot;
 }
@@ -323,8 +364,8 @@ void World::deliver_reply(const Endpoint& to, const RequestId& id, const ServerE
   if (Connection* connection = find(to)) send_to(*connection, {event, id});
 }
 
-void World::deliver_publish(std::uint32_t shard, const Uuid& topic, const ServerEvent& event, Delivery delivery,
-                            const std::optional<Endpoint>& except) {
+void World::deliver_publish(std::uint32_t shard, const Uuid& topic, const ServerEvent& event,
+                            Delivery delivery, const std::optional<Endpoint>& except) {
   const auto it = shards_[shard]->topics.find(topic);
   if (it == shards_[shard]->topics.end()) return;
   for (const Endpoint& session : it->second) {
@@ -350,7 +391,9 @@ bool World::step_link(std::uint32_t from, std::uint32_t to) {
   return true;
 }
 
-std::size_t World::reads_waiting(std::uint32_t shard) const { return shards_[shard]->reads.size(); }
+std::size_t World::reads_waiting(std::uint32_t shard) const {
+  return shards_[shard]->reads.size();
+}
 
 bool World::step_read_execute(std::uint32_t shard, std::size_t index) {
   auto& reads = shards_[shard]->reads;
@@ -387,11 +430,12 @@ bool World::step_apply(std::uint32_t shard, std::size_t rows, bool refused, bool
     } else if (!refused) {
       outcome = model_.apply(operation);
       if (on_commit && outcome.status == OutcomeStatus::kCommitted) on_commit(operation, outcome);
-      if (answer_lost) outcome = {.ticket = operation.ticket, .status = OutcomeStatus::kUnavailable};
+      if (answer_lost)
+        outcome = {.ticket = operation.ticket, .status = OutcomeStatus::kUnavailable};
     }
     batch.push_back(outcome);
   }
-  if (fails) {   // what waits behind a failed batch fails with it, as in BatchWriter
+  if (fails) {  // what waits behind a failed batch fails with it, as in BatchWriter
     for (const Operation& operation : s.staged) {
       batch.push_back({.ticket = operation.ticket, .status = OutcomeStatus::kUnavailable});
     }

@@ -23,7 +23,7 @@ namespace uproar::chat::testing {
 // What a client received.
 struct Heard {
   ServerEvent event;
-  RequestId id;            // empty: an event of the server
+  RequestId id;  // empty: an event of the server
 };
 
 // A client's connection.
@@ -32,26 +32,26 @@ struct Connection {
   UserId user;
   SessionId session;
   bool is_held = false;
-  bool is_closing = false;                // the domain closed it; close_session() is due
+  bool is_closing = false;  // the domain closed it; close_session() is due
   bool is_open = true;
   std::optional<Error> closed_with;
-  std::deque<Heard> wire;                 // on the way
+  std::deque<Heard> wire;  // on the way
   std::vector<std::pair<Uuid, Heard>> held;
-  std::vector<Heard> inbox;               // received
-  std::uint64_t extra_egress_bytes = 0;   // as if so much were queued
+  std::vector<Heard> inbox;              // received
+  std::uint64_t extra_egress_bytes = 0;  // as if so much were queued
 };
 
 // Wrong worlds, to prove that the oracle sees what a wrong domain would do.
 enum class Plant : std::uint8_t {
   kNone,
-  kAckBeforeCommit,      // outcomes come although the rows are lost
-  kLosePublish,          // a remote publish is lost now and then
+  kAckBeforeCommit,  // outcomes come although the rows are lost
+  kLosePublish,      // a remote publish is lost now and then
   kRepeatPublish,
-  kOvertake,             // parcels overtake publishes between shards
-  kKeepDropped,          // unsubscribe(kDrop) keeps the held frames
-  kSkipPage,             // a sync page is lost
-  kForgetInterest,       // the owner's bitmap is ignored now and then
-  kShiftCursor           // an attach begins one too late
+  kOvertake,        // parcels overtake publishes between shards
+  kKeepDropped,     // unsubscribe(kDrop) keeps the held frames
+  kSkipPage,        // a sync page is lost
+  kForgetInterest,  // the owner's bitmap is ignored now and then
+  kShiftCursor      // an attach begins one too late
 };
 
 class World {
@@ -60,7 +60,7 @@ class World {
     std::uint32_t shards = 1;
     std::uint64_t seed = 1;
     ChatLimits limits;
-    bool is_manual = false;    // links, reads and wires move only by step functions
+    bool is_manual = false;  // links, reads and wires move only by step functions
     Plant plant = Plant::kNone;
   };
 
@@ -68,19 +68,20 @@ class World {
   ~World();
 
   // --- people ---
-  UserId user(const std::string& name);              // made in the store
-  Connection& connect(UserId user, std::uint32_t shard = 0, bool resume = false);   // and settles unless manual
+  UserId user(const std::string& name);  // made in the store
+  Connection& connect(UserId user, std::uint32_t shard = 0,
+                      bool resume = false);  // and settles unless manual
   void disconnect(Connection& connection, bool clean = true);
   void say(Connection& connection, ClientEvent event, RequestId id = "1");
   // A request without a connection; its answers are in requests[slot].
   std::uint32_t request(UserId user, ClientEvent event, std::uint32_t shard = 0);
 
   // --- time and movement ---
-  void advance_ms(std::int64_t ms);                  // and ticks every shard
-  void settle();                                     // links, reads, closings: until nothing moves. No commits.
-  void commit(std::uint32_t shard_or_all = ~0U);     // everything staged, and settles
-  void fail_commits();                               // nothing is stored, rows are kUnavailable
-  void lose_answers();                               // all is stored, rows are kUnavailable
+  void advance_ms(std::int64_t ms);  // and ticks every shard
+  void settle();                     // links, reads, closings: until nothing moves. No commits.
+  void commit(std::uint32_t shard_or_all = ~0U);  // everything staged, and settles
+  void fail_commits();                            // nothing is stored, rows are kUnavailable
+  void lose_answers();                            // all is stored, rows are kUnavailable
   [[nodiscard]] std::size_t staged() const;
 
   // --- steps for a scheduler; false: there was nothing to do ---
@@ -112,7 +113,8 @@ class World {
   std::function<void(Connection&, const Heard&)> on_receive;
   std::function<void(const storage::Operation&, const storage::Outcome&)> on_commit;
   std::function<void(const Uuid& topic, const ServerEvent&)> on_publish;
-  std::function<void(Connection&, const ServerEvent&)> on_tell;   // at the moment it is said, before it arrives
+  std::function<void(Connection&, const ServerEvent&)>
+      on_tell;  // at the moment it is said, before it arrives
 
  private:
   struct Shard;
@@ -124,13 +126,13 @@ class World {
   void send_to(Connection& connection, Heard heard);
   Connection* find(const Endpoint& endpoint);
   void deliver_reply(const Endpoint& to, const RequestId& id, const ServerEvent& event);
-  void deliver_publish(std::uint32_t shard, const Uuid& topic, const ServerEvent& event, Delivery delivery,
-                       const std::optional<Endpoint>& except);
+  void deliver_publish(std::uint32_t shard, const Uuid& topic, const ServerEvent& event,
+                       Delivery delivery, const std::optional<Endpoint>& except);
 
   Options options_;
   storage::MemoryModel model_;
   std::vector<std::unique_ptr<Shard>> shards_;
-  std::vector<std::vector<std::deque<Delivered>>> links_;   // [from][to]
+  std::vector<std::vector<std::deque<Delivered>>> links_;  // [from][to]
   std::map<Endpoint, Connection*> live_;
   std::uint64_t random_state_;
   std::uint64_t trace_ = 1469598103934665603ULL;

@@ -13,11 +13,13 @@ TEST(Assets, ThePageAndTheDocumentsAreAboard) {
     std::string_view path;
     std::string_view type;
   };
-  for (const Row& row : {Row{"/", "text/html"}, Row{"/openapi.json", "application/json"},
-                         Row{"/asyncapi.json", "application/json"}, Row{"/favicon.svg", "image/svg+xml"}}) {
+  for (const Row& row :
+       {Row{"/", "text/html"}, Row{"/openapi.json", "application/json"},
+        Row{"/asyncapi.json", "application/json"}, Row{"/favicon.svg", "image/svg+xml"}}) {
     const Asset* asset = find_asset(row.path);
     ASSERT_NE(asset, nullptr) << row.path;
-    EXPECT_TRUE(asset->content_type.starts_with(row.type)) << row.path << ": " << asset->content_type;
+    EXPECT_TRUE(asset->content_type.starts_with(row.type))
+        << row.path << ": " << asset->content_type;
     EXPECT_FALSE(asset->bytes.empty()) << row.path;
     EXPECT_EQ(asset->path, row.path);
   }
@@ -26,7 +28,8 @@ TEST(Assets, ThePageAndTheDocumentsAreAboard) {
 TEST(Assets, EverythingThePageAsksForIsThere) {
   const std::string_view html = find_asset("/")->bytes;
   std::size_t references = 0;
-  for (std::size_t at = html.find("\"/page/"); at != std::string_view::npos; at = html.find("\"/page/", at + 1)) {
+  for (std::size_t at = html.find("\"/page/"); at != std::string_view::npos;
+       at = html.find("\"/page/", at + 1)) {
     const std::string_view path = html.substr(at + 1, html.find('"', at + 1) - at - 1);
     EXPECT_NE(find_asset(path), nullptr) << path;
     ++references;
@@ -43,22 +46,24 @@ TEST(Assets, EtagsAreQuotedAndTellContentsApart) {
 }
 
 TEST(Assets, NothingElseIsServed) {
-  for (const std::string_view path : {"", "/index.html", "/page/", "/page", "/page/../core", "/page/index.html",
-                                      "/uproar.db", "/auth.key", "//", "/OPENAPI.json"}) {
+  for (const std::string_view path :
+       {"", "/index.html", "/page/", "/page", "/page/../core", "/page/index.html", "/uproar.db",
+        "/auth.key", "//", "/OPENAPI.json"}) {
     EXPECT_EQ(find_asset(path), nullptr) << path;
   }
 }
 
-TEST(Assets, AnEtagMatchesAsRfc9110Says) {   // §13.1.2: a list or *, compared weakly
+TEST(Assets, AnEtagMatchesAsRfc9110Says) {  // §13.1.2: a list or *, compared weakly
   struct Row {
     std::string_view header;
     bool matches;
   };
-  for (const Row& row : {Row{R"("abc")", true}, Row{R"(W/"abc")", true}, Row{R"("x", "abc")", true},
-                         Row{R"("x",W/"abc" , "y")", true}, Row{"*", true}, Row{R"( "abc" )", true},
-                         Row{R"("a,b", "abc")", true}, Row{"", false}, Row{"abc", false}, Row{R"("ABC")", false},
-                         Row{R"("x", "y")", false}, Row{R"("abc)", false}, Row{R"(w/"abc")", false},
-                         Row{R"("x,"abc")", false}, Row{R"("xabc")", false}, Row{",,,", false}}) {
+  for (const Row& row :
+       {Row{R"("abc")", true}, Row{R"(W/"abc")", true}, Row{R"("x", "abc")", true},
+        Row{R"("x",W/"abc" , "y")", true}, Row{"*", true}, Row{R"( "abc" )", true},
+        Row{R"("a,b", "abc")", true}, Row{"", false}, Row{"abc", false}, Row{R"("ABC")", false},
+        Row{R"("x", "y")", false}, Row{R"("abc)", false}, Row{R"(w/"abc")", false},
+        Row{R"("x,"abc")", false}, Row{R"("xabc")", false}, Row{",,,", false}}) {
     EXPECT_EQ(etag_matches(row.header, R"("abc")"), row.matches) << row.header;
   }
 }

@@ -9,16 +9,20 @@ namespace {
 
 constexpr std::int64_t kSecondUs = 1'000'000;
 
-Now at(std::int64_t us) { return {.monotonic_us = us, .wall_us = 0}; }
+Now at(std::int64_t us) {
+  return {.monotonic_us = us, .wall_us = 0};
+}
 
 // Every test begins a day after boot: nothing may depend on the clock being near zero.
 constexpr std::int64_t kStart = 86'400 * kSecondUs;
 
 TEST(RateBuckets, GrantsTheBurstAtOnceAndThenNamesTheExactWait) {
-  RateBuckets buckets({.burst = 10, .per_minute = 10, .buckets_max = 100});   // one token in six seconds
+  RateBuckets buckets(
+      {.burst = 10, .per_minute = 10, .buckets_max = 100});  // one token in six seconds
   for (int i = 0; i < 10; ++i) EXPECT_EQ(buckets.take(1, at(kStart)), 0U) << i;
   EXPECT_EQ(buckets.take(1, at(kStart)), 6000U);
-  EXPECT_EQ(buckets.take(1, at(kStart + 1)), 6000U) << "a begun millisecond counts whole: 5,999.999";
+  EXPECT_EQ(buckets.take(1, at(kStart + 1)), 6000U)
+      << "a begun millisecond counts whole: 5,999.999";
   EXPECT_EQ(buckets.take(1, at(kStart + 1000)), 5999U);
   EXPECT_EQ(buckets.take(1, at(kStart + 6 * kSecondUs - 1)), 1U);
 }

@@ -7,7 +7,9 @@
 namespace uproar::gateway {
 namespace {
 
-net::ConnectionId connection(std::uint32_t number) { return {.slot = number, .generation = 7}; }
+net::ConnectionId connection(std::uint32_t number) {
+  return {.slot = number, .generation = 7};
+}
 
 TEST(RequestTable, TellsWhoseRequestAnEndpointNames) {
   RequestTable table(3, 8);

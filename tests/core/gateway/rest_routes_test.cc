@@ -14,7 +14,8 @@ namespace {
 std::string path_of(std::string_view pattern) {
   std::string path(pattern);
   const auto fill = [&path](std::string_view place, std::string_view value) {
-    if (const auto found = path.find(place); found != std::string::npos) path.replace(found, place.size(), value);
+    if (const auto found = path.find(place); found != std::string::npos)
+      path.replace(found, place.size(), value);
   };
   fill("{id}", "C0NV");
   fill("{ref}", "42");
@@ -29,7 +30,9 @@ TEST(RestRoutes, EveryRowOfTheTableIsReachedByItsOwnMethodAndPath) {
     const RouteMatch match = match_route(route.method, path_of(route.pattern));
     ASSERT_NE(match.route, nullptr) << route.method << ' ' << route.pattern;
     EXPECT_EQ(match.route, &route) << route.pattern << " is hidden by " << match.route->pattern;
-    const auto has = [&](std::string_view place) { return route.pattern.find(place) != std::string_view::npos; };
+    const auto has = [&](std::string_view place) {
+      return route.pattern.find(place) != std::string_view::npos;
+    };
     EXPECT_EQ(match.path.conversation_id, has("{id}") ? "C0NV" : "") << route.pattern;
     EXPECT_EQ(match.path.message, has("{ref}") ? "42" : "") << route.pattern;
     EXPECT_EQ(match.path.user_id, has("{user}") ? "u-5" : "") << route.pattern;
@@ -41,7 +44,8 @@ TEST(RestRoutes, NoTwoRowsAreTheSame) {
   const auto routes = rest_routes();
   for (std::size_t i = 0; i < routes.size(); ++i) {
     for (std::size_t j = i + 1; j < routes.size(); ++j) {
-      EXPECT_FALSE(routes[i].method == routes[j].method && routes[i].pattern == routes[j].pattern) << routes[i].pattern;
+      EXPECT_FALSE(routes[i].method == routes[j].method && routes[i].pattern == routes[j].pattern)
+          << routes[i].pattern;
     }
   }
 }
@@ -57,13 +61,30 @@ TEST(RestRoutes, AKnownPathWithAnotherMethodIsKnownAndNotFound) {
 }
 
 TEST(RestRoutes, PathsBesideTheTableAreUnknown) {
-  for (const std::string_view path :
-       {"", "/", "/api", "/api/v1", "/api/v1/", "/api/v2/me", "/api/v1/me/", "/api/v1//me", "/API/v1/me", "/api/v1/Me",
-        "/api/v1/m%65", "api/v1/me", "/login/", "/api/v1/users/", "/api/v1/conversations/",
-        "/api/v1/conversations//messages", "/api/v1/conversations/1/messages/2/reactions",
-        "/api/v1/conversations/1/messages/2/reactions/", "/api/v1/conversations/1/messages/2/reactions/x/y",
-        "/api/v1/conversations/%00", "/api/v1/conversations/%", "/api/v1/conversations/%4",
-        "/api/v1/conversations/%zz", "/a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p/q/r/s/t"}) {
+  for (const std::string_view path : {"",
+                                      "/",
+                                      "/api",
+                                      "/api/v1",
+                                      "/api/v1/",
+                                      "/api/v2/me",
+                                      "/api/v1/me/",
+                                      "/api/v1//me",
+                                      "/API/v1/me",
+                                      "/api/v1/Me",
+                                      "/api/v1/m%65",
+                                      "api/v1/me",
+                                      "/login/",
+                                      "/api/v1/users/",
+                                      "/api/v1/conversations/",
+                                      "/api/v1/conversations//messages",
+                                      "/api/v1/conversations/1/messages/2/reactions",
+                                      "/api/v1/conversations/1/messages/2/reactions/",
+                                      "/api/v1/conversations/1/messages/2/reactions/x/y",
+                                      "/api/v1/conversations/%00",
+                                      "/api/v1/conversations/%",
+                                      "/api/v1/conversations/%4",
+                                      "/api/v1/conversations/%zz",
+                                      "/a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p/q/r/s/t"}) {
     const RouteMatch match = match_route("GET", path);
     EXPECT_EQ(match.route, nullptr) << path;
     EXPECT_FALSE(match.path_known) << path;
@@ -82,7 +103,8 @@ TEST(RestRoutes, PlacesAreDecodedOnceAndAnEscapedSlashSeparatesNothing) {
                                          {"%2561", "%61"},
                                          {"..", ".."},
                                          {"%C3%A9", "\xC3\xA9"}}) {
-    const RouteMatch match = match_route("GET", "/api/v1/conversations/" + std::string(row.written) + "/messages");
+    const RouteMatch match =
+        match_route("GET", "/api/v1/conversations/" + std::string(row.written) + "/messages");
     ASSERT_NE(match.route, nullptr) << row.written;
     EXPECT_EQ(match.path.conversation_id, row.meant);
   }

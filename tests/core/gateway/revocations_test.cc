@@ -7,8 +7,12 @@ namespace {
 
 constexpr std::int64_t kStart = 1'700'000'000'000'000;
 
-Now at(std::int64_t wall_us) { return {.monotonic_us = 5, .wall_us = wall_us}; }
-SessionId session(std::uint64_t number) { return SessionId(Uuid{.high = 2, .low = number}); }
+Now at(std::int64_t wall_us) {
+  return {.monotonic_us = 5, .wall_us = wall_us};
+}
+SessionId session(std::uint64_t number) {
+  return SessionId(Uuid{.high = 2, .low = number});
+}
 
 TEST(Revocations, AreKnownFromTheMomentTheyAreAdded) {
   Revocations revocations;
@@ -22,7 +26,8 @@ TEST(Revocations, AreRememberedForTheLifeOfAnAccessTokenAndNoLonger) {
   Revocations revocations;
   revocations.add(session(1), kStart);
   revocations.trim(at(kStart + kAccessTokenLifeUs - 1));
-  EXPECT_TRUE(revocations.contains(session(1))) << "a token made just before the logout is still unexpired";
+  EXPECT_TRUE(revocations.contains(session(1)))
+      << "a token made just before the logout is still unexpired";
   revocations.trim(at(kStart + kAccessTokenLifeUs));
   EXPECT_FALSE(revocations.contains(session(1)));
 }
@@ -36,7 +41,9 @@ TEST(Revocations, AreForgottenOldestFirst) {
   EXPECT_TRUE(revocations.contains(session(2)));
 }
 
-TEST(Revocations, ToldTwiceAreStillForgottenOnce) {   // told by the shard of the logout, and read from the store at start
+TEST(
+    Revocations,
+    ToldTwiceAreStillForgottenOnce) {  // told by the shard of the logout, and read from the store at start
   Revocations revocations;
   revocations.add(session(1), kStart);
   revocations.add(session(1), kStart + 10);

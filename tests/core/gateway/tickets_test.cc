@@ -13,9 +13,15 @@ namespace {
 
 constexpr std::int64_t kStart = 1'000'000'000;
 
-Now at(std::int64_t us) { return {.monotonic_us = us, .wall_us = 0}; }
-UserId user(std::uint64_t number) { return UserId(Uuid{.high = 1, .low = number}); }
-SessionId session(std::uint64_t number) { return SessionId(Uuid{.high = 2, .low = number}); }
+Now at(std::int64_t us) {
+  return {.monotonic_us = us, .wall_us = 0};
+}
+UserId user(std::uint64_t number) {
+  return UserId(Uuid{.high = 1, .low = number});
+}
+SessionId session(std::uint64_t number) {
+  return SessionId(Uuid{.high = 2, .low = number});
+}
 
 TEST(Tickets, OpenTheDoorOnceForTheirHolder) {
   Tickets tickets(0);
@@ -70,8 +76,9 @@ TEST(Tickets, WhatIsNoTicketNamesNoShard) {
   Tickets tickets(0);
   const std::string good = *tickets.issue(user(1), session(1), at(kStart));
   for (const std::string& text :
-       {std::string(), std::string("0000"), good.substr(1), good + "A", "g" + good.substr(1), "-001" + good.substr(4),
-        " 001" + good.substr(4), "0x01" + good.substr(4), "+001" + good.substr(4), std::string(10'000, '0')}) {
+       {std::string(), std::string("0000"), good.substr(1), good + "A", "g" + good.substr(1),
+        "-001" + good.substr(4), " 001" + good.substr(4), "0x01" + good.substr(4),
+        "+001" + good.substr(4), std::string(10'000, '0')}) {
     EXPECT_FALSE(Tickets::shard_of(text)) << text.substr(0, 60);
   }
 }
@@ -83,7 +90,8 @@ TEST(Tickets, AreUnguessableAndSafeInAUrl) {
     const auto ticket = tickets.issue(user(1), session(1), at(kStart));
     ASSERT_TRUE(ticket);
     EXPECT_TRUE(seen.insert(*ticket).second);
-    for (const char c : *ticket) EXPECT_TRUE(std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_') << c;
+    for (const char c : *ticket)
+      EXPECT_TRUE(std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_') << c;
   }
   std::string guess = *seen.begin();
   guess.back() = guess.back() == 'A' ? 'E' : 'A';
@@ -92,7 +100,8 @@ TEST(Tickets, AreUnguessableAndSafeInAUrl) {
 
 TEST(Tickets, AreBoundedAndComeBackWhenOldOnesExpire) {
   Tickets tickets(0);
-  for (std::uint32_t i = 0; i < kTicketsMax; ++i) ASSERT_TRUE(tickets.issue(user(i), session(i), at(kStart)));
+  for (std::uint32_t i = 0; i < kTicketsMax; ++i)
+    ASSERT_TRUE(tickets.issue(user(i), session(i), at(kStart)));
   EXPECT_FALSE(tickets.issue(user(0), session(0), at(kStart)));
   EXPECT_FALSE(tickets.issue(user(0), session(0), at(kStart + kTicketLifeUs - 1)));
   EXPECT_TRUE(tickets.issue(user(0), session(0), at(kStart + kTicketLifeUs)));

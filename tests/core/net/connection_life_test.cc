@@ -20,7 +20,8 @@ std::string close_body(int code, std::string_view reason = {}) {
 TEST(ConnectionLife, UpgradesEchoesAndKnowsItsContext) {
   SimShard shard;
   shard.handler.when_message = [&](ConnectionId id, std::string_view payload) {
-    EXPECT_EQ(shard.net.send(id, ws::text_frame(payload), DeliveryClass::kMessage), SendOutcome::kQueued);
+    EXPECT_EQ(shard.net.send(id, ws::text_frame(payload), DeliveryClass::kMessage),
+              SendOutcome::kQueued);
   };
   const ConnectionId id = shard.open();
   EXPECT_EQ(shard.net.context(id), 77U);
@@ -90,13 +91,14 @@ TEST(ConnectionLife, MessagesAfterOurCloseFrameAreNotHandedUp) {
 TEST(ConnectionLife, ABrokenRuleGetsItsCodeThenFinThenALinger) {
   SimShard shard;
   const ConnectionId id = shard.open();
-  shard.io.peer_says(id.slot, std::string("\x81\x05hello", 7));   // unmasked
+  shard.io.peer_says(id.slot, std::string("\x81\x05hello", 7));  // unmasked
   shard.settle();
   const auto frames = server_frames(shard.io.socket(id.slot).wire);
   ASSERT_EQ(frames.size(), 1U);
   EXPECT_THAT(frames[0].payload, StartsWith(close_body(1002)));
   EXPECT_TRUE(shard.io.socket(id.slot).fin_sent);
-  EXPECT_TRUE(shard.io.closed().empty()) << "the peer may still be sending: a close now would reset our close frame";
+  EXPECT_TRUE(shard.io.closed().empty())
+      << "the peer may still be sending: a close now would reset our close frame";
   shard.io.peer_says(id.slot, "more that nobody reads");
   shard.io.peer_ends(id.slot);
   shard.settle();
@@ -123,9 +125,11 @@ TEST(ConnectionLife, AReusedSlotHasAnotherGenerationAndStaleIdsDoNothing) {
   const ConnectionId second = shard.open();
   EXPECT_EQ(first.slot, second.slot);
   EXPECT_NE(first.generation, second.generation);
-  EXPECT_EQ(shard.net.send(first, ws::text_frame("x"), DeliveryClass::kMessage), SendOutcome::kGone);
+  EXPECT_EQ(shard.net.send(first, ws::text_frame("x"), DeliveryClass::kMessage),
+            SendOutcome::kGone);
   EXPECT_EQ(shard.net.subscribe(first, topic(1)), SubscribeOutcome::kGone);
-  EXPECT_EQ(shard.net.unsubscribe(first, topic(1), PendingFrames::kDrop), UnsubscribeOutcome::kNotThere);
+  EXPECT_EQ(shard.net.unsubscribe(first, topic(1), PendingFrames::kDrop),
+            UnsubscribeOutcome::kNotThere);
   EXPECT_EQ(shard.net.context(first), 0U);
   shard.net.close(first, ws::CloseCode::kNormal);
   shard.net.hold(first);
@@ -140,11 +144,13 @@ TEST(ConnectionLife, ACompletionOfAnEarlierGenerationIsOnlyCounted) {
   SimShard shard;
   const ConnectionId id = shard.open();
   const std::uint64_t before = shard.net.counters().stale_completions.value();
-  for (const auto kind : {runtime::OpKind::kRecv, runtime::OpKind::kSend, runtime::OpKind::kWritable}) {
-    shard.net.on_completion({.key = {.kind = kind, .generation = id.generation + 1, .slot = id.slot},
-                             .result = -ECONNRESET,
-                             .more = false,
-                             .buffer = {}});
+  for (const auto kind :
+       {runtime::OpKind::kRecv, runtime::OpKind::kSend, runtime::OpKind::kWritable}) {
+    shard.net.on_completion(
+        {.key = {.kind = kind, .generation = id.generation + 1, .slot = id.slot},
+         .result = -ECONNRESET,
+         .more = false,
+         .buffer = {}});
   }
   EXPECT_EQ(shard.net.counters().stale_completions.value(), before + 3);
   EXPECT_TRUE(shard.net.is_open(id));
@@ -264,7 +270,8 @@ TEST(ConnectionLife, DrainStopsAcceptingAndCloses4300SpreadOut) {
   shard.settle();
   EXPECT_FALSE(shard.io.accepting());
   const auto closing = [&] {
-    return std::count_if(ids.begin(), ids.end(), [&](ConnectionId id) { return !shard.net.is_open(id); });
+    return std::count_if(ids.begin(), ids.end(),
+                         [&](ConnectionId id) { return !shard.net.is_open(id); });
   };
   EXPECT_EQ(closing(), 1);
   shard.pass_ms(2000);
@@ -296,10 +303,14 @@ TEST(ConnectionLife, TheLastWordsBeforeADrainGoOutBeforeTheCloseFrame) {
 TEST(ConnectionLife, PipelinedRequestsAreAnsweredInOrderAlsoWhenAnswersComeLater) {
   SimShard shard;
   std::vector<ConnectionId> waiting;
-  shard.handler.when_request = [&](ConnectionId id, const http::Request&) { waiting.push_back(id); };
+  shard.handler.when_request = [&](ConnectionId id, const http::Request&) {
+    waiting.push_back(id);
+  };
   const std::uint32_t slot = shard.connect();
-  shard.io.peer_says(slot, "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nPOST /2 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"
-                           "GET /3 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+  shard.io.peer_says(slot,
+                     "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nPOST /2 HTTP/1.1\r\nHost: "
+                     "a\r\nContent-Length: 3\r\n\r\nabc"
+                     "GET /3 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
   shard.settle();
   EXPECT_THAT(shard.handler.requests, ElementsAre("GET /1 "));
   EXPECT_TRUE(shard.net.respond(waiting.back(), Reply{.body = "one"}));
@@ -320,7 +331,8 @@ TEST(ConnectionLife, PipelinedRequestsAreAnsweredInOrderAlsoWhenAnswersComeLater
 TEST(ConnectionLife, BytesBehindAnUnansweredRequestAreBounded) {
   SimShard shard;
   const std::uint32_t slot = shard.connect();
-  shard.io.peer_says(slot, "GET /1 HTTP/1.1\r\nHost: a\r\n\r\n" + std::string(kPipelinedBytesMax + 1, 'G'));
+  shard.io.peer_says(
+      slot, "GET /1 HTTP/1.1\r\nHost: a\r\n\r\n" + std::string(kPipelinedBytesMax + 1, 'G'));
   shard.settle();
   EXPECT_THAT(shard.io.closed(), ElementsAre(slot));
 }
@@ -348,9 +360,12 @@ TEST(ConnectionLife, ARefusedUpgradeGetsTheHandlersStatusAndBody) {
 
 TEST(ConnectionLife, SaysContinueToAClientThatWaitsForIt) {
   SimShard shard;
-  shard.handler.when_request = [&](ConnectionId id, const http::Request&) { shard.net.respond(id, Reply{.body = "ok"}); };
+  shard.handler.when_request = [&](ConnectionId id, const http::Request&) {
+    shard.net.respond(id, Reply{.body = "ok"});
+  };
   const std::uint32_t slot = shard.connect();
-  shard.io.peer_says(slot, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n");
+  shard.io.peer_says(
+      slot, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n");
   shard.settle();
   EXPECT_THAT(shard.io.socket(slot).wire, StartsWith("HTTP/1.1 100 Continue\r\n\r\n"));
   shard.io.peer_says(slot, "hi");

@@ -20,15 +20,19 @@ TEST(FanOut, EverySubscriberHearsAMessageOnceAndOthersDoNot) {
   EXPECT_EQ(shard.net.subscribe(b, topic(1)), SubscribeOutcome::kAdded);
   EXPECT_EQ(shard.net.subscribe(b, topic(1)), SubscribeOutcome::kAlready);
   EXPECT_EQ(shard.net.subscriber_count(topic(1)), 2U);
-  EXPECT_EQ(shard.net.publish(topic(1), text("hi"), DeliveryClass::kMessage), PublishOutcome::kQueued);
-  EXPECT_EQ(shard.net.publish(topic(2), text("no"), DeliveryClass::kMessage), PublishOutcome::kNobody);
+  EXPECT_EQ(shard.net.publish(topic(1), text("hi"), DeliveryClass::kMessage),
+            PublishOutcome::kQueued);
+  EXPECT_EQ(shard.net.publish(topic(2), text("no"), DeliveryClass::kMessage),
+            PublishOutcome::kNobody);
   shard.settle();
   EXPECT_THAT(shard.heard(a), ElementsAre("hi"));
   EXPECT_THAT(shard.heard(b), ElementsAre("hi"));
   EXPECT_THAT(shard.heard(c), IsEmpty());
-  EXPECT_EQ(shard.net.unsubscribe(a, topic(1), PendingFrames::kDeliver), UnsubscribeOutcome::kRemoved);
+  EXPECT_EQ(shard.net.unsubscribe(a, topic(1), PendingFrames::kDeliver),
+            UnsubscribeOutcome::kRemoved);
   EXPECT_EQ(shard.net.unsubscribe(b, topic(1), PendingFrames::kDeliver), UnsubscribeOutcome::kLast);
-  EXPECT_EQ(shard.net.unsubscribe(b, topic(1), PendingFrames::kDeliver), UnsubscribeOutcome::kNotThere);
+  EXPECT_EQ(shard.net.unsubscribe(b, topic(1), PendingFrames::kDeliver),
+            UnsubscribeOutcome::kNotThere);
 }
 
 TEST(FanOut, WhatATurnPublishedLeavesAsOneSendPerMember) {
@@ -39,7 +43,8 @@ TEST(FanOut, WhatATurnPublishedLeavesAsOneSendPerMember) {
     EXPECT_NE(shard.net.subscribe(ids.back(), topic(1)), SubscribeOutcome::kGone);
   }
   const std::uint64_t before = shard.io.sends;
-  for (int i = 0; i < 16; ++i) shard.net.publish(topic(1), text(std::to_string(i)), DeliveryClass::kMessage);
+  for (int i = 0; i < 16; ++i)
+    shard.net.publish(topic(1), text(std::to_string(i)), DeliveryClass::kMessage);
   shard.settle();
   EXPECT_EQ(shard.io.sends - before, 10U);
   EXPECT_EQ(shard.heard(ids[7]).size(), 16U);
@@ -50,7 +55,8 @@ TEST(FanOut, TheExceptedConnectionMissesThatFrameAndNoOther) {
   SimShard shard;
   const ConnectionId a = shard.open();
   const ConnectionId b = shard.open();
-  for (const ConnectionId id : {a, b}) EXPECT_NE(shard.net.subscribe(id, topic(1)), SubscribeOutcome::kGone);
+  for (const ConnectionId id : {a, b})
+    EXPECT_NE(shard.net.subscribe(id, topic(1)), SubscribeOutcome::kGone);
   shard.net.publish(topic(1), text("1"), DeliveryClass::kMessage);
   shard.net.publish(topic(1), text("2"), DeliveryClass::kMessage, a);
   shard.net.publish(topic(1), text("3"), DeliveryClass::kMessage);
@@ -61,7 +67,7 @@ TEST(FanOut, TheExceptedConnectionMissesThatFrameAndNoOther) {
 }
 
 TEST(FanOut, AMemberOfManyRoomsIsSentToOncePerBatchAndHearsAll) {
-  SimShard shard;   // SimIo aborts on a second send for one socket between two submits
+  SimShard shard;  // SimIo aborts on a second send for one socket between two submits
   const ConnectionId everywhere = shard.open();
   for (std::uint64_t room = 0; room < 20; ++room) {
     EXPECT_EQ(shard.net.subscribe(everywhere, topic(room)), SubscribeOutcome::kFirst);
@@ -70,7 +76,8 @@ TEST(FanOut, AMemberOfManyRoomsIsSentToOncePerBatchAndHearsAll) {
   }
   for (int round = 0; round < 3; ++round) {
     for (std::uint64_t room = 0; room < 20; ++room) {
-      shard.net.publish(topic(room), text(std::to_string(room) + "/" + std::to_string(round)), DeliveryClass::kMessage);
+      shard.net.publish(topic(room), text(std::to_string(room) + "/" + std::to_string(round)),
+                        DeliveryClass::kMessage);
     }
   }
   shard.settle();
@@ -106,7 +113,8 @@ TEST(FanOut, CompressedFramesGoToThoseWhoAgreed) {
   const ConnectionId deflate = shard.handler.opened.back();
   EXPECT_TRUE(shard.net.negotiated_deflate(deflate));
   shard.io.socket(slot).wire.clear();
-  for (const ConnectionId id : {plain, deflate}) EXPECT_NE(shard.net.subscribe(id, topic(1)), SubscribeOutcome::kGone);
+  for (const ConnectionId id : {plain, deflate})
+    EXPECT_NE(shard.net.subscribe(id, topic(1)), SubscribeOutcome::kGone);
   const EncodedMessage both{.plain = ws::text_frame("plain"), .deflated = ws::text_frame("small")};
   shard.net.publish(topic(1), both, DeliveryClass::kMessage);
   shard.net.publish(topic(1), text("only plain"), DeliveryClass::kMessage);
@@ -198,7 +206,8 @@ TEST(FanOut, AHandlerMayPublishFromEveryCallback) {
     shard.net.send(id, text("ack"), DeliveryClass::kMessage);
     if (payload == "bye") shard.net.close(id, ws::CloseCode::kNormal);
   };
-  shard.io.peer_says(a.slot, client_frame(1, "one") + client_frame(1, "bye") + client_frame(1, "unheard"));
+  shard.io.peer_says(a.slot,
+                     client_frame(1, "one") + client_frame(1, "bye") + client_frame(1, "unheard"));
   shard.settle();
   EXPECT_THAT(shard.heard(b), ElementsAre("one", "bye"));
   EXPECT_EQ(shard.heard(a).size(), 3U) << "two acks and a close frame";

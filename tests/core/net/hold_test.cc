@@ -15,8 +15,11 @@ struct HoldTest : ::testing::Test {
   SimShard shard;
   ConnectionId a = shard.open();
 
-  void subscribe(std::uint64_t n) { EXPECT_NE(shard.net.subscribe(a, topic(n)), SubscribeOutcome::kGone); }
-  void publish(std::uint64_t n, std::string_view payload, DeliveryClass cls = DeliveryClass::kMessage) {
+  void subscribe(std::uint64_t n) {
+    EXPECT_NE(shard.net.subscribe(a, topic(n)), SubscribeOutcome::kGone);
+  }
+  void publish(std::uint64_t n, std::string_view payload,
+               DeliveryClass cls = DeliveryClass::kMessage) {
     EXPECT_EQ(shard.net.publish(topic(n), text(payload), cls), PublishOutcome::kQueued);
   }
 };
@@ -67,7 +70,7 @@ TEST_F(HoldTest, DroppingATopicForgetsItsHeldFramesAlone) {
 TEST_F(HoldTest, DropForgetsWhatTheSocketHasNotTaken) {
   subscribe(1);
   subscribe(2);
-  shard.io.socket(a.slot).room = 3;   // a frame of 4 bytes does not fit whole
+  shard.io.socket(a.slot).room = 3;  // a frame of 4 bytes does not fit whole
   publish(1, "11");
   shard.settle();
   publish(1, "12");
@@ -87,7 +90,7 @@ TEST_F(HoldTest, DropWhileASendIsUnderWayFinishesOnlyTheFrameThatWasBegun) {
   publish(1, "aa");
   publish(1, "bb");
   publish(1, "cc");
-  shard.turn();   // queued as one send, nothing has told yet that it came back short
+  shard.turn();  // queued as one send, nothing has told yet that it came back short
   EXPECT_EQ(shard.net.unsubscribe(a, topic(1), PendingFrames::kDrop), UnsubscribeOutcome::kLast);
   shard.io.submit();
   shard.io.peer_reads(a.slot, SIZE_MAX);
@@ -111,7 +114,8 @@ TEST(Hold, AnOverflowReleasesByItself) {
   const ConnectionId a = shard.open();
   EXPECT_EQ(shard.net.subscribe(a, topic(1)), SubscribeOutcome::kFirst);
   shard.net.hold(a);
-  for (int i = 0; i < 5; ++i) shard.net.publish(topic(1), text(std::to_string(i)), DeliveryClass::kMessage);
+  for (int i = 0; i < 5; ++i)
+    shard.net.publish(topic(1), text(std::to_string(i)), DeliveryClass::kMessage);
   shard.settle();
   EXPECT_FALSE(shard.net.is_held(a));
   EXPECT_EQ(shard.net.counters().holds_overflowed.value(), 1U);

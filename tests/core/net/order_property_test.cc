@@ -2,12 +2,12 @@
 // every frame is whole and comes once; those of one topic are in order and none is missing, except behind an
 // unsubscribe(kDrop); a direct send comes after everything published before it and before everything published later.
 
-#include <gtest/gtest.h>
-
 #include <map>
 #include <random>
 #include <set>
 #include <sstream>
+
+#include <gtest/gtest.h>
 
 #include "tests/core/net/sim_shard.h"
 
@@ -15,9 +15,9 @@ namespace uproar::net {
 namespace {
 
 struct Spoken {
-  char kind = 'd';            // d: direct, t: topic
+  char kind = 'd';  // d: direct, t: topic
   std::uint64_t topic = 0;
-  std::uint64_t number = 0;   // of all that was ever said, in order
+  std::uint64_t number = 0;  // of all that was ever said, in order
 };
 
 struct Expected {
@@ -81,7 +81,8 @@ TEST_P(OrderProperty, NothingIsLostDoubledTornOrReordered) {
         const bool drop = chance(2);
         model.subscribed.erase(of_topic);
         model.topics[of_topic].back().dropped = drop;
-        EXPECT_NE(shard.net.unsubscribe(id, topic(of_topic), drop ? PendingFrames::kDrop : PendingFrames::kDeliver),
+        EXPECT_NE(shard.net.unsubscribe(id, topic(of_topic),
+                                        drop ? PendingFrames::kDrop : PendingFrames::kDeliver),
                   UnsubscribeOutcome::kNotThere);
         break;
       }
@@ -104,7 +105,8 @@ TEST_P(OrderProperty, NothingIsLostDoubledTornOrReordered) {
         if (!model.open) break;
         ++number;
         model.direct.push_back(number);
-        EXPECT_EQ(shard.net.send(id, message('d', 0), DeliveryClass::kMessage), SendOutcome::kQueued);
+        EXPECT_EQ(shard.net.send(id, message('d', 0), DeliveryClass::kMessage),
+                  SendOutcome::kQueued);
         break;
       case 8:
         if (!model.open || who % 3 != 0) break;
@@ -123,8 +125,12 @@ TEST_P(OrderProperty, NothingIsLostDoubledTornOrReordered) {
         if (socket.room != SIZE_MAX) shard.io.peer_reads(id.slot, random() % 400);
         break;
       }
-      case 10: shard.io.buffers = chance(3) ? 0 : 64; break;
-      default: shard.turn(chance(3) ? random() % 4 : SIZE_MAX); break;
+      case 10:
+        shard.io.buffers = chance(3) ? 0 : 64;
+        break;
+      default:
+        shard.turn(chance(3) ? random() % 4 : SIZE_MAX);
+        break;
     }
   }
   shard.io.buffers = 64;
@@ -149,7 +155,8 @@ TEST_P(OrderProperty, NothingIsLostDoubledTornOrReordered) {
       if (said.kind == 'd') {
         direct.push_back(said.number);
         if (!model.was_held) {
-          ASSERT_GT(said.number, newest_any) << "overtaken by what was published later, seed " << seed;
+          ASSERT_GT(said.number, newest_any)
+              << "overtaken by what was published later, seed " << seed;
         }
         newest_direct = said.number;
       } else {
@@ -168,19 +175,21 @@ TEST_P(OrderProperty, NothingIsLostDoubledTornOrReordered) {
       for (std::size_t nth = 0; nth < stretches.size(); ++nth) {
         const Expected::Stretch& stretch = stretches[nth];
         // kDrop forgets all of the topic that waits, also what an earlier stretch has left in the queue.
-        const bool dropped = std::any_of(stretches.begin() + static_cast<std::ptrdiff_t>(nth), stretches.end(),
-                                         [](const Expected::Stretch& later) { return later.dropped; });
+        const bool dropped =
+            std::any_of(stretches.begin() + static_cast<std::ptrdiff_t>(nth), stretches.end(),
+                        [](const Expected::Stretch& later) { return later.dropped; });
         for (const std::uint64_t wanted : stretch.numbers) {
           if (at < got.size() && got[at] == wanted) {
             ++at;
           } else {
-            ASSERT_TRUE(dropped) << "connection " << i << " topic " << of_topic << " misses " << wanted
-                                         << " seed " << seed;
+            ASSERT_TRUE(dropped) << "connection " << i << " topic " << of_topic << " misses "
+                                 << wanted << " seed " << seed;
             break;
           }
         }
       }
-      EXPECT_EQ(at, got.size()) << "connection " << i << " topic " << of_topic << " heard too much, seed " << seed;
+      EXPECT_EQ(at, got.size()) << "connection " << i << " topic " << of_topic
+                                << " heard too much, seed " << seed;
     }
   }
   EXPECT_EQ(shard.net.counters().egress_bytes.value(), 0);
@@ -201,7 +210,10 @@ TEST(ClosingProperty, EverySlotComesBackAndEveryOpenIsClosedOnce) {
     shard.io.end_multishots = true;
     for (int step = 0; step < 1500; ++step) {
       const auto& opened = shard.handler.opened;
-      const ConnectionId id = opened.empty() ? ConnectionId{} : opened[opened.size() - 1 - random() % std::min<std::size_t>(16, opened.size())];
+      const ConnectionId id =
+          opened.empty()
+              ? ConnectionId{}
+              : opened[opened.size() - 1 - random() % std::min<std::size_t>(16, opened.size())];
       const bool live = !id.is_none() && shard.io.socket(id.slot).in_use;
       switch (random() % 10) {
         case 0:
@@ -216,7 +228,9 @@ TEST(ClosingProperty, EverySlotComesBackAndEveryOpenIsClosedOnce) {
             }
           }
           break;
-        case 2: shard.net.close(id, ws::CloseCode::kGoingAway); break;
+        case 2:
+          shard.net.close(id, ws::CloseCode::kGoingAway);
+          break;
         case 3:
           if (live) shard.io.peer_ends(id.slot);
           break;
@@ -224,14 +238,22 @@ TEST(ClosingProperty, EverySlotComesBackAndEveryOpenIsClosedOnce) {
           if (live) shard.io.socket(id.slot).room = random() % 50;
           break;
         case 5:
-          if (live && !shard.io.socket(id.slot).peer_fin) shard.io.peer_says(id.slot, client_frame(8, ""));
+          if (live && !shard.io.socket(id.slot).peer_fin)
+            shard.io.peer_says(id.slot, client_frame(8, ""));
           break;
-        case 6: (void)shard.net.subscribe(id, topic(random() % 3)); break;
-        case 7: shard.net.publish(topic(random() % 3), text(std::string(random() % 300, 'x')), DeliveryClass::kMessage); break;
+        case 6:
+          (void)shard.net.subscribe(id, topic(random() % 3));
+          break;
+        case 7:
+          shard.net.publish(topic(random() % 3), text(std::string(random() % 300, 'x')),
+                            DeliveryClass::kMessage);
+          break;
         case 8:
-          if (live && !shard.io.socket(id.slot).peer_fin) shard.io.peer_says(id.slot, random() % 2 == 0 ? "\x81\x01x" : client_frame(1, "ok"));
+          if (live && !shard.io.socket(id.slot).peer_fin)
+            shard.io.peer_says(id.slot, random() % 2 == 0 ? "\x81\x01x" : client_frame(1, "ok"));
           break;
-        default: shard.turn(random() % 3 == 0 ? 1 + random() % 3 : SIZE_MAX);
+        default:
+          shard.turn(random() % 3 == 0 ? 1 + random() % 3 : SIZE_MAX);
       }
       if (random() % 50 == 0) shard.pass_ms(500);
     }

@@ -1,7 +1,11 @@
 // The same layer over a real ring and loopback sockets: what no simulation can promise.
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -10,12 +14,8 @@
 #include <string>
 #include <vector>
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 #include "core/net/listener.h"
 #include "core/net/shard_net.h"
@@ -31,13 +31,16 @@ using ::testing::StartsWith;
 // A client socket; reads never block.
 class Client {
  public:
-  explicit Client(std::uint16_t port, int receive_bytes = 0) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    if (receive_bytes > 0) ::setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof(receive_bytes));
+  explicit Client(std::uint16_t port, int receive_bytes = 0)
+      : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    if (receive_bytes > 0)
+      ::setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof(receive_bytes));
     sockaddr_in to{};
     to.sin_family = AF_INET;
     to.sin_port = htons(port);
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    EXPECT_EQ(::connect(fd_, reinterpret_cast<sockaddr*>(&to), sizeof(to)), 0) << std::strerror(errno);
+    EXPECT_EQ(::connect(fd_, reinterpret_cast<sockaddr*>(&to), sizeof(to)), 0)
+        << std::strerror(errno);
     const int on = 1;
     ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
   }
@@ -48,7 +51,7 @@ class Client {
   void say(std::string_view bytes) {
     while (!bytes.empty()) {
       const ssize_t taken = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-      if (taken < 0) return;   // the test sees it by what is missing
+      if (taken < 0) return;  // the test sees it by what is missing
       bytes.remove_prefix(static_cast<std::size_t>(taken));
     }
   }
@@ -68,12 +71,13 @@ class Client {
   // Frames after the handshake.
   std::vector<ServerFrame> frames() const {
     const auto head = wire.find("\r\n\r\n");
-    return head == std::string::npos ? std::vector<ServerFrame>{} : server_frames(std::string_view(wire).substr(head + 4));
+    return head == std::string::npos ? std::vector<ServerFrame>{}
+                                     : server_frames(std::string_view(wire).substr(head + 4));
   }
 
   std::string wire;
-  bool ended = false;   // the server has ended TCP in good order
-  int broken = 0;       // errno of a reset
+  bool ended = false;  // the server has ended TCP in good order
+  int broken = 0;      // errno of a reset
 
  private:
   int fd_;
@@ -82,7 +86,8 @@ class Client {
 class RingShard : public ::testing::Test {
  protected:
   void SetUp() override {
-    auto made = runtime::Ring::create({.sq_entries = 256, .cq_entries = 4096, .direct_slots = 1024, .recv_buffers = 64});
+    auto made = runtime::Ring::create(
+        {.sq_entries = 256, .cq_entries = 4096, .direct_slots = 1024, .recv_buffers = 64});
     if (!made.ok()) GTEST_SKIP() << made.error().text();
     ring_ = std::move(*made);
     const auto enabled = ring_->enable();
@@ -129,7 +134,9 @@ class RingShard : public ::testing::Test {
     const std::size_t before = handler_.opened.size();
     Client& client = connect(receive_bytes);
     client.say(kUpgrade);
-    EXPECT_TRUE(until([&] { return handler_.opened.size() > before && client.wire.find("\r\n\r\n") != std::string::npos; }));
+    EXPECT_TRUE(until([&] {
+      return handler_.opened.size() > before && client.wire.find("\r\n\r\n") != std::string::npos;
+    }));
     EXPECT_THAT(client.wire, StartsWith("HTTP/1.1 101 "));
     return handler_.opened.back();
   }
@@ -171,7 +178,8 @@ TEST_F(RingShard, EchoesAMessageFarLargerThanBuffersAndSocket) {
   }
   ASSERT_TRUE(until([&] { return !clients_[0]->frames().empty(); }));
   EXPECT_EQ(clients_[0]->frames()[0].payload, big);
-  EXPECT_GE(net_->counters().sends_blocked.value(), 1U) << "the socket's low-water mark makes a send of 900 KB come back short";
+  EXPECT_GE(net_->counters().sends_blocked.value(), 1U)
+      << "the socket's low-water mark makes a send of 900 KB come back short";
   EXPECT_EQ(net_->counters().sends_lost_track.value(), 0U);
 }
 
@@ -182,7 +190,8 @@ TEST_F(RingShard, FansOutToTwoHundredSocketsEachOnceAndInOrder) {
     ASSERT_NE(net_->subscribe(ids.back(), topic(1)), SubscribeOutcome::kGone);
   }
   for (int i = 0; i < 300; ++i) {
-    net_->publish(topic(1), text("message " + std::to_string(i) + std::string(100, '.')), DeliveryClass::kMessage);
+    net_->publish(topic(1), text("message " + std::to_string(i) + std::string(100, '.')),
+                  DeliveryClass::kMessage);
     if (i % 7 == 0) turn();
   }
   ASSERT_TRUE(until([&] {
@@ -195,7 +204,8 @@ TEST_F(RingShard, FansOutToTwoHundredSocketsEachOnceAndInOrder) {
     const auto frames = client->frames();
     ASSERT_EQ(frames.size(), 300U);
     for (int i = 0; i < 300; ++i) {
-      ASSERT_EQ(frames[static_cast<std::size_t>(i)].payload, "message " + std::to_string(i) + std::string(100, '.'));
+      ASSERT_EQ(frames[static_cast<std::size_t>(i)].payload,
+                "message " + std::to_string(i) + std::string(100, '.'));
     }
   }
 }
@@ -208,7 +218,8 @@ TEST_F(RingShard, SocketsThatFillUpLoseNothingAndDelayNobody) {
     ASSERT_NE(net_->subscribe(ids.back(), topic(1)), SubscribeOutcome::kGone);
   }
   for (std::size_t i = 0; i < 200; ++i) {
-    net_->publish(topic(1), text(std::to_string(i) + ":" + std::string(1 + i * 37 % 9000, 'x')), DeliveryClass::kMessage);
+    net_->publish(topic(1), text(std::to_string(i) + ":" + std::string(1 + i * 37 % 9000, 'x')),
+                  DeliveryClass::kMessage);
     net_->send(ids[i % 8], text("direct"), DeliveryClass::kMessage);
     turn();
     for (std::size_t quick = 1; quick < 8; quick += 2) clients_[quick]->listen_once();
@@ -239,7 +250,8 @@ TEST_F(RingShard, ThePeerSeesTheCloseFrameThenTheEndOfTcpFromTheServer) {
   ASSERT_TRUE(until([&] { return clients_[0]->ended; }));
   ASSERT_EQ(clients_[0]->frames().size(), 1U);
   EXPECT_EQ(clients_[0]->frames()[0].opcode, 8);
-  ASSERT_TRUE(until([&] { return net_->counters().connections.value() == 0; })) << "the slot comes back without the peer's help";
+  ASSERT_TRUE(until([&] { return net_->counters().connections.value() == 0; }))
+      << "the slot comes back without the peer's help";
   EXPECT_EQ(clients_[0]->broken, 0);
   ASSERT_EQ(handler_.causes.size(), 1U);
   EXPECT_TRUE(handler_.causes[0].clean);
@@ -280,7 +292,7 @@ TEST_F(RingShard, SlotsAreReusedByTheThousand) {
 }
 
 TEST_F(RingShard, MoreReceivesThanBuffersStarveNobody) {
-  for (int i = 0; i < 100; ++i) open();   // the ring has 64 receive buffers
+  for (int i = 0; i < 100; ++i) open();  // the ring has 64 receive buffers
   for (const auto& client : clients_) client->say(client_frame(2, std::string(5000, 'y')));
   ASSERT_TRUE(until([&] { return handler_.messages.size() == 100; }));
 }

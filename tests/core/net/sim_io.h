@@ -5,6 +5,10 @@
 // rules of runtime::Io against its user: no second send for a socket between two submits, no close while a request
 // is armed, no adoption of a slot in use.
 
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
@@ -18,10 +22,6 @@
 #include <utility>
 #include <vector>
 
-#include <fcntl.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include "core/runtime/io.h"
 #include "proto/base/check.h"
 
@@ -33,17 +33,17 @@ class SimIo {
 
   struct Socket {
     bool in_use = false;
-    std::uint32_t life = 0;         // counts the sockets that had this slot
+    std::uint32_t life = 0;  // counts the sockets that had this slot
     bool recv_armed = false;
     Key recv_key;
     bool poll_armed = false;
     Key poll_key;
-    bool fin_sent = false;          // shutdown_write or close reached the peer
+    bool fin_sent = false;  // shutdown_write or close reached the peer
     bool peer_fin = false;
-    std::size_t room = SIZE_MAX;    // bytes the socket takes before it is full
-    std::string wire;               // everything the peer has been sent
-    std::string inbound;            // said by the peer, not received yet
-    std::uint32_t sends = 0;        // send operations that reached it
+    std::size_t room = SIZE_MAX;  // bytes the socket takes before it is full
+    std::string wire;             // everything the peer has been sent
+    std::string inbound;          // said by the peer, not received yet
+    std::uint32_t sends = 0;      // send operations that reached it
   };
 
   explicit SimIo(std::uint64_t seed = 1) : random_(seed) {}
@@ -71,7 +71,8 @@ class SimIo {
     });
   }
   void send(std::uint32_t slot, ByteView bytes, Key key) {
-    UPROAR_CHECK(sent_to_.insert(slot).second, slot);   // never twice for one socket between two submits
+    UPROAR_CHECK(sent_to_.insert(slot).second,
+                 slot);  // never twice for one socket between two submits
     defer([this, slot, bytes, key] { take(slot, std::string(as_text(bytes)), key); });
     ++sends;
   }
@@ -80,7 +81,8 @@ class SimIo {
     defer([this, slot, message, key] {
       std::string all;
       for (std::size_t i = 0; i < message->msg_iovlen; ++i) {
-        all.append(static_cast<const char*>(message->msg_iov[i].iov_base), message->msg_iov[i].iov_len);
+        all.append(static_cast<const char*>(message->msg_iov[i].iov_base),
+                   message->msg_iov[i].iov_len);
       }
       take(slot, all, key);
     });
@@ -101,13 +103,16 @@ class SimIo {
   void shutdown_write(std::uint32_t) { UPROAR_CHECK(false); }
   // A kernel worker does it some time later, to whatever socket has the slot then.
   void shutdown_write(std::uint32_t slot, Key key) {
-    defer([this, slot, key] { shutdowns_.push_back({.slot = slot, .life = socket(slot).life, .key = key}); });
+    defer([this, slot, key] {
+      shutdowns_.push_back({.slot = slot, .life = socket(slot).life, .key = key});
+    });
   }
   void close(std::uint32_t slot, Key key) {
     defer([this, slot, key] {
       Socket& s = socket(slot);
       UPROAR_CHECK(s.in_use, slot);
-      UPROAR_CHECK(!s.recv_armed && !s.poll_armed, slot);   // a close with an armed recv sends no FIN
+      UPROAR_CHECK(!s.recv_armed && !s.poll_armed,
+                   slot);  // a close with an armed recv sends no FIN
       s.fin_sent = true;
       s.in_use = false;
       closed_.push_back(slot);
@@ -163,7 +168,8 @@ class SimIo {
       const Shutdown late = shutdowns_[i];
       shutdowns_.erase(shutdowns_.begin() + static_cast<std::ptrdiff_t>(i));
       Socket& s = socket(late.slot);
-      UPROAR_CHECK(s.in_use && s.life == late.life, late.slot);   // it would hit another connection, or nothing
+      UPROAR_CHECK(s.in_use && s.life == late.life,
+                   late.slot);  // it would hit another connection, or nothing
       s.fin_sent = true;
       post(late.key, 0, false);
     }
@@ -181,9 +187,12 @@ class SimIo {
           s.recv_armed = false;
           post(s.recv_key, -ENOBUFS, false);
         } else {
-          const std::size_t bytes = std::min<std::size_t>(s.inbound.size(), recv_bytes_max == 0 ? 1 + random_() % 64
-                                                                                               : recv_bytes_max);
-          Posted posted{.key = s.recv_key, .result = static_cast<std::int32_t>(bytes), .more = true, .data = {}};
+          const std::size_t bytes = std::min<std::size_t>(
+              s.inbound.size(), recv_bytes_max == 0 ? 1 + random_() % 64 : recv_bytes_max);
+          Posted posted{.key = s.recv_key,
+                        .result = static_cast<std::int32_t>(bytes),
+                        .more = true,
+                        .data = {}};
           posted.data = s.inbound.substr(0, bytes);
           s.inbound.erase(0, bytes);
           if (end_multishots && random_() % 4 == 0) {
@@ -217,14 +226,14 @@ class SimIo {
   [[nodiscard]] const std::vector<std::uint32_t>& closed() const { return closed_; }
 
   std::uint32_t buffers = 4096;
-  std::size_t recv_bytes_max = 2048;   // 0: random small pieces
-  bool end_multishots = false;         // recv may end although data came
+  std::size_t recv_bytes_max = 2048;  // 0: random small pieces
+  bool end_multishots = false;        // recv may end although data came
   bool refuse_adopts = false;
   std::size_t room_of_new = SIZE_MAX;
   std::uint64_t sends = 0;
   std::uint64_t gathers = 0;
   std::uint64_t submits = 0;
-  bool keep_wire = true;               // false for benchmarks
+  bool keep_wire = true;  // false for benchmarks
 
  private:
   struct Posted {
@@ -241,7 +250,7 @@ class SimIo {
   void take(std::uint32_t slot, const std::string& bytes, Key key) {
     Socket& s = socket(slot);
     ++s.sends;
-    UPROAR_CHECK(!s.fin_sent, slot);   // nothing is said after FIN
+    UPROAR_CHECK(!s.fin_sent, slot);  // nothing is said after FIN
     const std::size_t taken = std::min(s.room, bytes.size());
     s.wire.append(bytes, 0, taken);
     if (s.room != SIZE_MAX) s.room -= taken;
@@ -257,9 +266,10 @@ class SimIo {
     }
     Socket& s = socket(what.slot);
     const bool recv = what.kind == runtime::OpKind::kRecv;
-    const bool found = recv ? s.recv_armed && s.recv_key == what : s.poll_armed && s.poll_key == what;
+    const bool found =
+        recv ? s.recv_armed && s.recv_key == what : s.poll_armed && s.poll_key == what;
     if (!found) {
-      post(key, -ENOENT, false);   // it ended by itself just before
+      post(key, -ENOENT, false);  // it ended by itself just before
       return;
     }
     (recv ? s.recv_armed : s.poll_armed) = false;

@@ -37,7 +37,8 @@ inline std::string client_frame(int opcode, std::string_view payload, bool fin =
   }
   const char mask[4] = {0x12, 0x34, 0x56, 0x78};
   out.append(mask, 4);
-  for (std::size_t i = 0; i < payload.size(); ++i) out += static_cast<char>(payload[i] ^ mask[i % 4]);
+  for (std::size_t i = 0; i < payload.size(); ++i)
+    out += static_cast<char>(payload[i] ^ mask[i % 4]);
   return out;
 }
 
@@ -71,8 +72,12 @@ inline std::vector<ServerFrame> server_frames(std::string_view wire, std::string
   return out;
 }
 
-inline EncodedMessage text(std::string_view payload) { return {.plain = ws::text_frame(payload), .deflated = {}}; }
-inline TopicId topic(std::uint64_t n) { return {.high = 0x7000, .low = n}; }
+inline EncodedMessage text(std::string_view payload) {
+  return {.plain = ws::text_frame(payload), .deflated = {}};
+}
+inline TopicId topic(std::uint64_t n) {
+  return {.high = 0x7000, .low = n};
+}
 
 class RecordingHandler : public Handler {
  public:
@@ -83,7 +88,8 @@ class RecordingHandler : public Handler {
   }
   UpgradeAnswer on_upgrade(ConnectionId, const http::Request& request) override {
     if (request.path == "/refuse") {
-      return {.accept = false, .status = 401, .subprotocol = {}, .body = "{\"no\":1}", .context = 0};
+      return {
+          .accept = false, .status = 401, .subprotocol = {}, .body = "{\"no\":1}", .context = 0};
     }
     return {.accept = true, .status = 0, .subprotocol = {}, .body = {}, .context = 77};
   }
@@ -123,7 +129,8 @@ class RecordingHandler : public Handler {
 
 class SimShard {
  public:
-  explicit SimShard(NetOptions options = {}, std::uint64_t seed = 1) : io(seed), net(io, handler, lenient(options)) {
+  explicit SimShard(NetOptions options = {}, std::uint64_t seed = 1)
+      : io(seed), net(io, handler, lenient(options)) {
     net.on_tick(now);
     net.add_listener(0);
   }
@@ -132,7 +139,8 @@ class SimShard {
   bool turn(std::size_t completions_max = SIZE_MAX) {
     io.submit();
     io.poll_world();
-    moved = io.reap([this](const runtime::Completion& c) { net.on_completion(c, now); }, completions_max) > 0;
+    moved = io.reap([this](const runtime::Completion& c) { net.on_completion(c, now); },
+                    completions_max) > 0;
     net.on_tick(now);
     return net.flush(now);
   }
@@ -173,7 +181,8 @@ class SimShard {
   // Payloads of the frames that the peer has been sent.
   std::vector<std::string> heard(ConnectionId id) {
     std::vector<std::string> out;
-    for (const ServerFrame& frame : server_frames(io.socket(id.slot).wire)) out.push_back(frame.payload);
+    for (const ServerFrame& frame : server_frames(io.socket(id.slot).wire))
+      out.push_back(frame.payload);
     return out;
   }
 
@@ -181,11 +190,11 @@ class SimShard {
   RecordingHandler handler;
   Now now{.monotonic_us = 1'000'000'000, .wall_us = 1'700'000'000'000'000};
   SimShardNet net;
-  bool moved = false;   // the last turn had completions
+  bool moved = false;  // the last turn had completions
 
  private:
   static NetOptions lenient(NetOptions options) {
-    options.handshakes_per_address_per_second_max = 0;   // all peers look alike here
+    options.handshakes_per_address_per_second_max = 0;  // all peers look alike here
     return options;
   }
 };

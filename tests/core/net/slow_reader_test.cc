@@ -28,7 +28,8 @@ struct SlowReader : ::testing::Test {
 
   void block() { shard.io.socket(slow.slot).room = 0; }
   SendOutcome send(DeliveryClass cls, char letter = 'm') {
-    return shard.net.send(slow, text(std::string(66, letter)), cls);   // 68 bytes and 32 for the entry: 100
+    return shard.net.send(slow, text(std::string(66, letter)),
+                          cls);  // 68 bytes and 32 for the entry: 100
   }
 };
 
@@ -65,7 +66,7 @@ TEST_F(SlowReader, LosesTypingFirstThenPresenceThenReceiptsAndIsClosedBeforeItLo
   const auto frames = server_frames(shard.io.socket(slow.slot).wire);
   ASSERT_FALSE(frames.empty());
   EXPECT_EQ(frames.back().opcode, 8);
-  EXPECT_THAT(frames.back().payload, StartsWith("\x10\x69"));   // 4201
+  EXPECT_THAT(frames.back().payload, StartsWith("\x10\x69"));  // 4201
 }
 
 TEST_F(SlowReader, AFrameThatIsPartlySentIsFinishedBefore4201) {
@@ -98,7 +99,8 @@ TEST_F(SlowReader, ADeadReaderIsCutOffAfterTheCloseDeadline) {
 
 TEST_F(SlowReader, DelaysNobodyElse) {
   const ConnectionId quick = shard.open();
-  for (const ConnectionId id : {slow, quick}) EXPECT_NE(shard.net.subscribe(id, topic(1)), SubscribeOutcome::kGone);
+  for (const ConnectionId id : {slow, quick})
+    EXPECT_NE(shard.net.subscribe(id, topic(1)), SubscribeOutcome::kGone);
   block();
   for (int i = 0; i < 200; ++i) {
     shard.net.publish(topic(1), text(std::to_string(i)), DeliveryClass::kMessage);
@@ -108,7 +110,8 @@ TEST_F(SlowReader, DelaysNobodyElse) {
     ASSERT_EQ(shard.heard(quick).size(), static_cast<std::size_t>(i) + 1);
   }
   EXPECT_FALSE(shard.net.is_open(slow));
-  EXPECT_LE(shard.io.socket(slow.slot).sends, 10U) << "a blocked socket is left alone until it can be written";
+  EXPECT_LE(shard.io.socket(slow.slot).sends, 10U)
+      << "a blocked socket is left alone until it can be written";
 }
 
 TEST_F(SlowReader, GetsEverythingThatWaitedInOneGatherWrite) {
@@ -144,13 +147,15 @@ TEST(ShardEgress, TheBudgetOfTheWholeShardClosesTheOneThatNeedsMore) {
   const ConnectionId a = shard.open();
   const ConnectionId b = shard.open();
   for (const ConnectionId id : {a, b}) shard.io.socket(id.slot).room = 0;
-  while (shard.net.send(a, text(std::string(66, 'a')), DeliveryClass::kMessage) == SendOutcome::kQueued) {
+  while (shard.net.send(a, text(std::string(66, 'a')), DeliveryClass::kMessage) ==
+         SendOutcome::kQueued) {
   }
   EXPECT_EQ(shard.net.counters().shed_shard_egress.value(), 1U);
   EXPECT_EQ(shard.net.send(b, text("typing"), DeliveryClass::kEphemeral), SendOutcome::kDropped);
   shard.settle();
   EXPECT_FALSE(shard.net.is_open(a));
-  EXPECT_EQ(shard.net.send(b, text("now there is room"), DeliveryClass::kMessage), SendOutcome::kQueued);
+  EXPECT_EQ(shard.net.send(b, text("now there is room"), DeliveryClass::kMessage),
+            SendOutcome::kQueued);
 }
 
 TEST(EgressQueue, AMessageLargerThanTheQueueWaitsAlone) {
@@ -158,7 +163,8 @@ TEST(EgressQueue, AMessageLargerThanTheQueueWaitsAlone) {
   NetCounters counters;
   EgressBudget budget;
   EgressQueue queue;
-  EXPECT_EQ(queue.admit(100'000, DeliveryClass::kMessage, options, budget, counters), Admission::kTake);
+  EXPECT_EQ(queue.admit(100'000, DeliveryClass::kMessage, options, budget, counters),
+            Admission::kTake);
   queue.push(SharedBytes::allocate(100'000), 0, DeliveryClass::kMessage, 0, budget);
   EXPECT_EQ(queue.admit(1, DeliveryClass::kMessage, options, budget, counters), Admission::kSlow);
   queue.clear(budget);

@@ -31,12 +31,13 @@ std::string http_verdicts(const std::vector<std::string>& pieces) {
         break;
       }
       if (step.kind == HttpStep::Kind::kRefused) {
-        return out + "refused " + std::to_string(step.refusal.status) + " " + std::string(step.refusal.code) + " " +
-               std::string(step.refusal.header.name);
+        return out + "refused " + std::to_string(step.refusal.status) + " " +
+               std::string(step.refusal.code) + " " + std::string(step.refusal.header.name);
       }
-      if (step.kind == HttpStep::Kind::kUpgrade) return out + "upgrade " + std::string(stage.request().path);
-      out += std::string(stage.request().method) + " " + std::string(stage.request().target) + " [" +
-             std::string(as_text(stage.request().body)) + "];";
+      if (step.kind == HttpStep::Kind::kUpgrade)
+        return out + "upgrade " + std::string(stage.request().path);
+      out += std::string(stage.request().method) + " " + std::string(stage.request().target) +
+             " [" + std::string(as_text(stage.request().body)) + "];";
       stage.answered();
     }
   }
@@ -64,13 +65,17 @@ std::string upgrade_with(std::string_view from, std::string_view to) {
 TEST(HttpStage, SaysTheSameAtEveryCut) {
   const std::vector<HttpCase> cases = {
       {"plain", "GET /a HTTP/1.1\r\nHost: h\r\n\r\n", "GET /a [];"},
-      {"pipelined", "GET /a HTTP/1.1\r\nHost: h\r\n\r\nPOST /b HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nhi",
+      {"pipelined",
+       "GET /a HTTP/1.1\r\nHost: h\r\n\r\nPOST /b HTTP/1.1\r\nHost: h\r\nContent-Length: "
+       "2\r\n\r\nhi",
        "GET /a [];POST /b [hi];"},
       {"upgrade", std::string(kUpgrade), "upgrade /ws"},
       {"no websocket in Upgrade", upgrade_with("Upgrade: websocket", "Upgrade: h2c"),
        "refused 426 upgrade_required Upgrade"},
-      {"version 8", upgrade_with("Version: 13", "Version: 8"), "refused 426 upgrade_required Sec-WebSocket-Version"},
-      {"key too short", upgrade_with("dGhlIHNhbXBsZSBub25jZQ==", "dGhl"), "refused 400 bad_request "},
+      {"version 8", upgrade_with("Version: 13", "Version: 8"),
+       "refused 426 upgrade_required Sec-WebSocket-Version"},
+      {"key too short", upgrade_with("dGhlIHNhbXBsZSBub25jZQ==", "dGhl"),
+       "refused 400 bad_request "},
       {"POST upgrade", upgrade_with("GET", "POST"), nullptr},
       {"foreign origin", upgrade_with("Host: a", "Host: a\r\nOrigin: https://evil.example"),
        "refused 403 forbidden_origin "},
@@ -87,13 +92,15 @@ TEST(HttpStage, SaysTheSameAtEveryCut) {
     }
     EXPECT_EQ(http_verdicts(bytes_of(c.input)), whole) << c.name << ", byte by byte";
     for (std::size_t cut = 1; cut < c.input.size(); ++cut) {
-      EXPECT_EQ(http_verdicts({c.input.substr(0, cut), c.input.substr(cut)}), whole) << c.name << " cut at " << cut;
+      EXPECT_EQ(http_verdicts({c.input.substr(0, cut), c.input.substr(cut)}), whole)
+          << c.name << " cut at " << cut;
     }
   }
 }
 
 TEST(HttpStage, AsksForTheBodyOfAClientThatExpectsContinueOnce) {
-  const std::string head = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n";
+  const std::string head =
+      "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n";
   EXPECT_EQ(http_verdicts({head, "h", "i"}), "continue;POST / [hi];");
 }
 
@@ -120,7 +127,8 @@ std::string ws_verdicts(const std::vector<std::string>& pieces) {
         rest = rest.subspan(event.consumed);
         if (event.kind == ws::EventKind::kNeedMore) break;
         if (event.kind == ws::EventKind::kError) {
-          return out + "error " + std::to_string(static_cast<int>(ws::close_advice(event.error).code));
+          return out + "error " +
+                 std::to_string(static_cast<int>(ws::close_advice(event.error).code));
         }
         const char* names[] = {"", "text ", "binary ", "ping ", "pong ", "close "};
         out += names[static_cast<int>(event.kind)] + std::string(as_text(event.payload)) + ";";
@@ -139,7 +147,8 @@ TEST(WsStage, SaysTheSameAtEveryCut) {
   };
   const std::vector<Case> cases = {
       {"text", client_frame(1, "hello"), "text hello;"},
-      {"fragments around a ping", client_frame(1, "ab", false) + client_frame(9, "?") + client_frame(0, "cd"),
+      {"fragments around a ping",
+       client_frame(1, "ab", false) + client_frame(9, "?") + client_frame(0, "cd"),
        "ping ?;text abcd;"},
       {"close with reason", client_frame(8, std::string("\x03\xe8", 2) + "bye"), "close bye;"},
       {"unmasked", std::string("\x81\x01x"), "error 1002"},
@@ -158,7 +167,8 @@ TEST(WsStage, SaysTheSameAtEveryCut) {
     EXPECT_EQ(ws_verdicts({c.input}), c.verdict) << c.name;
     EXPECT_EQ(ws_verdicts(bytes_of(c.input)), c.verdict) << c.name << ", byte by byte";
     for (std::size_t cut = 1; cut < c.input.size(); ++cut) {
-      EXPECT_EQ(ws_verdicts({c.input.substr(0, cut), c.input.substr(cut)}), c.verdict) << c.name << " cut at " << cut;
+      EXPECT_EQ(ws_verdicts({c.input.substr(0, cut), c.input.substr(cut)}), c.verdict)
+          << c.name << " cut at " << cut;
     }
   }
 }

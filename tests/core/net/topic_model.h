@@ -20,8 +20,9 @@ class TopicModel {
   static std::string run(std::string_view bytes) {
     TopicModel model;
     for (std::size_t i = 0; i + 2 < bytes.size(); i += 3) {
-      const std::string wrong = model.step(static_cast<std::uint8_t>(bytes[i]), static_cast<std::uint8_t>(bytes[i + 1]),
-                                           static_cast<std::uint8_t>(bytes[i + 2]));
+      const std::string wrong =
+          model.step(static_cast<std::uint8_t>(bytes[i]), static_cast<std::uint8_t>(bytes[i + 1]),
+                     static_cast<std::uint8_t>(bytes[i + 2]));
       if (!wrong.empty()) return wrong + " at step " + std::to_string(i / 3);
     }
     return model.finish();
@@ -32,12 +33,15 @@ class TopicModel {
   static constexpr std::uint64_t kTopics = 4;
 
   static TopicId id(std::uint64_t n) { return {.high = 5, .low = n}; }
-  static Variant variant(std::uint32_t slot) { return slot % 3 == 0 ? Variant::kDeflated : Variant::kPlain; }
+  static Variant variant(std::uint32_t slot) {
+    return slot % 3 == 0 ? Variant::kDeflated : Variant::kPlain;
+  }
 
   std::string text(const TopicTable::Window& window, std::uint32_t slot) {
     const std::string run(as_text(table_.bytes(window, variant(slot))));
     std::string frames;
-    for (const auto& frame : table_.frames(window)) frames += as_text(frame.bytes(variant(slot)).view());
+    for (const auto& frame : table_.frames(window))
+      frames += as_text(frame.bytes(variant(slot)).view());
     return run == frames ? run : "run and frames differ: " + run + " / " + frames;
   }
 
@@ -49,8 +53,9 @@ class TopicModel {
       case 0: {
         const bool was = owed.contains(slot);
         const auto got = table_.subscribe(links_[slot], slot, variant(slot), id(n));
-        const auto want = was ? SubscribeOutcome::kAlready
-                              : owed.empty() ? SubscribeOutcome::kFirst : SubscribeOutcome::kAdded;
+        const auto want = was            ? SubscribeOutcome::kAlready
+                          : owed.empty() ? SubscribeOutcome::kFirst
+                                         : SubscribeOutcome::kAdded;
         if (got != want) return "subscribe";
         owed.try_emplace(slot);
         return {};
@@ -58,8 +63,10 @@ class TopicModel {
       case 1: {
         TopicTable::Window pending;
         const auto got = table_.unsubscribe(links_[slot], variant(slot), id(n), &pending);
-        if (!owed.contains(slot)) return got == UnsubscribeOutcome::kNotThere ? "" : "unsubscribe of nobody";
-        if (got != (owed.size() == 1 ? UnsubscribeOutcome::kLast : UnsubscribeOutcome::kRemoved)) return "unsubscribe";
+        if (!owed.contains(slot))
+          return got == UnsubscribeOutcome::kNotThere ? "" : "unsubscribe of nobody";
+        if (got != (owed.size() == 1 ? UnsubscribeOutcome::kLast : UnsubscribeOutcome::kRemoved))
+          return "unsubscribe";
         const std::string left = pending.empty() ? "" : text(pending, slot);
         const std::string want = owed[slot];
         owed.erase(slot);
@@ -70,7 +77,9 @@ class TopicModel {
         const std::string plain = "p" + std::to_string(++said_) + ";";
         const std::string small = what % 5 == 0 ? "" : "d" + std::to_string(said_) + ";";
         const auto result = table_.publish(
-            id(n), {.plain = SharedBytes::copy_of(plain), .deflated = small.empty() ? SharedBytes{} : SharedBytes::copy_of(small)},
+            id(n),
+            {.plain = SharedBytes::copy_of(plain),
+             .deflated = small.empty() ? SharedBytes{} : SharedBytes::copy_of(small)},
             DeliveryClass::kMessage);
         if ((result.topic == TopicTable::kNone) != owed.empty()) return "publish";
         for (auto& [member, waiting] : owed) {
@@ -78,7 +87,8 @@ class TopicModel {
         }
         return table_.subscriber_count(id(n)) == owed.size() ? "" : "subscriber_count";
       }
-      case 4: return serve(1 + what % 7);
+      case 4:
+        return serve(1 + what % 7);
       case 5: {
         const auto window = table_.take_pending(links_[slot], id(n));
         const std::string got = window.empty() ? "" : text(window, slot);
@@ -86,7 +96,9 @@ class TopicModel {
         if (owed.contains(slot)) owed[slot].clear();
         return got == want ? "" : "take_pending";
       }
-      case 6: table_.confirm(); return {};
+      case 6:
+        table_.confirm();
+        return {};
       default:
         if (what % 4 != 0) return serve(3);
         table_.unsubscribe_all(links_[slot], variant(slot), [](const TopicId&) {});

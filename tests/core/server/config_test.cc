@@ -21,7 +21,7 @@ using Words = std::vector<std::string>;
 
 struct Row {
   std::string name;
-  std::string usual;    // as show_config() prints it when nothing is said
+  std::string usual;  // as show_config() prints it when nothing is said
   std::string value;
   std::string shown;    // of `value`
   Words wrong;          // values that are refused
@@ -30,20 +30,38 @@ struct Row {
 
 const std::vector<Row>& rows() {
   static const std::vector<Row> table = {
-      {"listen", "127.0.0.1:8080", "[::1]:9000", "[::1]:9000", {"9000", "", "localhost:", "a:65536", "a:-1", "a:1x", "a: 1"}},
+      {"listen",
+       "127.0.0.1:8080",
+       "[::1]:9000",
+       "[::1]:9000",
+       {"9000", "", "localhost:", "a:65536", "a:-1", "a:1x", "a: 1"}},
       {"shards", "0", "4", "4", {"65", "-1", "four", "", "1.5", "4 ", "0x4"}},
       {"data", "uproar-data", "/var/lib/uproar", "/var/lib/uproar", {}},
       {"log-level", "info", "debug", "debug", {"DEBUG", "verbose", "", "warning"}},
       {"node", "uproar-1", "berlin-7", "berlin-7", {}},
-      {"advertise", "(none)", "wss://chat.example.com", "wss://chat.example.com",
+      {"advertise",
+       "(none)",
+       "wss://chat.example.com",
+       "wss://chat.example.com",
        {"chat.example.com", "https://chat.example.com", "wss://chat.example.com/"}},
       {"auth-secret-file", "uproar-data/auth.key", "/run/key", "/run/key", {}},
-      {"jwks", "(none)", "keys.json", "keys.json", {"http://issuer.example.com/keys"},
+      {"jwks",
+       "(none)",
+       "keys.json",
+       "keys.json",
+       {"http://issuer.example.com/keys"},
        {"--jwt-issuer", "i", "--jwt-audience", "a"}},
-      {"jwt-issuer", "(none)", "https://issuer.example.com", "https://issuer.example.com", {},
+      {"jwt-issuer",
+       "(none)",
+       "https://issuer.example.com",
+       "https://issuer.example.com",
+       {},
        {"--jwks", "k", "--jwt-audience", "a"}},
       {"jwt-audience", "(none)", "uproar", "uproar", {}, {"--jwks", "k", "--jwt-issuer", "i"}},
-      {"allow-origin", "(none)", "https://chat.example.com", "https://chat.example.com",
+      {"allow-origin",
+       "(none)",
+       "https://chat.example.com",
+       "https://chat.example.com",
        {"chat.example.com", "https://chat.example.com/", "ftp://x", "", "**"}},
       {"connections-max", "0", "100000", "100000", {"4000001", "many", "-1"}},
       {"connections-per-address", "200", "0", "0", {"1000001", "-1"}},
@@ -60,7 +78,8 @@ const std::vector<Row>& rows() {
 }
 
 std::string variable_of(std::string name) {
-  for (char& c : name) c = c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  for (char& c : name)
+    c = c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
   return "UPROAR_" + name;
 }
 
@@ -90,14 +109,15 @@ Words joined(Words first, const Words& second) {
 // A folder without uproar.toml, unless the test writes one.
 class ConfigTest : public ::testing::Test {
  protected:
-  [[nodiscard]] Result<Config, ConfigError> read(Words arguments,
-                                                 std::vector<std::pair<std::string, std::string>> environment = {}) const {
-    return read_config({.arguments = std::move(arguments), .environment = std::move(environment),
+  [[nodiscard]] Result<Config, ConfigError> read(
+      Words arguments, std::vector<std::pair<std::string, std::string>> environment = {}) const {
+    return read_config({.arguments = std::move(arguments),
+                        .environment = std::move(environment),
                         .working_dir = folder_.path()});
   }
   // The error's text, or "" where there was none.
-  [[nodiscard]] std::string trouble(Words arguments,
-                                    std::vector<std::pair<std::string, std::string>> environment = {}) const {
+  [[nodiscard]] std::string trouble(
+      Words arguments, std::vector<std::pair<std::string, std::string>> environment = {}) const {
     const auto config = read(std::move(arguments), std::move(environment));
     if (config.ok()) return {};
     EXPECT_FALSE(config.error().is_help);
@@ -124,7 +144,8 @@ TEST_F(ConfigTest, TheTableHereHasEverySettingAndItsDefault) {
 
 TEST_F(ConfigTest, EverySettingIsReadFromAFlag) {
   for (const Row& row : rows()) {
-    for (const Words& flag : {Words{"--" + row.name, row.value}, Words{"--" + row.name + "=" + row.value}}) {
+    for (const Words& flag :
+         {Words{"--" + row.name, row.value}, Words{"--" + row.name + "=" + row.value}}) {
       const auto config = read(joined(flag, row.together));
       ASSERT_TRUE(config.ok()) << row.name << ": " << config.error().text;
       EXPECT_EQ(shown(*config).at(row.name), row.shown) << row.name;
@@ -143,7 +164,8 @@ TEST_F(ConfigTest, EverySettingIsReadFromAVariable) {
 TEST_F(ConfigTest, EverySettingIsReadFromTheFileAsTextOrAsItsOwnKind) {
   for (const Row& row : rows()) {
     Words forms = {"\"" + row.value + "\""};
-    const bool number = std::all_of(row.value.begin(), row.value.end(), [](unsigned char c) { return std::isdigit(c); });
+    const bool number = std::all_of(row.value.begin(), row.value.end(),
+                                    [](unsigned char c) { return std::isdigit(c); });
     if (number || row.value == "false") forms.push_back(row.value);
     for (const std::string& form : forms) {
       folder_.write("uproar.toml", "# a comment\n" + key_of(row.name) + " = " + form + "\n");
@@ -158,7 +180,8 @@ TEST_F(ConfigTest, AWrongValueIsRefusedWhereverItStandsAndTheErrorNamesThePlaceA
   for (const Row& row : rows()) {
     for (const std::string& wrong : row.wrong) {
       const std::string by_flag = trouble(joined({"--" + row.name + "=" + wrong}, row.together));
-      if (!wrong.empty()) {   // an empty flag value is the command line parser's affair; it is refused, too
+      if (!wrong
+               .empty()) {  // an empty flag value is the command line parser's affair; it is refused, too
         expect_in(by_flag, "--" + row.name);
         if (row.name != "jwks") expect_in(by_flag, "\"" + wrong + "\"");
       }
@@ -169,7 +192,8 @@ TEST_F(ConfigTest, AWrongValueIsRefusedWhereverItStandsAndTheErrorNamesThePlaceA
       const std::string by_file = trouble(row.together);
       EXPECT_NE(by_file, "") << row.name << "=" << wrong;
       folder_.write("uproar.toml", "");
-      if (row.name == "jwks" || row.name == "advertise") continue;   // judged together, whatever their source
+      if (row.name == "jwks" || row.name == "advertise")
+        continue;  // judged together, whatever their source
       expect_in(by_variable, variable_of(row.name));
       expect_in(by_file, "uproar.toml: key " + key_of(row.name));
     }
@@ -216,8 +240,9 @@ TEST_F(ConfigTest, ASyntaxErrorInTheFileNamesItsLine) {
 }
 
 TEST_F(ConfigTest, AKindThatASettingCannotHaveIsRefused) {
-  for (const std::string line : {"shards = 1.5", "shards = [1, 2]", "node = {a = 1}", "[shards]", "deflate = 2026-01-01",
-                                 "allow_origin = [1.5]", "allow_origin = [[\"*\"]]"}) {
+  for (const std::string line :
+       {"shards = 1.5", "shards = [1, 2]", "node = {a = 1}", "[shards]", "deflate = 2026-01-01",
+        "allow_origin = [1.5]", "allow_origin = [[\"*\"]]"}) {
     folder_.write("uproar.toml", line + "\n");
     EXPECT_NE(trouble({}), "") << line;
   }
@@ -228,21 +253,24 @@ TEST_F(ConfigTest, UnknownNamesAreRefusedWithTheNearestKnownOne) {
     std::string said;
     std::string meant;
   };
-  for (const Slip& slip : {Slip{"--shard", "--shards"}, Slip{"--log_level", "--log-level"}, Slip{"--lisen", "--listen"},
-                           Slip{"--alow-origins", "--allow-origin"}, Slip{"--confg", "--config"}}) {
+  for (const Slip& slip : {Slip{"--shard", "--shards"}, Slip{"--log_level", "--log-level"},
+                           Slip{"--lisen", "--listen"}, Slip{"--alow-origins", "--allow-origin"},
+                           Slip{"--confg", "--config"}}) {
     for (const Words& form : {Words{slip.said, "x"}, Words{slip.said + "=x"}}) {
       const std::string text = trouble(form);
       expect_in(text, "option " + slip.said + " is unknown");
       expect_in(text, "Did you mean " + slip.meant + "?");
     }
   }
-  for (const Slip& slip : {Slip{"UPROAR_SHARD", "UPROAR_SHARDS"}, Slip{"UPROAR_LOGLEVEL", "UPROAR_LOG_LEVEL"},
-                           Slip{"UPROAR_CONFG", "UPROAR_CONFIG"}}) {
+  for (const Slip& slip :
+       {Slip{"UPROAR_SHARD", "UPROAR_SHARDS"}, Slip{"UPROAR_LOGLEVEL", "UPROAR_LOG_LEVEL"},
+        Slip{"UPROAR_CONFG", "UPROAR_CONFIG"}}) {
     const std::string text = trouble({}, {{slip.said, "1"}});
     expect_in(text, slip.said + " is unknown");
     expect_in(text, "Did you mean " + slip.meant + "?");
   }
-  for (const Slip& slip : {Slip{"shard", "shards"}, Slip{"log-level", "log_level"}, Slip{"allow_origins", "allow_origin"}}) {
+  for (const Slip& slip : {Slip{"shard", "shards"}, Slip{"log-level", "log_level"},
+                           Slip{"allow_origins", "allow_origin"}}) {
     folder_.write("uproar.toml", slip.said + " = \"1\"\n");
     const std::string text = trouble({});
     expect_in(text, "key " + slip.said + " is unknown");
@@ -283,13 +311,15 @@ TEST_F(ConfigTest, HelpListsEveryFlagItsDefaultAndTheOrderOfSources) {
 
 TEST_F(ConfigTest, OriginsMayBeRepeatedAndAStrongerSourceReplacesThemAll) {
   using Origins = std::vector<std::string>;
-  EXPECT_EQ(read({"--allow-origin", "https://a.example", "--allow-origin", "http://b.example:3000"})->allow_origins,
+  EXPECT_EQ(read({"--allow-origin", "https://a.example", "--allow-origin", "http://b.example:3000"})
+                ->allow_origins,
             (Origins{"https://a.example", "http://b.example:3000"}));
   folder_.write("uproar.toml", "allow_origin = [\"https://c.example\", \"https://d.example\"]\n");
   EXPECT_EQ(read({})->allow_origins, (Origins{"https://c.example", "https://d.example"}));
   EXPECT_EQ(read({}, {{"UPROAR_ALLOW_ORIGIN", "*"}})->allow_origins, Origins{"*"});
-  EXPECT_EQ(read({"--allow-origin", "https://a.example"}, {{"UPROAR_ALLOW_ORIGIN", "*"}})->allow_origins,
-            Origins{"https://a.example"});
+  EXPECT_EQ(
+      read({"--allow-origin", "https://a.example"}, {{"UPROAR_ALLOW_ORIGIN", "*"}})->allow_origins,
+      Origins{"https://a.example"});
 }
 
 TEST_F(ConfigTest, ASettingThatIsGivenTwiceTakesTheLastWord) {
@@ -310,9 +340,12 @@ TEST_F(ConfigTest, AKeySetNeedsItsIssuerAndAudienceAndTheyNeedIt) {
       expect_in(text, "belong together");
     }
   }
-  EXPECT_EQ(trouble({"--jwks", "keys.json"}, {{"UPROAR_JWT_ISSUER", "i"}, {"UPROAR_JWT_AUDIENCE", "a"}}), "")
+  EXPECT_EQ(
+      trouble({"--jwks", "keys.json"}, {{"UPROAR_JWT_ISSUER", "i"}, {"UPROAR_JWT_AUDIENCE", "a"}}),
+      "")
       << "wherever they come from";
-  expect_in(trouble({"--jwks", "http://x/keys", "--jwt-issuer", "i", "--jwt-audience", "a"}), "plain http");
+  expect_in(trouble({"--jwks", "http://x/keys", "--jwt-issuer", "i", "--jwt-audience", "a"}),
+            "plain http");
 }
 
 TEST_F(ConfigTest, TheAddressToListenOnHasItsForms) {
@@ -321,9 +354,10 @@ TEST_F(ConfigTest, TheAddressToListenOnHasItsForms) {
     std::string host;
     std::uint16_t port;
   };
-  for (const Form& form : {Form{"127.0.0.1:0", "127.0.0.1", 0}, Form{":8080", "0.0.0.0", 8080},
-                           Form{"[::]:8080", "::", 8080}, Form{"localhost:65535", "localhost", 65535},
-                           Form{"[fe80::1]:80", "fe80::1", 80}}) {
+  for (const Form& form :
+       {Form{"127.0.0.1:0", "127.0.0.1", 0}, Form{":8080", "0.0.0.0", 8080},
+        Form{"[::]:8080", "::", 8080}, Form{"localhost:65535", "localhost", 65535},
+        Form{"[fe80::1]:80", "fe80::1", 80}}) {
     const auto config = read({"--listen", form.text});
     ASSERT_TRUE(config.ok()) << config.error().text;
     EXPECT_EQ(config->listen_host, form.host);
@@ -332,8 +366,10 @@ TEST_F(ConfigTest, TheAddressToListenOnHasItsForms) {
 }
 
 TEST_F(ConfigTest, SwitchesKnowTheUsualWords) {
-  for (const std::string word : {"true", "on", "1", "yes"}) EXPECT_TRUE(read({"--deflate", word})->deflate) << word;
-  for (const std::string word : {"false", "off", "0", "no"}) EXPECT_FALSE(read({"--deflate", word})->deflate) << word;
+  for (const std::string word : {"true", "on", "1", "yes"})
+    EXPECT_TRUE(read({"--deflate", word})->deflate) << word;
+  for (const std::string word : {"false", "off", "0", "no"})
+    EXPECT_FALSE(read({"--deflate", word})->deflate) << word;
 }
 
 TEST_F(ConfigTest, TheKeyLivesInTheDataFolderUnlessAnotherIsNamed) {

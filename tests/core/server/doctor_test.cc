@@ -9,12 +9,13 @@
 namespace uproar::server {
 namespace {
 
-TEST(JsonCheck, KnowsWellFormedFromNot) {   // the judge is judged first
-  for (const std::string text : {"{}", "[]", " {\"a\" : [1, -2.5, true, null, \"x\\\"y\"]}\n", "\"\"", "0"}) {
+TEST(JsonCheck, KnowsWellFormedFromNot) {  // the judge is judged first
+  for (const std::string text :
+       {"{}", "[]", " {\"a\" : [1, -2.5, true, null, \"x\\\"y\"]}\n", "\"\"", "0"}) {
     EXPECT_TRUE(JsonCheck::well_formed(text)) << text;
   }
-  for (const std::string text : {"", "{", "{}}", "[1,]", "{\"a\"}", "{\"a\":}", "{a:1}", "\"", "[1 2]", "{\"a\":1,}",
-                                 "\"\n\"", "nul", "{\"a\":\"b}"}) {
+  for (const std::string text : {"", "{", "{}}", "[1,]", "{\"a\"}", "{\"a\":}", "{a:1}", "\"",
+                                 "[1 2]", "{\"a\":1,}", "\"\n\"", "nul", "{\"a\":\"b}"}) {
     EXPECT_FALSE(JsonCheck::well_formed(text)) << text;
   }
 }

@@ -43,7 +43,8 @@ void expect_refusal(const HttpAnswer& answer, int status, std::string_view code)
 std::string path_of(std::string_view pattern) {
   std::string path(pattern);
   const auto fill = [&path](std::string_view place, std::string_view value) {
-    if (const auto found = path.find(place); found != std::string::npos) path.replace(found, place.size(), value);
+    if (const auto found = path.find(place); found != std::string::npos)
+      path.replace(found, place.size(), value);
   };
   fill("{id}", "018c0000-0000-7000-8000-000000000001");
   fill("{ref}", "1");
@@ -59,19 +60,21 @@ bool is_for_strangers(const gateway::RestRoute& route) {
 
 TEST_F(HttpDoors, EveryRouteWantsATokenExceptThoseThatGiveOne) {
   for (const gateway::RestRoute& route : gateway::rest_routes()) {
-    const HttpAnswer answer = client_.request(route.method, path_of(route.pattern), {}, "this is no JSON");
+    const HttpAnswer answer =
+        client_.request(route.method, path_of(route.pattern), {}, "this is no JSON");
     SCOPED_TRACE(std::string(route.method) + " " + std::string(route.pattern));
     if (is_for_strangers(route)) {
       expect_refusal(answer, 400, "bad_json");
     } else {
-      expect_refusal(answer, 401, "unauthorized");   // and nothing about the body
+      expect_refusal(answer, 401, "unauthorized");  // and nothing about the body
     }
   }
 }
 
 TEST_F(HttpDoors, StrangersLearnNothingFromErrorsInAPath) {
-  for (const std::string_view path : {"/api/v1/users/no-uuid", "/api/v1/conversations/no-uuid",
-                                      "/api/v1/conversations/no-uuid/messages?limit=-1", "/api/v1/users?name=%21"}) {
+  for (const std::string_view path :
+       {"/api/v1/users/no-uuid", "/api/v1/conversations/no-uuid",
+        "/api/v1/conversations/no-uuid/messages?limit=-1", "/api/v1/users?name=%21"}) {
     expect_refusal(client_.request("GET", path), 401, "unauthorized");
     EXPECT_EQ(client_.request("GET", path, bearer(server_->token())).status, 400) << path;
   }
@@ -92,12 +95,15 @@ TEST_F(HttpDoors, EveryTokenThatIsNotGoodIsRefused) {
            {"no scheme", good, "unauthorized"},
            {"no token at all", "Bearer abc", "unauthorized"},
            {"cut short", "Bearer " + good.substr(0, good.size() - 3), "unauthorized"},
-           {"another key", "Bearer " + server_->token({.key = std::string(43, 'x')}), "unauthorized"},
-           {"expired", "Bearer " + server_->token({.lives = std::chrono::seconds(-1)}), "token_expired"},
+           {"another key", "Bearer " + server_->token({.key = std::string(43, 'x')}),
+            "unauthorized"},
+           {"expired", "Bearer " + server_->token({.lives = std::chrono::seconds(-1)}),
+            "token_expired"},
            {"too large", "Bearer " + std::string(9'000, 'a'), "unauthorized"},
        }) {
     SCOPED_TRACE(row.what);
-    expect_refusal(client_.request("GET", "/api/v1/me", {{"Authorization", row.authorization}}), 401, row.code);
+    expect_refusal(client_.request("GET", "/api/v1/me", {{"Authorization", row.authorization}}),
+                   401, row.code);
   }
 }
 
@@ -105,19 +111,22 @@ TEST_F(HttpDoors, AGoodTokenIsTakenHoweverTheSchemeIsWritten) {
   const UserId user = LocalServer::fresh_user();
   const std::string token = server_->token({.user = user});
   for (const std::string scheme : {"Bearer ", "bearer ", "BEARER ", "Bearer   "}) {
-    const HttpAnswer answer = client_.request("GET", "/api/v1/me", {{"Authorization", scheme + token}});
+    const HttpAnswer answer =
+        client_.request("GET", "/api/v1/me", {{"Authorization", scheme + token}});
     EXPECT_EQ(answer.status, 200) << scheme << answer.body;
     EXPECT_EQ(json_text(answer.body, "user_id"), user.text());
   }
 }
 
 TEST_F(HttpDoors, ATokenInTheQueryOpensNoRestDoor) {
-  expect_refusal(client_.request("GET", "/api/v1/me?token=" + server_->token()), 401, "unauthorized");
+  expect_refusal(client_.request("GET", "/api/v1/me?token=" + server_->token()), 401,
+                 "unauthorized");
 }
 
 TEST_F(HttpDoors, UnknownPathsAreNotFound) {
-  for (const std::string_view path : {"/nowhere", "/api/v1/nowhere", "/api/", "/api/v1/me/", "/page/..%2Fapp.js",
-                                      "/index.html", "/healthz/", "/auth.key", "/ws"}) {
+  for (const std::string_view path :
+       {"/nowhere", "/api/v1/nowhere", "/api/", "/api/v1/me/", "/page/..%2Fapp.js", "/index.html",
+        "/healthz/", "/auth.key", "/ws"}) {
     SCOPED_TRACE(path);
     expect_refusal(client_.request("GET", path), 404, "not_found");
     expect_refusal(client_.request("POST", path, {}, "{}"), 404, "not_found");
@@ -129,7 +138,8 @@ TEST_F(HttpDoors, AnotherMethodIsRefusedAndTheRightOnesAreNamed) {
     SCOPED_TRACE(route.pattern);
     const HttpAnswer answer = client_.request("OPTIONS", path_of(route.pattern));
     expect_refusal(answer, 405, "method_not_allowed");
-    EXPECT_NE(answer.header("allow").find(route.method), std::string::npos) << answer.header("allow");
+    EXPECT_NE(answer.header("allow").find(route.method), std::string::npos)
+        << answer.header("allow");
   }
   for (const std::string_view path : {"/", "/openapi.json", "/healthz", "/readyz", "/metrics"}) {
     SCOPED_TRACE(path);
@@ -142,14 +152,16 @@ TEST_F(HttpDoors, AnotherMethodIsRefusedAndTheRightOnesAreNamed) {
 }
 
 TEST_F(HttpDoors, APersonRegistersLogsInIsKnownAndLogsOut) {
-  const HttpAnswer registered =
-      client_.request("POST", "/api/v1/register", {}, R"({"name":"Grace","password":"correct horse"})");
+  const HttpAnswer registered = client_.request("POST", "/api/v1/register", {},
+                                                R"({"name":"Grace","password":"correct horse"})");
   ASSERT_EQ(registered.status, 201) << registered.body;
   EXPECT_EQ(registered.header("cache-control"), "no-store") << "tokens are for nobody's cache";
-  expect_refusal(client_.request("POST", "/api/v1/register", {}, R"({"name":"grace","password":"correct horse"})"), 409,
-                 "name_taken");
+  expect_refusal(client_.request("POST", "/api/v1/register", {},
+                                 R"({"name":"grace","password":"correct horse"})"),
+                 409, "name_taken");
   for (const std::string_view path : {"/login", "/api/v1/login"}) {
-    const HttpAnswer login = client_.request("POST", path, {}, R"({"name":"grace","password":"correct horse"})");
+    const HttpAnswer login =
+        client_.request("POST", path, {}, R"({"name":"grace","password":"correct horse"})");
     ASSERT_EQ(login.status, 200) << login.body;
     EXPECT_EQ(json_text(login.body, "user_id"), json_text(registered.body, "user_id"));
     EXPECT_EQ(json_text(login.body, "ws_url"), "ws://localhost/ws") << "from the request's Host";
@@ -160,8 +172,9 @@ TEST_F(HttpDoors, APersonRegistersLogsInIsKnownAndLogsOut) {
   EXPECT_EQ(gone.status, 204);
   EXPECT_EQ(gone.headers.count("content-length"), 0U);
   expect_refusal(client_.request("GET", "/api/v1/me", bearer(token)), 401, "token_revoked");
-  expect_refusal(client_.request("POST", "/api/v1/refresh", {},
-                                 R"({"refresh_token":")" + json_text(registered.body, "refresh_token") + "\"}"),
+  expect_refusal(client_.request(
+                     "POST", "/api/v1/refresh", {},
+                     R"({"refresh_token":")" + json_text(registered.body, "refresh_token") + "\"}"),
                  401, "unauthorized");
 }
 
@@ -171,18 +184,22 @@ TEST_F(HttpDoors, ARefreshTokenIsGoodOnce) {
   const HttpAnswer refreshed = client_.request("POST", "/api/v1/refresh", {}, body);
   ASSERT_EQ(refreshed.status, 200) << refreshed.body;
   EXPECT_NE(json_text(refreshed.body, "refresh_token"), first);
-  EXPECT_EQ(client_.request("GET", "/api/v1/me", bearer(json_text(refreshed.body, "access_token"))).status, 200);
+  EXPECT_EQ(client_.request("GET", "/api/v1/me", bearer(json_text(refreshed.body, "access_token")))
+                .status,
+            200);
   EXPECT_EQ(client_.request("POST", "/api/v1/refresh", {}, body).status, 401);
 }
 
 TEST_F(HttpDoors, ATokenWithoutALoginHasNothingToLogOutOf) {
-  expect_refusal(client_.request("POST", "/api/v1/logout", bearer(server_->token())), 409, "conflict");
+  expect_refusal(client_.request("POST", "/api/v1/logout", bearer(server_->token())), 409,
+                 "conflict");
 }
 
 TEST_F(HttpDoors, GuessingAPasswordIsSlowedDownAndTheWaitIsNamed) {
   const std::string name = json_text(server_->person(), "name");
   const std::string guess = R"({"name":")" + name + R"(","password":"not the horse"})";
-  for (int i = 0; i < 10; ++i) expect_refusal(client_.request("POST", "/login", {}, guess), 401, "unauthorized");
+  for (int i = 0; i < 10; ++i)
+    expect_refusal(client_.request("POST", "/login", {}, guess), 401, "unauthorized");
   const HttpAnswer slowed = client_.request("POST", "/login", {}, guess);
   expect_refusal(slowed, 429, "rate_limited");
   const int seconds = std::atoi(slowed.header("retry-after").c_str());
@@ -192,9 +209,10 @@ TEST_F(HttpDoors, GuessingAPasswordIsSlowedDownAndTheWaitIsNamed) {
 
 TEST_F(HttpDoors, AWrongNameAndAWrongPasswordSoundTheSame) {
   const std::string name = json_text(server_->person(), "name");
-  const HttpAnswer wrong_password =
-      client_.request("POST", "/login", {}, R"({"name":")" + name + R"(","password":"not the horse"})");
-  const HttpAnswer wrong_name = client_.request("POST", "/login", {}, R"({"name":"nobody","password":"not the horse"})");
+  const HttpAnswer wrong_password = client_.request(
+      "POST", "/login", {}, R"({"name":")" + name + R"(","password":"not the horse"})");
+  const HttpAnswer wrong_name =
+      client_.request("POST", "/login", {}, R"({"name":"nobody","password":"not the horse"})");
   EXPECT_EQ(wrong_password.body, wrong_name.body);
   EXPECT_EQ(wrong_password.status, wrong_name.status);
 }
@@ -209,9 +227,13 @@ TEST_F(HttpDoors, ABodyAboveTheLimitIsRefusedBeforeItIsSentAndEndsTheConnection)
 }
 
 TEST_F(HttpDoors, ABodyThatIsReadButTooLargeForACommandLeavesTheConnectionAlive) {
-  expect_refusal(client_.request("POST", "/login", {}, std::string(1'048'576, ' ')), 413, "too_large");
-  expect_refusal(client_.request("POST", "/login", {}, std::string(chat::kMessageBytesMax + 1, ' ')), 413, "too_large");
-  expect_refusal(client_.request("POST", "/login", {}, std::string(chat::kMessageBytesMax, ' ')), 400, "bad_json");
+  expect_refusal(client_.request("POST", "/login", {}, std::string(1'048'576, ' ')), 413,
+                 "too_large");
+  expect_refusal(
+      client_.request("POST", "/login", {}, std::string(chat::kMessageBytesMax + 1, ' ')), 413,
+      "too_large");
+  expect_refusal(client_.request("POST", "/login", {}, std::string(chat::kMessageBytesMax, ' ')),
+                 400, "bad_json");
 }
 
 TEST_F(HttpDoors, ASyncOfTooManyConversationsIsTooLarge) {
@@ -219,21 +241,25 @@ TEST_F(HttpDoors, ASyncOfTooManyConversationsIsTooLarge) {
     std::string body = R"({"cursors":{)";
     for (int i = 0; i < cursors; ++i) {
       const std::string number = std::to_string(1'000 + i);
-      body += (i == 0 ? "" : ",") + std::string("\"018c0000-0000-7000-8000-00000000") + number + "\":0";
+      body +=
+          (i == 0 ? "" : ",") + std::string("\"018c0000-0000-7000-8000-00000000") + number + "\":0";
     }
     return body + "}}";
   };
   const std::string token = server_->token();
   const HttpAnswer fifty = client_.request("POST", "/api/v1/sync", bearer(token), sync_of(50));
   EXPECT_EQ(fifty.status, 200) << fifty.body;
-  EXPECT_NE(fifty.body.find("not_member"), std::string::npos) << "strangers see nothing, conversation by conversation";
-  expect_refusal(client_.request("POST", "/api/v1/sync", bearer(token), sync_of(51)), 413, "too_large");
+  EXPECT_NE(fifty.body.find("not_member"), std::string::npos)
+      << "strangers see nothing, conversation by conversation";
+  expect_refusal(client_.request("POST", "/api/v1/sync", bearer(token), sync_of(51)), 413,
+                 "too_large");
 }
 
 TEST_F(HttpDoors, PipelinedRequestsAreAnsweredInTheirOrder) {
   const std::string token = server_->token();
-  client_.write("GET /api/v1/me HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + token +
-                "\r\n\r\nGET /nowhere HTTP/1.1\r\nHost: x\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
+  client_.write(
+      "GET /api/v1/me HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + token +
+      "\r\n\r\nGET /nowhere HTTP/1.1\r\nHost: x\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
   EXPECT_EQ(client_.read_answer().status, 200) << "it waits for the store, and the others for it";
   EXPECT_EQ(client_.read_answer().status, 404);
   const HttpAnswer alive = client_.read_answer();

@@ -24,7 +24,8 @@ class HttpFiles : public ::testing::Test {
 };
 LocalServer* HttpFiles::server_ = nullptr;
 
-constexpr std::string_view kPaths[] = {"/", "/openapi.json", "/asyncapi.json", "/favicon.svg", "/page/app.js"};
+constexpr std::string_view kPaths[] = {"/", "/openapi.json", "/asyncapi.json", "/favicon.svg",
+                                       "/page/app.js"};
 
 TEST_F(HttpFiles, AreServedAsTheyAreWithTheirTypeAndSafeHeaders) {
   for (const std::string_view path : kPaths) {
@@ -36,7 +37,9 @@ TEST_F(HttpFiles, AreServedAsTheyAreWithTheirTypeAndSafeHeaders) {
     EXPECT_EQ(answer.header("content-type"), asset->content_type) << path;
     EXPECT_EQ(answer.header("etag"), asset->etag) << path;
     EXPECT_EQ(answer.header("x-content-type-options"), "nosniff") << path;
-    EXPECT_NE(answer.header("content-security-policy").find("default-src 'self'"), std::string::npos) << path;
+    EXPECT_NE(answer.header("content-security-policy").find("default-src 'self'"),
+              std::string::npos)
+        << path;
     EXPECT_EQ(answer.header("cache-control"), "no-cache") << path;
   }
 }
@@ -64,7 +67,8 @@ TEST_F(HttpFiles, AClientThatHasItAlreadyGetsNoBody) {
       for (const std::string_view method : {"GET", "HEAD"}) {
         const HttpAnswer answer = client_.request(method, path, {{"If-None-Match", known}});
         EXPECT_EQ(answer.status, 304) << path << ' ' << known;
-        EXPECT_EQ(answer.headers.count("content-length"), 0U) << "RFC 9110 §8.6: it would be the length of the 200";
+        EXPECT_EQ(answer.headers.count("content-length"), 0U)
+            << "RFC 9110 §8.6: it would be the length of the 200";
         EXPECT_EQ(answer.header("etag"), etag);
       }
     }

@@ -21,7 +21,9 @@ class JsonCheck {
   explicit JsonCheck(std::string_view text) : rest_(text) {}
 
   void blank() {
-    while (!rest_.empty() && std::string_view(" \t\r\n").find(rest_.front()) != std::string_view::npos) rest_.remove_prefix(1);
+    while (!rest_.empty() &&
+           std::string_view(" \t\r\n").find(rest_.front()) != std::string_view::npos)
+      rest_.remove_prefix(1);
   }
   bool take(char c) {
     blank();
@@ -45,7 +47,8 @@ class JsonCheck {
   bool number() {
     std::size_t digits = 0;
     if (!rest_.empty() && rest_.front() == '-') rest_.remove_prefix(1);
-    while (!rest_.empty() && (std::isdigit(static_cast<unsigned char>(rest_.front())) != 0 || rest_.front() == '.')) {
+    while (!rest_.empty() &&
+           (std::isdigit(static_cast<unsigned char>(rest_.front())) != 0 || rest_.front() == '.')) {
       rest_.remove_prefix(1);
       ++digits;
     }

@@ -69,7 +69,8 @@ TEST(KeyFile, IsRefusedWhenOthersMayReadOrWriteIt) {
     EXPECT_NE(key.error().hint.find("chmod 600"), std::string::npos);
   }
   for (const mode_t mode : {0600, 0400}) {
-    EXPECT_TRUE(read_key_file(write_key(folder, std::string(64, 'k'), mode), false).ok()) << std::oct << mode;
+    EXPECT_TRUE(read_key_file(write_key(folder, std::string(64, 'k'), mode), false).ok())
+        << std::oct << mode;
     ASSERT_EQ(::chmod(folder.file("key").c_str(), 0600), 0);
   }
 }
@@ -82,7 +83,8 @@ TEST(KeyFile, LosesTheNewlineOfAnEditorAndNothingElse) {
     ASSERT_TRUE(read.ok());
     EXPECT_EQ(*read, key);
   }
-  EXPECT_EQ(*read_key_file(write_key(folder, " " + key + " \n"), false), " " + key + " ") << "blanks are part of a key";
+  EXPECT_EQ(*read_key_file(write_key(folder, " " + key + " \n"), false), " " + key + " ")
+      << "blanks are part of a key";
   const std::string binary = std::string("\0\n\xFF", 3) + key;
   EXPECT_EQ(*read_key_file(write_key(folder, binary), false), binary);
 }

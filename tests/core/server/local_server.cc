@@ -25,7 +25,8 @@ namespace uproar::server {
 namespace {
 
 std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
   return text;
 }
 
@@ -49,7 +50,9 @@ Config local_config(const std::string& folder) {
 }  // namespace
 
 int WsMessage::close_code() const {
-  return opcode == 8 && payload.size() >= 2 ? static_cast<int>(big_endian(std::string_view(payload).substr(0, 2))) : 0;
+  return opcode == 8 && payload.size() >= 2
+             ? static_cast<int>(big_endian(std::string_view(payload).substr(0, 2)))
+             : 0;
 }
 
 Client::Client(std::uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
@@ -62,12 +65,14 @@ Client::Client(std::uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CL
   EXPECT_EQ(::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
 }
 
-Client::~Client() { ::close(fd_); }
+Client::~Client() {
+  ::close(fd_);
+}
 
 void Client::write(std::string_view bytes) const {
   while (!bytes.empty()) {
     const ssize_t count = TEMP_FAILURE_RETRY(::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL));
-    if (count <= 0) return;   // the other side has hung up: reading tells
+    if (count <= 0) return;  // the other side has hung up: reading tells
     bytes.remove_prefix(static_cast<std::size_t>(count));
   }
 }
@@ -112,26 +117,34 @@ HttpAnswer Client::read_answer(bool head) {
     const std::size_t line_end = text.find("\r\n", at);
     const std::size_t colon = text.find(": ", at);
     EXPECT_LT(colon, line_end) << text;
-    const auto [entry, added] = answer.headers.emplace(lower(text.substr(at, colon - at)),
-                                                       text.substr(colon + 2, line_end - colon - 2));
+    const auto [entry, added] = answer.headers.emplace(
+        lower(text.substr(at, colon - at)), text.substr(colon + 2, line_end - colon - 2));
     EXPECT_TRUE(added) << entry->first << " stands twice";
     at = line_end + 2;
   }
-  if (!head) answer.body = take(static_cast<std::size_t>(std::atoll(answer.header("content-length").c_str())));
+  if (!head)
+    answer.body =
+        take(static_cast<std::size_t>(std::atoll(answer.header("content-length").c_str())));
   return answer;
 }
 
-HttpAnswer Client::request(std::string_view method, std::string_view target, const Headers& headers, std::string_view body) {
-  std::string text = std::string(method) + " " + std::string(target) + " HTTP/1.1\r\nHost: localhost\r\n";
+HttpAnswer Client::request(std::string_view method, std::string_view target, const Headers& headers,
+                           std::string_view body) {
+  std::string text =
+      std::string(method) + " " + std::string(target) + " HTTP/1.1\r\nHost: localhost\r\n";
   for (const auto& [name, value] : headers) text += name + ": " + value + "\r\n";
-  if (!body.empty() || method == "POST") text += "Content-Length: " + std::to_string(body.size()) + "\r\n";
+  if (!body.empty() || method == "POST")
+    text += "Content-Length: " + std::to_string(body.size()) + "\r\n";
   write(text + "\r\n" + std::string(body));
   return read_answer(method == "HEAD");
 }
 
 HttpAnswer Client::upgrade(std::string_view target, const Headers& headers) {
-  Headers all = {{"Connection", "Upgrade"}, {"Upgrade", "websocket"}, {"Sec-WebSocket-Version", "13"},
-                 {"Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="}, {"Sec-WebSocket-Protocol", "uproar.v1"}};
+  Headers all = {{"Connection", "Upgrade"},
+                 {"Upgrade", "websocket"},
+                 {"Sec-WebSocket-Version", "13"},
+                 {"Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="},
+                 {"Sec-WebSocket-Protocol", "uproar.v1"}};
   all.insert(all.end(), headers.begin(), headers.end());
   return request("GET", target, all);
 }
@@ -157,8 +170,10 @@ WsMessage Client::hear() {
     const std::string head = take(2);
     if (head.empty()) return {};
     std::uint64_t bytes = static_cast<unsigned char>(head[1]) & 0x7FU;
-    if (bytes == 126) bytes = big_endian(take(2));
-    else if (bytes == 127) bytes = big_endian(take(8));
+    if (bytes == 126)
+      bytes = big_endian(take(2));
+    else if (bytes == 127)
+      bytes = big_endian(take(8));
     WsMessage message{.opcode = static_cast<std::uint8_t>(head[0] & 0x0F), .payload = {}};
     if (bytes != 0) message.payload = take(bytes);
     if (message.opcode != 9) return message;
@@ -175,7 +190,8 @@ UserId LocalServer::fresh_user() {
 }
 
 std::string LocalServer::token(const TokenSpec& spec) const {
-  const std::string key = spec.key.empty() ? read_key_file(folder_.file("auth.key"), false).value() : spec.key;
+  const std::string key =
+      spec.key.empty() ? read_key_file(folder_.file("auth.key"), false).value() : spec.key;
   const std::int64_t now_s = runtime::read_clock().wall_us / 1'000'000;
   return auth::TokenSigner::make(key)->sign({.user = spec.user.is_nil() ? fresh_user() : spec.user,
                                              .sid = {},
@@ -188,8 +204,8 @@ std::string LocalServer::person() const {
   static std::atomic<int> number{0};
   Client client(port());
   const std::string name = "person-" + std::to_string(++number);
-  const HttpAnswer answer = client.request("POST", "/api/v1/register", {},
-                                           R"({"name":")" + name + R"(","password":"correct horse"})");
+  const HttpAnswer answer = client.request(
+      "POST", "/api/v1/register", {}, R"({"name":")" + name + R"(","password":"correct horse"})");
   EXPECT_EQ(answer.status, 201) << answer.body << client.ending() << '\n' << metrics();
   return answer.body;
 }

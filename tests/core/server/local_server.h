@@ -27,7 +27,7 @@ struct HttpAnswer {
 };
 
 struct WsMessage {
-  std::uint8_t opcode = 0;   // 1 text, 8 close; 0: the connection ended instead
+  std::uint8_t opcode = 0;  // 1 text, 8 close; 0: the connection ended instead
   std::string payload;
   [[nodiscard]] int close_code() const;
 };
@@ -55,8 +55,8 @@ class Client {
 
   // Asks for a WebSocket. The answer: 101, or why not.
   HttpAnswer upgrade(std::string_view target, const Headers& headers = {});
-  void say(std::string_view text) const;   // one masked text frame of at most 65,535 bytes
-  WsMessage hear();                        // one whole frame; pings are skipped
+  void say(std::string_view text) const;  // one masked text frame of at most 65,535 bytes
+  WsMessage hear();                       // one whole frame; pings are skipped
 
  private:
   bool fill();
@@ -77,9 +77,9 @@ class LocalServer {
   [[nodiscard]] const std::string& folder() const { return folder_.path(); }
 
   struct TokenSpec {
-    UserId user = {};               // nil: a fresh one
+    UserId user = {};  // nil: a fresh one
     std::chrono::seconds lives{60};
-    std::string key = {};           // empty: the server's
+    std::string key = {};  // empty: the server's
   };
   [[nodiscard]] std::string token(const TokenSpec& spec) const;
   [[nodiscard]] std::string token() const { return token(TokenSpec{}); }
@@ -93,6 +93,8 @@ class LocalServer {
   Server server_;
 };
 
-inline Client::Headers bearer(const std::string& token) { return {{"Authorization", "Bearer " + token}}; }
+inline Client::Headers bearer(const std::string& token) {
+  return {{"Authorization", "Bearer " + token}};
+}
 
 }  // namespace uproar::server

@@ -64,7 +64,9 @@ bool parse_sample(const std::string& line, Sample& out) {
       const std::size_t quote = equals == std::string::npos ? equals : rest.find('"', equals + 2);
       if (quote == std::string::npos) return false;
       const std::string label = rest.substr(0, equals);
-      if (!is_name(label) || !out.labels.emplace(label, rest.substr(equals + 2, quote - equals - 2)).second) return false;
+      if (!is_name(label) ||
+          !out.labels.emplace(label, rest.substr(equals + 2, quote - equals - 2)).second)
+        return false;
       rest.erase(0, quote + 1);
       if (rest.starts_with(",")) rest.erase(0, 1);
     }
@@ -100,7 +102,8 @@ class Metrics : public ::testing::Test {
         std::string rest;
         std::getline(words, rest);
         if (kind == "HELP") {
-          ASSERT_TRUE(families_.emplace(name, Family{.help = rest, .type = {}, .samples = {}}).second)
+          ASSERT_TRUE(
+              families_.emplace(name, Family{.help = rest, .type = {}, .samples = {}}).second)
               << name << " is there twice";
           current = name;
         } else {
@@ -127,7 +130,8 @@ HttpAnswer* Metrics::answer_ = nullptr;
 
 TEST_F(Metrics, AreTextOfTheFormatsVersion) {
   EXPECT_EQ(answer_->status, 200);
-  EXPECT_TRUE(answer_->header("content-type").starts_with("text/plain; version=0.0.4")) << answer_->header("content-type");
+  EXPECT_TRUE(answer_->header("content-type").starts_with("text/plain; version=0.0.4"))
+      << answer_->header("content-type");
   ASSERT_FALSE(answer_->body.empty());
   EXPECT_EQ(answer_->body.back(), '\n');
 }
@@ -137,9 +141,11 @@ TEST_F(Metrics, EveryFamilyIsNamedExplainedAndTypedByTheRules) {
   for (const auto& [name, family] : families_) {
     EXPECT_TRUE(name.starts_with("uproar_") && is_name(name)) << name;
     EXPECT_FALSE(family.help.empty()) << name;
-    EXPECT_TRUE(family.type == "counter" || family.type == "gauge" || family.type == "histogram") << name << family.type;
+    EXPECT_TRUE(family.type == "counter" || family.type == "gauge" || family.type == "histogram")
+        << name << family.type;
     EXPECT_EQ(name.ends_with("_total"), family.type == "counter") << name;
-    for (const std::string_view taken : {"_bucket", "_sum", "_count"}) EXPECT_FALSE(name.ends_with(taken)) << name;
+    for (const std::string_view taken : {"_bucket", "_sum", "_count"})
+      EXPECT_FALSE(name.ends_with(taken)) << name;
   }
 }
 
@@ -148,7 +154,8 @@ TEST_F(Metrics, EverySampleBelongsToItsFamilyAndNamesItsShardOnce) {
     std::set<std::string> shards;
     std::set<std::string> series;
     for (const Sample& sample : family.samples) {
-      const bool of_histogram = sample.name == name + "_bucket" || sample.name == name + "_sum" || sample.name == name + "_count";
+      const bool of_histogram = sample.name == name + "_bucket" || sample.name == name + "_sum" ||
+                                sample.name == name + "_count";
       EXPECT_TRUE(family.type == "histogram" ? of_histogram : sample.name == name) << sample.name;
       ASSERT_TRUE(sample.labels.contains("shard")) << sample.name;
       shards.insert(sample.labels.at("shard"));

@@ -24,7 +24,11 @@ namespace {
 runtime::ShardThread::Options thread_options() {
   runtime::ShardThread::Options options;
   options.pin = false;
-  options.ring = {.sq_entries = 64, .cq_entries = 256, .direct_slots = 16, .recv_buffers = 16, .recv_buffer_bytes = 512};
+  options.ring = {.sq_entries = 64,
+                  .cq_entries = 256,
+                  .direct_slots = 16,
+                  .recv_buffers = 16,
+                  .recv_buffer_bytes = 512};
   options.inbox_tasks = 64;
   options.timers_max = 64;
   return options;
@@ -32,7 +36,9 @@ runtime::ShardThread::Options thread_options() {
 
 class SocketPair {
  public:
-  SocketPair() { EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds_.data()), 0); }
+  SocketPair() {
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds_.data()), 0);
+  }
   ~SocketPair() {
     close_ours();
     close_theirs();
@@ -41,7 +47,7 @@ class SocketPair {
   SocketPair& operator=(const SocketPair&) = delete;
   [[nodiscard]] int ours() const { return fds_[0]; }
   void write_theirs() { EXPECT_EQ(::write(fds_[1], "x", 1), 1); }
-  [[nodiscard]] int read_ours() {   // bytes there were
+  [[nodiscard]] int read_ours() {  // bytes there were
     std::array<char, 64> bytes{};
     return static_cast<int>(::read(fds_[0], bytes.data(), bytes.size()));
   }
@@ -57,7 +63,9 @@ class SocketPair {
 
 class RingReactorTest : public ::testing::Test, public runtime::TurnHandler {
  protected:
-  RingReactorTest() : thread_(thread_options(), *this), reactor_(thread_) { EXPECT_TRUE(thread_.prepare().ok()); }
+  RingReactorTest() : thread_(thread_options(), *this), reactor_(thread_) {
+    EXPECT_TRUE(thread_.prepare().ok());
+  }
   ~RingReactorTest() override { stop(); }
   void SetUp() override { start(); }
 
@@ -169,7 +177,7 @@ TEST_F(RingReactorTest, TellsWhenADescriptorIsReadableAsOftenAsItIs) {
     id = reactor_.watch(pair.ours(), POLLIN, [&](short events) {
       EXPECT_NE(events & POLLIN, 0);
       ++calls;
-      if (calls == 1) {   // the byte is left there: it is told again
+      if (calls == 1) {  // the byte is left there: it is told again
         first.set_value();
       } else if (calls == 2) {
         EXPECT_EQ(pair.read_ours(), 1);
@@ -186,7 +194,7 @@ TEST_F(RingReactorTest, TellsWhenADescriptorIsReadableAsOftenAsItIs) {
   third.get_future().get();
   on_shard([&] {
     EXPECT_EQ(calls, 3);
-    reactor_.unwatch(id);   // the pair is about to hang up
+    reactor_.unwatch(id);  // the pair is about to hang up
   });
 }
 
@@ -219,7 +227,7 @@ TEST_F(RingReactorTest, AnUnwatchedDescriptorIsSilent) {
   on_shard([&] {
     const auto id = reactor_.watch(pair.ours(), POLLIN, [&](short) { told = true; });
     reactor_.unwatch(id);
-    reactor_.unwatch(id);   // harmless
+    reactor_.unwatch(id);  // harmless
     reactor_.unwatch(12345);
   });
   pair.write_theirs();
@@ -233,7 +241,7 @@ TEST_F(RingReactorTest, AReadinessOnItsWayDoesNotReachAnUnwatchedDescriptor) {
   RingReactor::WatchId id = 0;
   on_shard([&] { id = reactor_.watch(pair.ours(), POLLIN, [&](short) { told = true; }); });
   on_shard([&] {
-    pair.write_theirs();   // the completion is posted while the shard is busy here
+    pair.write_theirs();  // the completion is posted while the shard is busy here
     reactor_.unwatch(id);
     told = false;
   });
@@ -292,7 +300,7 @@ TEST_F(RingReactorTest, ACancelledTimerNeverFiresAndCancellingAgainIsHarmless) {
     reactor_.cancel_timer(777);
     const auto gone = reactor_.arm_timer(0, [] {});
     (void)reactor_.arm_timer(5, [&, gone] {
-      reactor_.cancel_timer(gone);   // it has fired: forgotten
+      reactor_.cancel_timer(gone);  // it has fired: forgotten
       later.set_value();
     });
   });

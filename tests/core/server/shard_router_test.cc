@@ -29,12 +29,14 @@ ShardParcel numbered(std::uint32_t number) {
 }
 
 ShardParcel frames(std::uint32_t number, net::DeliveryClass delivery) {
-  return PublishFrames{.topic = Uuid{.high = 0, .low = number}, .message = {}, .delivery = delivery, .except = {}};
+  return PublishFrames{
+      .topic = Uuid{.high = 0, .low = number}, .message = {}, .delivery = delivery, .except = {}};
 }
 
 std::uint32_t number_of(const ShardParcel& parcel) {
   if (const auto* answer = std::get_if<AnswerRequest>(&parcel)) return answer->slot;
-  if (const auto* publish = std::get_if<PublishFrames>(&parcel)) return static_cast<std::uint32_t>(publish->topic.low);
+  if (const auto* publish = std::get_if<PublishFrames>(&parcel))
+    return static_cast<std::uint32_t>(publish->topic.low);
   const auto* domain = std::get_if<chat::Parcel>(&parcel);
   const auto* ready = domain == nullptr ? nullptr : std::get_if<chat::InterestReady>(domain);
   return ready == nullptr ? UINT32_MAX : ready->token;
@@ -55,7 +57,11 @@ std::vector<std::uint32_t> drained(ShardRouter& router, std::uint32_t parcels_ma
 runtime::ShardThread::Options thread_options() {
   runtime::ShardThread::Options options;
   options.pin = false;
-  options.ring = {.sq_entries = 64, .cq_entries = 256, .direct_slots = 16, .recv_buffers = 16, .recv_buffer_bytes = 512};
+  options.ring = {.sq_entries = 64,
+                  .cq_entries = 256,
+                  .direct_slots = 16,
+                  .recv_buffers = 16,
+                  .recv_buffer_bytes = 512};
   return options;
 }
 
@@ -64,7 +70,7 @@ class SenderShard final : public runtime::TurnHandler {
  public:
   SenderShard() : thread_(thread_options(), *this), router_(grid_, 0), peer_(grid_, 1) {
     EXPECT_TRUE(thread_.prepare().ok());
-    auto waker = runtime::Waker::create(-1);   // shard 1 never sleeps: no ring is told
+    auto waker = runtime::Waker::create(-1);  // shard 1 never sleeps: no ring is told
     EXPECT_TRUE(waker.ok());
     peer_waker_ = std::move(waker.value());
     router_.connect({&thread_.waker(), peer_waker_.get()});
@@ -212,7 +218,7 @@ TEST(ShardRouter, BeyondALimitLossyPublishesAreShedAndEverythingElseIsKept) {
   constexpr std::uint32_t kFull = kMailboxParcels + kHeldBackLossyMax;
   shard.turn([](ShardRouter& router) {
     for (std::uint32_t i = 0; i < kFull - 1; ++i) router.post(1, numbered(i));
-    router.post(1, frames(kFull - 1, net::DeliveryClass::kEphemeral));   // the last one with a place
+    router.post(1, frames(kFull - 1, net::DeliveryClass::kEphemeral));  // the last one with a place
     router.post(1, frames(90'001, net::DeliveryClass::kEphemeral));
     router.post(1, frames(90'002, net::DeliveryClass::kPresence));
     router.post(1, frames(90'003, net::DeliveryClass::kReceipt));
@@ -237,10 +243,12 @@ TEST(ShardRouter, EveryPairOfShardsHasItsOwnOrder) {
   constexpr std::uint32_t kShards = 4;
   MailboxGrid grid(kShards);
   std::vector<std::unique_ptr<ShardRouter>> routers;
-  for (std::uint32_t i = 0; i < kShards; ++i) routers.push_back(std::make_unique<ShardRouter>(grid, i));
+  for (std::uint32_t i = 0; i < kShards; ++i)
+    routers.push_back(std::make_unique<ShardRouter>(grid, i));
   for (std::uint32_t i = 0; i < 100; ++i) {
     for (std::uint32_t from = 0; from < kShards; ++from) {
-      for (std::uint32_t to = 0; to < kShards; ++to) routers[from]->post(to, numbered(from * 1000 + i));
+      for (std::uint32_t to = 0; to < kShards; ++to)
+        routers[from]->post(to, numbered(from * 1000 + i));
     }
   }
   for (std::uint32_t to = 0; to < kShards; ++to) {
@@ -270,7 +278,7 @@ TEST(ShardRouter, AReaderThatKeepsPaceWithAWriterMissesNothing) {
     shard.turn([turn](ShardRouter& router) {
       for (std::uint32_t i = 0; i < kPerTurn; ++i) router.post(1, numbered(turn * kPerTurn + i));
     });
-    read();   // slower than the writer: the mailbox fills up and parcels are held back
+    read();  // slower than the writer: the mailbox fills up and parcels are held back
   }
   EXPECT_GT(shard.router().counters().held_back.value(), 0U);
   while (next < kTurns * kPerTurn) {

@@ -26,7 +26,9 @@ class TempFolder {
   TempFolder& operator=(const TempFolder&) = delete;
 
   [[nodiscard]] const std::string& path() const { return path_; }
-  [[nodiscard]] std::string file(std::string_view name) const { return path_ + "/" + std::string(name); }
+  [[nodiscard]] std::string file(std::string_view name) const {
+    return path_ + "/" + std::string(name);
+  }
   // Writes a file and says where it is.
   std::string write(std::string_view name, std::string_view content) const {
     std::ofstream(file(name), std::ios::binary | std::ios::trunc) << content;

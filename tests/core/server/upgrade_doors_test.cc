@@ -18,14 +18,15 @@ class UpgradeDoors : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
     start_log("trace");
-    ::testing::internal::CaptureStderr();   // every line of the log, judged when the suite ends
+    ::testing::internal::CaptureStderr();  // every line of the log, judged when the suite ends
     server_ = new LocalServer;
   }
   static void TearDownTestSuite() {
     delete server_;
     server_ = nullptr;
     const std::string log = ::testing::internal::GetCapturedStderr();
-    for (const std::string& secret : secrets()) EXPECT_EQ(log.find(secret), std::string::npos) << "a secret is in the log";
+    for (const std::string& secret : secrets())
+      EXPECT_EQ(log.find(secret), std::string::npos) << "a secret is in the log";
   }
   static std::vector<std::string>& secrets() {
     static std::vector<std::string> all;
@@ -74,18 +75,20 @@ TEST_F(UpgradeDoors, ATokenInTheQueryOpensASession) {
 TEST_F(UpgradeDoors, ATokenInTheFirstMessageOpensASession) {
   const UserId user = LocalServer::fresh_user();
   ASSERT_EQ(client_.upgrade("/ws").status, 101);
-  client_.say(R"({"type":"session.open","id":"1","token":")" + secret(server_->token({.user = user})) + "\"}");
+  client_.say(R"({"type":"session.open","id":"1","token":")" +
+              secret(server_->token({.user = user})) + "\"}");
   expect_ready(client_, user);
 }
 
 TEST_F(UpgradeDoors, TheHeaderIsLookedAtFirst) {
   const UserId user = LocalServer::fresh_user();
-  ASSERT_EQ(client_.upgrade("/ws?token=nonsense", bearer(server_->token({.user = user}))).status, 101);
+  ASSERT_EQ(client_.upgrade("/ws?token=nonsense", bearer(server_->token({.user = user}))).status,
+            101);
   expect_ready(client_, user);
 }
 
 TEST_F(UpgradeDoors, ATicketOpensASessionOnceOnWhateverShard) {
-  for (int i = 0; i < 6; ++i) {   // the kernel chooses the shards of both connections
+  for (int i = 0; i < 6; ++i) {  // the kernel chooses the shards of both connections
     const std::string person = server_->person();
     ASSERT_NE(json_text(person, "ticket"), "") << person;
     const std::string ticket = secret(json_text(person, "ticket"));
@@ -93,14 +96,16 @@ TEST_F(UpgradeDoors, ATicketOpensASessionOnceOnWhateverShard) {
     ASSERT_EQ(first.upgrade("/ws?ticket=" + ticket).status, 101);
     expect_ready(first, *UserId::parse(json_text(person, "user_id")));
     Client second(server_->port());
-    ASSERT_EQ(second.upgrade("/ws?ticket=" + ticket).status, 101) << "only its shard knows, and answers by message";
+    ASSERT_EQ(second.upgrade("/ws?ticket=" + ticket).status, 101)
+        << "only its shard knows, and answers by message";
     expect_turned_away(second, "unauthorized", 4401);
   }
 }
 
 TEST_F(UpgradeDoors, ATicketNobodyIssuedIsRefused) {
   const std::string guess(43, 'A');
-  for (const std::string shard : {"0000", "0001", "0002", "ffff"}) {   // two shards: the last two name none
+  for (const std::string shard :
+       {"0000", "0001", "0002", "ffff"}) {  // two shards: the last two name none
     Client client(server_->port());
     ASSERT_EQ(client.upgrade("/ws?ticket=" + shard + guess).status, 101) << shard;
     expect_turned_away(client, "unauthorized", 4401);
@@ -116,13 +121,15 @@ TEST_F(UpgradeDoors, ABadTokenIsAnsweredWith401AndAnErrorBody) {
     std::string token;
     std::string_view code;
   };
-  for (const Row& row : {Row{"nonsense", "abc", "unauthorized"},
-                         Row{"another key", secret(server_->token({.key = std::string(43, 'x')})), "unauthorized"},
-                         Row{"expired", secret(server_->token({.lives = std::chrono::seconds(-1)})), "token_expired"}}) {
+  for (const Row& row :
+       {Row{"nonsense", "abc", "unauthorized"},
+        Row{"another key", secret(server_->token({.key = std::string(43, 'x')})), "unauthorized"},
+        Row{"expired", secret(server_->token({.lives = std::chrono::seconds(-1)})),
+            "token_expired"}}) {
     Client by_header(server_->port());
     Client by_query(server_->port());
-    for (const HttpAnswer& answer :
-         {by_header.upgrade("/ws", bearer(row.token)), by_query.upgrade("/ws?token=" + row.token)}) {
+    for (const HttpAnswer& answer : {by_header.upgrade("/ws", bearer(row.token)),
+                                     by_query.upgrade("/ws?token=" + row.token)}) {
       EXPECT_EQ(answer.status, 401) << row.what;
       EXPECT_EQ(json_text(answer.body, "code"), row.code) << row.what << answer.body;
       EXPECT_TRUE(JsonCheck::well_formed(answer.body)) << answer.body;
@@ -143,7 +150,8 @@ TEST_F(UpgradeDoors, ABadTokenInTheFirstMessageIsAnErrorAndAClose) {
 
 TEST_F(UpgradeDoors, AnExpiredTokenIsToldApart) {
   ASSERT_EQ(client_.upgrade("/ws").status, 101);
-  client_.say(R"({"type":"session.open","token":")" + server_->token({.lives = std::chrono::seconds(-1)}) + "\"}");
+  client_.say(R"({"type":"session.open","token":")" +
+              server_->token({.lives = std::chrono::seconds(-1)}) + "\"}");
   expect_turned_away(client_, "token_expired", 4101);
 }
 
@@ -182,11 +190,14 @@ TEST_F(UpgradeDoors, WebSocketsLiveAtOnePath) {
 }
 
 TEST_F(UpgradeDoors, APageFromElsewhereIsKeptOut) {
-  const HttpAnswer answer = client_.upgrade("/ws", {{"Origin", "https://evil.example"},
-                                                    {"Authorization", "Bearer " + server_->token()}});
+  const HttpAnswer answer = client_.upgrade(
+      "/ws", {{"Origin", "https://evil.example"}, {"Authorization", "Bearer " + server_->token()}});
   EXPECT_EQ(answer.status, 403);
   Client own(server_->port());
-  EXPECT_EQ(own.upgrade("/ws", {{"Origin", "http://localhost"}, {"Authorization", "Bearer " + server_->token()}}).status, 101);
+  EXPECT_EQ(own.upgrade("/ws", {{"Origin", "http://localhost"},
+                                {"Authorization", "Bearer " + server_->token()}})
+                .status,
+            101);
 }
 
 TEST_F(UpgradeDoors, BinaryMessagesAreNoneOfOurs) {

@@ -1,7 +1,7 @@
-#include <gtest/gtest.h>
-
 #include <cstring>
 #include <set>
+
+#include <gtest/gtest.h>
 
 #include "proto/base/counters.h"
 #include "proto/base/result.h"
@@ -63,7 +63,8 @@ TEST(Histogram, EveryValueLiesWithinItsBucket) {
 }
 
 TEST(SystemError, TextNamesOperationCauseAndRemedy) {
-  const SystemError error{.operation = "open", .subject = "a.db", .code = 2, .hint = "create the folder"};
+  const SystemError error{
+      .operation = "open", .subject = "a.db", .code = 2, .hint = "create the folder"};
   EXPECT_EQ(error.text(), "open a.db: No such file or directory (errno 2). Try: create the folder");
 }
 

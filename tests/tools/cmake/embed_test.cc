@@ -22,8 +22,9 @@ TEST(Embed, KeepsEveryByteValue) {
 TEST(Embed, KeepsTextThatCmakeWouldSplit) {
   const sample::File* file = sample::find("index.html");
   ASSERT_NE(file, nullptr);
-  EXPECT_EQ(file->bytes,
-            "<!doctype html>\n<p title=\"quote; semicolon, \\ and | bar\">h\xc3\xa9llo [brackets]</p>\n");
+  EXPECT_EQ(
+      file->bytes,
+      "<!doctype html>\n<p title=\"quote; semicolon, \\ and | bar\">h\xc3\xa9llo [brackets]</p>\n");
   EXPECT_EQ(file->content_type, "text/html; charset=utf-8");
 }
 
