@@ -66,8 +66,9 @@ class Directory {
   virtual void set_last_online(UserId id, std::int64_t at_us) = 0;  // lossy, coalesced
 
   virtual void create_session(SessionRecord session, Done<SessionId> done) = 0;
-  // Swaps the digest of a live session; kNotFound for an unknown or already swapped one (a stolen token: the session
-  // that it belonged to is revoked), kExpired.
+  // Swaps the digest of a live session; kNotFound for an unknown or revoked one, kExpired. A digest
+  // that was swapped before is a stolen token, or its owner's second try: the session is revoked,
+  // and comes back with id, user and revoked_at_us alone, so that its connections can be closed.
   virtual void rotate_session(std::string old_digest, std::string new_digest, std::int64_t now_us,
                               std::int64_t expires_at_us, Done<SessionRecord> done) = 0;
   virtual void revoke_session(SessionId id, std::int64_t at_us, Done<bool> done) = 0;

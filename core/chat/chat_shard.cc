@@ -125,6 +125,17 @@ void ChatShard::apply(Command command, const Now& now, std::uint32_t payload_byt
   roles_->conversations.trim();
 }
 
+void ChatShard::refuse(const Endpoint& session, const RequestId& request, const Error& error,
+                       const Now& now, std::uint32_t payload_bytes) {
+  roles_->context.now = now;
+  roles_->sessions.refuse(session, request, error, payload_bytes);
+}
+
+bool ChatShard::admit_request(const Actor& actor, const Now& now) {
+  roles_->context.now = now;
+  return roles_->sessions.admit_request(actor);
+}
+
 void ChatShard::on_parcel(Parcel parcel, const Now& now) {
   roles_->context.now = now;
   roles_->deliver(std::move(parcel));

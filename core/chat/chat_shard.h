@@ -71,6 +71,12 @@ class ChatShard final : public storage::CommitListener {
   // end with sync.done). Answers go to `command.actor.from`, now or later. `payload_bytes` feeds the byte rate.
   void apply(Command command, const Now& now, std::uint32_t payload_bytes = 0);
 
+  // What the gateway could not make a command of: charged like one, then answered with `error`.
+  void refuse(const Endpoint& session, const RequestId& request, const Error& error, const Now& now,
+              std::uint32_t payload_bytes);
+  // A request that the gateway serves from the store itself, charged like a command. False: too
+  // fast, and `actor` has been told so.
+  [[nodiscard]] bool admit_request(const Actor& actor, const Now& now);
   void on_parcel(Parcel parcel, const Now& now);
   void on_committed(std::span<const storage::Outcome> outcomes) override;
 

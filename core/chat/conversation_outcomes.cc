@@ -89,7 +89,7 @@ bool ConversationRole::is_next(Conversation& conversation, Seq seq) {
 
 void ConversationRole::publish(const Conversation& conversation, const ServerEvent& event,
                                Delivery delivery, const Endpoint* except) {
-  const Uuid& topic = conversation.id.uuid();
+  const TopicId topic = topic_of(conversation.id);
   context_.outbox.publish(topic, context_.remote_shards(topic), event, delivery, except);
 }
 

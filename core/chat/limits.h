@@ -92,6 +92,8 @@ inline constexpr std::uint32_t kRequestSyncRowsMax =
     500;  // REST: rows of one answer; the rest is has_more
 inline constexpr std::uint32_t kAttachRoundsMax = 64;  // reads of one attach that end behind a busy
                                                        // conversation; then refused: overloaded
+// Session::unread_puller while the store is asked which conversations have unread messages.
+inline constexpr std::uint32_t kUnreadAsked = 0xFFFFFFFF;
 inline constexpr std::uint32_t kUnreadConversationsMax = 100;
 
 // --- conversation ---

@@ -20,7 +20,7 @@ class LocalTopics {
   explicit LocalTopics(ShardContext& context) : context_(context) {}
 
   // One more hearer, or somebody who is about to be one. nullopt: kTopicsMax.
-  [[nodiscard]] std::optional<Index> acquire(const Uuid& topic) {
+  [[nodiscard]] std::optional<Index> acquire(const TopicId& topic) {
     const auto [it, fresh] = index_of_.try_emplace(topic, 0);
     if (!fresh) {
       ++topics_[it->second].hearers;
@@ -76,7 +76,7 @@ class LocalTopics {
   [[nodiscard]] bool heard(Index index) const { return topics_[index].heard; }
   void wait(Index index, const Endpoint& session) { waiters_[index].push_back(session); }
 
-  [[nodiscard]] std::optional<Index> find(const Uuid& topic) const {
+  [[nodiscard]] std::optional<Index> find(const TopicId& topic) const {
     const auto it = index_of_.find(topic);
     if (it == index_of_.end()) return std::nullopt;
     return it->second;
@@ -85,7 +85,7 @@ class LocalTopics {
 
  private:
   struct Topic {
-    Uuid id;
+    TopicId id;
     std::uint32_t hearers = 0;
     std::uint32_t token = 0;
     bool heard = false;
@@ -94,7 +94,7 @@ class LocalTopics {
   ShardContext& context_;
   std::vector<Topic> topics_;
   std::vector<Index> free_;
-  absl::flat_hash_map<Uuid, Index> index_of_;
+  absl::flat_hash_map<TopicId, Index> index_of_;
   absl::flat_hash_map<Index, std::vector<Endpoint>> waiters_;
   std::uint32_t next_token_ = 0;
 };

@@ -1,10 +1,11 @@
 #pragma once
 
 // Which shard serialises a conversation, or keeps a user's presence: a hash of the id that is the same on every shard
-// and in every run. Users and conversations have topics of the same id, so the owner of a topic is found alike.
+// and in every run. The owner of a topic is the owner of what it speaks of.
 
 #include <cstdint>
 
+#include "core/chat/topic.h"
 #include "proto/base/uuid.h"
 #include "proto/chat/ids.h"
 
@@ -19,11 +20,14 @@ namespace uproar::chat {
   x ^= x >> 31;
   return static_cast<std::uint32_t>(((x >> 32) * shard_count) >> 32);
 }
+[[nodiscard]] constexpr std::uint32_t owner_of(TopicId topic, std::uint32_t shard_count) {
+  return owner_of(topic.uuid(), shard_count);
+}
 [[nodiscard]] constexpr std::uint32_t owner_of(ConversationId id, std::uint32_t shard_count) {
-  return owner_of(id.uuid(), shard_count);
+  return owner_of(topic_of(id), shard_count);
 }
 [[nodiscard]] constexpr std::uint32_t owner_of(UserId id, std::uint32_t shard_count) {
-  return owner_of(id.uuid(), shard_count);
+  return owner_of(topic_of(id), shard_count);
 }
 
 }  // namespace uproar::chat

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "core/chat/endpoint.h"
+#include "core/chat/topic.h"
 #include "proto/chat/error_code.h"
 #include "proto/chat/server_event.h"
 
@@ -71,13 +72,13 @@ struct RevokeSession {
 // --- who hears -----------------------------------------------------------------------------------------------------
 // To owner(topic): `shard` has its first subscriber, or lost its last. `token` tells an answer from an outdated one.
 struct Interest {
-  Uuid topic;
+  TopicId topic;
   std::uint32_t shard = 0;
   std::uint32_t token = 0;
   bool add = true;
 };
 struct InterestReady {
-  Uuid topic;
+  TopicId topic;
   std::uint32_t token = 0;
 };  // what is published from here on arrives
 

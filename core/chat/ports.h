@@ -31,12 +31,13 @@ class Outbox {
   virtual void tell(const Endpoint& to, const ServerEvent& event, Delivery delivery) = 0;
   // An event for all subscribers of `topic`: on this shard, and on the shards of `remote_shards` (a bitmap).
   // Encoded once. `except`, when set, names one connection that does not hear it.
-  virtual void publish(const Uuid& topic, std::uint64_t remote_shards, const ServerEvent& event,
+  virtual void publish(const TopicId& topic, std::uint64_t remote_shards, const ServerEvent& event,
                        Delivery delivery, const Endpoint* except) = 0;
 
   // For sessions of this shard only. True when it is the topic's first subscriber here / when it was the last.
-  virtual bool subscribe(const Endpoint& session, const Uuid& topic) = 0;
-  virtual bool unsubscribe(const Endpoint& session, const Uuid& topic, PendingFrames pending) = 0;
+  virtual bool subscribe(const Endpoint& session, const TopicId& topic) = 0;
+  virtual bool unsubscribe(const Endpoint& session, const TopicId& topic,
+                           PendingFrames pending) = 0;
   // Durable events of topics collect (bounded) instead of going out, until release().
   virtual void hold(const Endpoint& session) = 0;
   virtual void release(const Endpoint& session) = 0;

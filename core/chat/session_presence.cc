@@ -26,14 +26,14 @@ void SessionRole::presence_subscribe(const Actor& actor, PresenceSubscribe comma
   if (Session* session = live(actor.from)) {
     std::vector<UserId> fresh;
     for (const UserId user : command.users) {
-      if (!hears(*session, user.uuid())) fresh.push_back(user);
+      if (!hears(*session, topic_of(user))) fresh.push_back(user);
     }
     if (session->presence_watches + fresh.size() > context_.limits.presence_watch_max) {
       context_.refuse(actor, ErrorCode::kTooLarge, "user_ids: too many are watched");
       return;
     }
     for (const UserId user : fresh) {
-      if (!hear(actor.from, *session, user.uuid())) {
+      if (!hear(actor.from, *session, topic_of(user))) {
         context_.refuse(actor, ErrorCode::kOverloaded);
         return;
       }
@@ -48,7 +48,7 @@ void SessionRole::presence_unsubscribe(const Actor& actor, PresenceUnsubscribe c
   remove_repeats(command.users);
   if (Session* session = live(actor.from)) {
     for (const UserId user : command.users) {
-      const bool heard = unhear(actor.from, *session, user.uuid(), PendingFrames::kDeliver);
+      const bool heard = unhear(actor.from, *session, topic_of(user), PendingFrames::kDeliver);
       if (heard && session->presence_watches > 0) --session->presence_watches;
     }
   }

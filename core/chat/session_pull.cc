@@ -37,7 +37,7 @@ void SessionRole::notice(const Endpoint& endpoint, Session& session, SessionNoti
 
 void SessionRole::joined(const Endpoint& endpoint, Session& session, const SessionNotice& said) {
   const ConversationId conversation = said.change.conversation.id;
-  const Uuid& topic = conversation.uuid();
+  const TopicId topic = topic_of(conversation);
   // What the session heard or asked for before the news arrived is exact by itself.
   if (hears(session, topic)) return;
   if (session.puller != 0) {
@@ -84,7 +84,7 @@ void SessionRole::joined(const Endpoint& endpoint, Session& session, const Sessi
 }
 
 void SessionRole::removed(const Endpoint& endpoint, Session& session, ConversationId conversation) {
-  (void)unhear(endpoint, session, conversation.uuid(), PendingFrames::kDeliver);
+  (void)unhear(endpoint, session, topic_of(conversation), PendingFrames::kDeliver);
   if (session.puller == 0) return;
   const std::uint32_t number = session.puller;
   if (auto item = take_item(number, *pullers_.at(number), conversation)) {
@@ -149,14 +149,14 @@ void SessionRole::sync(const Actor& actor, Sync command) {
                   .joined_at = {}};
     if (session != nullptr) {
       // The announcement must not lapse between the old subscription and the new one.
-      const auto index = topics_.acquire(conversation.uuid());
+      const auto index = topics_.acquire(topic_of(conversation));
       if (!index) {
         puller.refused.emplace_back(conversation, ErrorCode::kOverloaded);
         --puller.sync_left;
         continue;
       }
       item.topic = *index;
-      (void)unhear(actor.from, *session, conversation.uuid(), PendingFrames::kDrop);
+      (void)unhear(actor.from, *session, topic_of(conversation), PendingFrames::kDrop);
       if (auto before = take_item(number, puller, conversation)) {
         topics_.release(before->topic);
         item.joined_at = before->cursor;
@@ -169,7 +169,19 @@ void SessionRole::sync(const Actor& actor, Sync command) {
   pump(number);
 }
 
+Session* SessionRole::live_session(const Endpoint& endpoint) {
+  return endpoint.kind == Endpoint::Kind::kSession ? live(endpoint) : nullptr;
+}
+
 void SessionRole::unread(const Actor& actor, const UnreadFetch& command) {
+  // One at a time: who does not read must not pile up pullers that others need.
+  if (Session* session = live_session(actor.from)) {
+    if (session->unread_puller != 0) {
+      context_.refuse(actor, ErrorCode::kConflict, "an unread.fetch is under way");
+      return;
+    }
+    session->unread_puller = kUnreadAsked;
+  }
   context_.directory.unread_conversations(
       actor.user, kUnreadConversationsMax,
       [this, actor,
@@ -180,8 +192,9 @@ void SessionRole::unread(const Actor& actor, const UnreadFetch& command) {
 
 void SessionRole::unread_listed(const Actor& actor, std::uint32_t limit,
                                 Result<std::vector<ConversationView>, storage::StoreError> listed) {
-  const bool is_session = actor.from.kind == Endpoint::Kind::kSession;
-  if (is_session && live(actor.from) == nullptr) return;
+  Session* session = live_session(actor.from);
+  if (session == nullptr && actor.from.kind == Endpoint::Kind::kSession) return;
+  if (session != nullptr) session->unread_puller = 0;
   if (!listed.ok()) {
     context_.refuse(actor, error_of(listed.error()));
     return;
@@ -191,6 +204,7 @@ void SessionRole::unread_listed(const Actor& actor, std::uint32_t limit,
     context_.refuse(actor, ErrorCode::kOverloaded);
     return;
   }
+  if (session != nullptr) session->unread_puller = number;
   Puller& puller = *pullers_.at(number);
   puller.is_syncing = true;
   puller.sync_id = actor.request;
@@ -395,7 +409,7 @@ void SessionRole::finish_item(std::uint32_t number, PullItem item, Seq cursor,
         }
       }
       session->topics.push_back(item.topic);
-      (void)context_.outbox.subscribe(to, item.conversation.uuid());
+      (void)context_.outbox.subscribe(to, topic_of(item.conversation));
     }
   }
   pump(number);
@@ -417,6 +431,8 @@ void SessionRole::finish_sync_if_done(std::uint32_t number) {
   if (puller.is_syncing || !puller.queue.empty() || !puller.underway.empty()) return;
   if (puller.mode == Attach::Mode::kLive) {
     if (Session* session = live(puller.to)) session->puller = 0;
+  } else if (Session* session = live_session(puller.to)) {
+    session->unread_puller = 0;
   }
   pullers_.erase(it);
 }
@@ -469,8 +485,10 @@ void SessionRole::resume_pull(const Uuid& key) {
 
 void SessionRole::on_drained(const Endpoint& endpoint) {
   const Session* session = live(endpoint);
-  if (session == nullptr || session->puller == 0) return;
-  pump(session->puller);
+  if (session == nullptr) return;
+  const std::uint32_t unread = session->unread_puller;  // a pump may end the session
+  if (session->puller != 0) pump(session->puller);
+  if (unread != 0 && unread != kUnreadAsked && pullers_.contains(unread)) pump(unread);
 }
 
 }  // namespace uproar::chat

@@ -96,7 +96,7 @@ void SessionRole::audience_loaded(const Endpoint& endpoint,
   storage::Audience& audience = *loaded;
   session->topics.reserve(audience.conversations.size() + audience.peers.size());
   SessionStarting& starting = *session->starting;
-  const auto listen = [&](const Uuid& topic) {
+  const auto listen = [&](const TopicId& topic) {
     const auto index = topics_.acquire(topic);
     if (!index) return false;
     session->topics.push_back(*index);
@@ -110,8 +110,8 @@ void SessionRole::audience_loaded(const Endpoint& endpoint,
   };
   bool fits = true;
   for (const auto& membership : audience.conversations)
-    fits = fits && listen(membership.conversation.uuid());
-  for (const UserId peer : audience.peers) fits = fits && listen(peer.uuid());
+    fits = fits && listen(topic_of(membership.conversation));
+  for (const UserId peer : audience.peers) fits = fits && listen(topic_of(peer));
   if (!fits) {
     fail(endpoint, *session, ErrorCode::kOverloaded);
     return;
@@ -197,6 +197,8 @@ void SessionRole::fail(const Endpoint& endpoint, Session& session, ErrorCode cod
 
 void SessionRole::detach(const Endpoint& endpoint, Session& session, std::int64_t offline_at_us) {
   if (session.puller != 0) drop_puller(std::exchange(session.puller, 0));
+  const std::uint32_t unread = std::exchange(session.unread_puller, 0);
+  if (unread != 0 && unread != kUnreadAsked) drop_puller(unread);
   const std::vector<std::uint32_t> topics = std::exchange(session.topics, {});
   for (const std::uint32_t topic : topics) topics_.release(topic);
   session.starting.reset();
@@ -246,7 +248,7 @@ void SessionRole::on(const RevokeSession& revoke) {
 
 // --- topics --------------------------------------------------------------------------------------------------------
 
-bool SessionRole::hear(const Endpoint& endpoint, Session& session, const Uuid& topic) {
+bool SessionRole::hear(const Endpoint& endpoint, Session& session, const TopicId& topic) {
   const auto index = topics_.acquire(topic);
   if (!index) return false;
   session.topics.push_back(*index);
@@ -254,7 +256,7 @@ bool SessionRole::hear(const Endpoint& endpoint, Session& session, const Uuid& t
   return true;
 }
 
-bool SessionRole::unhear(const Endpoint& endpoint, Session& session, const Uuid& topic,
+bool SessionRole::unhear(const Endpoint& endpoint, Session& session, const TopicId& topic,
                          PendingFrames pending) {
   const auto index = topics_.find(topic);
   if (!index || std::erase(session.topics, *index) == 0) return false;
@@ -263,7 +265,7 @@ bool SessionRole::unhear(const Endpoint& endpoint, Session& session, const Uuid&
   return true;
 }
 
-bool SessionRole::hears(const Session& session, const Uuid& topic) const {
+bool SessionRole::hears(const Session& session, const TopicId& topic) const {
   const auto index = topics_.find(topic);
   return index &&
          std::find(session.topics.begin(), session.topics.end(), *index) != session.topics.end();
@@ -271,7 +273,7 @@ bool SessionRole::hears(const Session& session, const Uuid& topic) const {
 
 // --- commands ------------------------------------------------------------------------------------------------------
 
-bool SessionRole::admit(Session& session, const Command& command, std::uint32_t payload_bytes) {
+bool SessionRole::admit(Session& session, const Actor& actor, std::uint32_t payload_bytes) {
   const ChatLimits& limits = context_.limits;
   const std::int64_t now_us = context_.now.monotonic_us;
   const std::int64_t wait_us = std::max(
@@ -285,11 +287,11 @@ bool SessionRole::admit(Session& session, const Command& command, std::uint32_t 
   }
   context_.counters.rate_limited.add();
   if (++session.rate_strikes >= kRateStrikesMax) {
-    fail(command.actor.from, session, ErrorCode::kRateLimited);
+    fail(actor.from, session, ErrorCode::kRateLimited);
     return false;
   }
   context_.refuse(
-      command.actor,
+      actor,
       Error{.code = ErrorCode::kRateLimited, .detail = {}, .retry_after_ms = ms_of(wait_us)});
   return false;
 }
@@ -312,6 +314,14 @@ bool SessionRole::admit_request(const Actor& actor) {
   return false;
 }
 
+void SessionRole::refuse(const Endpoint& endpoint, const RequestId& request, const Error& error,
+                         std::uint32_t payload_bytes) {
+  Session* session = live(endpoint);
+  if (session == nullptr) return;
+  const Actor actor{.user = session->user, .from = endpoint, .request = request};
+  if (admit(*session, actor, payload_bytes)) context_.refuse(actor, error);
+}
+
 void SessionRole::apply(Command command, std::uint32_t payload_bytes) {
   if (command.actor.from.kind == Endpoint::Kind::kRequest) {
     if (admit_request(command.actor)) route(std::move(command));
@@ -321,7 +331,7 @@ void SessionRole::apply(Command command, std::uint32_t payload_bytes) {
   if (session == nullptr) return;
   command.actor.user = session->user;  // who they are was settled when the session was opened
   session->heartbeat_s = static_cast<std::uint32_t>(context_.now.monotonic_us / 1'000'000);
-  if (!admit(*session, command, payload_bytes)) return;
+  if (!admit(*session, command.actor, payload_bytes)) return;
   if (session->state == Session::State::kStarting) {
     if (session->starting->commands.size() >= kEarlyCommandsMax) {
       context_.refuse(command.actor, ErrorCode::kOverloaded, "wait for session.ready");

@@ -32,6 +32,9 @@ class SessionRole {
   void close(const Endpoint& endpoint, bool clean);
   void on_heartbeat(const Endpoint& endpoint);
   void on_drained(const Endpoint& endpoint);
+  void refuse(const Endpoint& endpoint, const RequestId& request, const Error& error,
+              std::uint32_t payload_bytes);
+  [[nodiscard]] bool admit_request(const Actor& actor);
   void apply(Command command, std::uint32_t payload_bytes);
 
   void on(const SessionAdmission& admission);
@@ -67,7 +70,8 @@ class SessionRole {
   };
 
   // --- life and routing ---
-  [[nodiscard]] Session* live(const Endpoint& endpoint);  // starting or ready
+  [[nodiscard]] Session* live(const Endpoint& endpoint);          // starting or ready
+  [[nodiscard]] Session* live_session(const Endpoint& endpoint);  // null for requests, too
   void load_audience(const Endpoint& endpoint);
   void audience_loaded(const Endpoint& endpoint,
                        Result<storage::Audience, storage::StoreError> loaded);
@@ -78,8 +82,7 @@ class SessionRole {
   void create_conversation(Command command);
   void list_conversations(const Actor& actor, const ConversationList& list);
   void get_conversation(const Actor& actor, ConversationId conversation);
-  [[nodiscard]] bool admit(Session& session, const Command& command, std::uint32_t payload_bytes);
-  [[nodiscard]] bool admit_request(const Actor& actor);
+  [[nodiscard]] bool admit(Session& session, const Actor& actor, std::uint32_t payload_bytes);
   // Live traffic goes out, then what was said of memberships. May end the session.
   void release_hold(const Endpoint& endpoint, Session& session);
   void fail(const Endpoint& endpoint, Session& session, ErrorCode code,
@@ -88,9 +91,10 @@ class SessionRole {
 
   // --- topics ---
   [[nodiscard]] bool hear(const Endpoint& endpoint, Session& session,
-                          const Uuid& topic);  // false: kTopicsMax
-  bool unhear(const Endpoint& endpoint, Session& session, const Uuid& topic, PendingFrames pending);
-  [[nodiscard]] bool hears(const Session& session, const Uuid& topic) const;
+                          const TopicId& topic);  // false: kTopicsMax
+  bool unhear(const Endpoint& endpoint, Session& session, const TopicId& topic,
+              PendingFrames pending);
+  [[nodiscard]] bool hears(const Session& session, const TopicId& topic) const;
 
   // --- sync and joined conversations ---
   void notice(const Endpoint& endpoint, Session& session, SessionNotice notice);

@@ -38,7 +38,8 @@ struct Session {
   std::uint32_t heartbeat_s = 0;     // monotonic seconds of the last frame, rounded down
   std::uint32_t wheel_next = kNone;  // slots: the heartbeat bucket that the session is in
   std::uint32_t wheel_prev = kNone;
-  std::uint32_t puller = 0;  // of a sync under way; 0: none
+  std::uint32_t puller = 0;         // of a sync under way; 0: none
+  std::uint32_t unread_puller = 0;  // of an unread.fetch; kUnreadAsked: the store has not answered
   std::uint16_t wheel_bucket = 0;
   std::uint16_t presence_watches = 0;
   std::uint16_t rate_strikes = 0;

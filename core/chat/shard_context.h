@@ -44,7 +44,7 @@ struct ShardContext {
   DeadlineQueue deadlines;
   ChatCounters counters;
   // At the owner of a topic: the other shards with a subscriber. No entry without a bit; bounded by shards * kTopicsMax.
-  absl::flat_hash_map<Uuid, std::uint64_t> interests;
+  absl::flat_hash_map<TopicId, std::uint64_t> interests;
 
   // To itself at once, as ports.h says: callers hold no iterators across it.
   void send(std::uint32_t shard, Parcel parcel) {
@@ -58,7 +58,7 @@ struct ShardContext {
   [[nodiscard]] std::uint32_t owner(const Id& id) const {
     return owner_of(id, shard_count);
   }
-  [[nodiscard]] std::uint64_t remote_shards(const Uuid& topic) const {
+  [[nodiscard]] std::uint64_t remote_shards(const TopicId& topic) const {
     if (shard_count == 1) return 0;
     const auto it = interests.find(topic);
     return it == interests.end() ? 0 : it->second;

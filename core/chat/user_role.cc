@@ -73,7 +73,7 @@ void UserRole::flush_presence() {
     const PresenceUpdate update{
         {.user = id, .online = user.online, .last_online_us = user.last_online_us}};
     context_.counters.presence_updates.add();
-    context_.outbox.publish(id.uuid(), context_.remote_shards(id.uuid()), ServerEvent(update),
+    context_.outbox.publish(topic_of(id), context_.remote_shards(topic_of(id)), ServerEvent(update),
                             Delivery::kPresence, nullptr);
     if (!user.online && user.devices.empty()) users_.erase(it);
   }

@@ -204,6 +204,12 @@ void Accounts::refresh(chat::RefreshRequest request, Caller caller, Answered ans
                                                      .retry_after_ms = 0}
                                        : error_of(session.error()));
         }
+        if (session.value().revoked_at_us != 0) {
+          session_ended_(session.value().id, session.value().user);
+          return fail(pending, {.code = chat::ErrorCode::kTokenRevoked,
+                                .detail = "this token was used before: log in again",
+                                .retry_after_ms = 0});
+        }
         const SessionId id = session.value().id;
         directory_.find_users({session.value().user},
                               [this, pending, id, text](

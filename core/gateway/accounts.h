@@ -40,6 +40,10 @@ class Accounts {
   void sign_up(chat::RegisterRequest request, Caller caller, Answered answered);
   void login(chat::LoginRequest request, Caller caller, Answered answered);
   void refresh(chat::RefreshRequest request, Caller caller, Answered answered);
+  // Told when a refresh token came back that was used before: its session is over, everywhere.
+  void on_session_ended(std::function<void(SessionId, UserId)> ended) {
+    session_ended_ = std::move(ended);
+  }
   // Refuses the session's tokens from the moment the store has it; the caller tells the shards.
   void logout(SessionId session, std::function<void(Result<bool, chat::Error>)> answered);
 
@@ -62,6 +66,7 @@ class Accounts {
   Tickets& tickets_;
   const std::function<Now()> clock_;
   LoginLimits& limits_;
+  std::function<void(SessionId, UserId)> session_ended_ = [](SessionId, UserId) {};
 };
 
 // What a store's refusal is to a client.

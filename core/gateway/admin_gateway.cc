@@ -48,7 +48,7 @@ void AdminGateway::ready(net::ConnectionId connection) {
   if (waiting_.size() > 1) return;
   ++round_;
   answers_.clear();
-  parts_.reactor.arm_timer(kRoundDeadlineMs, [this, round = round_] {
+  deadline_ = parts_.reactor.arm_timer(kRoundDeadlineMs, [this, round = round_] {
     if (round == round_ && !waiting_.empty()) report(false);
   });
   const auto self = static_cast<std::uint16_t>(parts_.link.self());
@@ -74,6 +74,7 @@ void AdminGateway::answered(const CanaryAnswered& answer) {
 }
 
 void AdminGateway::report(bool all_answered) {
+  parts_.reactor.cancel_timer(deadline_);
   bool ready = all_answered;
   std::string shards;
   for (const CanaryAnswered& answer : answers_) {

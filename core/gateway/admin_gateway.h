@@ -39,6 +39,7 @@ class AdminGateway {
   std::vector<net::ConnectionId> waiting_;  // share one round
   std::vector<CanaryAnswered> answers_;
   std::uint64_t round_ = 0;
+  storage::Reactor::TimerId deadline_ = 0;
 };
 
 }  // namespace uproar::gateway

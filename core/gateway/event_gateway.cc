@@ -92,6 +92,8 @@ net::UpgradeAnswer EventGateway::on_upgrade(net::ConnectionId connection,
   }
   if (request.headers.has_token("Sec-WebSocket-Protocol", kSubprotocol))
     answer.subprotocol = kSubprotocol;
+  const bool wants_another =
+      answer.subprotocol.empty() && request.headers.find("Sec-WebSocket-Protocol").has_value();
 
   Upgrade upgrade;
   std::string from_query;
@@ -114,6 +116,7 @@ net::UpgradeAnswer EventGateway::on_upgrade(net::ConnectionId connection,
       return answer;
     }
   }
+  upgrade.wants_another_protocol = wants_another;
   upgrade.entering.resumes = parameter(request, "resume") == "1";
   upgrades_.insert_or_assign(connection.slot, std::move(upgrade));
   answer.accept = true;
@@ -126,6 +129,9 @@ void EventGateway::on_open(net::ConnectionId connection) {
   auto found = upgrades_.extract(connection.slot);
   if (found.empty()) return;
   Upgrade upgrade = std::move(found.mapped());
+  if (upgrade.wants_another_protocol) {
+    return parts_.net.close(connection, ws::CloseCode::kVersion, "uproar.v1 is spoken here");
+  }
   if (!upgrade.ticket.empty()) {
     const std::uint16_t owner = Tickets::shard_of(upgrade.ticket).value_or(0);
     upgrade.entering.connection = connection;
@@ -173,6 +179,10 @@ void EventGateway::entered(net::ConnectionId connection) {
   Entering entering = std::move(found->second);
   entering_.erase(found);
   if (!parts_.net.is_open(connection)) return;
+  if (parts_.revocations.contains(entering.session)) {  // logged out while the store was asked
+    counters_.tokens_refused.add();
+    return refuse(connection, {}, error(chat::ErrorCode::kTokenRevoked));
+  }
   parts_.net.set_context(connection, static_cast<std::uint64_t>(Stage::kOpen));
   counters_.sessions_opened.add();
   parts_.chat.open_session(endpoint_of(connection), entering.user, entering.session,
@@ -182,7 +192,9 @@ void EventGateway::entered(net::ConnectionId connection) {
 
 void EventGateway::refuse(net::ConnectionId connection, const chat::RequestId& id,
                           const chat::Error& failure) {
-  entering_.erase(connection.slot);
+  // By id, not by slot: a late answer of the store must not put out whoever has the slot now.
+  const auto found = entering_.find(connection.slot);
+  if (found != entering_.end() && found->second.connection == connection) entering_.erase(found);
   parts_.outbox.close_with(connection, id, failure);
 }
 
@@ -243,7 +255,8 @@ void EventGateway::command(net::ConnectionId connection, MutableBytes payload) {
   auto decoded = parts_.decoder.decode(payload, parts_.now);
   if (!decoded.ok()) {
     counters_.decode_errors.add();
-    return parts_.outbox.send_error(connection, decoded.error().id, decoded.error().error);
+    return parts_.chat.refuse(from, decoded.error().id, decoded.error().error, parts_.now,
+                              static_cast<std::uint32_t>(payload.size()));
   }
   counters_.commands.add();
   parts_.chat.apply({.actor = {.user = {}, .from = from, .request = std::move(decoded->id)},

@@ -92,16 +92,19 @@ void EventOutbox::tell(const chat::Endpoint& to, const chat::ServerEvent& event,
   link_.post(to.shard, std::move(frames));
 }
 
-void EventOutbox::publish(const Uuid& topic, std::uint64_t remote_shards,
+void EventOutbox::publish(const chat::TopicId& topic, std::uint64_t remote_shards,
                           const chat::ServerEvent& event, chat::Delivery delivery,
                           const chat::Endpoint* except) {
   const bool later = link_.own_waiting();  // somebody may be about to subscribe: keep the order
-  const bool heard_here = later || net_.subscriber_count(topic) != 0;
+  const bool heard_here = later || net_.subscriber_count(topic.uuid()) != 0;
   remote_shards &= ~(std::uint64_t{1} << link_.self());
   if (!heard_here && remote_shards == 0) return;
-  PublishFrames frames{
-      .topic = topic, .message = encode(event, {}), .delivery = class_of(delivery), .except = {}};
-  const std::uint32_t except_shard = except != nullptr ? except->shard : link_.shard_count();
+  PublishFrames frames{.topic = topic.uuid(),
+                       .message = encode(event, {}),
+                       .delivery = class_of(delivery),
+                       .except = {}};
+  const bool excepts = except != nullptr && except->kind == chat::Endpoint::Kind::kSession;
+  const std::uint32_t except_shard = excepts ? except->shard : link_.shard_count();
   for (std::uint64_t rest = remote_shards; rest != 0; rest &= rest - 1) {
     const auto shard = static_cast<std::uint32_t>(std::countr_zero(rest));
     frames.except = shard == except_shard ? connection_of(*except) : net::ConnectionId{};
@@ -113,8 +116,8 @@ void EventOutbox::publish(const Uuid& topic, std::uint64_t remote_shards,
   deliver(frames);
 }
 
-bool EventOutbox::subscribe(const chat::Endpoint& session, const Uuid& topic) {
-  const net::SubscribeOutcome outcome = net_.subscribe(connection_of(session), topic);
+bool EventOutbox::subscribe(const chat::Endpoint& session, const chat::TopicId& topic) {
+  const net::SubscribeOutcome outcome = net_.subscribe(connection_of(session), topic.uuid());
   if (outcome == net::SubscribeOutcome::kTooMany) {  // never a topic that goes unheard in silence
     close(session, {.code = chat::ErrorCode::kOverloaded,
                     .detail = "too many conversations for one connection",
@@ -123,11 +126,12 @@ bool EventOutbox::subscribe(const chat::Endpoint& session, const Uuid& topic) {
   return outcome == net::SubscribeOutcome::kFirst;
 }
 
-bool EventOutbox::unsubscribe(const chat::Endpoint& session, const Uuid& topic,
+bool EventOutbox::unsubscribe(const chat::Endpoint& session, const chat::TopicId& topic,
                               chat::PendingFrames pending) {
   const auto how = pending == chat::PendingFrames::kDrop ? net::PendingFrames::kDrop
                                                          : net::PendingFrames::kDeliver;
-  return net_.unsubscribe(connection_of(session), topic, how) == net::UnsubscribeOutcome::kLast;
+  return net_.unsubscribe(connection_of(session), topic.uuid(), how) ==
+         net::UnsubscribeOutcome::kLast;
 }
 
 void EventOutbox::hold(const chat::Endpoint& session) {

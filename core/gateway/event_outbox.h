@@ -31,10 +31,11 @@ class EventOutbox final : public chat::Outbox {
              const chat::ServerEvent& event) override;
   void tell(const chat::Endpoint& to, const chat::ServerEvent& event,
             chat::Delivery delivery) override;
-  void publish(const Uuid& topic, std::uint64_t remote_shards, const chat::ServerEvent& event,
-               chat::Delivery delivery, const chat::Endpoint* except) override;
-  bool subscribe(const chat::Endpoint& session, const Uuid& topic) override;
-  bool unsubscribe(const chat::Endpoint& session, const Uuid& topic,
+  void publish(const chat::TopicId& topic, std::uint64_t remote_shards,
+               const chat::ServerEvent& event, chat::Delivery delivery,
+               const chat::Endpoint* except) override;
+  bool subscribe(const chat::Endpoint& session, const chat::TopicId& topic) override;
+  bool unsubscribe(const chat::Endpoint& session, const chat::TopicId& topic,
                    chat::PendingFrames pending) override;
   void hold(const chat::Endpoint& session) override;
   void release(const chat::Endpoint& session) override;

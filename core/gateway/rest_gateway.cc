@@ -31,6 +31,15 @@ class PaddedBody {
   std::size_t bytes_;
 };
 
+chat::UserProfile profile_of(const storage::User& user) {
+  return {.user = user.id,
+          .name = user.name,
+          .created_at_us = user.created_at_us,
+          .last_online_us = user.last_online_us,
+          .online = false,
+          .shows_status = false};
+}
+
 std::string parameter(const http::Request& request, std::string_view name) {
   auto value = http::query_value(request.query, name);
   if (!value.ok() || !value.value()) return {};
@@ -39,7 +48,18 @@ std::string parameter(const http::Request& request, std::string_view name) {
 
 }  // namespace
 
-RestGateway::RestGateway(Parts parts) : parts_(std::move(parts)) {}
+RestGateway::RestGateway(Parts parts) : parts_(std::move(parts)) {
+  parts_.accounts.on_session_ended(
+      [this](SessionId session, UserId user) { end_session(session, user); });
+}
+
+void RestGateway::end_session(SessionId session, UserId user) {
+  const SessionRevoked revocation{.session = session, .at_us = parts_.now.wall_us};
+  for (std::uint32_t shard = 0; shard < parts_.link.shard_count(); ++shard) {
+    parts_.link.post(shard, revocation);
+  }
+  parts_.chat.revoke_session(user, session);
+}
 
 void RestGateway::on_request(net::ConnectionId connection, const http::Request& request) {
   if (request.path == "/" || !request.path.starts_with("/api/")) {
@@ -66,21 +86,22 @@ void RestGateway::on_request(net::ConnectionId connection, const http::Request& 
                          [this, connection](Caller caller) { logout(connection, caller); });
     case RestAction::kMe:
       return with_caller(connection, request, [this, connection](Caller caller) {
-        show_users(connection, {caller.user}, true);
+        show_user(connection, caller, caller.user);
       });
     case RestAction::kFindUser:
       return with_caller(connection, request,
-                         [this, connection, name = parameter(request, "name")](Caller) {
-                           find_user(connection, name);
+                         [this, connection, name = parameter(request, "name")](Caller caller) {
+                           find_user(connection, caller, name);
                          });
     case RestAction::kUser:
-      return with_caller(connection, request,
-                         [this, connection, user = UserId::parse(match.path.user_id)](Caller) {
-                           if (!user)
-                             return refuse(connection, error(chat::ErrorCode::kInvalidField,
-                                                             "the user id is no UUID"));
-                           show_users(connection, {*user}, true);
-                         });
+      return with_caller(
+          connection, request,
+          [this, connection, user = UserId::parse(match.path.user_id)](Caller caller) {
+            if (!user)
+              return refuse(connection,
+                            error(chat::ErrorCode::kInvalidField, "the user id is no UUID"));
+            show_user(connection, caller, *user);
+          });
   }
 }
 
@@ -107,6 +128,15 @@ void RestGateway::answer(const chat::Endpoint& waiting, const Answer& body, int 
                                       .status = status,
                                       .retry_after_ms = 0,
                                       .body = std::string(json.text())});
+}
+
+std::optional<chat::Endpoint> RestGateway::wait_charged(net::ConnectionId connection, UserId user) {
+  const auto waiting = wait(connection);
+  if (!waiting) return std::nullopt;
+  if (!parts_.chat.admit_request({.user = user, .from = *waiting, .request = {}}, parts_.now)) {
+    return std::nullopt;
+  }
+  return waiting;
 }
 
 std::optional<chat::Endpoint> RestGateway::wait(net::ConnectionId connection) {
@@ -184,20 +214,16 @@ void RestGateway::logout(net::ConnectionId connection, Caller caller) {
   }
   const auto waiting = wait(connection);
   if (!waiting) return;
-  parts_.accounts.logout(
-      caller.session, [this, waiting = *waiting, caller](Result<bool, chat::Error> done) {
-        if (!done.ok()) return refuse_waiting(waiting, done.error());
-        const SessionRevoked revocation{.session = caller.session, .at_us = parts_.now.wall_us};
-        for (std::uint32_t shard = 0; shard < parts_.link.shard_count(); ++shard)
-          parts_.link.post(shard, revocation);
-        parts_.chat.revoke_session(
-            caller.user, caller.session);  // closes its live connections, wherever they are
-        parts_.outbox.deliver(AnswerRequest{.slot = waiting.slot,
-                                            .generation = waiting.generation,
-                                            .status = 204,
-                                            .retry_after_ms = 0,
-                                            .body = {}});
-      });
+  parts_.accounts.logout(caller.session,
+                         [this, waiting = *waiting, caller](Result<bool, chat::Error> done) {
+                           if (!done.ok()) return refuse_waiting(waiting, done.error());
+                           end_session(caller.session, caller.user);
+                           parts_.outbox.deliver(AnswerRequest{.slot = waiting.slot,
+                                                               .generation = waiting.generation,
+                                                               .status = 204,
+                                                               .retry_after_ms = 0,
+                                                               .body = {}});
+                         });
 }
 
 void RestGateway::command(net::ConnectionId connection, const http::Request& request,
@@ -231,44 +257,28 @@ void RestGateway::command(net::ConnectionId connection, const http::Request& req
       });
 }
 
-void RestGateway::show_users(net::ConnectionId connection, std::vector<UserId> users, bool single) {
-  const auto waiting = wait(connection);
+void RestGateway::show_user(net::ConnectionId connection, Caller caller, UserId user) {
+  const auto waiting = wait_charged(connection, caller.user);
   if (!waiting) return;
   parts_.store.directory().find_users(
-      std::move(users), [this, waiting = *waiting,
-                         single](Result<std::vector<storage::User>, storage::StoreError> found) {
+      {user},
+      [this, waiting = *waiting](Result<std::vector<storage::User>, storage::StoreError> found) {
         if (!found.ok()) return refuse_waiting(waiting, error_of(found.error()));
-        if (single && found->empty())
-          return refuse_waiting(waiting, error(chat::ErrorCode::kNotFound));
-        chat::UserList list;
-        for (const storage::User& user : found.value()) {
-          list.users.push_back({.user = user.id,
-                                .name = user.name,
-                                .created_at_us = user.created_at_us,
-                                .last_online_us = user.last_online_us,
-                                .online = false,
-                                .shows_status = false});
-        }
-        if (single) return answer(waiting, list.users.front());
-        answer(waiting, list);
+        if (found->empty()) return refuse_waiting(waiting, error(chat::ErrorCode::kNotFound));
+        answer(waiting, profile_of(found->front()));
       });
 }
 
-void RestGateway::find_user(net::ConnectionId connection, const std::string& name) {
+void RestGateway::find_user(net::ConnectionId connection, Caller caller, const std::string& name) {
   const auto normal = auth::normalize_name(name);
   if (!normal) return refuse(connection, error(chat::ErrorCode::kInvalidField, auth::kNameRule));
-  const auto waiting = wait(connection);
+  const auto waiting = wait_charged(connection, caller.user);
   if (!waiting) return;
   parts_.store.directory().find_user_by_name(
       *normal, [this, waiting = *waiting](Result<storage::User, storage::StoreError> found) {
         chat::UserList list;
         if (found.ok()) {
-          list.users.push_back({.user = found->id,
-                                .name = found->name,
-                                .created_at_us = found->created_at_us,
-                                .last_online_us = found->last_online_us,
-                                .online = false,
-                                .shows_status = false});
+          list.users.push_back(profile_of(found.value()));
         } else if (found.error() != storage::StoreError::kNotFound) {
           return refuse_waiting(waiting, error_of(found.error()));
         }
@@ -300,7 +310,7 @@ void RestGateway::sync(net::ConnectionId connection, const http::Request& reques
                   error(chat::ErrorCode::kTooLarge, "at most 50 cursors in one REST sync"));
   }
   with_caller(connection, request, [this, connection, cursors](Caller caller) {
-    const auto waiting = wait(connection);
+    const auto waiting = wait_charged(connection, caller.user);
     if (!waiting) return;
     auto sync = std::make_shared<SyncInProgress>();
     sync->waiting = *waiting;
@@ -312,7 +322,7 @@ void RestGateway::sync(net::ConnectionId connection, const http::Request& reques
 
 void RestGateway::unread(net::ConnectionId connection, const http::Request& request) {
   with_caller(connection, request, [this, connection](Caller caller) {
-    const auto waiting = wait(connection);
+    const auto waiting = wait_charged(connection, caller.user);
     if (!waiting) return;
     auto sync = std::make_shared<SyncInProgress>();
     sync->waiting = *waiting;

@@ -61,10 +61,12 @@ class RestGateway {
   void with_caller(net::ConnectionId connection, const http::Request& request,
                    std::function<void(Caller)> go);
   void account(net::ConnectionId connection, const http::Request& request, RestAction action);
+  // Every shard refuses its tokens, and its live connections are closed, wherever they are.
+  void end_session(SessionId session, UserId user);
   void logout(net::ConnectionId connection, Caller caller);
   void command(net::ConnectionId connection, const http::Request& request, const RouteMatch& match);
-  void show_users(net::ConnectionId connection, std::vector<UserId> users, bool single);
-  void find_user(net::ConnectionId connection, const std::string& name);
+  void show_user(net::ConnectionId connection, Caller caller, UserId user);
+  void find_user(net::ConnectionId connection, Caller caller, const std::string& name);
   void sync(net::ConnectionId connection, const http::Request& request);
   void unread(net::ConnectionId connection, const http::Request& request);
   void sync_next(const SyncPtr& sync);
@@ -78,6 +80,9 @@ class RestGateway {
   void answer(const chat::Endpoint& waiting, const Answer& body, int status = 200);
   // A waiting slot, or the request is refused as overloaded and nullopt comes back.
   [[nodiscard]] std::optional<chat::Endpoint> wait(net::ConnectionId connection);
+  // The same for what the store answers without the domain: counts against the user's rate, too.
+  [[nodiscard]] std::optional<chat::Endpoint> wait_charged(net::ConnectionId connection,
+                                                           UserId user);
 
   Parts parts_;
 };

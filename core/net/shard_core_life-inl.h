@@ -178,7 +178,8 @@ void ShardCore<Io>::admit(int fd) {
     return;
   }
   const PeerAddress peer = PeerAddress::of_socket(fd);
-  if (!addresses_.allow(peer, now_s(), options_.handshakes_per_address_per_second_max)) {
+  const bool is_own = peer == PeerAddress{};  // a probe of ours over a Unix socket
+  if (!is_own && !addresses_.allow(peer, now_s(), options_.handshakes_per_address_per_second_max)) {
     counters_.refused_address_rate.add();
     ::close(fd);
     return;

@@ -16,6 +16,8 @@ inline constexpr std::uint32_t kMailboxParcels = 8'192;
 inline constexpr std::uint32_t kHeldBackLossyMax = 8'192;
 // How soon a full mailbox is tried again. Its reader drains half of it in a turn, which takes about a millisecond.
 inline constexpr std::int64_t kHeldBackRetryUs = 1'000;
+// A store that cannot be read at start is asked again for the revoked sessions after this time.
+inline constexpr std::uint32_t kAskRevocationsAgainMs = 500;
 // Parcels handled in one turn, so that sockets and timers get their share.
 inline constexpr std::uint32_t kParcelsPerTurnMax = 4'096;
 

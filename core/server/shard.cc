@@ -30,7 +30,10 @@ chat::ChatLimits chat_limits(const Config& config) {
   limits.message_bytes_max = chat::kMessageBytesMax;
   limits.commands_per_s = config.commands_per_second;
   limits.commands_burst = config.commands_per_second * 4;
-  limits.bytes_per_s = std::max(limits.bytes_per_s, config.commands_per_second * 2048);
+  const std::uint64_t bytes_per_s =
+      std::max<std::uint64_t>(limits.bytes_per_s, std::uint64_t{config.commands_per_second} * 2048);
+  constexpr std::uint64_t kBytesMax = 1ULL << 30;  // the buckets count in 32 bits
+  limits.bytes_per_s = static_cast<std::uint32_t>(std::min(bytes_per_s, kBytesMax / 4));
   limits.bytes_burst = limits.bytes_per_s * 4;
   limits.connections_per_user_max = config.connections_per_user;
   limits.heartbeat_interval_ms = config.heartbeat_timeout_s * 1000 / chat::kHeartbeatTries;
@@ -158,22 +161,27 @@ Result<void, SystemError> Shard::on_start(runtime::ShardContext& context) {
   parts_ = std::make_unique<Parts>(*this, context, environment_);
   parts_->net.on_tick(context.now());
   // Nobody is let in before the revocations of the last token lifetime are known. Connections wait in the backlog.
-  parts_->store->directory().revoked_since(
-      context.now().wall_us - gateway::kAccessTokenLifeUs,
-      [this](Result<std::vector<SessionId>, storage::StoreError> sessions) {
-        revocations_known(std::move(sessions));
-      });
+  ask_revocations();
   started_.store(true, std::memory_order_release);
   return {};
 }
 
+void Shard::ask_revocations() {
+  parts_->store->directory().revoked_since(
+      context_->now().wall_us - gateway::kAccessTokenLifeUs,
+      [this](Result<std::vector<SessionId>, storage::StoreError> sessions) {
+        revocations_known(std::move(sessions));
+      });
+}
+
 void Shard::revocations_known(Result<std::vector<SessionId>, storage::StoreError> sessions) {
-  if (sessions.ok()) {
-    for (const SessionId session : sessions.value())
-      parts_->revocations.add(session, context_->now().wall_us);
-  } else {
-    log(LogLevel::kWarn,
-        "the store could not say which sessions were revoked in the last 15 minutes");
+  if (!sessions.ok()) {
+    log(LogLevel::kWarn, "waiting for the store to say which sessions were revoked of late");
+    reactor_.arm_timer(kAskRevocationsAgainMs, [this] { ask_revocations(); });
+    return;
+  }
+  for (const SessionId session : sessions.value()) {
+    parts_->revocations.add(session, context_->now().wall_us);
   }
   parts_->net.add_listener(listen_fd_);
 }
@@ -254,8 +262,9 @@ void Shard::watch_store() {
 }
 
 bool Shard::flush(const Now& now) {
-  const bool busy = parts_->net.flush(now);
-  settle();  // flush reports closings, and the domain reacts
+  bool busy = parts_->net.flush(now);
+  busy = router_.own_waiting() || busy;  // what settle() says goes out in the next turn
+  settle();                              // flush reports closings, and the domain reacts
   router_.publish(*context_);
   if (parts_->net.drained()) drained_.store(true, std::memory_order_release);
   return busy || router_.own_waiting();

@@ -96,6 +96,7 @@ class Shard final : public runtime::TurnHandler, public net::Handler {
  private:
   struct Parts;  // everything that needs the running ring, built in on_start
 
+  void ask_revocations();
   void revocations_known(Result<std::vector<SessionId>, storage::StoreError> sessions);
   void on_parcel(gateway::ShardParcel&& parcel);
   void watch_store();

@@ -50,6 +50,13 @@ Error bad_json(std::string_view detail = {}) {
   return {.code = ErrorCode::kBadJson, .detail = detail, .retry_after_ms = 0};
 }
 
+// UTF-8 without control characters.
+bool is_clean_text(std::string_view text) {
+  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; };
+  return std::none_of(text.begin(), text.end(), is_control) &&
+         simdjson::validate_utf8(text.data(), text.size());
+}
+
 // Fields from path and query. They replace what the body says.
 void apply(const RouteFields& route, CommandFields& fields) {
   const auto text = [&fields](Field field, std::string_view value) {
@@ -216,6 +223,13 @@ Result<Decoded, DecodeError> ClientEventDecoder::decode_fields(CommandType type,
     state_->fields.clear();
   } else if (const auto read = state_->read(body); !read.ok()) {
     return Err{DecodeError{.error = read.error(), .id = {}}};
+  }
+  // The one free text of a path: percent escapes can spell any byte, and what is stored is shown to all.
+  if (!is_clean_text(route.emoji)) {
+    return Err{DecodeError{.error = {.code = ErrorCode::kInvalidField,
+                                     .detail = field_info(Field::kEmoji).invalid,
+                                     .retry_after_ms = 0},
+                           .id = {}}};
   }
   RequestId id;
   if (!state_->take_id(id)) {

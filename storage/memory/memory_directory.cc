@@ -80,7 +80,11 @@ Result<SessionRecord, StoreError> MemoryModel::rotate_session(const std::string&
     const auto& spent = session.spent_digests;
     if (std::find(spent.begin(), spent.end(), old_digest) != spent.end()) {
       if (record.revoked_at_us == 0) record.revoked_at_us = now_us;
-      return Err{StoreError::kNotFound};
+      SessionRecord ended;
+      ended.id = record.id;
+      ended.user = record.user;
+      ended.revoked_at_us = now_us;
+      return ended;
     }
     if (record.refresh_digest != old_digest) continue;
     if (record.revoked_at_us != 0) return Err{StoreError::kNotFound};

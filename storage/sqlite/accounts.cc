@@ -40,7 +40,9 @@ Accounts::Accounts(Database& db)
           db,
           "INSERT OR REPLACE INTO spent_digests(digest, session_id, generation) VALUES(?1,?2,?3)"),
       forget_digests_(db, "DELETE FROM spent_digests WHERE session_id=?1 AND generation<=?2"),
-      find_spent_(db, "SELECT session_id FROM spent_digests WHERE digest=?1"),
+      find_spent_(db,
+                  "SELECT s.id,s.user_id FROM spent_digests d JOIN sessions s ON s.id=d.session_id "
+                  "WHERE d.digest=?1"),
       revoke_(db, "UPDATE sessions SET revoked_at=?2 WHERE id=?1 AND revoked_at=0") {}
 
 // Both the id and the name may be taken; which of them makes no difference to anybody who asks.
@@ -99,14 +101,18 @@ Result<SessionRecord, StoreError> Accounts::rotate_session(const std::string& ol
     }
   }
   if (!is_found) {
-    SessionId victim;
     {
       Rows rows = find_spent_.query(Blob{old_digest});
-      if (rows.next()) victim = rows.id<SessionId>(0);
+      if (rows.next()) {
+        session.id = rows.id<SessionId>(0);
+        session.user = rows.id<UserId>(1);
+      }
     }
+    if (session.id.is_nil()) return Err{StoreError::kNotFound};
     // Two hold a token of this session, and we cannot tell which of them is its owner: both must log in again.
-    if (!victim.is_nil()) revoke_.run(victim, now_us);
-    return Err{StoreError::kNotFound};
+    revoke_.run(session.id, now_us);
+    session.revoked_at_us = now_us;
+    return session;
   }
   if (session.revoked_at_us != 0) return Err{StoreError::kNotFound};
   if (session.expires_at_us <= now_us) return Err{StoreError::kExpired};

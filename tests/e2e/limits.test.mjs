@@ -29,6 +29,34 @@ describe('rates', () => {
     }
   });
 
+  it('what is no command is charged like one: a flood of garbage is closed with 4202', async () => {
+    const server = await Server.start({ flags: { 'commands-per-second': '5' } });
+    try {
+      const [ada] = await server.people('ada');
+      for (const garbage of ['{', '{"type":"no.such","id":1}', '{"type":"history","id":1,"conversation_id":5}']) {
+        const a = await ada.connect();
+        for (let i = 0; i < 400; ++i) a.socket.send(garbage);
+        assert.equal((await a.closed).code, 4202, garbage);
+      }
+    } finally {
+      await server.stop();
+    }
+  });
+
+  it('REST routes that the store answers are limited, too', async () => {
+    const server = await Server.start({ flags: { 'commands-per-second': '5' } });
+    try {
+      const people = await server.people('ada', 'bob', 'cyd', 'dan');
+      const routes = [['GET', '/api/v1/me'], ['GET', '/api/v1/users?name=ada'], ['GET', '/api/v1/unread'], ['POST', '/api/v1/sync', { cursors: {} }]];
+      for (const [i, [method, path, body]] of routes.entries()) {
+        const answers = await Promise.all(Array.from({ length: 40 }, () => people[i].rest(method, path, body)));
+        assert.ok(answers.some((answer) => answer.status === 429), `${method} ${path}`);
+      }
+    } finally {
+      await server.stop();
+    }
+  });
+
   it('REST is limited per user, with Retry-After', async () => {
     const server = await Server.start({ flags: { 'commands-per-second': '5' } });
     try {

@@ -290,6 +290,22 @@ TEST_F(ThreeShards, presence_is_asked_and_watched) {
   EXPECT_THAT(alice.heard<PresenceUpdate>(), IsEmpty());
 }
 
+TEST_F(ThreeShards, a_stranger_who_watches_a_conversation_as_if_it_were_a_user_hears_nothing) {
+  const ConversationId room = group({"alice", "bob"});
+  const Person alice = arrives("alice", 0);
+  for (std::uint32_t shard = 0; shard < 3; ++shard) {
+    const Person mallory = arrives("mallory", shard);
+    mallory.says(PresenceSubscribe{{UserId(room.uuid())}});
+    alice.sends(room, "between us " + std::to_string(shard));
+    alice.says(EventPublish{room, "cursor", "1"});
+    world.commit();
+    world.advance_ms(100);
+    EXPECT_THAT(mallory.heard<MessageNew>(), IsEmpty());
+    EXPECT_THAT(mallory.heard<Event>(), IsEmpty());
+  }
+  EXPECT_THAT(alice.heard<MessageNew>(), SizeIs(3));  // it was said
+}
+
 TEST_F(ThreeShards, nothing_is_left_behind_by_those_who_left) {
   const auto room = group({"alice", "bob"});
   for (std::uint32_t i = 0; i < 6; ++i) {

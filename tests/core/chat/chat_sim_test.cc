@@ -40,7 +40,7 @@ class Simulation {
       }
     }
     for (std::uint64_t i = 0; i < 3; ++i) {  // two groups and a channel, there from the start
-      const ConversationId id(Uuid{0xC0FFEE + i * 77, seed * 31 + i});
+      const ConversationId id(Uuid{0xC0FFEE + i * 77, (1ULL << 63) | (seed * 31 + i)});
       conversations_.push_back(id);
       storage::CreateConversation body{
           .kind = i == 2 ? ConversationKind::kChannel : ConversationKind::kGroup,

@@ -12,11 +12,11 @@ Oracle::Oracle(World& world) : world_(world) {
       log_[operation.conversation][outcome.seq] = operation;
     }
   };
-  world.on_publish = [this](const Uuid& topic, const ServerEvent& event) {
+  world.on_publish = [this](const TopicId& topic, const ServerEvent& event) {
     Seq seq = seq_of(event);
     if (const auto* page = std::get_if<HistoryPage>(&event)) seq = page->upto_seq;
-    note("publish", "", ConversationId(topic), event);
-    Seq& published = published_[ConversationId(topic)];
+    note("publish", "", ConversationId(topic.uuid()), event);
+    Seq& published = published_[ConversationId(topic.uuid())];
     published = std::max(published, seq);
   };
   world.on_tell = [this](Connection& connection, const ServerEvent& event) {

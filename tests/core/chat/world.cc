@@ -66,7 +66,7 @@ struct World::Shard final : Outbox,
     if (world.on_tell) world.on_tell(*connection, event);
     world.send_to(*connection, {event, {}});
   }
-  void publish(const Uuid& topic, std::uint64_t remote_shards, const ServerEvent& event,
+  void publish(const TopicId& topic, std::uint64_t remote_shards, const ServerEvent& event,
                Delivery delivery, const Endpoint* except) override {
     world.trace_event(3, {}, event);
     world.trace(remote_shards);
@@ -92,13 +92,13 @@ struct World::Shard final : Outbox,
       }
     }
   }
-  bool subscribe(const Endpoint& session, const Uuid& topic) override {
-    world.trace(topic.low ^ session.slot);
+  bool subscribe(const Endpoint& session, const TopicId& topic) override {
+    world.trace(topic.uuid().low ^ session.slot);
     auto& members = topics[topic];
     UPROAR_CHECK(members.insert(session).second, session.slot);  // once
     return members.size() == 1;
   }
-  bool unsubscribe(const Endpoint& session, const Uuid& topic, PendingFrames pending) override {
+  bool unsubscribe(const Endpoint& session, const TopicId& topic, PendingFrames pending) override {
     auto& members = topics[topic];
     UPROAR_CHECK(members.erase(session) == 1, session.slot);
     if (pending == PendingFrames::kDrop && world.options_.plant != Plant::kKeepDropped) {
@@ -237,7 +237,7 @@ struct World::Shard final : Outbox,
   World& world;
   const std::uint32_t index;
   std::unique_ptr<ChatShard> chat;
-  std::map<Uuid, std::set<Endpoint>> topics;
+  std::map<TopicId, std::set<Endpoint>> topics;
   std::deque<Operation> staged;
   std::deque<std::vector<Outcome>> outcomes;
   std::deque<Read> reads;
@@ -364,7 +364,7 @@ void World::deliver_reply(const Endpoint& to, const RequestId& id, const ServerE
   if (Connection* connection = find(to)) send_to(*connection, {event, id});
 }
 
-void World::deliver_publish(std::uint32_t shard, const Uuid& topic, const ServerEvent& event,
+void World::deliver_publish(std::uint32_t shard, const TopicId& topic, const ServerEvent& event,
                             Delivery delivery, const std::optional<Endpoint>& except) {
   const auto it = shards_[shard]->topics.find(topic);
   if (it == shards_[shard]->topics.end()) return;

@@ -36,7 +36,7 @@ struct Connection {
   bool is_open = true;
   std::optional<Error> closed_with;
   std::deque<Heard> wire;  // on the way
-  std::vector<std::pair<Uuid, Heard>> held;
+  std::vector<std::pair<TopicId, Heard>> held;
   std::vector<Heard> inbox;              // received
   std::uint64_t extra_egress_bytes = 0;  // as if so much were queued
 };
@@ -112,7 +112,7 @@ class World {
   // Called for whatever a client receives, for what the store commits, and for what a shard publishes.
   std::function<void(Connection&, const Heard&)> on_receive;
   std::function<void(const storage::Operation&, const storage::Outcome&)> on_commit;
-  std::function<void(const Uuid& topic, const ServerEvent&)> on_publish;
+  std::function<void(const TopicId& topic, const ServerEvent&)> on_publish;
   std::function<void(Connection&, const ServerEvent&)>
       on_tell;  // at the moment it is said, before it arrives
 
@@ -126,7 +126,7 @@ class World {
   void send_to(Connection& connection, Heard heard);
   Connection* find(const Endpoint& endpoint);
   void deliver_reply(const Endpoint& to, const RequestId& id, const ServerEvent& event);
-  void deliver_publish(std::uint32_t shard, const Uuid& topic, const ServerEvent& event,
+  void deliver_publish(std::uint32_t shard, const TopicId& topic, const ServerEvent& event,
                        Delivery delivery, const std::optional<Endpoint>& except);
 
   Options options_;

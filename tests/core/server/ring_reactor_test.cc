@@ -66,8 +66,10 @@ class RingReactorTest : public ::testing::Test, public runtime::TurnHandler {
   RingReactorTest() : thread_(thread_options(), *this), reactor_(thread_) {
     EXPECT_TRUE(thread_.prepare().ok());
   }
-  ~RingReactorTest() override { stop(); }
   void SetUp() override { start(); }
+  void TearDown() override {
+    stop();
+  }  // before the destructor: the shard calls virtual functions of this object
 
   void start() { ASSERT_TRUE(thread_.start().ok()); }
   void stop() {
