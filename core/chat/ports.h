@@ -52,7 +52,7 @@ class Router {
   virtual ~Router() = default;
   [[nodiscard]] virtual std::uint32_t self() const = 0;
   [[nodiscard]] virtual std::uint32_t shard_count() const = 0;
-  // Never drops; a full mailbox is held back by the sender's own bounded overflow and counted.
+  // Never drops: what finds a full mailbox is held back, in order; above a bound no new command is taken on.
   virtual void post(std::uint32_t to_shard, Parcel parcel) = 0;
 };
 

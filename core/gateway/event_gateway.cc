@@ -20,6 +20,11 @@ chat::Error error(chat::ErrorCode code, std::string_view detail = {}) {
   return {.code = code, .detail = detail, .retry_after_ms = 0};
 }
 
+// Another shard is behind; a second is many of its turns.
+chat::Error overloaded() {
+  return {.code = chat::ErrorCode::kOverloaded, .detail = {}, .retry_after_ms = 1000};
+}
+
 // The parameter, or empty: a broken query has no token in it.
 std::string parameter(const http::Request& request, std::string_view name) {
   auto value = http::query_value(request.query, name);
@@ -256,6 +261,10 @@ void EventGateway::command(net::ConnectionId connection, MutableBytes payload) {
   if (!decoded.ok()) {
     counters_.decode_errors.add();
     return parts_.chat.refuse(from, decoded.error().id, decoded.error().error, parts_.now,
+                              static_cast<std::uint32_t>(payload.size()));
+  }
+  if (parts_.link.congested()) {
+    return parts_.chat.refuse(from, decoded->id, overloaded(), parts_.now,
                               static_cast<std::uint32_t>(payload.size()));
   }
   counters_.commands.add();

@@ -298,6 +298,9 @@ struct RestGateway::SyncInProgress {
 };
 
 void RestGateway::sync(net::ConnectionId connection, const http::Request& request) {
+  if (parts_.link.congested()) {
+    return refuse(connection, error(chat::ErrorCode::kOverloaded, {}, 1000));
+  }
   auto claims = authenticate(request);
   if (!claims.ok()) return refuse(connection, claims.error());
   PaddedBody body(request.body);

@@ -88,6 +88,9 @@ class ShardLink {
   virtual void post(std::uint32_t to_shard, ShardParcel parcel) = 0;
   // Parcels of this shard to itself wait: what must not overtake them goes the same way.
   [[nodiscard]] virtual bool own_waiting() const = 0;
+  // Another shard is so far behind that no new work may be taken on: commands are refused as
+  // overloaded. What was accepted before still goes through; it is bounded by the tables it is in.
+  [[nodiscard]] virtual bool congested() const = 0;
 };
 
 }  // namespace uproar::gateway

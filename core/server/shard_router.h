@@ -14,6 +14,7 @@
 #include "core/runtime/mailbox.h"
 #include "core/runtime/shard_thread.h"
 #include "core/runtime/waker.h"
+#include "core/server/limits.h"
 #include "proto/base/counters.h"
 
 namespace uproar::server {
@@ -53,6 +54,9 @@ class ShardRouter final : public gateway::ShardLink, public chat::Router {
   void post(std::uint32_t to_shard, gateway::ShardParcel parcel) override;
   void post(std::uint32_t to_shard, chat::Parcel parcel) override;
   [[nodiscard]] bool own_waiting() const override { return !own_.empty(); }
+  [[nodiscard]] bool congested() const override {
+    return counters_.waiting.value() >= kHeldBackParcelsMax;
+  }
 
   // Hands on_parcel(ShardParcel&&) what came from other shards and from this one, at most `parcels_max`.
   template <class F>

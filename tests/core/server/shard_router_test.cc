@@ -213,6 +213,20 @@ TEST(ShardRouter, NothingOvertakesWhatIsHeldBackEvenWhenThereIsRoomAgain) {
   EXPECT_EQ(drained(shard.peer()), counted(kMailboxParcels, kMailboxParcels + 3));
 }
 
+TEST(ShardRouter, IsCongestedWhileTooMuchIsHeldBackAndNoLonger) {
+  SenderShard shard;
+  constexpr auto kHeld = static_cast<std::uint32_t>(kHeldBackParcelsMax);
+  shard.turn([](ShardRouter& router) {
+    for (std::uint32_t i = 0; i < kMailboxParcels + kHeld - 1; ++i) router.post(1, numbered(i));
+    EXPECT_FALSE(router.congested());
+    router.post(1, numbered(kMailboxParcels + kHeld - 1));
+    EXPECT_TRUE(router.congested());
+  });
+  EXPECT_EQ(drained(shard.peer()), counted(0, kMailboxParcels));
+  shard.idle_turn();
+  EXPECT_FALSE(shard.router().congested());
+}
+
 TEST(ShardRouter, BeyondALimitLossyPublishesAreShedAndEverythingElseIsKept) {
   SenderShard shard;
   constexpr std::uint32_t kFull = kMailboxParcels + kHeldBackLossyMax;
