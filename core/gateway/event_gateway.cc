@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "core/gateway/accounts.h"
+#include "core/gateway/door.h"
 #include "core/gateway/limits.h"
 #include "proto/auth/names.h"
 #include "proto/crypto/random.h"
@@ -16,27 +17,9 @@ namespace {
 
 constexpr std::string_view kSubprotocol = "uproar.v1";
 
-chat::Error error(chat::ErrorCode code, std::string_view detail = {}) {
-  return {.code = code, .detail = detail, .retry_after_ms = 0};
-}
-
 // Another shard is behind; a second is many of its turns.
 chat::Error overloaded() {
-  return {.code = chat::ErrorCode::kOverloaded, .detail = {}, .retry_after_ms = 1000};
-}
-
-// The parameter, or empty: a broken query has no token in it.
-std::string parameter(const http::Request& request, std::string_view name) {
-  auto value = http::query_value(request.query, name);
-  if (!value.ok() || !value.value()) return {};
-  return std::move(*value.value());
-}
-
-// A payload that outlives its receive buffer, with the padding that the decoder reads into.
-MutableBytes padded(std::string& text) {
-  const std::size_t bytes = text.size();
-  text.resize(bytes + chat::kDecodePaddingBytes);
-  return {reinterpret_cast<std::byte*>(text.data()), bytes};
+  return error(chat::ErrorCode::kOverloaded, {}, 1000);
 }
 
 }  // namespace
@@ -192,7 +175,10 @@ void EventGateway::entered(net::ConnectionId connection) {
   counters_.sessions_opened.add();
   parts_.chat.open_session(endpoint_of(connection), entering.user, entering.session,
                            entering.resumes, parts_.now);
-  for (auto& [kind, text] : entering.early) on_message(connection, kind, padded(text));
+  for (const auto& [kind, text] : entering.early) {
+    PaddedBytes payload(as_bytes(text));
+    on_message(connection, kind, payload.bytes());
+  }
 }
 
 void EventGateway::refuse(net::ConnectionId connection, const chat::RequestId& id,

@@ -4,32 +4,13 @@
 #include <utility>
 
 #include "core/gateway/assets.h"
+#include "core/gateway/door.h"
 #include "core/gateway/limits.h"
 #include "proto/auth/names.h"
 #include "proto/http/target.h"
 
 namespace uproar::gateway {
 namespace {
-
-chat::Error error(chat::ErrorCode code, std::string_view detail = {},
-                  std::uint32_t retry_after_ms = 0) {
-  return {.code = code, .detail = detail, .retry_after_ms = retry_after_ms};
-}
-
-// A request's body with the padding that the decoder reads into.
-class PaddedBody {
- public:
-  explicit PaddedBody(ByteView body) : text_(as_text(body)), bytes_(body.size()) {
-    text_.resize(bytes_ + chat::kDecodePaddingBytes);
-  }
-  [[nodiscard]] MutableBytes bytes() {
-    return {reinterpret_cast<std::byte*>(text_.data()), bytes_};
-  }
-
- private:
-  std::string text_;
-  std::size_t bytes_;
-};
 
 chat::UserProfile profile_of(const storage::User& user) {
   return {.user = user.id,
@@ -38,12 +19,6 @@ chat::UserProfile profile_of(const storage::User& user) {
           .last_online_us = user.last_online_us,
           .online = false,
           .shows_status = false};
-}
-
-std::string parameter(const http::Request& request, std::string_view name) {
-  auto value = http::query_value(request.query, name);
-  if (!value.ok() || !value.value()) return {};
-  return std::move(*value.value());
 }
 
 }  // namespace
@@ -189,7 +164,7 @@ void RestGateway::account(net::ConnectionId connection, const http::Request& req
     if (!result.ok()) return refuse_waiting(waiting, result.error());
     answer(waiting, result.value(), status);
   };
-  PaddedBody body(request.body);
+  PaddedBytes body(request.body);
   if (action == RestAction::kRegister) {
     auto decoded = parts_.decoder.decode_register(body.bytes());
     if (!decoded.ok()) return refuse_waiting(*waiting, decoded.error());
@@ -243,7 +218,7 @@ void RestGateway::command(net::ConnectionId connection, const http::Request& req
   auto claims =
       authenticate(request);  // before the body: strangers learn nothing from errors in it
   if (!claims.ok()) return refuse(connection, claims.error());
-  PaddedBody body(request.body);
+  PaddedBytes body(request.body);
   auto decoded =
       parts_.decoder.decode_fields(match.route->command, fields, body.bytes(), parts_.now);
   if (!decoded.ok()) return refuse(connection, decoded.error().error);
@@ -303,7 +278,7 @@ void RestGateway::sync(net::ConnectionId connection, const http::Request& reques
   }
   auto claims = authenticate(request);
   if (!claims.ok()) return refuse(connection, claims.error());
-  PaddedBody body(request.body);
+  PaddedBytes body(request.body);
   auto decoded =
       parts_.decoder.decode_fields(chat::CommandType::kSync, {}, body.bytes(), parts_.now);
   if (!decoded.ok()) return refuse(connection, decoded.error().error);
