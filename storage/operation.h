@@ -1,7 +1,8 @@
 #pragma once
 
 // Durable work and its outcome. An operation is one row of a batch; the store assigns `seq` in the commit, so that
-// several nodes never disagree (design D2), and judges what only it can know: idempotency, authorship, existence.
+// several nodes never disagree (docs/contract.md, D2), and judges what only it can know: idempotency, authorship,
+// existence.
 
 #include <cstdint>
 #include <string>

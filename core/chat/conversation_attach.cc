@@ -1,4 +1,4 @@
-// Pages of what was missed, up to the point from which live traffic goes on (design D6), and history.
+// Pages of what was missed, up to the point from which live traffic goes on (docs/contract.md, D6), and history.
 //
 // Why the end is exact. AttachEnd is sent when every row that changed up to published_seq was paged, and in one order
 // with what is published from there on. Two things could break it, and both come from the store being ahead of the

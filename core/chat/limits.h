@@ -44,7 +44,7 @@ struct ChatLimits {
 
 // --- session ---
 inline constexpr std::uint32_t kHeartbeatTries = 4;            // pings advised per timeout
-inline constexpr std::uint32_t kHeartbeatTimeoutMs = 120'000;  // design D8; 4208
+inline constexpr std::uint32_t kHeartbeatTimeoutMs = 120'000;  // docs/contract.md, D8; 4208
 // Deadlines are kept in buckets of this width and run early rather than late: closed 115 to 120 s after the last frame.
 inline constexpr std::uint32_t kHeartbeatBucketMs = 4'000;
 inline constexpr std::uint32_t kHeartbeatBuckets = kHeartbeatTimeoutMs / kHeartbeatBucketMs + 2;

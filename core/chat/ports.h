@@ -13,7 +13,7 @@
 
 namespace uproar::chat {
 
-// What a slow reader loses first (design D7). The same order as net::DeliveryClass.
+// What a slow reader loses first (docs/contract.md, D7). The same order as net::DeliveryClass.
 enum class Delivery : std::uint8_t { kEphemeral, kPresence, kReceipt, kMessage };
 
 enum class PendingFrames : std::uint8_t {

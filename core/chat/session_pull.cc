@@ -1,7 +1,7 @@
-// Exact resume (design D6). A conversation that is pulled is unsubscribed first, what was published of it meanwhile is
-// forgotten; its owner then pages until nothing is missing and says so (AttachEnd) in one order with its publishes; the
-// subscription begins there. The topic's announcement is kept for the whole time, so that the owner's publishes reach
-// this shard from the moment of AttachEnd on.
+// Exact resume (docs/contract.md, D6). A conversation that is pulled is unsubscribed first, what was published of it
+// meanwhile is forgotten; its owner then pages until nothing is missing and says so (AttachEnd) in one order with its
+// publishes; the subscription begins there. The topic's announcement is kept for the whole time, so that the owner's
+// publishes reach this shard from the moment of AttachEnd on.
 #include <algorithm>
 #include <utility>
 

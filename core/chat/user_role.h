@@ -1,9 +1,9 @@
 #pragma once
 
 // The user role: at owner_of(user), which devices of a user are connected, anywhere on the node, and whether others see
-// them online (design D8). Online with the first device; offline at once when the last one says goodbye or misses its
-// heartbeats; after an unclean end only when no device comes back within a grace of 10 s (never beyond 120 s after the
-// last heartbeat), so that a reconnect does not flicker. Changes are published once per tick and user.
+// them online (docs/contract.md, D8). Online with the first device; offline at once when the last one says goodbye or
+// misses its heartbeats; after an unclean end only when no device comes back within a grace of 10 s (never beyond 120 s
+// after the last heartbeat), so that a reconnect does not flicker. Changes are published once per tick and user.
 
 #include <memory>
 #include <vector>

@@ -9,9 +9,9 @@
 //   [ partly sent | in flight ... | waiting ... ]
 //     ^ head                        ^ in_flight_
 //
-// What a slow reader loses (design D7): admit() names the outcome. Lossy classes have thresholds; when a message does
-// not fit, queued lossy frames are shed first, typing before presence before receipts, and only then is the reader
-// called slow, never after a message has been dropped.
+// What a slow reader loses (docs/contract.md, D7): admit() names the outcome. Lossy classes have thresholds; when a
+// message does not fit, queued lossy frames are shed first, typing before presence before receipts, and only then is
+// the reader called slow, never after a message has been dropped.
 
 #include <sys/uio.h>
 

@@ -30,8 +30,8 @@ struct ConnectionId {
 // Who hears: opaque to this layer.
 using TopicId = Uuid;
 
-// What may be lost, first to last, when a reader is slow (design D7). kMessage is never dropped: the connection
-// is closed with 4201 before that.
+// What may be lost, first to last, when a reader is slow (docs/contract.md, D7). kMessage is never dropped: the
+// connection is closed with 4201 before that.
 enum class DeliveryClass : std::uint8_t {
   kEphemeral = 0,
   kPresence = 1,
@@ -48,7 +48,7 @@ struct EncodedMessage {
 
 enum class MessageKind : std::uint8_t { kText, kBinary };
 
-// Why a connection ended, for metrics and presence ("clean" counts as a goodbye, D8).
+// Why a connection ended, for metrics and presence ("clean" counts as a goodbye: docs/contract.md, D8).
 struct CloseCause {
   bool clean = false;    // the close handshake was completed or started by the peer
   ws::CloseCode code{};  // sent or received; kAbnormal when TCP just ended

@@ -8,7 +8,7 @@
 namespace uproar::net {
 
 // One enter carries at most this many sends: 512 * 3.7 us = 1.9 ms during which receives of the shard wait
-// (io_uring.md sections 3 and 13). A turn begins with 16 so that the first look at the completion queue comes early.
+// (docs/rings.md, "The loop's policy"). A turn begins with 16: the first look at the completion queue comes early.
 inline constexpr std::uint32_t kBatchSendsMin = 16;
 inline constexpr std::uint32_t kBatchSendsMax = 512;
 // Sends a topic may make before the next active topic has its turn.

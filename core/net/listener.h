@@ -11,8 +11,8 @@
 namespace uproar::net {
 
 // "HOST:PORT", "[V6]:PORT", ":PORT" (all addresses) with a numeric or resolvable host; port 0 lets the kernel choose.
-// The socket is non-blocking and close-on-exec. Set on the listener and inherited by what it accepts (io_uring.md
-// section 4): TCP_NODELAY, TCP_NOTSENT_LOWAT 16 KiB, TCP_USER_TIMEOUT 30 s. The caller owns the fd.
+// The socket is non-blocking and close-on-exec. Set on the listener and inherited by what it accepts (docs/rings.md,
+// "Sockets"): TCP_NODELAY, TCP_NOTSENT_LOWAT 16 KiB, TCP_USER_TIMEOUT 30 s. The caller owns the fd.
 [[nodiscard]] Result<int, SystemError> listen_reuseport(std::string_view address);
 
 // EADDRINUSE when anybody listens there already: SO_REUSEPORT would let a second server of the same user share the

@@ -12,9 +12,9 @@
 //     members         [ slot, link, served ] [ ... ] [ ... ]
 //                             ^ cursor: `remaining` members from here on may have served != end
 //
-// The moving window of io_uring.md section 13: serving a member sends the one contiguous range [served, end) of the
-// run of its variant, so frames that arrive while the cursor goes round leave with the next member and are owed to
-// those behind it. Active topics stand in a list; new ones in front; after a quantum a topic goes to the back.
+// The moving window of docs/rings.md, "The loop's policy": serving a member sends the one contiguous range [served,
+// end) of the run of its variant, so frames that arrive while the cursor goes round leave with the next member and are
+// owed to those behind it. Active topics stand in a list; new ones in front; after a quantum a topic goes to the back.
 //
 // What everybody was served is forgotten in confirm(), which the caller invokes when no byte of it can still be needed,
 // that is after the completions of the last batch have been seen: the whole run when the topic came to rest, its front

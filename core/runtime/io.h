@@ -5,7 +5,7 @@
 //
 // Slots: a connection's index in the shard's tables is also its index in the ring's direct-descriptor table.
 // Generations: every completion carries the generation of the slot it was started for; a mismatch means the
-// slot was freed meanwhile and the completion is only counted (io_uring.md section 6, "ABA").
+// slot was freed meanwhile and the completion is only counted (docs/rings.md, "ABA").
 
 #include <sys/socket.h>
 

@@ -1,6 +1,6 @@
 #pragma once
 
-// Bounds of core/runtime, with the arithmetic that chose them. Measured figures: see README.md.
+// Bounds of core/runtime, with the arithmetic that chose them. Measured figures: docs/rings.md.
 
 #include <cstdint>
 

@@ -14,7 +14,7 @@ using ConversationId = StrongId<struct ConversationTag>;
 using MessageId = StrongId<struct MessageTag>;
 using SessionId = StrongId<struct SessionTag>;
 
-// Position of a durable event in its conversation: 1, 2, 3 … without holes (design D2). 0: before the first.
+// Position of a durable event in its conversation: 1, 2, 3 … without holes (docs/contract.md, D2). 0: before the first.
 using Seq = std::uint64_t;
 
 static_assert(sizeof(UserId) == 16);

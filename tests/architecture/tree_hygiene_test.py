@@ -17,6 +17,12 @@ TEXT = {".h", ".cc", ".md", ".txt", ".cmake", ".py", ".js", ".mjs", ".json", ".t
 MACHINE_PATH = re.compile(r"(?<![\w.$}/])/(root|work|home/\w+)/")
 CLOCK = re.compile(r"clock_gettime|_clock::now|\bgettimeofday\b|\btime\(nullptr\)|\bsleep_for\b")
 LINK = re.compile(r"\]\((?!\w+:|#)([^)#\s]+)")   # relative targets of Markdown links, without their anchors
+# The comment of a line, and the documents that a comment names ("docs/tour.md", "README.md").
+COMMENT = {**dict.fromkeys((".h", ".cc", ".js", ".mjs"), re.compile(r"(?:^|\s)(?://|/?\*)(.*)")),
+           **dict.fromkeys((".py", ".txt", ".cmake", ".sh", ""), re.compile(r"(?:^|\s)#(.*)"))}
+CITED = re.compile(r"(?<![\w./-])[\w-][\w./-]*\.md\b")
+TEST_NAME = re.compile(r"`([A-Z]\w+\.\w+)`")   # `Suite.Test`
+TEST = re.compile(r"^TEST(?:_F|_P)?\(\s*(\w+),\s*(\w+)\)", re.MULTILINE)
 PURE = ("proto/", "core/chat/", "storage/memory/")
 SKIPPED_PARTS = {".git", "build", "node_modules", "__pycache__"}
 
@@ -84,6 +90,32 @@ class Tree(unittest.TestCase):
                         found.append(f"{name}: {target} is not there")
         self.assert_none(found)
 
+    def test_documents_that_comments_cite_are_there(self):
+        """From the root, or from the folder of the file that cites."""
+        found = []
+        for name in self.files:
+            path = pathlib.PurePosixPath(name)
+            comment = COMMENT.get(path.suffix)
+            if comment is None or path.name == pathlib.Path(__file__).name:
+                continue
+            for number, line in enumerate(self.text(name).splitlines(), 1):
+                said = comment.search(line)
+                found += [f"{name}:{number}: {cited} is not there" for cited in CITED.findall(said.group(1) if said else "")
+                          if not (self.root / cited).exists() and not (self.root / path.parent / cited).exists()]
+        self.assert_none(found)
+
+    def test_tests_that_the_contract_names_exist(self):
+        there = {".".join(test) for name in self.files if name.startswith("tests/") and name.endswith(".cc")
+                 for test in TEST.findall(self.text(name))}
+        scripts = {pathlib.PurePosixPath(name).name for name in self.files if name.endswith(".test.mjs")}
+        found = []
+        for name in ("docs/contract.md", "docs/rings.md"):
+            text = self.text(name)
+            found += [f"{name}: there is no test {test}" for test in TEST_NAME.findall(text) if test not in there]
+            found += [f"{name}: there is no {script}" for script in re.findall(r"\b[a-z_]+\.test\.mjs", text)
+                      if script not in scripts]
+        self.assert_none(found)
+
     def test_pure_layers_read_no_clock(self):
         self.assert_none([f"{name}:{number}: {line.strip()}" for name in self.files
                           if name.startswith(PURE) and name.endswith((".h", ".cc"))
@@ -109,6 +141,19 @@ class Patterns(unittest.TestCase):
     def test_links(self):
         text = "[a](docs/x.md#part) [b](https://example.org/) [c](#here) ![d](e.png)"
         self.assertEqual(LINK.findall(text), ["docs/x.md", "e.png"])
+
+    def test_citations(self):
+        def cited(suffix, line):
+            said = COMMENT[suffix].search(line)
+            return CITED.findall(said.group(1)) if said else []
+        self.assertEqual(cited(".h", "int a;  // see docs/tour.md, and README.md."), ["docs/tour.md", "README.md"])
+        self.assertEqual(cited(".cc", "// (io_uring.md section 6)"), ["io_uring.md"])
+        self.assertEqual(cited(".cc", 'open("notes.md"); // there'), [])
+        self.assertEqual(cited(".py", 'read("notes.md")  # as docs/tour.md says'), ["docs/tour.md"])
+
+    def test_names_of_tests(self):
+        self.assertEqual(TEST_NAME.findall("`Suite.a_test`, `file.h`, `kName`, `docs/a.md`"), ["Suite.a_test"])
+        self.assertEqual(TEST.findall("TEST_F(Suite,\n       a_test) {"), [("Suite", "a_test")])
 
     def test_clocks(self):
         for bad in ("std::chrono::steady_clock::now()", "clock_gettime(CLOCK_MONOTONIC, &t);"):

@@ -1,7 +1,7 @@
 #pragma once
 
 // The simple truth to compare with. Every client keeps what a client must keep (a cursor and the rows it was shown) and
-// checks what it hears against what the store committed:
+// checks what it hears against what the store committed (docs/contract.md):
 //   D1  nothing is heard or acked that is not committed
 //   D2  seqs are heard in order, the same for all
 //   D3  one stored message per (sender, client_id), whatever is retried

@@ -1,5 +1,5 @@
-// What a reader loses that does not read (design D7): typing first, then presence, then receipts, never a message
-// without being told so, and nobody else is delayed.
+// What a reader loses that does not read (docs/contract.md, D7): typing first, then presence, then receipts, never a
+// message without being told so, and nobody else is delayed.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
