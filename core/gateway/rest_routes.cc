@@ -79,6 +79,7 @@ std::span<const RestRoute> rest_routes() {
 
 RouteMatch match_route(std::string_view method, std::string_view path) {
   RouteMatch match;
+  if (method == "HEAD") method = "GET";
   const auto segments = http::split_path(path);
   if (!segments.ok()) return match;
   for (const RestRoute& route : kRoutes) {
@@ -101,7 +102,7 @@ std::string methods_of(std::string_view path) {
     RestPath places;
     if (!matches(route.pattern, *segments, places)) continue;
     if (!methods.empty()) methods += ", ";
-    methods += route.method;
+    methods += route.method == "GET" ? "GET, HEAD" : route.method;
   }
   return methods;
 }

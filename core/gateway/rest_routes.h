@@ -50,9 +50,10 @@ struct RouteMatch {
   bool path_known = false;           // the path exists: 405 rather than 404
   RestPath path;
 };
+// HEAD is GET (RFC 9110 §9.3.2): whoever writes the answer leaves its body out.
 [[nodiscard]] RouteMatch match_route(std::string_view method, std::string_view path);
 
-// The methods that `path` knows, as an Allow header lists them: "GET, POST"; empty for an unknown path.
+// The methods that `path` knows, as an Allow header lists them: "GET, HEAD, POST"; empty for an unknown path.
 [[nodiscard]] std::string methods_of(std::string_view path);
 
 }  // namespace uproar::gateway

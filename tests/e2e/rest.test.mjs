@@ -114,6 +114,28 @@ for (const shards of [1, 2]) {
       }
     });
 
+    it('HEAD answers what GET answers, without the body', async () => {
+      const ada = await server().person('ada');
+      const { body: { conversation } } = await ada.rest('POST', '/api/v1/conversations', { kind: 'channel', name: 'c' });
+      const { body: document } = await server().rest('GET', '/openapi.json');
+      const paths = Object.entries(document.paths).filter(([, methods]) => methods.get).map(([path]) => path);
+      assert.ok(paths.length >= 8);
+      for (const path of [...paths, '/api/v1/nothing', '/', '/healthz']) {
+        if (path === '/metrics') continue;   // counts the requests themselves
+        const where = path.replace('{id}', conversation.id).replace('{user_id}', ada.id).replace('{name}', 'ada');
+        const got = await ada.rest('GET', where);
+        const told = await ada.rest('HEAD', where);
+        assert.deepEqual([told.status, told.text], [got.status, ''], where);
+        // Node's fetch asks for the end of the connection with every HEAD.
+        const lasting = (headers) => Object.fromEntries([...headers].filter(([name]) => name !== 'date' && name !== 'connection'));
+        assert.deepEqual(lasting(told.headers), lasting(got.headers), where);
+        assert.ok(got.status !== 200 || Number(told.headers.get('content-length')) > 0, where);
+      }
+      assert.equal((await server().rest('HEAD', '/api/v1/me')).status, 401);
+      assert.equal((await server().rest('HEAD', '/login')).status, 405);
+      assert.equal((await server().rest('PUT', '/api/v1/me')).headers.get('allow'), 'GET, HEAD');
+    });
+
     it('wrong fields in path, query and body are refused by name', async () => {
       const ada = await server().person('ada');
       for (const [method, path, body, code] of [

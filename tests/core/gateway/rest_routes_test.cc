@@ -111,10 +111,12 @@ TEST(RestRoutes, PlacesAreDecodedOnceAndAnEscapedSlashSeparatesNothing) {
 }
 
 TEST(RestRoutes, MethodsOfNamesThemAll) {
-  EXPECT_EQ(methods_of("/api/v1/conversations"), "GET, POST");
+  EXPECT_EQ(methods_of("/api/v1/conversations"), "GET, HEAD, POST");
   EXPECT_EQ(methods_of("/api/v1/conversations/x/messages/1"), "PATCH, DELETE");
   EXPECT_EQ(methods_of("/login"), "POST");
   EXPECT_EQ(methods_of("/nowhere"), "");
+  EXPECT_EQ(match_route("HEAD", "/api/v1/me").route, match_route("GET", "/api/v1/me").route);
+  EXPECT_EQ(match_route("HEAD", "/login").route, nullptr);
   for (const RestRoute& route : rest_routes()) {
     const std::string methods = methods_of(path_of(route.pattern));
     EXPECT_NE(methods.find(route.method), std::string::npos) << route.pattern << ": " << methods;
