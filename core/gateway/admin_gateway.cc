@@ -19,11 +19,11 @@ bool AdminGateway::on_request(net::ConnectionId connection, const http::Request&
   if (request.method != "GET" && request.method != "HEAD") {
     const chat::Error refusal{
         .code = chat::ErrorCode::kMethodNotAllowed, .detail = {}, .retry_after_ms = 0};
-    respond_json(parts_.net, connection, 405, error_body(refusal), 0, "GET, HEAD");
+    answer_operator(connection, 405, error_body(refusal), "GET, HEAD");
     return true;
   }
   if (request.path == "/healthz") {
-    respond_json(parts_.net, connection, 200, R"({"status":"alive"})");
+    answer_operator(connection, 200, R"({"status":"alive"})");
     return true;
   }
   if (request.path == "/readyz") {
@@ -36,13 +36,21 @@ bool AdminGateway::on_request(net::ConnectionId connection, const http::Request&
                                       .content_type = "text/plain; version=0.0.4; charset=utf-8",
                                       .body = metrics,
                                       .headers = {},
-                                      .close = false});
+                                      .close = false,
+                                      .shared = false});
   return true;
+}
+
+// Not for pages of other origins, listed or not: what they are listed for is the API.
+void AdminGateway::answer_operator(net::ConnectionId connection, int status, std::string_view body,
+                                   std::string_view allow) {
+  respond_json(parts_.net, connection,
+               {.status = status, .body = body, .allow = allow, .shared = false});
 }
 
 void AdminGateway::ready(net::ConnectionId connection) {
   if (parts_.draining()) {
-    return respond_json(parts_.net, connection, 503, R"({"status":"draining"})");
+    return answer_operator(connection, 503, R"({"status":"draining"})");
   }
   waiting_.push_back(connection);
   if (waiting_.size() > 1) return;
@@ -88,7 +96,7 @@ void AdminGateway::report(bool all_answered) {
       std::string(R"({"status":)") + (ready ? R"("ready")" : R"("not_ready")") + R"(,"shards":[)" +
       shards + R"(],"shards_expected":)" + std::to_string(parts_.link.shard_count()) + "}";
   for (const net::ConnectionId connection : std::exchange(waiting_, {})) {
-    respond_json(parts_.net, connection, ready ? 200 : 503, body);
+    answer_operator(connection, ready ? 200 : 503, body);
   }
 }
 

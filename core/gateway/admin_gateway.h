@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/gateway/canary.h"
@@ -32,6 +33,8 @@ class AdminGateway {
   void answered(const CanaryAnswered& answer);
 
  private:
+  void answer_operator(net::ConnectionId connection, int status, std::string_view body,
+                       std::string_view allow = {});
   void ready(net::ConnectionId connection);
   void report(bool all_answered);
 

@@ -37,20 +37,20 @@ std::optional<RequestTable::Waiting> RequestTable::take(std::uint32_t index,
   return Waiting{.connection = slot.connection};
 }
 
-void respond_json(net::ShardNet& net, net::ConnectionId to, int status, std::string_view body,
-                  std::uint32_t retry_after_ms, std::string_view allow) {
-  const std::string seconds = std::to_string((std::uint64_t{retry_after_ms} + 999) / 1000);
+void respond_json(net::ShardNet& net, net::ConnectionId to, const JsonAnswer& answer) {
+  const std::string seconds = std::to_string((std::uint64_t{answer.retry_after_ms} + 999) / 1000);
   std::array<net::ReplyHeader, 4> headers{{{"Cache-Control", "no-store"}}};
   std::size_t count = 1;
-  if (retry_after_ms > 0) headers[count++] = {"Retry-After", seconds};
-  if (!allow.empty()) headers[count++] = {"Allow", allow};
-  if (status == 401) headers[count++] = {"WWW-Authenticate", "Bearer"};
+  if (answer.retry_after_ms > 0) headers[count++] = {"Retry-After", seconds};
+  if (!answer.allow.empty()) headers[count++] = {"Allow", answer.allow};
+  if (answer.status == 401) headers[count++] = {"WWW-Authenticate", "Bearer"};
   (void)net.respond(
-      to, net::Reply{.status = status,
-                     .content_type = body.empty() ? std::string_view{} : "application/json",
-                     .body = body,
+      to, net::Reply{.status = answer.status,
+                     .content_type = answer.body.empty() ? std::string_view{} : "application/json",
+                     .body = answer.body,
                      .headers = {headers.data(), count},
-                     .close = false});
+                     .close = false,
+                     .shared = answer.shared});
 }
 
 }  // namespace uproar::gateway

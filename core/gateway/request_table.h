@@ -42,9 +42,15 @@ class RequestTable {
   std::vector<std::uint32_t> free_;
 };
 
-// A JSON answer with the headers that its status demands: `retry_after_ms` above 0 becomes Retry-After (whole seconds,
-// rounded up), `allow` becomes Allow (405, RFC 9110 §15.5.6), and a 401 names its scheme (§15.5.2, RFC 6750 §3).
-void respond_json(net::ShardNet& net, net::ConnectionId to, int status, std::string_view body,
-                  std::uint32_t retry_after_ms = 0, std::string_view allow = {});
+// A JSON answer and what becomes headers of it.
+struct JsonAnswer {
+  int status = 200;
+  std::string_view body;
+  std::uint32_t retry_after_ms = 0;  // above 0: Retry-After in whole seconds, rounded up
+  std::string_view allow = {};       // of a 405: Allow (RFC 9110 §15.5.6)
+  bool shared = true;                // net::Reply::shared
+};
+// A 401 also names its scheme (RFC 9110 §15.5.2, RFC 6750 §3).
+void respond_json(net::ShardNet& net, net::ConnectionId to, const JsonAnswer& answer);
 
 }  // namespace uproar::gateway

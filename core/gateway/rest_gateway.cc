@@ -1,6 +1,7 @@
 #include "core/gateway/rest_gateway.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "core/gateway/assets.h"
@@ -42,6 +43,11 @@ void RestGateway::on_request(net::ConnectionId connection, const http::Request& 
   }
   const RouteMatch match = match_route(request.method, request.path);
   if (match.route == nullptr) {
+    if (match.path_known && request.method == "OPTIONS" &&
+        request.headers.find("Access-Control-Request-Method").has_value() &&
+        parts_.net.from_listed_origin(connection)) {
+      return preflight(connection, request);
+    }
     if (match.path_known) return refuse_method(connection, methods_of(request.path));
     return refuse(connection, error(chat::ErrorCode::kNotFound));
   }
@@ -81,13 +87,30 @@ void RestGateway::on_request(net::ConnectionId connection, const http::Request& 
 }
 
 void RestGateway::refuse(net::ConnectionId connection, const chat::Error& failure) {
-  respond_json(parts_.net, connection, chat::error_info(failure.code).http_status,
-               error_body(failure), failure.retry_after_ms);
+  const std::string body = error_body(failure);
+  respond_json(parts_.net, connection,
+               {.status = chat::error_info(failure.code).http_status,
+                .body = body,
+                .retry_after_ms = failure.retry_after_ms});
 }
 
 void RestGateway::refuse_method(net::ConnectionId connection, std::string_view allowed) {
-  respond_json(parts_.net, connection, 405, error_body(error(chat::ErrorCode::kMethodNotAllowed)),
-               0, allowed);
+  const std::string body = error_body(error(chat::ErrorCode::kMethodNotAllowed));
+  respond_json(parts_.net, connection, {.status = 405, .body = body, .allow = allowed});
+}
+
+void RestGateway::preflight(net::ConnectionId connection, const http::Request& request) {
+  const std::string methods = methods_of(request.path);
+  const std::array<net::ReplyHeader, 3> headers{{
+      {"Access-Control-Allow-Methods", methods},
+      {"Access-Control-Allow-Headers", "Authorization, Content-Type"},
+      {"Access-Control-Max-Age",
+       "7200"},  // two hours: no browser of the Chromium family remembers it for longer
+  }};
+  (void)parts_.net.respond(
+      connection,
+      net::Reply{
+          .status = 204, .content_type = {}, .body = {}, .headers = headers, .close = false});
 }
 
 void RestGateway::refuse_waiting(const chat::Endpoint& waiting, const chat::Error& failure) {

@@ -74,6 +74,8 @@ class RestGateway {
   void sync_paged(const SyncPtr& sync, Result<storage::Page, storage::StoreError> page);
   void static_file(net::ConnectionId connection, const http::Request& request);
   void refuse(net::ConnectionId connection, const chat::Error& error);
+  // Whether a page of another origin may go ahead with what it means to ask (Fetch standard, "CORS-preflight request").
+  void preflight(net::ConnectionId connection, const http::Request& request);
   void refuse_method(net::ConnectionId connection, std::string_view allowed);
   void refuse_waiting(const chat::Endpoint& waiting, const chat::Error& error);
   template <class Answer>

@@ -98,6 +98,7 @@ HttpStep HttpStage::step(ByteView input) {
   keep_alive_ = request_.keep_alive;
   head_request_ = request_.method == "HEAD";
   version_minor_ = request_.version_minor;
+  listed_origin_ = origins_.listed_origin(request_).value_or("");
 
   const ws::HandshakeRequest shake = handshake();
   if (!shake.wants_websocket() && !smells_of_websocket(request_.headers)) {
@@ -139,7 +140,16 @@ http::ResponseContext HttpStage::answer_context(std::string_view date) const {
 void HttpStage::answered() {
   awaiting_ = false;
   request_ = {};
+  listed_origin_.clear();
   parser_.release();
+}
+
+void HttpStage::add_origin_headers(std::vector<http::Header>& headers) const {
+  if (!origins_.lists_any()) return;
+  headers.push_back({"Vary", "Origin"});
+  if (!from_listed_origin()) return;
+  headers.push_back({"Access-Control-Allow-Origin", listed_origin_});
+  headers.push_back({"Access-Control-Expose-Headers", "Retry-After, WWW-Authenticate"});
 }
 
 bool HttpStage::stash(ByteView bytes) {

@@ -68,6 +68,11 @@ class HttpStage {
   [[nodiscard]] http::ResponseContext answer_context(std::string_view date) const;
   void answered();
 
+  // A page of a listed origin sent the request that waits for its answer.
+  [[nodiscard]] bool from_listed_origin() const { return !listed_origin_.empty(); }
+  // What the answer says about it. Borrows from the stage.
+  void add_origin_headers(std::vector<http::Header>& headers) const;
+
   // Keeps bytes that came behind an unanswered request. False: more than kPipelinedBytesMax.
   [[nodiscard]] bool stash(ByteView bytes);
   [[nodiscard]] std::vector<std::byte> take_stash() { return std::move(stash_); }
@@ -83,6 +88,7 @@ class HttpStage {
   const http::OriginPolicy& origins_;
   http::Request request_;
   std::vector<std::byte> stash_;
+  std::string listed_origin_;  // of the request that is being answered
   bool awaiting_ = false;
   bool keep_alive_ = false;  // of the request that is being answered: its views may be gone by then
   bool head_request_ = false;

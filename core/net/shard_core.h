@@ -69,7 +69,8 @@ class ShardCore {
   void drain(std::uint32_t closes_per_second);
   [[nodiscard]] bool drained() const { return draining_ && table_.used() == 0; }
 
-  bool respond(ConnectionId id, const http::Response& response, bool close_after);
+  bool respond(ConnectionId id, const http::Response& response, bool close_after,
+               bool shared = true);
   void close(ConnectionId id, ws::CloseCode code, std::string_view reason);
 
   // Accepting.
@@ -95,7 +96,7 @@ class ShardCore {
   void on_upgrade(std::uint32_t slot, Connection& c, MutableBytes rest);
   void refuse(std::uint32_t slot, Connection& c, const HttpRefusal& refusal);
   void write_answer(std::uint32_t slot, Connection& c, const http::Response& response,
-                    const http::ResponseContext& context);
+                    const http::ResponseContext& context, bool shared = true);
   void answer_done(std::uint32_t slot, Connection& c, bool keep_alive);
   [[nodiscard]] std::string_view date();
 

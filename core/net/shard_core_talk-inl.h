@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "core/net/shard_core.h"
 #include "core/net/shard_core_life-inl.h"
@@ -127,9 +128,13 @@ void ShardCore<Io>::refuse(std::uint32_t slot, Connection& c, const HttpRefusal&
 
 template <class Io>
 void ShardCore<Io>::write_answer(std::uint32_t slot, Connection& c, const http::Response& response,
-                                 const http::ResponseContext& context) {
+                                 const http::ResponseContext& context, bool shared) {
+  std::vector<http::Header> headers(response.headers.begin(), response.headers.end());
+  if (shared) c.http->add_origin_headers(headers);
+  http::Response whole = response;
+  whole.headers = headers;
   std::string out;
-  if (!http::write_response(response, context, out).ok()) {
+  if (!http::write_response(whole, context, out).ok()) {
     counters_.request_errors.add();
     const std::string body = error_body("internal", "the answer could not be written");
     const auto written = http::write_response(
@@ -141,13 +146,14 @@ void ShardCore<Io>::write_answer(std::uint32_t slot, Connection& c, const http::
 }
 
 template <class Io>
-bool ShardCore<Io>::respond(ConnectionId id, const http::Response& response, bool close_after) {
+bool ShardCore<Io>::respond(ConnectionId id, const http::Response& response, bool close_after,
+                            bool shared) {
   Connection* c = find(id);
   if (c == nullptr || c->state != ConnectionState::kHttp || !c->http->awaiting_answer())
     return false;
   http::ResponseContext context = c->http->answer_context(date());
   if (close_after || draining_ || c->saw_fin) context.keep_alive = false;
-  write_answer(id.slot, *c, response, context);
+  write_answer(id.slot, *c, response, context, shared);
   answer_done(id.slot, *c, context.keep_alive);
   return true;
 }

@@ -74,7 +74,13 @@ bool BasicShardNet<Io>::respond(ConnectionId id, const Reply& reply) {
                          .content_type = reply.content_type,
                          .headers = reply.headers,
                          .body = reply.body},
-                        reply.close);
+                        reply.close, reply.shared);
+}
+
+template <class Io>
+bool BasicShardNet<Io>::from_listed_origin(ConnectionId id) const {
+  const Connection* c = core_->find(id);
+  return c != nullptr && c->state == ConnectionState::kHttp && c->http->from_listed_origin();
 }
 
 template <class Io>

@@ -56,6 +56,7 @@ struct Reply {
   std::span<const ReplyHeader> headers =
       {};              // e.g. Cache-Control, Retry-After; values are checked for CR LF
   bool close = false;  // true: the connection ends after this answer
+  bool shared = true;  // pages of listed origins may read it (Access-Control-Allow-Origin)
 };
 
 enum class SendOutcome : std::uint8_t {
@@ -133,6 +134,8 @@ class BasicShardNet {
   // Answers the request that on_request() delivered. False: no request of this connection is waiting.
   bool respond(ConnectionId id, const Reply& reply);
   bool respond(ConnectionId id, const http::Response& response, bool close_after = false);
+  // The request that waits for its answer was sent by a page of an origin in NetOptions::allowed_origins.
+  [[nodiscard]] bool from_listed_origin(ConnectionId id) const;
 
   // `message`: the variant that this connection negotiated is chosen. `frame`: finished, unmasked WebSocket frame(s).
   SendOutcome send(ConnectionId id, const EncodedMessage& message, DeliveryClass cls);

@@ -75,7 +75,20 @@ bool OriginPolicy::allows(std::optional<std::string_view> origin,
   const auto parsed = parse_origin(*origin);
   if (!parsed) return false;
   if (parsed->authority == normal_authority(authority, parsed->scheme)) return true;
-  return std::find(allowed_.begin(), allowed_.end(), normal_text(*parsed)) != allowed_.end();
+  return lists(*origin);
+}
+
+bool OriginPolicy::lists(std::string_view origin) const {
+  if (allows_all_) return true;
+  const auto parsed = parse_origin(origin);
+  return parsed &&
+         std::find(allowed_.begin(), allowed_.end(), normal_text(*parsed)) != allowed_.end();
+}
+
+std::optional<std::string_view> OriginPolicy::listed_origin(const Request& request) const {
+  const auto origin = request.headers.find("origin");
+  if (!origin || request.headers.count("origin") > 1 || !lists(*origin)) return std::nullopt;
+  return origin;
 }
 
 }  // namespace uproar::http

@@ -53,6 +53,36 @@ TEST(OriginPolicy, ByDefaultAllowsNoOriginAndTheSameHostAndPort) {
   }
 }
 
+std::optional<std::string> listed_origin(const OriginPolicy& policy, std::string_view lines) {
+  const RequestLimits limits;
+  RequestParser parser(limits);
+  Request request;
+  std::string head = "GET / HTTP/1.1\r\nHost: api\r\n";
+  head.append(lines).append("\r\n");
+  EXPECT_EQ(parser.step(as_bytes(head), request).status, RequestParser::Status::kRequest);
+  const auto origin = policy.listed_origin(request);
+  if (!origin) return std::nullopt;
+  return std::string(*origin);
+}
+
+TEST(OriginPolicy, LetsPagesOfListedOriginsReadAndNoOthers) {
+  const OriginPolicy listed = policy({"https://chat.example"});
+  EXPECT_TRUE(listed.lists_any());
+  EXPECT_EQ(listed_origin(listed, "Origin: https://chat.example\r\n"), "https://chat.example");
+  EXPECT_EQ(listed_origin(listed, "Origin: https://CHAT.example:443\r\n"),
+            "https://CHAT.example:443")
+      << "as the browser wrote it: it compares bytes";
+  EXPECT_EQ(listed_origin(listed, ""), std::nullopt) << "no page";
+  EXPECT_EQ(listed_origin(listed, "Origin: http://api\r\n"), std::nullopt) << "our own";
+  EXPECT_EQ(listed_origin(listed, "Origin: https://evil.example\r\n"), std::nullopt);
+  EXPECT_EQ(
+      listed_origin(listed, "Origin: https://chat.example\r\nOrigin: https://chat.example\r\n"),
+      std::nullopt);
+  EXPECT_EQ(listed_origin(policy({"*"}), "Origin: null\r\n"), "null");
+  EXPECT_FALSE(OriginPolicy().lists_any());
+  EXPECT_EQ(listed_origin(OriginPolicy(), "Origin: https://chat.example\r\n"), std::nullopt);
+}
+
 TEST(OriginPolicy, AllowsListedOriginsExactly) {
   const OriginPolicy listed = policy({"https://chat.example", "http://localhost:3000"});
   EXPECT_TRUE(listed.allows("https://chat.example", "api"));
