@@ -84,8 +84,8 @@ void BufferPool::offer_up_to(std::uint32_t count) {
   for (; offered_ < count; ++offered_) recycle(static_cast<std::uint16_t>(offered_));
 }
 
-void BufferPool::offer_all() {
-  offer_up_to(count_);
+void BufferPool::offer_more() {
+  offer_up_to(std::min(2 * offered_, count_));
 }
 
 }  // namespace uproar::runtime

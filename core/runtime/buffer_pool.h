@@ -3,7 +3,7 @@
 // BufferPool: the receive buffers of a ring, as one provided-buffer ring (6.0). The kernel takes a
 // buffer when bytes arrive, so an idle connection holds none; whoever reaps gives it back in the
 // same turn. The kernel takes them in turn, so all that are offered are touched sooner or later:
-// at first it is offered only some, and all of them once those have run out.
+// at first it is offered only some, and twice as many each time that those ran out.
 //
 // Memory: `count` buffers of `bytes` each in one mapping, then kReadablePadding bytes more, so that
 // a reader may look that far beyond any buffer's end (inside the mapping the next buffer serves as
@@ -40,8 +40,8 @@ class BufferPool {
   [[nodiscard]] MutableBytes lend(std::uint16_t id, std::size_t size);
   // Gives buffer `id` back to the kernel.
   void recycle(std::uint16_t id);
-  // The offered ones did not suffice: offers the rest, from now on.
-  void offer_all();
+  // The offered ones did not suffice: offers twice as many from now on, `count` at most.
+  void offer_more();
 
   // Offered buffers not known to be taken; completions not looked at yet may hold some of them.
   [[nodiscard]] std::uint32_t free() const { return free_; }

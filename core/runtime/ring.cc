@@ -11,6 +11,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "core/runtime/buffer_pool.h"
 #include "core/runtime/probe.h"
@@ -256,6 +257,7 @@ void Ring::enter(std::uint32_t wait_nr, std::uint32_t flags, std::int64_t timeou
   const auto enter_fd = static_cast<unsigned>(ring_->enter_ring_fd);
 
   counters_.submitted.add(unsubmitted());
+  offered_more_ = false;
   store_release(sq.ktail, sq_tail_);
   for (std::uint32_t tries = 0;; ++tries) {
     counters_.enters.add();
@@ -323,7 +325,7 @@ bool Ring::take(Completion& completion) {
       counters_.recv_bytes.add(size);
     } else if (completion.key.kind == OpKind::kRecv && completion.result == -ENOBUFS) {
       counters_.buffers_exhausted.add();
-      buffers_->offer_all();
+      if (!std::exchange(offered_more_, true)) buffers_->offer_more();
     } else if (completion.key.kind == OpKind::kSend) {
       counters_.send_troubles.add();
     }

@@ -60,7 +60,7 @@ class Ring {
     std::uint32_t direct_slots = kDirectSlots;  // see direct_slots() for what was granted
     std::uint32_t recv_buffers = kRecvBuffers;  // power of two
     std::uint32_t recv_buffer_bytes = kRecvBufferBytes;
-    std::uint32_t recv_buffers_at_first = kRecvBuffersAtFirst;  // all after the first -ENOBUFS
+    std::uint32_t recv_buffers_at_first = kRecvBuffersAtFirst;  // doubled at -ENOBUFS
   };
   enum class PollMode : std::uint8_t {
     kOnce,       // one completion, then armed again by the caller: level-triggered in effect
@@ -179,6 +179,7 @@ class Ring {
   std::uint32_t kernel_features_ = 0;
   std::int32_t lent_buffer_ = -1;  // buffer of the completion being handled
   bool reaping_ = false;
+  bool offered_more_ = false;  // since the last enter: one shortage starves many receives
   bool enabled_ = false;
   bool registered_ = false;  // ring descriptor registered for this thread: 22 ns less per enter
   RingCounters counters_;
