@@ -3,6 +3,8 @@
 #include <array>
 #include <cstdint>
 #include <limits>
+#include <string>
+#include <type_traits>
 #include <utility>
 
 #include <prometheus/metric_family.h>
@@ -10,6 +12,7 @@
 
 #include "core/server/shard.h"
 #include "proto/base/counters.h"
+#include "storage/sqlite/sqlite_store.h"
 
 namespace uproar::server {
 namespace {
@@ -24,73 +27,98 @@ struct Row {
   Value Group::*member;
 };
 
-prometheus::ClientMetric labelled(std::size_t shard) {
+// What a histogram counts. Prometheus wants base units, so times are exposed in seconds.
+enum class Unit : std::uint8_t { kEntries, kMicroseconds };
+
+template <class Group>
+struct HistogramRow {
+  const char* name;
+  const char* help;
+  Histogram Group::*member;
+  Unit unit;
+};
+
+// Whose counters: a shard's, or the process's when `shard` is empty.
+template <class Group>
+struct Source {
+  std::string shard;
+  const Group* group;
+};
+
+// `group_of(shard)` is null before the shard has started.
+template <class GroupOf>
+auto per_shard(const std::vector<std::unique_ptr<Shard>>& shards, GroupOf group_of) {
+  using Group = std::remove_cvref_t<decltype(*group_of(*shards.front()))>;
+  std::vector<Source<Group>> sources;
+  for (std::size_t i = 0; i < shards.size(); ++i) {
+    if (const Group* group = group_of(*shards[i])) sources.push_back({std::to_string(i), group});
+  }
+  return sources;
+}
+
+template <class Group>
+prometheus::ClientMetric labelled(const Source<Group>& source) {
   prometheus::ClientMetric metric;
-  metric.label.push_back({"shard", std::to_string(shard)});
+  if (!source.shard.empty()) metric.label.push_back({"shard", source.shard});
   return metric;
 }
 
-// One family per row, one metric per shard that runs. `group_of(shard)` is null before it has started.
-template <class Group, std::size_t N, class GroupOf>
-void add_counters(const std::vector<std::unique_ptr<Shard>>& shards,
-                  const std::array<Row<Group, Counter>, N>& rows, GroupOf group_of,
-                  std::vector<MetricFamily>& out) {
+// One family per row, one metric per source.
+template <class Group, std::size_t N>
+void add(const std::vector<Source<Group>>& sources, const std::array<Row<Group, Counter>, N>& rows,
+         std::vector<MetricFamily>& out) {
   for (const auto& row : rows) {
     MetricFamily family{row.name, row.help, MetricType::Counter, {}};
-    for (std::size_t i = 0; i < shards.size(); ++i) {
-      const Group* group = group_of(*shards[i]);
-      if (group == nullptr) continue;
-      auto metric = labelled(i);
-      metric.counter.value = static_cast<double>((group->*row.member).value());
+    for (const Source<Group>& source : sources) {
+      auto metric = labelled(source);
+      metric.counter.value = static_cast<double>((source.group->*row.member).value());
       family.metric.push_back(std::move(metric));
     }
     out.push_back(std::move(family));
   }
 }
 
-template <class Group, std::size_t N, class GroupOf>
-void add_gauges(const std::vector<std::unique_ptr<Shard>>& shards,
-                const std::array<Row<Group, Gauge>, N>& rows, GroupOf group_of,
-                std::vector<MetricFamily>& out) {
+template <class Group, std::size_t N>
+void add(const std::vector<Source<Group>>& sources, const std::array<Row<Group, Gauge>, N>& rows,
+         std::vector<MetricFamily>& out) {
   for (const auto& row : rows) {
     MetricFamily family{row.name, row.help, MetricType::Gauge, {}};
-    for (std::size_t i = 0; i < shards.size(); ++i) {
-      const Group* group = group_of(*shards[i]);
-      if (group == nullptr) continue;
-      auto metric = labelled(i);
-      metric.gauge.value = static_cast<double>((group->*row.member).value());
+    for (const Source<Group>& source : sources) {
+      auto metric = labelled(source);
+      metric.gauge.value = static_cast<double>((source.group->*row.member).value());
       family.metric.push_back(std::move(metric));
     }
     out.push_back(std::move(family));
   }
 }
 
-prometheus::ClientMetric::Histogram buckets_of(const Histogram& histogram) {
+prometheus::ClientMetric::Histogram buckets_of(const Histogram& histogram, Unit unit) {
+  const auto exposed = [unit](std::uint64_t value) {
+    return unit == Unit::kMicroseconds ? static_cast<double>(value) / 1e6
+                                       : static_cast<double>(value);
+  };
   // Every octave is enough for a scrape: 40 buckets instead of 160.
   prometheus::ClientMetric::Histogram out;
   std::uint64_t count = 0;
   for (std::size_t i = 0; i < Histogram::kBuckets; ++i) {
     count += histogram.bucket(i);
     if (i % 4 != 3) continue;
-    out.bucket.push_back({count, static_cast<double>(Histogram::upper_bound(i))});
+    out.bucket.push_back({count, exposed(Histogram::upper_bound(i))});
   }
   out.bucket.push_back({count, std::numeric_limits<double>::infinity()});
   out.sample_count = count;
-  out.sample_sum = static_cast<double>(histogram.sum());
+  out.sample_sum = exposed(histogram.sum());
   return out;
 }
 
-template <class Group, std::size_t N, class GroupOf>
-void add_histograms(const std::vector<std::unique_ptr<Shard>>& shards,
-                    const std::array<Row<Group, Histogram>, N>& rows, GroupOf group_of,
-                    std::vector<MetricFamily>& out) {
+template <class Group, std::size_t N>
+void add(const std::vector<Source<Group>>& sources, const std::array<HistogramRow<Group>, N>& rows,
+         std::vector<MetricFamily>& out) {
   for (const auto& row : rows) {
     MetricFamily family{row.name, row.help, MetricType::Histogram, {}};
-    for (std::size_t i = 0; i < shards.size(); ++i) {
-      const Group* group = group_of(*shards[i]);
-      if (group == nullptr) continue;
-      auto metric = labelled(i);
-      metric.histogram = buckets_of(group->*row.member);
+    for (const Source<Group>& source : sources) {
+      auto metric = labelled(source);
+      metric.histogram = buckets_of(source.group->*row.member, row.unit);
       family.metric.push_back(std::move(metric));
     }
     out.push_back(std::move(family));
@@ -134,9 +162,11 @@ constexpr auto kTurnCounters = std::to_array<Row<runtime::TurnCounters, Counter>
     {"uproar_turn_turns_cut_total", "turns that left completions for the next one",
      &runtime::TurnCounters::turns_cut},
 });
-constexpr auto kTurnHistograms = std::to_array<Row<runtime::TurnCounters, Histogram>>({
-    {"uproar_turn_turn_us", "work per turn, waiting excluded", &runtime::TurnCounters::turn_us},
-    {"uproar_turn_turn_completions", "turn completions", &runtime::TurnCounters::turn_completions},
+constexpr auto kTurnHistograms = std::to_array<HistogramRow<runtime::TurnCounters>>({
+    {"uproar_turn_seconds", "work per turn, waiting excluded", &runtime::TurnCounters::turn_us,
+     Unit::kMicroseconds},
+    {"uproar_turn_completions", "completions per turn", &runtime::TurnCounters::turn_completions,
+     Unit::kEntries},
 });
 constexpr auto kNetCounters = std::to_array<Row<net::NetCounters, Counter>>({
     {"uproar_net_accepted_total", "accepted", &net::NetCounters::accepted},
@@ -281,12 +311,11 @@ constexpr auto kBatchGauges = std::to_array<Row<storage::BatchWriterCounters, Ga
     {"uproar_batch_circuit_open", "1 while open or probing",
      &storage::BatchWriterCounters::circuit_open},
 });
-constexpr auto kBatchHistograms = std::to_array<Row<storage::BatchWriterCounters, Histogram>>({
-    {"uproar_batch_batch_rows", "rows of each batch given to the store",
-     &storage::BatchWriterCounters::batch_rows},
-    {"uproar_batch_commit_us",
-     "from handing a batch over to its outcomes; empty without Options::monotonic_us",
-     &storage::BatchWriterCounters::commit_us},
+constexpr auto kBatchHistograms = std::to_array<HistogramRow<storage::BatchWriterCounters>>({
+    {"uproar_batch_size_rows", "rows of each batch given to the store",
+     &storage::BatchWriterCounters::batch_rows, Unit::kEntries},
+    {"uproar_batch_commit_seconds", "from handing a batch over to its outcomes",
+     &storage::BatchWriterCounters::commit_us, Unit::kMicroseconds},
 });
 constexpr auto kRouterCounters = std::to_array<Row<RouterCounters, Counter>>({
     {"uproar_router_parcels_total", "parcels", &RouterCounters::parcels},
@@ -298,38 +327,88 @@ constexpr auto kRouterCounters = std::to_array<Row<RouterCounters, Counter>>({
 constexpr auto kRouterGauges = std::to_array<Row<RouterCounters, Gauge>>({
     {"uproar_router_waiting", "parcels held back now", &RouterCounters::waiting},
 });
+constexpr auto kWriterCounters = std::to_array<Row<storage::sqlite::WriterCounters, Counter>>({
+    {"uproar_store_commits_total", "transactions committed, each with one sync of the log",
+     &storage::sqlite::WriterCounters::transactions},
+    {"uproar_store_committed_jobs_total", "batches of shards and directory work in them",
+     &storage::sqlite::WriterCounters::jobs},
+    {"uproar_store_committed_rows_total", "rows in them", &storage::sqlite::WriterCounters::rows},
+    {"uproar_store_failed_commits_total",
+     "transactions that did not commit; nothing in them was acknowledged",
+     &storage::sqlite::WriterCounters::failed_transactions},
+    {"uproar_store_refused_writes_total", "jobs turned away because the write queue was full",
+     &storage::sqlite::WriterCounters::refused_full},
+    {"uproar_store_constraint_faults_total",
+     "rows that broke the schema and were left out: a fault of the program, report it",
+     &storage::sqlite::WriterCounters::constraint_faults},
+    {"uproar_store_probes_total", "commits that the writer tried by itself while commits failed",
+     &storage::sqlite::WriterCounters::probes},
+    {"uproar_store_writer_reopens_total", "times the writer opened the database file again",
+     &storage::sqlite::WriterCounters::reopened},
+});
+constexpr auto kWriterGauges = std::to_array<Row<storage::sqlite::WriterCounters, Gauge>>({
+    {"uproar_store_up", "1 while commits work, 0 while they fail",
+     &storage::sqlite::WriterCounters::up},
+    {"uproar_store_write_queue_jobs", "jobs that wait for the writer",
+     &storage::sqlite::WriterCounters::waiting_jobs},
+    {"uproar_store_write_queue_bytes", "bytes that wait for the writer",
+     &storage::sqlite::WriterCounters::waiting_bytes},
+});
+constexpr auto kWriterHistograms = std::to_array<HistogramRow<storage::sqlite::WriterCounters>>({
+    {"uproar_store_commit_rows", "rows per commit",
+     &storage::sqlite::WriterCounters::rows_per_commit, Unit::kEntries},
+    {"uproar_store_commit_seconds", "from BEGIN to the end of COMMIT, the sync included",
+     &storage::sqlite::WriterCounters::commit_us, Unit::kMicroseconds},
+});
+constexpr auto kReaderCounters = std::to_array<Row<storage::sqlite::ReaderCounters, Counter>>({
+    {"uproar_store_reads_total", "reads begun", &storage::sqlite::ReaderCounters::reads},
+    {"uproar_store_refused_reads_total", "reads turned away because the read queue was full",
+     &storage::sqlite::ReaderCounters::refused_full},
+    {"uproar_store_reader_reopens_total", "times a reader opened the database file again",
+     &storage::sqlite::ReaderCounters::reopened},
+});
+constexpr auto kReaderGauges = std::to_array<Row<storage::sqlite::ReaderCounters, Gauge>>({
+    {"uproar_store_read_queue_jobs", "reads that wait for a reader",
+     &storage::sqlite::ReaderCounters::waiting},
+});
+constexpr auto kReaderHistograms = std::to_array<HistogramRow<storage::sqlite::ReaderCounters>>({
+    {"uproar_store_read_seconds", "one read, waiting excluded",
+     &storage::sqlite::ReaderCounters::read_us, Unit::kMicroseconds},
+});
 
 }  // namespace
 
-std::string render_metrics(const std::vector<std::unique_ptr<Shard>>& shards) {
+std::string render_metrics(const std::vector<std::unique_ptr<Shard>>& shards,
+                           const storage::SqliteStore& store) {
   std::vector<MetricFamily> families;
-  add_counters(
-      shards, kRingCounters, [](const Shard& shard) { return &shard.ring_counters(); }, families);
-  add_counters(
-      shards, kTurnCounters, [](const Shard& shard) { return &shard.turn_counters(); }, families);
-  add_histograms(
-      shards, kTurnHistograms, [](const Shard& shard) { return &shard.turn_counters(); }, families);
-  add_counters(
-      shards, kNetCounters, [](const Shard& shard) { return shard.net_counters(); }, families);
-  add_gauges(
-      shards, kNetGauges, [](const Shard& shard) { return shard.net_counters(); }, families);
-  add_counters(
-      shards, kChatCounters, [](const Shard& shard) { return shard.chat_counters(); }, families);
-  add_counters(
-      shards, kGatewayCounters, [](const Shard& shard) { return shard.event_counters(); },
-      families);
-  add_counters(
-      shards, kBatchCounters, [](const Shard& shard) { return shard.batch_counters(); }, families);
-  add_gauges(
-      shards, kBatchGauges, [](const Shard& shard) { return shard.batch_counters(); }, families);
-  add_histograms(
-      shards, kBatchHistograms, [](const Shard& shard) { return shard.batch_counters(); },
-      families);
-  add_counters(
-      shards, kRouterCounters, [](const Shard& shard) { return &shard.router_counters(); },
-      families);
-  add_gauges(
-      shards, kRouterGauges, [](const Shard& shard) { return &shard.router_counters(); }, families);
+  const auto ring = per_shard(shards, [](const Shard& shard) { return &shard.ring_counters(); });
+  add(ring, kRingCounters, families);
+  const auto turn = per_shard(shards, [](const Shard& shard) { return &shard.turn_counters(); });
+  add(turn, kTurnCounters, families);
+  add(turn, kTurnHistograms, families);
+  const auto net = per_shard(shards, [](const Shard& shard) { return shard.net_counters(); });
+  add(net, kNetCounters, families);
+  add(net, kNetGauges, families);
+  const auto chat = per_shard(shards, [](const Shard& shard) { return shard.chat_counters(); });
+  add(chat, kChatCounters, families);
+  const auto events = per_shard(shards, [](const Shard& shard) { return shard.event_counters(); });
+  add(events, kGatewayCounters, families);
+  const auto batch = per_shard(shards, [](const Shard& shard) { return shard.batch_counters(); });
+  add(batch, kBatchCounters, families);
+  add(batch, kBatchGauges, families);
+  add(batch, kBatchHistograms, families);
+  const auto router =
+      per_shard(shards, [](const Shard& shard) { return &shard.router_counters(); });
+  add(router, kRouterCounters, families);
+  add(router, kRouterGauges, families);
+  const std::vector<Source<storage::sqlite::WriterCounters>> writer{{"", &store.writer_counters()}};
+  add(writer, kWriterCounters, families);
+  add(writer, kWriterGauges, families);
+  add(writer, kWriterHistograms, families);
+  const std::vector<Source<storage::sqlite::ReaderCounters>> reader{{"", &store.reader_counters()}};
+  add(reader, kReaderCounters, families);
+  add(reader, kReaderGauges, families);
+  add(reader, kReaderHistograms, families);
   return prometheus::TextSerializer().Serialize(families);
 }
 

@@ -1,16 +1,22 @@
 #pragma once
 
-// /metrics: every counter of every shard in the Prometheus text format, one label `shard`.
+// /metrics in the Prometheus text format: every counter of every shard, labelled `shard`, and those of the store, which
+// the shards share. Times are in seconds, as Prometheus wants them.
 
 #include <memory>
 #include <string>
 #include <vector>
+
+namespace uproar::storage {
+class SqliteStore;
+}
 
 namespace uproar::server {
 
 class Shard;
 
 // Any thread: counters are read while their shards write them.
-[[nodiscard]] std::string render_metrics(const std::vector<std::unique_ptr<Shard>>& shards);
+[[nodiscard]] std::string render_metrics(const std::vector<std::unique_ptr<Shard>>& shards,
+                                         const storage::SqliteStore& store);
 
 }  // namespace uproar::server

@@ -65,7 +65,7 @@ struct Server::State {
   std::atomic<bool> draining{false};
   std::uint16_t port = 0;
   std::vector<int> listeners;
-  std::unique_ptr<storage::Store> store;
+  std::unique_ptr<storage::SqliteStore> store;
   std::unique_ptr<runtime::BlockingPool> pool;
   std::unique_ptr<MailboxGrid> grid;
   std::unique_ptr<gateway::LoginLimits> login_limits;
@@ -116,7 +116,7 @@ Result<void, SystemError> Server::State::open_environment() {
                        .login_limits = *login_limits,
                        .auth_key = std::move(key.value()),
                        .jwks_document = jwks_document,
-                       .render_metrics = [this] { return server::render_metrics(shards); },
+                       .render_metrics = [this] { return server::render_metrics(shards, *store); },
                        .draining = draining});
   if (!jwks_document.empty()) {
     refresher = std::make_unique<JwksRefresher>(config.jwks, jwks_document,
@@ -231,7 +231,7 @@ void Server::stop() {
 }
 
 std::string Server::render_metrics() const {
-  return server::render_metrics(state_->shards);
+  return server::render_metrics(state_->shards, *state_->store);
 }
 
 }  // namespace uproar::server

@@ -31,7 +31,7 @@ class Server {
   void stop();
 
   [[nodiscard]] std::uint16_t port() const;
-  // Prometheus text format.
+  // Prometheus text format. REQUIRES: start() has succeeded, stop() has not been called.
   [[nodiscard]] std::string render_metrics() const;
 
  private:

@@ -1,8 +1,10 @@
 #include "storage/sqlite/reader_pool.h"
 
+#include <optional>
 #include <utility>
 
 #include "storage/sqlite/limits.h"
+#include "storage/sqlite/stopwatch.h"
 
 namespace uproar::storage::sqlite {
 
@@ -45,28 +47,34 @@ bool ReaderPool::submit(Job job) {
       return false;
     }
     queue_.push_back(std::move(job));
+    counters_.waiting.set(static_cast<std::int64_t>(queue_.size()));
   }
   has_work_.notify_one();
   return true;
 }
 
 void ReaderPool::run(std::unique_ptr<Connection> connection) {
+  std::optional<std::uint64_t> took_us;  // of the read before
   while (true) {
     Job job;
     {
       std::unique_lock lock(mutex_);
+      if (took_us) counters_.read_us.record(*took_us);
       has_work_.wait(lock, [this] { return is_stopping_ || !queue_.empty(); });
       if (is_stopping_) return;
       job = std::move(queue_.front());
       queue_.pop_front();
+      counters_.waiting.set(static_cast<std::int64_t>(queue_.size()));
       counters_.reads.add();
       if (connection == nullptr) counters_.reopened.add();
     }
+    const Stopwatch stopwatch;
     if (connection == nullptr) {
       auto opened = connect(options_);
       if (opened) connection = std::move(opened).value();
     }
     job(connection == nullptr ? nullptr : &connection->reads);
+    took_us = stopwatch.microseconds();
     // A connection that failed may hold state that is no longer true of the file: the next read opens another.
     if (connection != nullptr && !connection->database.ok()) connection.reset();
   }

@@ -22,6 +22,8 @@ struct ReaderCounters {  // written under the pool's lock, read from any thread
   Counter reads;
   Counter refused_full;
   Counter reopened;
+  Gauge waiting;      // in the queue
+  Histogram read_us;  // one read, waiting excluded
 };
 
 class ReaderPool {

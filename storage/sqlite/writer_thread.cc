@@ -6,6 +6,7 @@
 
 #include "storage/sqlite/limits.h"
 #include "storage/sqlite/migrations.h"
+#include "storage/sqlite/stopwatch.h"
 
 namespace uproar::storage::sqlite {
 namespace {
@@ -21,12 +22,6 @@ bool is_state_known(ErrorCode code) {
     default:
       return false;
   }
-}
-
-std::uint64_t microseconds_since(std::chrono::steady_clock::time_point start) {
-  const auto took = std::chrono::steady_clock::now() - start;
-  return static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::microseconds>(took).count());
 }
 
 }  // namespace
@@ -62,9 +57,15 @@ bool WriterThread::submit(Job job) {
     }
     queued_bytes_ += job.bytes;
     queue_.push_back(std::move(job));
+    measure_queue();
   }
   has_work_.notify_one();
   return true;
+}
+
+void WriterThread::measure_queue() {
+  counters_.waiting_jobs.set(static_cast<std::int64_t>(queue_.size()));
+  counters_.waiting_bytes.set(static_cast<std::int64_t>(queued_bytes_));
 }
 
 void WriterThread::set_last_online(UserId user, std::int64_t at_us) {
@@ -118,11 +119,12 @@ WriterThread::Work WriterThread::take_work() {
     work.jobs.push_back(std::move(queue_.front()));
     queue_.pop_front();
   }
+  measure_queue();
   return work;
 }
 
 void WriterThread::write(Work& work) {
-  const auto start = std::chrono::steady_clock::now();
+  const Stopwatch stopwatch;
   const bool is_probe = work.jobs.empty() && work.last_online.empty();
   if (is_probe) counters_.probes.add();
   bool committed = false;
@@ -141,7 +143,7 @@ void WriterThread::write(Work& work) {
     counters_.jobs.add(work.jobs.size());
     counters_.rows.add(work.rows);
     counters_.rows_per_commit.record(work.rows);
-    counters_.commit_us.record(microseconds_since(start));
+    counters_.commit_us.record(stopwatch.microseconds());
     if (!healthy()) {
       const std::lock_guard lock(mutex_);
       last_error_.clear();
@@ -151,6 +153,7 @@ void WriterThread::write(Work& work) {
   }
   // Before the answers: who hears of a commit finds the store healthy, and the reverse.
   healthy_.store(committed, std::memory_order_release);
+  counters_.up.set(committed ? 1 : 0);
   for (Job& job : work.jobs) job.finish(committed);
 }
 

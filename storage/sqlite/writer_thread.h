@@ -32,7 +32,7 @@
 
 namespace uproar::storage::sqlite {
 
-// Written by the writer's thread (refused_* under its lock), read from any.
+// Written by the writer's thread (refused_* and waiting_* under its lock), read from any.
 struct WriterCounters {
   Counter transactions;  // committed: fsyncs, as good as
   Counter jobs;          // in them: batches and directory work
@@ -42,6 +42,9 @@ struct WriterCounters {
   Counter constraint_faults;  // rows left out of a transaction that they broke: a bug of ours
   Counter probes;             // the writer's own, while unhealthy
   Counter reopened;
+  Gauge up;             // 1: healthy()
+  Gauge waiting_jobs;   // in the queue
+  Gauge waiting_bytes;  // of them
   Histogram rows_per_commit;
   Histogram commit_us;  // from BEGIN to the end of COMMIT
 };
@@ -99,9 +102,12 @@ class WriterThread {
   };
 
   WriterThread(Options options, std::unique_ptr<Connection> connection)
-      : options_(std::move(options)), connection_(std::move(connection)) {}
+      : options_(std::move(options)), connection_(std::move(connection)) {
+    counters_.up.set(1);
+  }
   void run();
   Work take_work();
+  void measure_queue();  // under the lock
   void write(Work& work);
   bool try_transaction(Work& work);
   void transaction_failed();

@@ -2,6 +2,7 @@
 
 #include <cstring>
 #include <string_view>
+#include <thread>
 
 #include <sqlite3.h>
 
@@ -32,6 +33,7 @@ int write_file(sqlite3_file* file, const void* data, int bytes, sqlite3_int64 of
   return real(file)->pMethods->xWrite(real(file), data, bytes, offset);
 }
 int sync_file(sqlite3_file* file, int flags) {
+  while (FailingVfs::fault == Fault::kSyncHangs) std::this_thread::yield();
   if (FailingVfs::fault == Fault::kSync) return SQLITE_IOERR_FSYNC;
   const int code = real(file)->pMethods->xSync(real(file), flags);
   if (code == SQLITE_OK && reinterpret_cast<WrappedFile*>(file)->is_log) FailingVfs::syncs += 1;

@@ -15,7 +15,7 @@
 
 namespace uproar::storage {
 
-class ManualReactor final : public Reactor {
+class ManualReactor : public Reactor {
  public:
   void post(Task task) override {
     const std::lock_guard lock(mutex_);

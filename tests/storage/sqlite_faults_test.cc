@@ -201,6 +201,37 @@ TEST_F(SqliteFaults, OneSyncServesEverybodyWhoWaited) {
   EXPECT_GE(FailingVfs::syncs - syncs_before, kRounds) << "and none was answered without one";
 }
 
+TEST_F(SqliteFaults, CountersTellWhatWaitsAndWhetherCommitsWork) {
+  const sqlite::WriterCounters& writer = store->writer_counters();
+  const std::uint64_t commits_before = writer.transactions.value();
+  EXPECT_EQ(writer.up.value(), 1);
+  EXPECT_EQ(writer.waiting_jobs.value(), 0);
+  FailingVfs::fault = Fault::kSyncHangs;
+  ManualReactor reactor;
+  const auto client = store->open_client(reactor);
+  int answered = 0;
+  const auto commit = [&](std::uint64_t n) {
+    client->batches().commit({text(n)}, [&](const std::vector<Outcome>&) { ++answered; });
+  };
+  commit(1);
+  while (writer.waiting_jobs.value() != 0) std::this_thread::yield();  // the writer has it
+  commit(2);
+  commit(3);
+  EXPECT_EQ(writer.waiting_jobs.value(), 2);
+  EXPECT_GT(writer.waiting_bytes.value(), 0);
+  FailingVfs::fault = Fault::kNone;
+  reactor.run_until([&] { return answered == 3; });
+  EXPECT_EQ(writer.waiting_jobs.value(), 0);
+  EXPECT_EQ(writer.waiting_bytes.value(), 0);
+  EXPECT_EQ(writer.transactions.value(), commits_before + 2) << "the two that waited shared one";
+  FailingVfs::fault = Fault::kSync;
+  EXPECT_EQ(call->commit_one(text(4)).status, kUnavailable);
+  EXPECT_EQ(writer.up.value(), 0);
+  FailingVfs::fault = Fault::kNone;
+  EXPECT_EQ(call->commit_one(text(4)).status, kCommitted);
+  EXPECT_EQ(writer.up.value(), 1);
+}
+
 TEST_F(SqliteFaults, AClientMayGoWhileItsWorkIsUnderWay) {
   for (std::uint64_t n = 1; n <= 50; ++n) {
     ManualReactor reactor;
