@@ -66,7 +66,7 @@ void AdminGateway::ready(net::ConnectionId connection) {
 }
 
 void AdminGateway::asked(const CanaryAsked& asked) {
-  parts_.canary.fly([this, asked](Canary::Verdict verdict) {
+  parts_.canary.ask([this, asked](Canary::Verdict verdict) {
     parts_.link.post(asked.from_shard,
                      CanaryAnswered{.shard = static_cast<std::uint16_t>(parts_.link.self()),
                                     .round = asked.round,

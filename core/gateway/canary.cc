@@ -15,16 +15,20 @@ constexpr std::string_view kRequest =
 constexpr std::string_view kAnswer = "HTTP/1.1 200";
 }  // namespace
 
-Canary::Canary(net::ShardNet& net, storage::StoreClient& store, storage::Reactor& reactor)
-    : net_(net), store_(store), reactor_(reactor) {}
+Canary::Canary(Admit admit, storage::StoreClient& store, storage::Reactor& reactor, const Now& now)
+    : admit_(std::move(admit)), store_(store), reactor_(reactor), now_(now) {}
 
 Canary::~Canary() {
   if (fd_ >= 0) ::close(fd_);
 }
 
-void Canary::fly(Done done) {
+void Canary::ask(Done done) {
+  if (askers_.empty() && now_.monotonic_us < fresh_until_us_) return done(verdict_);
   askers_.push_back(std::move(done));
-  if (askers_.size() > 1) return;
+  if (askers_.size() == 1) fly();
+}
+
+void Canary::fly() {
   verdict_ = {};
   ++flight_;
   store_legs_left_ = 2;  // writer, reader
@@ -39,8 +43,8 @@ void Canary::fly(Done done) {
 void Canary::fly_receive_path() {
   std::array<int, 2> pair{-1, -1};
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data()) != 0)
-    return;             // stays false: not ready
-  net_.admit(pair[0]);  // refused at the connection limit: then the answer is an end of stream
+    return;         // stays false: not ready
+  admit_(pair[0]);  // refused at the connection limit: then the answer is an end of stream
   fd_ = pair[1];
   if (::send(fd_, kRequest.data(), kRequest.size(), MSG_NOSIGNAL | MSG_DONTWAIT) !=
       static_cast<ssize_t>(kRequest.size())) {
@@ -95,6 +99,7 @@ void Canary::finish_if_landed() {
 
 void Canary::finish() {
   ++flight_;  // what lands later belongs to nobody
+  fresh_until_us_ = now_.monotonic_us + std::int64_t{kFreshMs} * 1000;
   reactor_.cancel_timer(deadline_);
   if (fd_ >= 0) {
     reactor_.unwatch(watch_);

@@ -2,35 +2,43 @@
 
 // Proof of life: a request that travels through this shard's own ring, receive buffers, HTTP stage and handler, and
 // through the store's writer and reader. /readyz believes nothing less: never connected but deaf.
+//
+// A flight costs a commit, and anybody may ask. So whoever asks while one is under way shares it, and a verdict is given
+// again for kFreshMs, whether good or bad: a shard makes at most one such commit a second, however often it is asked.
 
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <vector>
 
-#include "core/net/shard_net.h"
+#include "proto/base/now.h"
 #include "storage/store.h"
 
 namespace uproar::gateway {
 
 class Canary {
  public:
+  static constexpr std::uint32_t kDeadlineMs = 2000;
+  static constexpr std::uint32_t kFreshMs = 1000;
+
   struct Verdict {
     bool receive_path = false;
     bool store = false;
   };
   using Done = std::function<void(Verdict)>;
 
-  // All outlive the canary.
-  Canary(net::ShardNet& net, storage::StoreClient& store, storage::Reactor& reactor);
+  // Takes over one end of a socket pair as if it had been accepted; closes it when it refuses (net::ShardNet::admit).
+  using Admit = std::function<void(int fd)>;
+
+  // All outlive the canary; `now` is the turn's time.
+  Canary(Admit admit, storage::StoreClient& store, storage::Reactor& reactor, const Now& now);
   ~Canary();
 
-  // `done` runs once, later, at most kDeadlineMs from now. Askers that come while one is flying share its verdict.
-  void fly(Done done);
+  // `done` runs once: at once with a verdict that is still fresh, else later, at most kDeadlineMs from now.
+  void ask(Done done);
 
  private:
-  static constexpr std::uint32_t kDeadlineMs = 2000;
-
+  void fly();
   void fly_receive_path();
   void heard(short events);
   void fly_store(std::uint64_t flight);
@@ -38,11 +46,13 @@ class Canary {
   void finish_if_landed();
   void finish();
 
-  net::ShardNet& net_;
+  const Admit admit_;
   storage::StoreClient& store_;
   storage::Reactor& reactor_;
+  const Now& now_;
   std::vector<Done> askers_;
-  Verdict verdict_;
+  Verdict verdict_;  // of the flight under way, or of the last one
+  std::int64_t fresh_until_us_ = 0;
   std::uint64_t flight_ = 0;
   unsigned store_legs_left_ = 0;
   unsigned receive_legs_left_ = 0;

@@ -112,7 +112,7 @@ struct Shard::Parts {
               .link = shard.router_,
               .now = now,
               .advertised_url = environment.config.advertise}),
-        canary(net, *store, shard.reactor_),
+        canary([this](int fd) { net.admit(fd); }, *store, shard.reactor_, now),
         admin({.net = net,
                .canary = canary,
                .link = shard.router_,
