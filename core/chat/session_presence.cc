@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <map>
+#include <memory>
 #include <utility>
 
 #include "core/chat/session_role.h"
@@ -28,7 +29,8 @@ void SessionRole::presence_subscribe(const Actor& actor, PresenceSubscribe comma
     for (const UserId user : command.users) {
       if (!hears(*session, topic_of(user))) fresh.push_back(user);
     }
-    if (session->presence_watches + fresh.size() > context_.limits.presence_watch_max) {
+    const std::size_t watched = session->watches ? session->watches->size() : 0;
+    if (watched + fresh.size() > context_.limits.presence_watch_max) {
       context_.refuse(actor, ErrorCode::kTooLarge, "user_ids: too many are watched");
       return;
     }
@@ -37,7 +39,8 @@ void SessionRole::presence_subscribe(const Actor& actor, PresenceSubscribe comma
         context_.refuse(actor, ErrorCode::kOverloaded);
         return;
       }
-      ++session->presence_watches;
+      if (!session->watches) session->watches = std::make_unique<std::vector<std::uint32_t>>();
+      session->watches->push_back(session->topics.back());
     }
   }
   // Asked behind the announcements and on the same way: what changes after the answer is heard.
@@ -48,8 +51,7 @@ void SessionRole::presence_unsubscribe(const Actor& actor, PresenceUnsubscribe c
   remove_repeats(command.users);
   if (Session* session = live(actor.from)) {
     for (const UserId user : command.users) {
-      const bool heard = unhear(actor.from, *session, topic_of(user), PendingFrames::kDeliver);
-      if (heard && session->presence_watches > 0) --session->presence_watches;
+      (void)unhear(actor.from, *session, topic_of(user), PendingFrames::kDeliver);
     }
   }
   presence_ask(actor, std::move(command.users), PresenceAsk::Kind::kGet);

@@ -201,6 +201,7 @@ void SessionRole::detach(const Endpoint& endpoint, Session& session, std::int64_
   if (unread != 0 && unread != kUnreadAsked) drop_puller(unread);
   const std::vector<std::uint32_t> topics = std::exchange(session.topics, {});
   for (const std::uint32_t topic : topics) topics_.release(topic);
+  session.watches.reset();
   session.starting.reset();
   wheel_.remove(endpoint.slot, session);
   context_.send(context_.owner(session.user), SessionEnd{endpoint, session.user, offline_at_us});
@@ -260,6 +261,7 @@ bool SessionRole::unhear(const Endpoint& endpoint, Session& session, const Topic
                          PendingFrames pending) {
   const auto index = topics_.find(topic);
   if (!index || std::erase(session.topics, *index) == 0) return false;
+  if (session.watches) std::erase(*session.watches, *index);
   (void)context_.outbox.unsubscribe(endpoint, topic, pending);
   topics_.release(*index);
   return true;

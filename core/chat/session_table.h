@@ -33,6 +33,8 @@ struct Session {
   RateBucket commands;
   RateBucket bytes;
   std::vector<std::uint32_t> topics;  // numbers in LocalTopics: heard, once each
+  // Of them, users that presence.subscribe asked for; peers that are heard without asking are not among them. Null: none.
+  std::unique_ptr<std::vector<std::uint32_t>> watches;
   std::unique_ptr<SessionStarting> starting;
   std::uint32_t generation = 0;
   std::uint32_t heartbeat_s = 0;     // monotonic seconds of the last frame, rounded down
@@ -41,7 +43,6 @@ struct Session {
   std::uint32_t puller = 0;         // of a sync under way; 0: none
   std::uint32_t unread_puller = 0;  // of an unread.fetch; kUnreadAsked: the store has not answered
   std::uint16_t wheel_bucket = 0;
-  std::uint16_t presence_watches = 0;
   std::uint16_t rate_strikes = 0;
   State state = State::kFree;
   bool is_held = false;

@@ -290,6 +290,30 @@ TEST_F(ThreeShards, presence_is_asked_and_watched) {
   EXPECT_THAT(alice.heard<PresenceUpdate>(), IsEmpty());
 }
 
+class TwoWatches : public ChatTest {
+ protected:
+  TwoWatches() : ChatTest({.shards = 1, .seed = 1, .limits = {.presence_watch_max = 2}}) {}
+};
+
+TEST_F(TwoWatches, a_peer_who_is_no_longer_watched_makes_no_room_for_a_stranger) {
+  (void)group({"alice", "bob"});  // watched without asking, so not counted
+  const Person alice = arrives("alice");
+  const UserId bob = world.user("bob"), carol = world.user("carol");
+  alice.says(PresenceSubscribe{{carol, world.user("dave")}});
+  ASSERT_THAT(alice.answered<PresenceList>(), SizeIs(1));
+  const auto erin_is_refused = [&] {
+    alice.forgets();
+    alice.says(PresenceSubscribe{{world.user("erin")}});
+    return alice.heard<Error>();
+  };
+  ASSERT_THAT(erin_is_refused(), SizeIs(1));
+  alice.says(PresenceUnsubscribe{{bob}});
+  EXPECT_THAT(erin_is_refused(), SizeIs(1)) << "carol and dave are still watched";
+  alice.says(PresenceUnsubscribe{{bob, carol, carol}});
+  EXPECT_THAT(erin_is_refused(), IsEmpty());
+  EXPECT_THAT(alice.answered<PresenceList>(), SizeIs(1));
+}
+
 TEST_F(ThreeShards, a_stranger_who_watches_a_conversation_as_if_it_were_a_user_hears_nothing) {
   const ConversationId room = group({"alice", "bob"});
   const Person alice = arrives("alice", 0);
