@@ -257,7 +257,7 @@ void ConversationRole::attach_read(ConversationId id, const Endpoint& to, std::u
                                          {.conversation = id,
                                           .messages = std::move(page.messages),
                                           .upto_seq = 0,
-                                          .has_more = false,
+                                          .has_more = page.has_more,
                                           .stale = false}});
     }
     end_attach(conversation, to, token, cursor, {});

@@ -380,8 +380,10 @@ void ConversationRole::handle_absent(Conversation& conversation) {
       }
     } else {
       const Attach& attach = std::get<Attach>(item);
+      // As for one that exists: ids of direct conversations can be computed (D9), and whether two
+      // people talk is no stranger's business.
       context_.send(attach.to.shard,
-                    AttachEnd{attach.to, attach.token, attach.cursor, ErrorCode::kNotFound});
+                    AttachEnd{attach.to, attach.token, attach.cursor, ErrorCode::kNotMember});
     }
   }
   erase(conversation);

@@ -37,6 +37,7 @@ struct Puller {
   std::vector<Underway> underway;  // at most kSyncWindow
   std::uint32_t page_limit = 0;    // kUnread: messages per conversation
   std::int64_t rows_left = 0;      // kPages: what one answer may still hold
+  bool has_more = false;           // kPages: it could not hold everything
   // The sync that runs, if one does.
   bool is_syncing = false;
   RequestId sync_id;

@@ -255,8 +255,7 @@ void SessionRole::pump(std::uint32_t number) {
       continue;
     }
     if (puller.mode == Attach::Mode::kPages && puller.rows_left <= 0) {
-      puller.sync_left -= puller.queue.size();  // the answer is full: the rest is not mentioned
-      puller.queue.clear();
+      leave_rest(puller);
     }
     if (!is_paused && puller.underway.size() < kSyncWindow && !puller.queue.empty()) {
       PullItem item = std::move(puller.queue.front());
@@ -305,8 +304,9 @@ void SessionRole::on(AttachPage said) {
   const auto rows = static_cast<std::int64_t>(said.page.messages.size());
   const bool is_sync = underway->item.is_sync;
   if (puller.mode == Attach::Mode::kPages && has_more && puller.rows_left - rows <= 0) {
-    // The answer is full. What is under way ends where it stands, what was not begun is not mentioned.
+    // What is under way ends where it stands.
     puller.rows_left = 0;
+    puller.has_more = true;
     const ServerEvent page(std::move(said.page));
     context_.outbox.reply(puller.to, puller.sync_id, page);
     while (!puller.underway.empty()) {
@@ -317,19 +317,28 @@ void SessionRole::on(AttachPage said) {
       context_.send(context_.owner(ended.item.conversation),
                     AttachCancel{puller.to, ended.item.conversation, ended.token});
     }
-    puller.queue.clear();
+    leave_rest(puller);
     puller.sync_left = 0;
     pump(number);
     return;
   }
   puller.rows_left -= rows;
-  underway->page_waits = has_more;
+  underway->page_waits = has_more && puller.mode != Attach::Mode::kUnread;  // that has one page
   if (is_sync) {
     context_.outbox.reply(puller.to, puller.sync_id, ServerEvent(std::move(said.page)));
   } else {
     tell_missed(puller.to, before, std::move(said.page));
   }
   pump(number);
+}
+
+// The answer of a request is full: what was not begun keeps the cursor that was asked with.
+void SessionRole::leave_rest(Puller& puller) {
+  puller.has_more = puller.has_more || !puller.queue.empty();
+  for (const PullItem& item : puller.queue)
+    puller.cursors.emplace_back(item.conversation, item.cursor);
+  puller.sync_left -= puller.queue.size();
+  puller.queue.clear();
 }
 
 // What was said between joining and hearing: to the hearer it is live, so it comes as the events that the others got. A row that
@@ -421,7 +430,9 @@ void SessionRole::finish_sync_if_done(std::uint32_t number) {
   Puller& puller = *it->second;
   if (puller.is_syncing && puller.sync_left == 0) {
     puller.is_syncing = false;
-    SyncDone done{.cursors = std::move(puller.cursors), .refused = std::move(puller.refused)};
+    SyncDone done{.cursors = std::move(puller.cursors),
+                  .refused = std::move(puller.refused),
+                  .has_more = puller.has_more};
     puller.cursors.clear();
     puller.refused.clear();
     std::sort(done.cursors.begin(), done.cursors.end());

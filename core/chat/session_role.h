@@ -110,6 +110,7 @@ class SessionRole {
                                     ConversationId conversation);
   void pump(std::uint32_t number);
   void start_item(std::uint32_t number, Puller& puller, PullItem item);
+  static void leave_rest(Puller& puller);
   void tell_missed(const Endpoint& to, Seq cursor, HistoryPage page);
   void finish_item(std::uint32_t number, PullItem item, Seq cursor,
                    std::optional<ErrorCode> refused);

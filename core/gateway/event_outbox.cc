@@ -1,5 +1,6 @@
 #include "core/gateway/event_outbox.h"
 
+#include <algorithm>
 #include <bit>
 #include <utility>
 
@@ -67,10 +68,39 @@ void EventOutbox::reply(const chat::Endpoint& to, const chat::RequestId& id,
   link_.post(to.shard, std::move(frames));
 }
 
+bool EventOutbox::add(const chat::ServerEvent& event, chat::SyncAnswer& answer) {
+  if (const auto* page = std::get_if<chat::HistoryPage>(&event)) {
+    const auto same = std::find_if(
+        answer.pages.begin(), answer.pages.end(),
+        [&](const chat::HistoryPage& x) { return x.conversation == page->conversation; });
+    if (same == answer.pages.end()) {
+      answer.pages.push_back(*page);
+      return false;
+    }
+    same->messages.insert(same->messages.end(), page->messages.begin(), page->messages.end());
+    same->upto_seq = page->upto_seq;
+    same->has_more = page->has_more;
+    return false;
+  }
+  if (const auto* done = std::get_if<chat::SyncDone>(&event)) {
+    answer.cursors = done->cursors;
+    answer.refused = done->refused;
+    answer.has_more = done->has_more || std::any_of(answer.pages.begin(), answer.pages.end(),
+                                                    [](const auto& x) { return x.has_more; });
+  }
+  return true;
+}
+
 void EventOutbox::answer(const chat::Endpoint& to, const chat::RequestId& id,
                          const chat::ServerEvent& event) {
+  chat::SyncAnswer* const collected = requests_.collected(to);
+  if (collected != nullptr && !add(event, *collected)) return;
   json_.clear();
-  chat::encode(event, id, json_);
+  if (collected != nullptr && !std::holds_alternative<chat::Error>(event)) {
+    chat::encode(*collected, json_);
+  } else {
+    chat::encode(event, id, json_);
+  }
   AnswerRequest answer{.slot = to.slot,
                        .generation = to.generation,
                        .status = status_of(event),

@@ -58,6 +58,8 @@ class EventOutbox final : public chat::Outbox {
   [[nodiscard]] bool at_once(std::uint32_t shard) const;
   [[nodiscard]] net::EncodedMessage encode(const chat::ServerEvent& event,
                                            const chat::RequestId& id);
+  // One event more of an answer that is collected; true: it is whole, or has failed.
+  [[nodiscard]] static bool add(const chat::ServerEvent& event, chat::SyncAnswer& answer);
   void answer(const chat::Endpoint& to, const chat::RequestId& id, const chat::ServerEvent& event);
 
   net::ShardNet& net_;

@@ -35,9 +35,8 @@ inline constexpr std::uint32_t kRevokedMax = 262'144;
 // REST requests that wait for an answer, per shard.
 inline constexpr std::uint32_t kRequestsWaitingMax = 16'384;
 
-// REST sync answers in one body.
+// REST sync answers in one body; the domain bounds its rows (chat::kRequestSyncRowsMax).
 inline constexpr std::uint32_t kRestSyncConversationsMax = 50;
-inline constexpr std::uint32_t kRestSyncRowsMax = 200;  // per conversation
 
 // The encoder's buffer is kept up to this size between messages; a page of history may be larger once.
 inline constexpr std::uint32_t kScratchBytesMax = 1024 * 1024;

@@ -31,10 +31,21 @@ std::optional<RequestTable::Waiting> RequestTable::take(std::uint32_t index,
   Slot& slot = slots_[index];
   if (!slot.used || slot.generation != generation) return std::nullopt;
   slot.used = false;
+  slot.collected.reset();
   ++slot.generation;
   --used_;
   free_.push_back(index);
   return Waiting{.connection = slot.connection};
+}
+
+void RequestTable::collect(const chat::Endpoint& request) {
+  slots_[request.slot].collected = std::make_unique<chat::SyncAnswer>();
+}
+
+chat::SyncAnswer* RequestTable::collected(const chat::Endpoint& request) {
+  if (request.shard != shard_ || request.slot >= slots_.size()) return nullptr;
+  const Slot& slot = slots_[request.slot];
+  return slot.used && slot.generation == request.generation ? slot.collected.get() : nullptr;
 }
 
 void respond_json(net::ShardNet& net, net::ConnectionId to, const JsonAnswer& answer) {

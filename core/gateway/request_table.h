@@ -4,6 +4,7 @@
 // names it. A connection has one request at a time, so the table is bounded by the connections of the shard.
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "core/chat/endpoint.h"
 #include "core/net/handler.h"
 #include "core/net/shard_net.h"
+#include "proto/chat/account.h"
 
 namespace uproar::gateway {
 
@@ -25,6 +27,10 @@ class RequestTable {
       : shard_(shard), requests_max_(requests_max) {}
 
   [[nodiscard]] std::optional<chat::Endpoint> add(net::ConnectionId connection);
+  // sync and unread.fetch: the domain answers with several events, the client wants one body.
+  void collect(const chat::Endpoint& request);
+  // What has been collected so far; nullptr for requests that are answered by one event.
+  [[nodiscard]] chat::SyncAnswer* collected(const chat::Endpoint& request);
   // Forgets the request and says whose it was; nullopt for one that was answered before.
   [[nodiscard]] std::optional<Waiting> take(std::uint32_t slot, std::uint32_t generation);
   [[nodiscard]] std::uint32_t size() const { return used_; }
@@ -34,6 +40,7 @@ class RequestTable {
     net::ConnectionId connection;
     std::uint32_t generation = 1;
     bool used = false;
+    std::unique_ptr<chat::SyncAnswer> collected;
   };
   const std::uint16_t shard_;
   const std::uint32_t requests_max_;

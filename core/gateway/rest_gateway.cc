@@ -58,10 +58,6 @@ void RestGateway::on_request(net::ConnectionId connection, const http::Request& 
       return account(connection, request, match.route->action);
     case RestAction::kCommand:
       return command(connection, request, match);
-    case RestAction::kSync:
-      return sync(connection, request);
-    case RestAction::kUnread:
-      return unread(connection, request);
     case RestAction::kLogout:
       return with_caller(connection, request,
                          [this, connection](Caller caller) { logout(connection, caller); });
@@ -226,6 +222,9 @@ void RestGateway::logout(net::ConnectionId connection, Caller caller) {
 
 void RestGateway::command(net::ConnectionId connection, const http::Request& request,
                           const RouteMatch& match) {
+  if (parts_.link.congested()) {
+    return refuse(connection, error(chat::ErrorCode::kOverloaded, {}, 1000));
+  }
   const std::string limit = parameter(request, "limit");
   const std::string before = parameter(request, "before_seq");
   const std::string after_seq = parameter(request, "after_seq");
@@ -245,14 +244,22 @@ void RestGateway::command(net::ConnectionId connection, const http::Request& req
   auto decoded =
       parts_.decoder.decode_fields(match.route->command, fields, body.bytes(), parts_.now);
   if (!decoded.ok()) return refuse(connection, decoded.error().error);
-  with_caller(
-      connection, request, [this, connection, event = std::move(decoded->event)](Caller caller) {
-        const auto waiting = wait(connection);
-        if (!waiting) return;
-        parts_.chat.apply(
-            {.actor = {.user = caller.user, .from = *waiting, .request = {}}, .event = event},
-            parts_.now);
-      });
+  const auto* sync = std::get_if<chat::Sync>(&decoded->event);
+  if (sync != nullptr && sync->cursors.size() > kRestSyncConversationsMax) {
+    return refuse(connection,
+                  error(chat::ErrorCode::kTooLarge, "at most 50 cursors in one REST sync"));
+  }
+  const bool is_collected =
+      sync != nullptr || std::holds_alternative<chat::UnreadFetch>(decoded->event);
+  with_caller(connection, request,
+              [this, connection, event = std::move(decoded->event), is_collected](Caller caller) {
+                const auto waiting = wait(connection);
+                if (!waiting) return;
+                if (is_collected) parts_.requests.collect(*waiting);
+                parts_.chat.apply({.actor = {.user = caller.user, .from = *waiting, .request = {}},
+                                   .event = event},
+                                  parts_.now);
+              });
 }
 
 void RestGateway::show_user(net::ConnectionId connection, Caller caller, UserId user) {
@@ -282,108 +289,6 @@ void RestGateway::find_user(net::ConnectionId connection, Caller caller, const s
         }
         answer(waiting, list);
       });
-}
-
-// ---- sync and unread: what a WebSocket gets as several messages, in one bounded answer ---------------------------
-
-struct RestGateway::SyncInProgress {
-  chat::Endpoint waiting;
-  UserId user;
-  std::vector<std::pair<ConversationId, Seq>> cursors;
-  std::size_t next = 0;
-  Seq joined_seq = 0;
-  chat::SyncAnswer answer;
-};
-
-void RestGateway::sync(net::ConnectionId connection, const http::Request& request) {
-  if (parts_.link.congested()) {
-    return refuse(connection, error(chat::ErrorCode::kOverloaded, {}, 1000));
-  }
-  auto claims = authenticate(request);
-  if (!claims.ok()) return refuse(connection, claims.error());
-  PaddedBytes body(request.body);
-  auto decoded =
-      parts_.decoder.decode_fields(chat::CommandType::kSync, {}, body.bytes(), parts_.now);
-  if (!decoded.ok()) return refuse(connection, decoded.error().error);
-  auto cursors = std::move(std::get<chat::Sync>(decoded->event).cursors);
-  if (cursors.size() > kRestSyncConversationsMax) {
-    return refuse(connection,
-                  error(chat::ErrorCode::kTooLarge, "at most 50 cursors in one REST sync"));
-  }
-  with_caller(connection, request, [this, connection, cursors](Caller caller) {
-    const auto waiting = wait_charged(connection, caller.user);
-    if (!waiting) return;
-    auto sync = std::make_shared<SyncInProgress>();
-    sync->waiting = *waiting;
-    sync->user = caller.user;
-    sync->cursors = cursors;
-    sync_next(sync);
-  });
-}
-
-void RestGateway::unread(net::ConnectionId connection, const http::Request& request) {
-  with_caller(connection, request, [this, connection](Caller caller) {
-    const auto waiting = wait_charged(connection, caller.user);
-    if (!waiting) return;
-    auto sync = std::make_shared<SyncInProgress>();
-    sync->waiting = *waiting;
-    sync->user = caller.user;
-    parts_.store.directory().unread_conversations(
-        caller.user, kRestSyncConversationsMax,
-        [this, sync](Result<std::vector<chat::ConversationView>, storage::StoreError> views) {
-          if (!views.ok()) return refuse_waiting(sync->waiting, error_of(views.error()));
-          for (const chat::ConversationView& view : views.value())
-            sync->cursors.emplace_back(view.id, view.read_seq);
-          sync_next(sync);
-        });
-  });
-}
-
-void RestGateway::sync_next(const SyncPtr& sync) {
-  if (sync->next == sync->cursors.size()) return answer(sync->waiting, sync->answer);
-  // Membership first: strangers see nothing, and members nothing from before they joined.
-  parts_.store.directory().view_conversation(
-      sync->cursors[sync->next].first, sync->user, 0,
-      [this, sync](Result<chat::ConversationView, storage::StoreError> view) {
-        sync_viewed(sync, std::move(view));
-      });
-}
-
-void RestGateway::sync_viewed(const SyncPtr& sync,
-                              Result<chat::ConversationView, storage::StoreError> view) {
-  const auto& [conversation, cursor] = sync->cursors[sync->next];
-  if (!view.ok()) {
-    if (view.error() != storage::StoreError::kNotFound)
-      return refuse_waiting(sync->waiting, error_of(view.error()));
-    sync->answer.refused.emplace_back(conversation, chat::ErrorCode::kNotMember);
-    ++sync->next;
-    return sync_next(sync);
-  }
-  parts_.store.history().read_page({.conversation = conversation,
-                                    .order = storage::PageQuery::Order::kChangedAfter,
-                                    .bound = cursor,
-                                    .seq_floor = view->joined_seq,
-                                    .limit = kRestSyncRowsMax},
-                                   [this, sync](Result<storage::Page, storage::StoreError> page) {
-                                     sync_paged(sync, std::move(page));
-                                   });
-}
-
-void RestGateway::sync_paged(const SyncPtr& sync, Result<storage::Page, storage::StoreError> page) {
-  if (!page.ok()) return refuse_waiting(sync->waiting, error_of(page.error()));
-  const ConversationId conversation = sync->cursors[sync->next].first;
-  sync->answer.cursors.emplace_back(conversation,
-                                    std::max(page->upto_seq, sync->cursors[sync->next].second));
-  sync->answer.has_more = sync->answer.has_more || page->has_more;
-  if (!page->messages.empty()) {
-    sync->answer.pages.push_back({.conversation = conversation,
-                                  .messages = std::move(page->messages),
-                                  .upto_seq = page->upto_seq,
-                                  .has_more = page->has_more,
-                                  .stale = false});
-  }
-  ++sync->next;
-  sync_next(sync);
 }
 
 // ---- the page and the documents -----------------------------------------------------------------------------------

@@ -53,8 +53,6 @@ class RestGateway {
     UserId user;
     SessionId session;
   };
-  struct SyncInProgress;
-  using SyncPtr = std::shared_ptr<SyncInProgress>;
 
   [[nodiscard]] Result<auth::Claims, chat::Error> authenticate(const http::Request& request);
   // The user behind the token is in the store; then `go` runs.
@@ -67,11 +65,6 @@ class RestGateway {
   void command(net::ConnectionId connection, const http::Request& request, const RouteMatch& match);
   void show_user(net::ConnectionId connection, Caller caller, UserId user);
   void find_user(net::ConnectionId connection, Caller caller, const std::string& name);
-  void sync(net::ConnectionId connection, const http::Request& request);
-  void unread(net::ConnectionId connection, const http::Request& request);
-  void sync_next(const SyncPtr& sync);
-  void sync_viewed(const SyncPtr& sync, Result<chat::ConversationView, storage::StoreError> view);
-  void sync_paged(const SyncPtr& sync, Result<storage::Page, storage::StoreError> page);
   void static_file(net::ConnectionId connection, const http::Request& request);
   void refuse(net::ConnectionId connection, const chat::Error& error);
   // Whether a page of another origin may go ahead with what it means to ask (Fetch standard, "CORS-preflight request").

@@ -23,9 +23,7 @@ enum class RestAction : std::uint8_t {
   kLogout,
   kMe,
   kFindUser,
-  kUser,
-  kSync,
-  kUnread
+  kUser
 };
 
 struct RestRoute {

@@ -148,6 +148,7 @@ struct HistoryPage {  // history.page: answers history, sync and unread.fetch
 struct SyncDone {  // sync.done
   std::vector<std::pair<ConversationId, Seq>> cursors;
   std::vector<std::pair<ConversationId, ErrorCode>> refused;
+  bool has_more = false;  // of a request: its one answer is full; ask again with `cursors`
 };
 struct ServerDraining {
   std::uint32_t reconnect_after_ms = 0;

@@ -104,6 +104,60 @@ for (const shards of [1, 2]) {
       }
     });
 
+    it('unread shows the newest of each conversation, as many as asked for', async () => {
+      const [ada, bob] = await server().people('ada', 'bob');
+      const room = await group(ada, [bob]);
+      for (const content of ['one', 'two', 'three']) await post(ada, room, content);
+      const unread = async (query = '') => {
+        const { status, body, text } = await bob.rest('GET', `/api/v1/unread${query}`);
+        assert.equal(status, 200, text);
+        return { ...body, pages: body.pages.map((page) => [page.conversation_id, page.messages.map((message) => message.content), page.has_more]) };
+      };
+      assert.deepEqual(await unread('?limit=2'), { pages: [[room, ['two', 'three'], true]], cursors: {}, has_more: true });
+      const { pages: [[, shown, more]], has_more } = await unread();
+      assert.deepEqual([shown.slice(-3), more, has_more], [['one', 'two', 'three'], false, false]);
+      for (const query of ['?limit=0', '?limit=201', '?limit=x']) {
+        const answer = await bob.rest('GET', `/api/v1/unread${query}`);
+        assert.deepEqual([answer.status, answer.body.code], [400, 'invalid_field'], query);
+        assert.match(answer.body.message, /limit/);
+      }
+    });
+
+    it('sync comes in bounded answers: asked again with the cursors of each, it brings everything once', async () => {
+      const [ada, bob, cyd] = await server().people('ada', 'bob', 'cyd');
+      const rooms = [await group(ada, [cyd]), await group(bob, [cyd]), await group(cyd, [ada])];
+      const wanted = new Map(rooms.map((room) => [room, []]));
+      const says = async (who, room, count) => {
+        const client = await who.connect();
+        for (let i = 0; i < count; i++) {
+          client.send({ type: 'message.send', id: i, conversation_id: room, client_id: `k${i}`, content: `${i}` });
+          wanted.get(room).push(`${i}`);
+        }
+        for (let i = 0; i < count; i++) await client.waitFor({ type: 'message.sent', id: i });
+      };
+      await Promise.all([says(ada, rooms[0], 300), says(bob, rooms[1], 300), says(cyd, rooms[2], 300)]);
+      const heard = new Map(rooms.map((room) => [room, []]));
+      let cursors = { ...Object.fromEntries(rooms.map((room) => [room, 0])), [kUuid]: 0 };
+      let answers = 0;
+      for (let has_more = true; has_more; answers++) {
+        assert.ok(answers < 10);
+        const { status, body, text } = await cyd.rest('POST', '/api/v1/sync', { cursors });
+        assert.equal(status, 200, text);
+        assert.deepEqual(Object.keys({ ...body.cursors, ...body.refused }).sort(), Object.keys(cursors).sort(), 'each is mentioned');
+        const ids = body.pages.map((page) => page.conversation_id);
+        assert.equal(new Set(ids).size, ids.length, 'one page of each');
+        for (const page of body.pages) {
+          assert.equal(page.upto_seq, body.cursors[page.conversation_id]);
+          heard.get(page.conversation_id).push(...page.messages.filter((row) => row.kind !== 'system').map((row) => row.content));
+        }
+        if (answers === 0) assert.deepEqual([body.has_more, body.refused], [true, { [kUuid]: 'not_member' }], 'too much for one');
+        cursors = body.cursors;
+        has_more = body.has_more;
+      }
+      assert.deepEqual(heard, wanted);
+      assert.deepEqual((await cyd.rest('POST', '/api/v1/sync', { cursors })).body, { pages: [], cursors, has_more: false });
+    });
+
     it('unknown paths and methods are named errors', async () => {
       for (const [method, path, status, code] of [
         ['GET', '/api/v1/nothing', 404, 'not_found'], ['GET', '/api/v2/me', 404, 'not_found'], ['GET', '/nothing', 404, 'not_found'],
@@ -181,6 +235,16 @@ describe('the documents and the page', () => {
     }
   });
 });
+
+async function group(owner, others) {
+  const body = { kind: 'group', name: 'Lions', members: others.map((other) => other.id) };
+  return (await owner.rest('POST', '/api/v1/conversations', body)).body.conversation.id;
+}
+
+async function post(who, conversation_id, content) {
+  const answer = await who.rest('POST', `/api/v1/conversations/${conversation_id}/messages`, { client_id: `p-${content}`, content });
+  assert.equal(answer.status, 201, answer.text);
+}
 
 function check_references(node, document) {
   if (node === null || typeof node !== 'object') return;

@@ -71,7 +71,7 @@ TEST_F(Sessions, a_sync_brings_what_was_missed_and_then_live_traffic) {
   ASSERT_THAT(alice.answered<SyncDone>(), SizeIs(1));
   EXPECT_THAT(alice.answered<SyncDone>()[0].cursors, ElementsAre(std::pair{room, Seq{6}}));
   EXPECT_THAT(alice.answered<SyncDone>()[0].refused,
-              ElementsAre(std::pair{nowhere, ErrorCode::kNotFound}));
+              ElementsAre(std::pair{nowhere, ErrorCode::kNotMember}));
   EXPECT_THAT(alice.seqs(), ElementsAre(1));  // of the other room, which was not named
   bob.sends(room, "live");
   world.commit();
@@ -135,6 +135,35 @@ TEST_F(Sessions, a_request_syncs_in_one_bounded_answer) {
   const auto* done = std::get_if<SyncDone>(&world.requests[slot].back().event);
   ASSERT_NE(done, nullptr);
   EXPECT_THAT(done->cursors, ElementsAre(std::pair{room, Seq{kRequestSyncRowsMax}}));
+  EXPECT_TRUE(done->has_more);
+  EXPECT_EQ(world.shard(0).sizes().pullers + world.shard(0).sizes().attaches, 0U);
+}
+
+TEST_F(Sessions, what_a_full_answer_has_no_room_for_keeps_the_cursor_it_was_asked_with) {
+  // More conversations than are paged at a time, each with rows enough to fill the answer.
+  const Person bob = arrives("bob");
+  std::vector<std::pair<ConversationId, Seq>> asked;
+  for (std::size_t i = 0; i < kSyncWindow + 3; ++i) {
+    asked.emplace_back(group({"alice", "bob"}), i);
+    for (std::uint32_t row = 0; row < kRequestSyncRowsMax + 1; ++row) {
+      bob.sends(asked.back().first, "m");
+      world.advance_ms(10);
+    }
+  }
+  world.commit();
+  const auto slot = world.request(world.user("alice"), Sync{asked});
+  const auto* done = std::get_if<SyncDone>(&world.requests[slot].back().event);
+  ASSERT_NE(done, nullptr);
+  EXPECT_TRUE(done->has_more);
+  ASSERT_THAT(done->cursors, SizeIs(asked.size()));
+  std::sort(asked.begin(), asked.end());
+  std::size_t untouched = 0;
+  for (std::size_t i = 0; i < asked.size(); ++i) {
+    EXPECT_EQ(done->cursors[i].first, asked[i].first);
+    EXPECT_GE(done->cursors[i].second, asked[i].second);
+    if (done->cursors[i] == asked[i]) ++untouched;
+  }
+  EXPECT_GE(untouched, 3U);
   EXPECT_EQ(world.shard(0).sizes().pullers + world.shard(0).sizes().attaches, 0U);
 }
 
@@ -147,6 +176,7 @@ TEST_F(Sessions, unread_messages_are_fetched_by_conversation) {
   alice.says(UnreadFetch{2}, "u");
   ASSERT_THAT(alice.answered<HistoryPage>(), SizeIs(1));
   EXPECT_THAT(alice.answered<HistoryPage>()[0].messages, SizeIs(2));
+  EXPECT_TRUE(alice.answered<HistoryPage>()[0].has_more) << "an older one is unread, too";
   EXPECT_THAT(alice.answered<SyncDone>(), SizeIs(1));
   alice.says(MarkAdvance{room, 3, MarkKind::kSeen});
   world.commit();
