@@ -58,7 +58,7 @@ void ConversationRole::history_read(const Actor& actor, const PageQuery& query,
     is_stale = true;
     context_.counters.stale_pages.add();
   }
-  cut_page(page, query.order);
+  cut_page(page, query.order, context_.limits.page_bytes_max);
   context_.reply(actor, ServerEvent(HistoryPage{.conversation = query.conversation,
                                                 .messages = std::move(page.messages),
                                                 .upto_seq = 0,
@@ -177,7 +177,7 @@ void ConversationRole::advance_attach(Conversation& conversation, const Endpoint
         storage::Page page = conversation.recent.changed_after(attach->bound, member->joined_seq,
                                                                context_.limits.page_rows_max,
                                                                conversation.published_seq);
-        cut_page(page, PageQuery::Order::kChangedAfter);
+        cut_page(page, PageQuery::Order::kChangedAfter, context_.limits.page_bytes_max);
         send_page(conversation, *attach, std::move(page));
         continue;
       }
@@ -249,7 +249,7 @@ void ConversationRole::attach_read(ConversationId id, const Endpoint& to, std::u
   }
   storage::Page& page = *read;
   if (attach->request.mode == Attach::Mode::kUnread) {
-    cut_page(page, PageQuery::Order::kBefore);
+    cut_page(page, PageQuery::Order::kBefore, context_.limits.page_bytes_max);
     const Seq cursor = conversation.published_seq;
     if (!page.messages.empty()) {
       context_.send(to.shard, AttachPage{to,
@@ -263,7 +263,7 @@ void ConversationRole::attach_read(ConversationId id, const Endpoint& to, std::u
     end_attach(conversation, to, token, cursor, {});
     return;
   }
-  cut_page(page, PageQuery::Order::kChangedAfter);
+  cut_page(page, PageQuery::Order::kChangedAfter, context_.limits.page_bytes_max);
   attach->store_only = page.has_more;
   attach->held = std::move(page);
   attach->step = AttachState::Step::kHeld;

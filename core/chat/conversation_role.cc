@@ -122,7 +122,7 @@ void ConversationRole::take_state(Conversation& conversation, storage::Conversat
   conversation.last_seq = std::max(conversation.last_seq, state.last_seq);
   conversation.last_no = std::max(conversation.last_no, state.last_no);
   conversation.created_at_us = state.created_at_us;
-  conversation.members.clear();
+  const std::vector<MemberState> before = std::exchange(conversation.members, {});
   conversation.members.reserve(state.members.size());
   for (const Member& member : state.members) {
     conversation.members.push_back({.user = member.user,
@@ -134,6 +134,14 @@ void ConversationRole::take_state(Conversation& conversation, storage::Conversat
   }
   std::sort(conversation.members.begin(), conversation.members.end(),
             [](const MemberState& a, const MemberState& b) { return a.user < b.user; });
+  // A mark may have been committed and heard while the store was read: it never goes back.
+  for (const MemberState& old : before) {
+    MemberState* member = conversation.find_member(old.user);
+    if (member == nullptr || member->joined_seq != old.joined_seq) continue;
+    member->delivered_seq = std::max(member->delivered_seq, old.delivered_seq);
+    member->read_seq = std::max(member->read_seq, old.read_seq);
+    member->read_no = std::max(member->read_no, old.read_no);
+  }
 }
 
 void ConversationRole::loaded(ConversationId id, std::uint32_t failures,
@@ -179,7 +187,7 @@ void ConversationRole::loaded(ConversationId id, std::uint32_t failures,
       tell_differences(conversation, {});
     }
   } else {
-    const std::vector<MemberState> before = std::move(conversation.members);
+    const std::vector<MemberState> before = conversation.members;
     take_state(conversation, std::move(*state));
     tell_differences(conversation, before);
   }
@@ -275,7 +283,7 @@ void ConversationRole::repaired(ConversationId id,
     return;
   }
   storage::Page& page = *read;
-  cut_page(page, storage::PageQuery::Order::kChangedAfter);
+  cut_page(page, storage::PageQuery::Order::kChangedAfter, context_.limits.page_bytes_max);
   const bool is_whole = !page.has_more;
   const bool is_progress = page.upto_seq > conversation.published_seq;
   if (is_progress) {

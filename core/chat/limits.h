@@ -36,7 +36,9 @@ struct ChatLimits {
   std::uint32_t conversations_max =
       50'000;                         // hot ones at their owner; the idle ones are forgotten first.
                                       // All busy: overloaded
-  std::uint32_t page_rows_max = 100;  // of a sync page; kPageBytesMax cuts it shorter
+  std::uint32_t page_rows_max = 100;  // of a sync page; page_bytes_max cuts it shorter
+  std::uint32_t page_bytes_max =
+      64 * 1024;                       // of any page; a row may exceed it: at least one is sent
   std::uint32_t recent_rows_max = 64;  // newest rows kept per hot conversation
   std::uint64_t recent_bytes_max =
       64ULL << 20;  // newest messages kept for resume; the least used go first
@@ -76,9 +78,7 @@ inline constexpr std::uint32_t kPresenceQueriesMax =
     4096;  // presence.get and snapshots under way; above: overloaded
 
 // --- sync ---
-// Conversations paged at a time per hearer, and bytes of a page (a row may exceed it: at least one is sent).
-inline constexpr std::uint32_t kSyncWindow = 4;
-inline constexpr std::uint32_t kPageBytesMax = 64 * 1024;
+inline constexpr std::uint32_t kSyncWindow = 4;  // conversations paged at a time per hearer
 // Above it no further page is asked for until on_drained(). In the worst case the window arrives on top:
 // 128 KiB + 4 * (64 + 16 KiB) = 448 KiB per hearer.
 inline constexpr std::uint64_t kSyncEgressBytesMax = 128 * 1024;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/chat/limits.h"
 #include "proto/base/check.h"
 
 namespace uproar::chat {
@@ -13,7 +12,7 @@ std::size_t row_bytes(const Message& row) {
          row.mentions.size() * sizeof(UserId) + row.reactions.size() * sizeof(Reaction);
 }
 
-void cut_page(storage::Page& page, storage::PageQuery::Order order) {
+void cut_page(storage::Page& page, storage::PageQuery::Order order, std::size_t bytes_max) {
   using Order = storage::PageQuery::Order;
   std::vector<Message>& rows = page.messages;
   std::size_t bytes = 0;
@@ -21,7 +20,7 @@ void cut_page(storage::Page& page, storage::PageQuery::Order order) {
   for (; kept < rows.size(); ++kept) {
     const Message& row = order == Order::kBefore ? rows[rows.size() - 1 - kept] : rows[kept];
     bytes += row_bytes(row);
-    if (bytes > kPageBytesMax && kept > 0) break;
+    if (bytes > bytes_max && kept > 0) break;
   }
   if (kept == rows.size()) return;
   page.has_more = true;

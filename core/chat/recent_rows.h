@@ -50,7 +50,7 @@ class RecentRows {
 
 // Heap and object bytes of a row, for budgets.
 [[nodiscard]] std::size_t row_bytes(const Message& row);
-// What remains fits kPageBytesMax, or is one row. Order kBefore loses its oldest rows, the others their newest.
-void cut_page(storage::Page& page, storage::PageQuery::Order order);
+// What remains fits `bytes_max`, or is one row. Order kBefore loses its oldest rows, the others their newest.
+void cut_page(storage::Page& page, storage::PageQuery::Order order, std::size_t bytes_max);
 
 }  // namespace uproar::chat

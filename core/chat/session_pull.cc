@@ -160,6 +160,8 @@ void SessionRole::sync(const Actor& actor, Sync command) {
       if (auto before = take_item(number, puller, conversation)) {
         topics_.release(before->topic);
         item.joined_at = before->cursor;
+        // A cursor above what was paged was sent before conversation.joined took it back.
+        item.cursor = std::min(item.cursor, before->cursor);
       }
     }
     puller.queue.push_back(std::move(item));

@@ -497,6 +497,37 @@ TEST_F(Conversations, a_channel_is_open_to_all_and_written_by_its_admins) {
 
 // --- marks, typing, ephemeral --------------------------------------------------------------------------------------
 
+// Steps are taken one by one.
+class SlowConversations : public ChatTest {
+ protected:
+  SlowConversations()
+      : ChatTest({.shards = 1, .seed = 1, .limits = {}, .is_manual = true, .plant = Plant::kNone}) {
+  }
+};
+
+TEST_F(SlowConversations, a_mark_that_is_heard_while_the_store_is_read_again_stays) {
+  const auto room = group({"alice", "bob"});
+  const Person alice = connects("alice"), bob = connects("bob");
+  world.settle();
+  for (int i = 0; i < 3; ++i) alice.sends(room, "m");
+  world.settle();
+  world.commit();
+  bob.says(MarkAdvance{room, 1, MarkKind::kSeen});
+  bob.says(MarkAdvance{room, 2, MarkKind::kSeen});  // waits for the first
+  world.step_apply(0, 1, true, false);
+  world.step_outcomes(0);  // failed: the conversation is to be read again
+  world.advance_ms(0);
+  ASSERT_TRUE(world.step_read_execute(0, 0));  // what is read now knows no mark
+  ASSERT_TRUE(world.step_apply(0, 1, false, false));
+  world.step_outcomes(0);
+  ASSERT_TRUE(world.step_read_answer(0, 0));
+  bob.says(ConversationJoin{room}, "how does it stand");
+  world.settle();
+  ASSERT_THAT(bob.answered<ConversationInfo>(), SizeIs(1));
+  EXPECT_EQ(bob.answered<ConversationInfo>()[0].conversation.unread, 1U);
+  EXPECT_EQ(bob.answered<ConversationInfo>()[0].conversation.read_seq, 2U);
+}
+
 TEST_F(Conversations, a_newer_mark_replaces_the_one_that_waits) {
   const auto room = group({"alice", "bob"});
   const Person alice = arrives("alice"), bob = arrives("bob");

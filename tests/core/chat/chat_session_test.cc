@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 
+#include "core/chat/ownership.h"
 #include "tests/core/chat/scene.h"
 
 namespace uproar::chat::testing {
@@ -178,6 +179,10 @@ TEST_F(Sessions, unread_messages_are_fetched_by_conversation) {
   EXPECT_THAT(alice.answered<HistoryPage>()[0].messages, SizeIs(2));
   EXPECT_TRUE(alice.answered<HistoryPage>()[0].has_more) << "an older one is unread, too";
   EXPECT_THAT(alice.answered<SyncDone>(), SizeIs(1));
+  alice.forgets();
+  alice.says(UnreadFetch{3}, "u");
+  ASSERT_THAT(alice.answered<HistoryPage>(), SizeIs(1));
+  EXPECT_FALSE(alice.answered<HistoryPage>()[0].has_more);
   alice.says(MarkAdvance{room, 3, MarkKind::kSeen});
   world.commit();
   alice.forgets();
@@ -376,6 +381,61 @@ TEST_F(ThreeShards, nothing_is_left_behind_by_those_who_left) {
               0U)
         << s;
   }
+}
+
+// The news that she left and came back travel by way of her own owner, and are late.
+TEST(MovingSessions, a_cursor_that_conversation_joined_took_back_skips_nothing) {
+  constexpr std::uint32_t kSession = 0, kConversation = 1, kUser = 2;
+  World world({.shards = 3, .seed = 1, .limits = {}, .is_manual = true, .plant = Plant::kNone});
+  UserId alice;
+  for (int i = 0; alice.is_nil() || owner_of(alice, 3) != kUser; ++i)
+    alice = world.user("alice" + std::to_string(i));
+  const UserId bob = world.user("bob");
+  ConversationId room(Uuid{0xABCD, 1});
+  for (std::uint64_t i = 2; owner_of(room, 3) != kConversation; ++i)
+    room = ConversationId(Uuid{0xABCD, i});
+  const std::vector<storage::NewMember> members = {{bob, Role::kOwner}, {alice, Role::kMember}};
+  (void)world.model().apply(
+      {.ticket = 0,
+       .conversation = room,
+       .actor = bob,
+       .at_us = 1,
+       .body = storage::CreateConversation{ConversationKind::kGroup, "n", members}});
+  const Person she(world, world.connect(alice, kSession));
+  const Person he(world, world.connect(bob, kConversation));
+  world.settle();
+  world.advance_ms(kHoldMs);
+  world.settle();
+
+  const auto only_between = [&](std::uint32_t from, std::uint32_t to) {
+    while (world.step_link(from, to)) {
+    }
+    while (world.step_receive(she.connection())) {
+    }
+  };
+  const auto stored = [&] {
+    while (world.step_read_execute(kConversation, 0)) world.step_read_answer(kConversation, 0);
+    while (world.step_apply(kConversation, 10, false, false)) world.step_outcomes(kConversation);
+    only_between(kConversation, kSession);
+  };
+  he.says(MemberRemove{room, alice});
+  stored();
+  he.says(MemberAdd{room, {alice}, Role::kMember});
+  stored();
+  for (int i = 0; i < 3; ++i) he.sends(room, "m");
+  stored();
+  ASSERT_THAT(she.seqs(), ElementsAre(3, 4, 5));  // she never stopped hearing
+  only_between(kConversation, kUser);
+  only_between(kUser, kSession);  // removed, and joined at 2: she begins again there
+  ASSERT_THAT(she.overheard<ConversationJoined>(), SizeIs(1));
+  she.forgets();
+  she.says(Sync{{{room, 5}}}, "sync");  // said before she heard that
+  world.settle();
+  std::vector<Seq> shown;
+  for (const HistoryPage& page : she.heard<HistoryPage>()) {
+    for (const Message& row : page.messages) shown.push_back(row.seq);
+  }
+  EXPECT_THAT(shown, ElementsAre(3, 4, 5));
 }
 
 }  // namespace

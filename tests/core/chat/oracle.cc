@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <iterator>
 
 namespace uproar::chat::testing {
 
@@ -11,6 +12,7 @@ Oracle::Oracle(World& world) : world_(world) {
     if (outcome.seq > 0 && !std::holds_alternative<storage::AdvanceMark>(operation.body)) {
       log_[operation.conversation][outcome.seq] = operation;
     }
+    read(operation, outcome);
   };
   world.on_publish = [this](const TopicId& topic, const ServerEvent& event) {
     Seq seq = seq_of(event);
@@ -79,6 +81,85 @@ void Oracle::fail(const Client& client, const std::string& what, ConversationId 
   violations_.push_back(std::move(text));
 }
 
+// --- what is unread ------------------------------------------------------------------------------------------------
+
+std::uint64_t Oracle::Reading::number_at(Seq seq) const {
+  const auto above = numbers.upper_bound(seq);
+  return above == numbers.begin() ? 0 : std::prev(above)->second;
+}
+
+void Oracle::read(const storage::Operation& operation, const storage::Outcome& outcome) {
+  Reading& reading = readings_[operation.conversation];
+  if (std::holds_alternative<storage::AppendMessage>(operation.body)) {
+    const std::uint64_t no = reading.last_no() + 1;
+    reading.numbers.emplace(outcome.seq, no);
+    reading.read_no[operation.actor] = no;
+  } else if (const auto* added = std::get_if<storage::AddMember>(&operation.body)) {
+    reading.read_no[added->user] = reading.last_no();
+  } else if (const auto* mark = std::get_if<storage::AdvanceMark>(&operation.body)) {
+    std::uint64_t& read_no = reading.read_no[operation.actor];
+    if (mark->kind == MarkKind::kSeen) read_no = std::max(read_no, reading.number_at(mark->seq));
+  }
+}
+
+void Oracle::check_view(UserId user, const ConversationView& view, const char* who) {
+  ++checked_;
+  Reading& reading = readings_[view.id];
+  const std::uint64_t unread = reading.last_no() - reading.read_no[user];
+  if (view.last_no == reading.last_no() && view.unread == unread) return;
+  violations_.push_back("U " + std::string(who) + " says " + std::to_string(view.unread) + " of " +
+                        std::to_string(view.last_no) + " unread, and it is " +
+                        std::to_string(unread) + " of " + std::to_string(reading.last_no()) +
+                        " conversation " + view.id.text().substr(0, 13));
+}
+
+void Oracle::check_unread(const std::vector<UserId>& users) {
+  const auto ask = [&](UserId user, ClientEvent event) {
+    const std::uint32_t slot = world_.request(user, std::move(event));
+    world_.settle();
+    return world_.requests[slot];
+  };
+  constexpr std::uint32_t kAll = 100;
+  for (const UserId user : users) {
+    const auto listed = ask(user, ConversationList{.limit = kAll, .after = {}});
+    for (const Heard& heard : listed) {
+      const auto* list = std::get_if<ConversationPage>(&heard.event);
+      if (list == nullptr) {
+        violations_.emplace_back("U conversation.list is refused");
+        continue;
+      }
+      for (const ConversationView& view : list->conversations) {
+        check_view(user, view, "the store");
+        if (view.kind == ConversationKind::kDirect) continue;  // nobody joins it
+        for (const Heard& joined :
+             ask(user, ConversationJoin{view.id})) {  // a member is told how it stands
+          const auto* info = std::get_if<ConversationInfo>(&joined.event);
+          if (info != nullptr) check_view(user, info->conversation, "the owner");
+          if (info == nullptr) violations_.emplace_back("U a member's join is refused");
+        }
+      }
+    }
+    for (const Heard& heard : ask(user, UnreadFetch{.limit = kAll})) {
+      const auto* page = std::get_if<HistoryPage>(&heard.event);
+      if (page == nullptr) continue;
+      Reading& reading = readings_[page->conversation];
+      const std::uint64_t unread = reading.last_no() - reading.read_no[user];
+      std::uint64_t shown = 0;
+      for (const Message& message : page->messages) {
+        if (message.system != SystemEvent::kNone) continue;
+        ++shown;
+        if (message.sender == user) violations_.emplace_back("U an own message is unread");
+      }
+      if (page->has_more ? shown > unread : shown != unread) {
+        violations_.push_back("U unread.fetch shows " + std::to_string(shown) + " of " +
+                              std::to_string(unread));
+      }
+    }
+  }
+}
+
+// --- what is heard -------------------------------------------------------------------------------------------------
+
 Seq Oracle::joined_seq(const Client& client, ConversationId conversation) {
   const auto state = world_.model().load_conversation(conversation);
   if (!state.ok()) return 0;
@@ -129,7 +210,7 @@ void Oracle::page(Client& client, const HistoryPage& page, bool is_sync) {
   if (page.upto_seq > last)
     fail(client, "D1 page not committed:", page.conversation, page.upto_seq);
   if (!client.known.contains(page.conversation)) {
-    if (is_sync) {
+    if (is_sync && !client.left_while_syncing.contains(page.conversation)) {
       fail(client, "page nobody asked for:", page.conversation, page.upto_seq);
       return;
     }
@@ -212,6 +293,7 @@ void Oracle::receive(Client& client, const Heard& heard) {
       client.known[removed->conversation].rows[removed->seq].version = removed->seq;
     }
     if (removed->user == client.user) {
+      if (client.is_syncing) client.left_while_syncing.insert(removed->conversation);
       client.known.erase(removed->conversation);
       client.was_member_at_ready.erase(
           removed->conversation);  // what it hears for a moment longer begins anywhere
@@ -233,7 +315,9 @@ void Oracle::receive(Client& client, const Heard& heard) {
   } else if (const auto* history = std::get_if<HistoryPage>(&event)) {
     if (history->upto_seq > 0) page(client, *history, !heard.id.empty());
   } else if (const auto* done = std::get_if<SyncDone>(&event)) {
+    if (heard.id != "sync") return;  // the end of an unread.fetch says nothing about cursors
     client.is_syncing = false;
+    client.left_while_syncing.clear();
     for (const auto& [conversation, cursor] : done->cursors) {
       const auto it = client.known.find(conversation);
       if (it == client.known.end()) continue;

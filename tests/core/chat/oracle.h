@@ -7,6 +7,8 @@
 //   D3  one stored message per (sender, client_id), whatever is retried
 //   D4, D6  after the first, each seq once and without a gap, by live traffic or by page; after quiet, rows and cursor are
 //           those of the store
+//   U   after quiet, what is unread is what the committed log says: messages above the last one that the member sent or
+//       marked as seen; the owner, the store and unread.fetch agree
 // A violation is text; the simulation collects it.
 
 #include <map>
@@ -44,6 +46,7 @@ class Oracle {
     std::uint64_t next_client_id = 1;
     std::map<ConversationId, Seq> published_at_ready;
     std::set<ConversationId> was_member_at_ready;  // in fact: when it connected
+    std::set<ConversationId> left_while_syncing;   // the answer may still speak of them
     bool resyncs = false;  // a sync in mid-life: frames on the way may repeat
   };
 
@@ -52,6 +55,8 @@ class Oracle {
   // The client of a connection that is about to be opened.
   void receive(Client& client, const Heard& heard);
   void final_check(const std::vector<Client*>& clients);
+  // Asks everybody's unread counts by requests; the world must be quiet, and is quiet afterwards.
+  void check_unread(const std::vector<UserId>& users);
 
   [[nodiscard]] const std::vector<std::string>& violations() const { return violations_; }
   [[nodiscard]] std::uint64_t events_checked() const { return checked_; }
@@ -68,7 +73,18 @@ class Oracle {
   void page(Client& client, const HistoryPage& page, bool is_sync);
   void show(Known& known, const Message& message);
 
+  // Who has read how far, from what was committed alone. Messages are counted, other events are not.
+  struct Reading {
+    std::map<Seq, std::uint64_t> numbers;  // of messages
+    std::map<UserId, std::uint64_t> read_no;
+    [[nodiscard]] std::uint64_t last_no() const { return numbers.size(); }
+    [[nodiscard]] std::uint64_t number_at(Seq seq) const;
+  };
+  void read(const storage::Operation& operation, const storage::Outcome& outcome);
+  void check_view(UserId user, const ConversationView& view, const char* who);
+
   World& world_;
+  std::map<ConversationId, Reading> readings_;
   std::map<ConversationId, std::map<Seq, storage::Operation>> log_;  // committed events
   std::map<ConversationId, Seq> published_;
   std::vector<std::string> violations_;

@@ -180,11 +180,23 @@ struct World::Shard final : Outbox,
                      [result, done] { done(std::move(**result)); }, false});
   }
   void load_conversation(ConversationId id, Done<storage::ConversationState> done) override {
-    read<storage::ConversationState>(std::move(done),
-                                     [this, id] { return world.model_.load_conversation(id); });
+    read<storage::ConversationState>(std::move(done), [this, id] {
+      auto state = world.model_.load_conversation(id);
+      if (state.ok() && world.options_.plant == Plant::kForgetRead) {
+        for (Member& member : state->members) member.read_no = 0;
+      }
+      return state;
+    });
   }
   void read_page(const storage::PageQuery& query, Done<storage::Page> done) override {
-    read<storage::Page>(std::move(done), [this, query] { return world.model_.read_page(query); });
+    read<storage::Page>(std::move(done), [this, query] {
+      auto page = world.model_.read_page(query);
+      if (page.ok() && query.order == storage::PageQuery::Order::kChangedAfter &&
+          world.options_.plant == Plant::kCutIsWhole) {
+        page->has_more = false;
+      }
+      return page;
+    });
   }
   void create_user(storage::User, Done<UserId>) override { UPROAR_CHECK(false); }
   void find_user_by_name(std::string, Done<storage::User>) override { UPROAR_CHECK(false); }

@@ -51,7 +51,9 @@ enum class Plant : std::uint8_t {
   kKeepDropped,     // unsubscribe(kDrop) keeps the held frames
   kSkipPage,        // a sync page is lost
   kForgetInterest,  // the owner's bitmap is ignored now and then
-  kShiftCursor      // an attach begins one too late
+  kShiftCursor,     // an attach begins one too late
+  kCutIsWhole,      // a page of changes that the limit cut says that it is the last one
+  kForgetRead       // a load forgets how far its members have read
 };
 
 class World {
