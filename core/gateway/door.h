@@ -22,6 +22,11 @@ namespace uproar::gateway {
   return {.code = code, .detail = detail, .retry_after_ms = retry_after_ms};
 }
 
+// WWW-Authenticate of a 401 (RFC 9110 §15.5.2). RFC 6750 §3.1: who gave no token is told of no error.
+[[nodiscard]] constexpr std::string_view challenge(bool token_refused) {
+  return token_refused ? R"(Bearer error="invalid_token")" : "Bearer";
+}
+
 // The query parameter, or empty: a broken query has none.
 [[nodiscard]] inline std::string parameter(const http::Request& request, std::string_view name) {
   auto value = http::query_value(request.query, name);

@@ -70,14 +70,19 @@ Result<EventGateway::Entering, chat::Error> EventGateway::admit(std::string_view
   return entering;
 }
 
+net::UpgradeAnswer EventGateway::turn_away(const chat::Error& failure, bool token_refused) {
+  net::UpgradeAnswer answer;
+  answer.status = chat::error_info(failure.code).http_status;
+  answer.body = error_body(failure);
+  if (answer.status == 401) answer.header = {"WWW-Authenticate", challenge(token_refused)};
+  return answer;
+}
+
 net::UpgradeAnswer EventGateway::on_upgrade(net::ConnectionId connection,
                                             const http::Request& request) {
+  if (request.path != "/ws")
+    return turn_away(error(chat::ErrorCode::kNotFound, "WebSockets live at /ws"));
   net::UpgradeAnswer answer;
-  if (request.path != "/ws") {
-    answer.status = 404;
-    answer.body = error_body(error(chat::ErrorCode::kNotFound, "WebSockets live at /ws"));
-    return answer;
-  }
   if (request.headers.has_token("Sec-WebSocket-Protocol", kSubprotocol))
     answer.subprotocol = kSubprotocol;
   const bool wants_another =
@@ -89,20 +94,12 @@ net::UpgradeAnswer EventGateway::on_upgrade(net::ConnectionId connection,
   if (token.empty()) token = from_query = parameter(request, "token");
   if (!token.empty()) {
     auto admitted = admit(token);
-    if (!admitted.ok()) {
-      const chat::ErrorInfo& info = chat::error_info(admitted.error().code);
-      answer.status = info.http_status;
-      answer.body = error_body(admitted.error());
-      return answer;
-    }
+    if (!admitted.ok()) return turn_away(admitted.error(), true);
     upgrade.entering = std::move(admitted.value());
   } else {
     upgrade.ticket = parameter(request, "ticket");
-    if (!upgrade.ticket.empty() && !Tickets::shard_of(upgrade.ticket)) {
-      answer.status = 401;
-      answer.body = error_body(error(chat::ErrorCode::kUnauthorized, "that is no ticket"));
-      return answer;
-    }
+    if (!upgrade.ticket.empty() && !Tickets::shard_of(upgrade.ticket))
+      return turn_away(error(chat::ErrorCode::kUnauthorized, "that is no ticket"));
   }
   upgrade.wants_another_protocol = wants_another;
   upgrade.entering.resumes = parameter(request, "resume") == "1";

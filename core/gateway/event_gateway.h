@@ -89,6 +89,8 @@ class EventGateway {
   };
 
   [[nodiscard]] Result<Entering, chat::Error> admit(std::string_view token);
+  [[nodiscard]] static net::UpgradeAnswer turn_away(const chat::Error& error,
+                                                    bool token_refused = false);
   void enter(net::ConnectionId connection, Entering entering);
   void entered(net::ConnectionId connection);
   void refuse(net::ConnectionId connection, const chat::RequestId& id, const chat::Error& error);

@@ -3,6 +3,8 @@
 #include <array>
 #include <string>
 
+#include "core/gateway/door.h"
+
 namespace uproar::gateway {
 
 std::optional<chat::Endpoint> RequestTable::add(net::ConnectionId connection) {
@@ -54,7 +56,8 @@ void respond_json(net::ShardNet& net, net::ConnectionId to, const JsonAnswer& an
   std::size_t count = 1;
   if (answer.retry_after_ms > 0) headers[count++] = {"Retry-After", seconds};
   if (!answer.allow.empty()) headers[count++] = {"Allow", answer.allow};
-  if (answer.status == 401) headers[count++] = {"WWW-Authenticate", "Bearer"};
+  if (answer.status == 401)
+    headers[count++] = {"WWW-Authenticate", challenge(answer.token_refused)};
   (void)net.respond(
       to, net::Reply{.status = answer.status,
                      .content_type = answer.body.empty() ? std::string_view{} : "application/json",

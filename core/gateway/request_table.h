@@ -56,8 +56,9 @@ struct JsonAnswer {
   std::uint32_t retry_after_ms = 0;  // above 0: Retry-After in whole seconds, rounded up
   std::string_view allow = {};       // of a 405: Allow (RFC 9110 §15.5.6)
   bool shared = true;                // net::Reply::shared
+  bool token_refused = false;        // of a 401: a token was given, and it is not good
 };
-// A 401 also names its scheme (RFC 9110 §15.5.2, RFC 6750 §3).
+// A 401 also names its scheme.
 void respond_json(net::ShardNet& net, net::ConnectionId to, const JsonAnswer& answer);
 
 }  // namespace uproar::gateway

@@ -82,12 +82,19 @@ void RestGateway::on_request(net::ConnectionId connection, const http::Request& 
   }
 }
 
-void RestGateway::refuse(net::ConnectionId connection, const chat::Error& failure) {
+void RestGateway::refuse(net::ConnectionId connection, const chat::Error& failure,
+                         bool token_refused) {
   const std::string body = error_body(failure);
   respond_json(parts_.net, connection,
                {.status = chat::error_info(failure.code).http_status,
                 .body = body,
-                .retry_after_ms = failure.retry_after_ms});
+                .retry_after_ms = failure.retry_after_ms,
+                .token_refused = token_refused});
+}
+
+void RestGateway::refuse_stranger(net::ConnectionId connection, const http::Request& request,
+                                  const chat::Error& failure) {
+  refuse(connection, failure, !bearer_token(request).empty());
 }
 
 void RestGateway::refuse_method(net::ConnectionId connection, std::string_view allowed) {
@@ -154,7 +161,7 @@ Result<auth::Claims, chat::Error> RestGateway::authenticate(const http::Request&
 void RestGateway::with_caller(net::ConnectionId connection, const http::Request& request,
                               std::function<void(Caller)> go) {
   auto claims = authenticate(request);
-  if (!claims.ok()) return refuse(connection, claims.error());
+  if (!claims.ok()) return refuse_stranger(connection, request, claims.error());
   const auto session = SessionId::parse(claims->sid);
   const Caller caller{.user = claims->user, .session = session.value_or(SessionId{})};
   if (parts_.known_users.contains(caller.user)) return go(caller);
@@ -239,7 +246,7 @@ void RestGateway::command(net::ConnectionId connection, const http::Request& req
                                  .after = after};
   auto claims =
       authenticate(request);  // before the body: strangers learn nothing from errors in it
-  if (!claims.ok()) return refuse(connection, claims.error());
+  if (!claims.ok()) return refuse_stranger(connection, request, claims.error());
   PaddedBytes body(request.body);
   auto decoded =
       parts_.decoder.decode_fields(match.route->command, fields, body.bytes(), parts_.now);

@@ -66,7 +66,10 @@ class RestGateway {
   void show_user(net::ConnectionId connection, Caller caller, UserId user);
   void find_user(net::ConnectionId connection, Caller caller, const std::string& name);
   void static_file(net::ConnectionId connection, const http::Request& request);
-  void refuse(net::ConnectionId connection, const chat::Error& error);
+  void refuse(net::ConnectionId connection, const chat::Error& error, bool token_refused = false);
+  // Who gave no token, or a bad one.
+  void refuse_stranger(net::ConnectionId connection, const http::Request& request,
+                       const chat::Error& error);
   // Whether a page of another origin may go ahead with what it means to ask (Fetch standard, "CORS-preflight request").
   void preflight(net::ConnectionId connection, const http::Request& request);
   void refuse_method(net::ConnectionId connection, std::string_view allowed);

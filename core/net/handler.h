@@ -13,6 +13,7 @@
 #include "proto/base/bytes.h"
 #include "proto/base/shared_bytes.h"
 #include "proto/base/uuid.h"
+#include "proto/http/headers.h"
 #include "proto/http/request_parser.h"
 #include "proto/ws/close_code.h"
 
@@ -59,6 +60,7 @@ struct UpgradeAnswer {
   int status = 400;              // when refused
   std::string_view subprotocol;  // must outlive the call; empty: none is selected
   std::string body;              // when refused: JSON error body
+  http::Header header = {};      // when refused: one header line more; static text
   std::uint64_t context = 0;     // when accepted: handed back by ShardNet::context()
 };
 

@@ -67,10 +67,11 @@ void ShardCore<Io>::on_upgrade(std::uint32_t slot, Connection& c, MutableBytes r
     if (body.empty()) body = error_body(error_code_of(status), "the connection was refused");
     http::ResponseContext context = c.http->answer_context(date());
     context.keep_alive = false;
+    const bool has_header = status == answer.status && !answer.header.name.empty();
     write_answer(slot, c,
                  {.status = static_cast<std::uint16_t>(status),
                   .content_type = "application/json",
-                  .headers = {},
+                  .headers = {&answer.header, has_header ? std::size_t{1} : 0},
                   .body = body},
                  context);
     answer_done(slot, c, false);

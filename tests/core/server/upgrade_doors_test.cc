@@ -113,6 +113,7 @@ TEST_F(UpgradeDoors, ATicketNobodyIssuedIsRefused) {
   const HttpAnswer answer = client_.upgrade("/ws?ticket=hello");
   EXPECT_EQ(answer.status, 401) << "what is no ticket is refused at once";
   EXPECT_EQ(json_text(answer.body, "code"), "unauthorized");
+  EXPECT_EQ(answer.header("www-authenticate"), "Bearer") << "no token was given";
 }
 
 TEST_F(UpgradeDoors, ABadTokenIsAnsweredWith401AndAnErrorBody) {
@@ -134,6 +135,7 @@ TEST_F(UpgradeDoors, ABadTokenIsAnsweredWith401AndAnErrorBody) {
       EXPECT_EQ(json_text(answer.body, "code"), row.code) << row.what << answer.body;
       EXPECT_TRUE(JsonCheck::well_formed(answer.body)) << answer.body;
       EXPECT_EQ(answer.header("content-type"), "application/json");
+      EXPECT_EQ(answer.header("www-authenticate"), R"(Bearer error="invalid_token")");
       EXPECT_EQ(answer.body.find(row.token), std::string::npos) << "nor is it repeated";
     }
   }
