@@ -5,11 +5,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "proto/base/bytes.h"
+#include "proto/base/result.h"
 #include "proto/chat/error_code.h"
 #include "proto/chat/limits.h"
 #include "proto/http/request_parser.h"
@@ -27,11 +29,30 @@ namespace uproar::gateway {
   return token_refused ? R"(Bearer error="invalid_token")" : "Bearer";
 }
 
-// The query parameter, or empty: a broken query has none.
-[[nodiscard]] inline std::string parameter(const http::Request& request, std::string_view name) {
-  auto value = http::query_value(request.query, name);
-  if (!value.ok() || !value.value()) return {};
-  return std::move(*value.value());
+// The parameters that the doors know, each with the sentence for one that cannot be read.
+struct QueryParameter {
+  std::string_view name;
+  std::string_view unreadable;
+};
+namespace query {
+inline constexpr QueryParameter kLimit{"limit", "limit is repeated, too long or badly escaped"};
+inline constexpr QueryParameter kBeforeSeq{"before_seq",
+                                           "before_seq is repeated, too long or badly escaped"};
+inline constexpr QueryParameter kAfterSeq{"after_seq",
+                                          "after_seq is repeated, too long or badly escaped"};
+inline constexpr QueryParameter kAfter{"after", "after is repeated, too long or badly escaped"};
+inline constexpr QueryParameter kName{"name", "name is repeated, too long or badly escaped"};
+inline constexpr QueryParameter kToken{"token", "token is repeated, too long or badly escaped"};
+inline constexpr QueryParameter kTicket{"ticket", "ticket is repeated, too long or badly escaped"};
+inline constexpr QueryParameter kResume{"resume", "resume is repeated, too long or badly escaped"};
+}  // namespace query
+
+// Its value, nullopt without one. A value that cannot be read is an error: a default in its place would be a guess.
+[[nodiscard]] inline Result<std::optional<std::string>, chat::Error> parameter(
+    const http::Request& request, const QueryParameter& wanted) {
+  auto value = http::query_value(request.query, wanted.name);
+  if (!value.ok()) return Err{error(chat::ErrorCode::kInvalidField, wanted.unreadable)};
+  return std::move(value.value());
 }
 
 // A copy of a payload or body with the padding that the decoder reads into.

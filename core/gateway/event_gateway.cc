@@ -89,20 +89,25 @@ net::UpgradeAnswer EventGateway::on_upgrade(net::ConnectionId connection,
       answer.subprotocol.empty() && request.headers.find("Sec-WebSocket-Protocol").has_value();
 
   Upgrade upgrade;
-  std::string from_query;
+  const auto from_query = parameter(request, query::kToken);
+  const auto ticket = parameter(request, query::kTicket);
+  const auto resume = parameter(request, query::kResume);
+  for (const auto* value : {&from_query, &ticket, &resume}) {
+    if (!value->ok()) return turn_away(value->error());
+  }
   std::string_view token = bearer_token(request);
-  if (token.empty()) token = from_query = parameter(request, "token");
+  if (token.empty() && from_query.value()) token = *from_query.value();
   if (!token.empty()) {
     auto admitted = admit(token);
     if (!admitted.ok()) return turn_away(admitted.error(), true);
     upgrade.entering = std::move(admitted.value());
   } else {
-    upgrade.ticket = parameter(request, "ticket");
+    upgrade.ticket = ticket.value().value_or("");
     if (!upgrade.ticket.empty() && !Tickets::shard_of(upgrade.ticket))
       return turn_away(error(chat::ErrorCode::kUnauthorized, "that is no ticket"));
   }
   upgrade.wants_another_protocol = wants_another;
-  upgrade.entering.resumes = parameter(request, "resume") == "1";
+  upgrade.entering.resumes = resume.value() == "1";
   upgrades_.insert_or_assign(connection.slot, std::move(upgrade));
   answer.accept = true;
   answer.status = 101;

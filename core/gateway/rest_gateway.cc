@@ -66,10 +66,14 @@ void RestGateway::on_request(net::ConnectionId connection, const http::Request& 
         show_user(connection, caller, caller.user);
       });
     case RestAction::kFindUser:
-      return with_caller(connection, request,
-                         [this, connection, name = parameter(request, "name")](Caller caller) {
-                           find_user(connection, caller, name);
-                         });
+      return with_caller(
+          connection, request,
+          [this, connection, name = parameter(request, query::kName)](Caller caller) {
+            if (!name.ok()) return refuse(connection, name.error());
+            if (!name.value())
+              return refuse(connection, error(chat::ErrorCode::kMissingField, "name is required"));
+            find_user(connection, caller, *name.value());
+          });
     case RestAction::kUser:
       return with_caller(
           connection, request,
@@ -232,21 +236,24 @@ void RestGateway::command(net::ConnectionId connection, const http::Request& req
   if (parts_.link.congested()) {
     return refuse(connection, error(chat::ErrorCode::kOverloaded, {}, 1000));
   }
-  const std::string limit = parameter(request, "limit");
-  const std::string before = parameter(request, "before_seq");
-  const std::string after_seq = parameter(request, "after_seq");
-  const std::string after = parameter(request, "after");
+  auto claims =
+      authenticate(request);  // before the body: strangers learn nothing from errors in it
+  if (!claims.ok()) return refuse_stranger(connection, request, claims.error());
+  const auto limit = parameter(request, query::kLimit);
+  const auto before_seq = parameter(request, query::kBeforeSeq);
+  const auto after_seq = parameter(request, query::kAfterSeq);
+  const auto after = parameter(request, query::kAfter);
+  for (const auto* value : {&limit, &before_seq, &after_seq, &after}) {
+    if (!value->ok()) return refuse(connection, value->error());
+  }
   const chat::RouteFields fields{.conversation_id = match.path.conversation_id,
                                  .message = match.path.message,
                                  .user_id = match.path.user_id,
                                  .emoji = match.path.emoji,
-                                 .limit = limit,
-                                 .before_seq = before,
-                                 .after_seq = after_seq,
-                                 .after = after};
-  auto claims =
-      authenticate(request);  // before the body: strangers learn nothing from errors in it
-  if (!claims.ok()) return refuse_stranger(connection, request, claims.error());
+                                 .limit = limit.value(),
+                                 .before_seq = before_seq.value(),
+                                 .after_seq = after_seq.value(),
+                                 .after = after.value()};
   PaddedBytes body(request.body);
   auto decoded =
       parts_.decoder.decode_fields(match.route->command, fields, body.bytes(), parts_.now);

@@ -62,14 +62,14 @@ void apply(const RouteFields& route, CommandFields& fields) {
   const auto text = [&fields](Field field, std::string_view value) {
     if (!value.empty()) fields.set_text(field, value);
   };
-  const auto number = [&fields](Field field, std::string_view value) {
-    if (!value.empty()) fields.set_number(field, value);
+  const auto number = [&fields](Field field, std::optional<std::string_view> value) {
+    if (value) fields.set_number(field, *value);
   };
   text(Field::kConversationId, route.conversation_id);
   text(Field::kUserId, route.user_id);
   if (!route.user_id.empty()) fields.set_absent(Field::kUserIds);
   text(Field::kEmoji, route.emoji);
-  text(Field::kAfter, route.after);
+  if (route.after) fields.set_text(Field::kAfter, *route.after);
   number(Field::kLimit, route.limit);
   number(Field::kBeforeSeq, route.before_seq);
   number(Field::kAfterSeq, route.after_seq);

@@ -36,17 +36,17 @@ struct DecodeError {
   RequestId id;  // when it could be read before the error
 };
 
-// What a REST route knows besides the body: text from path and query, percent-decoded by the caller, empty when absent.
-// These win over fields of the same name in the body. Borrowed for the call.
+// What a REST route knows besides the body: text from path (empty: not of this route) and query (nullopt: not given),
+// percent-decoded by the caller. These win over fields of the same name in the body. Borrowed for the call.
 struct RouteFields {
   std::string_view conversation_id = {};
   std::string_view message = {};  // {ref}: a seq in decimal, or a message id
   std::string_view user_id = {};
   std::string_view emoji = {};
-  std::string_view limit = {};
-  std::string_view before_seq = {};
-  std::string_view after_seq = {};
-  std::string_view after = {};
+  std::optional<std::string_view> limit = {};
+  std::optional<std::string_view> before_seq = {};
+  std::optional<std::string_view> after_seq = {};
+  std::optional<std::string_view> after = {};
 };
 
 class ClientEventDecoder {

@@ -116,6 +116,18 @@ TEST_F(UpgradeDoors, ATicketNobodyIssuedIsRefused) {
   EXPECT_EQ(answer.header("www-authenticate"), "Bearer") << "no token was given";
 }
 
+TEST_F(UpgradeDoors, AQueryThatCannotBeReadIsRefusedRatherThanGuessedAt) {
+  for (const std::string name : {"token", "ticket", "resume"}) {
+    for (const std::string& query : {name + "=%zz", name + "=%00", name + "=1&" + name + "=1"}) {
+      Client client(server_->port());
+      const HttpAnswer answer = client.upgrade("/ws?" + query);
+      EXPECT_EQ(answer.status, 400) << query;
+      EXPECT_EQ(json_text(answer.body, "code"), "invalid_field") << answer.body;
+      EXPECT_TRUE(json_text(answer.body, "message").starts_with(name)) << answer.body;
+    }
+  }
+}
+
 TEST_F(UpgradeDoors, ABadTokenIsAnsweredWith401AndAnErrorBody) {
   struct Row {
     std::string_view what;
