@@ -51,6 +51,12 @@ void RestGateway::on_request(net::ConnectionId connection, const http::Request& 
     if (match.path_known) return refuse_method(connection, methods_of(request.path));
     return refuse(connection, error(chat::ErrorCode::kNotFound));
   }
+  if (match.bad_escape) {
+    const auto claims = authenticate(request);
+    if (!claims.ok()) return refuse_stranger(connection, request, claims.error());
+    return refuse(connection, error(chat::ErrorCode::kInvalidField,
+                                    "an id, seq or emoji in the path is badly escaped"));
+  }
   switch (match.route->action) {
     case RestAction::kRegister:
     case RestAction::kLogin:

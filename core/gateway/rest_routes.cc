@@ -55,20 +55,27 @@ std::string* place_of(std::string_view name, RestPath& path) {
   return nullptr;
 }
 
-bool matches(std::string_view pattern, const http::PathSegments& segments, RestPath& path) {
+enum class Match : std::uint8_t { kNo, kYes, kBadEscape };
+
+Match match(std::string_view pattern, const http::PathSegments& segments, RestPath& path) {
   const auto wanted = http::split_path(pattern);
-  if (!wanted.ok() || wanted->size != segments.size) return false;
+  if (!wanted.ok() || wanted->size != segments.size) return Match::kNo;
+  Match found = Match::kYes;
   for (std::size_t i = 0; i < segments.size; ++i) {
     std::string* place = place_of((*wanted)[i], path);
     if (place == nullptr) {
-      if ((*wanted)[i] != segments[i]) return false;
+      if ((*wanted)[i] != segments[i]) return Match::kNo;
       continue;
     }
+    if (segments[i].empty()) return Match::kNo;
     auto decoded = http::percent_decode(segments[i]);
-    if (!decoded.ok() || decoded->empty()) return false;
-    *place = std::move(decoded.value());
+    if (decoded.ok()) {
+      *place = std::move(decoded.value());
+    } else {
+      found = Match::kBadEscape;
+    }
   }
-  return true;
+  return found;
 }
 
 }  // namespace
@@ -78,20 +85,22 @@ std::span<const RestRoute> rest_routes() {
 }
 
 RouteMatch match_route(std::string_view method, std::string_view path) {
-  RouteMatch match;
+  RouteMatch result;
   if (method == "HEAD") method = "GET";
   const auto segments = http::split_path(path);
-  if (!segments.ok()) return match;
+  if (!segments.ok()) return result;
   for (const RestRoute& route : kRoutes) {
     RestPath places;
-    if (!matches(route.pattern, *segments, places)) continue;
-    match.path_known = true;
+    const Match found = match(route.pattern, *segments, places);
+    if (found == Match::kNo) continue;
+    result.path_known = true;
     if (route.method != method) continue;
-    match.route = &route;
-    match.path = std::move(places);
-    return match;
+    result.route = &route;
+    result.bad_escape = found == Match::kBadEscape;
+    result.path = std::move(places);
+    return result;
   }
-  return match;
+  return result;
 }
 
 std::string methods_of(std::string_view path) {
@@ -100,7 +109,7 @@ std::string methods_of(std::string_view path) {
   if (!segments.ok()) return methods;
   for (const RestRoute& route : kRoutes) {
     RestPath places;
-    if (!matches(route.pattern, *segments, places)) continue;
+    if (match(route.pattern, *segments, places) == Match::kNo) continue;
     if (!methods.empty()) methods += ", ";
     methods += route.method == "GET" ? "GET, HEAD" : route.method;
   }

@@ -46,6 +46,7 @@ struct RestPath {
 struct RouteMatch {
   const RestRoute* route = nullptr;  // null: no such path, or only with other methods
   bool path_known = false;           // the path exists: 405 rather than 404
+  bool bad_escape = false;           // it does, but what stands in a place is no text (%zz, %00)
   RestPath path;
 };
 // HEAD is GET (RFC 9110 §9.3.2): whoever writes the answer leaves its body out.

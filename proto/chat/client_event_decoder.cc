@@ -136,14 +136,19 @@ bool ClientEventDecoder::State::read_fields(MutableBytes payload, std::string_vi
   if (document.get_object().get(object) != simdjson::SUCCESS) return false;
 
   const bool has_escapes = std::memchr(text, '\\', payload.size()) != nullptr;
+  bool sound = true;  // a value that is no good does not keep the id from being read
   for (auto result : object) {
     ondemand::field member;
     if (std::move(result).get(member) != simdjson::SUCCESS) return false;
     std::string_view name;
-    if (member.unescaped_key().get(name) != simdjson::SUCCESS) return false;
+    if (member.unescaped_key().get(name) != simdjson::SUCCESS) {
+      sound = false;
+      continue;
+    }
     ondemand::value value = member.value();
-    if (!read_field(field_of(name), value, has_escapes)) return false;
+    if (!read_field(field_of(name), value, has_escapes)) sound = false;
   }
+  if (!sound) return false;
   // Nothing may follow the object.
   const char* rest = nullptr;
   return document.current_location().get(rest) == simdjson::OUT_OF_BOUNDS;

@@ -41,7 +41,8 @@ constexpr std::array<FieldInfo, kFieldCount> kFields = {{
     {"typing", "typing is required", "typing must be true or false", {}},
     {"resume", "resume is required", "resume must be true or false", {}},
     {"data", "data is required", "data must be JSON", "data is longer than 8192 bytes"},
-    {"attachments", "attachments is required", "attachments must be an array of objects",
+    {"attachments", "attachments is required",
+     "attachments must be an array of objects, without U+0000",
      "attachments holds more than 10 objects or 4096 bytes"},
     {"members", "members is required", "members must be an array of UUIDs",
      "members holds more than 1000 ids"},
@@ -167,7 +168,8 @@ void CommandFields::set_raw(Field field, std::string_view raw, const JsonShape& 
       numbers_[index(field)] = shape.kind == JsonKind::kTrue ? 1 : 0;
       return;
     case Field::kAttachments:
-      if (shape.kind != JsonKind::kArray || !shape.children_are_objects) return set_wrong(field);
+      if (shape.kind != JsonKind::kArray || !shape.children_are_objects || shape.holds_nul)
+        return set_wrong(field);
       if (shape.children == 0) return set_absent(field);
       attachments_shape_ = shape;
       return set_text(field, raw);

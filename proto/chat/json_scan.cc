@@ -34,7 +34,10 @@ class Scanner {
       // A value has ended; close what ends with it, and go on to the next one.
       while (true) {
         skip_space();
-        if (depth_ == 0) return at_ == end_;
+        if (depth_ == 0) {
+          shape.holds_nul = holds_nul_;
+          return at_ == end_;
+        }
         if (at_ == end_) return false;
         const char c = *at_++;
         if (c == ',') {
@@ -144,6 +147,7 @@ class Scanner {
     }
     const int first = code_unit();
     if (first < 0) return false;
+    if (first == 0) holds_nul_ = true;
     if (first < 0xD800 || first > 0xDFFF) return true;
     if (first > 0xDBFF) return false;  // the second half of a pair without the first
     if (end_ - at_ < 2 || at_[0] != '\\' || at_[1] != 'u') return false;
@@ -226,6 +230,7 @@ class Scanner {
   std::uint32_t depth_ = 0;
   std::uint64_t objects_ = 0;  // bit d: what is open at depth d + 1 is an object
   bool opened_ = false;
+  bool holds_nul_ = false;
 };
 
 }  // namespace

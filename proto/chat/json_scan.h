@@ -19,6 +19,7 @@ struct JsonShape {
   JsonKind kind = JsonKind::kNull;
   std::uint32_t children = 0;  // elements of an array, members of an object
   bool children_are_objects = true;
+  bool holds_nul = false;  // U+0000 in some string: legal JSON, but no text a store could keep
 };
 
 // Whether `text` is one whole JSON value with at most `depth_max` (<= 64) arrays and objects inside one another.

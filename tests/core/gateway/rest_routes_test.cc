@@ -80,14 +80,22 @@ TEST(RestRoutes, PathsBesideTheTableAreUnknown) {
                                       "/api/v1/conversations/1/messages/2/reactions",
                                       "/api/v1/conversations/1/messages/2/reactions/",
                                       "/api/v1/conversations/1/messages/2/reactions/x/y",
-                                      "/api/v1/conversations/%00",
-                                      "/api/v1/conversations/%",
-                                      "/api/v1/conversations/%4",
-                                      "/api/v1/conversations/%zz",
                                       "/a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p/q/r/s/t"}) {
     const RouteMatch match = match_route("GET", path);
     EXPECT_EQ(match.route, nullptr) << path;
     EXPECT_FALSE(match.path_known) << path;
+  }
+}
+
+TEST(RestRoutes, APlaceThatIsNoTextIsNoPathThatDoesNotExist) {
+  for (const std::string_view path :
+       {"/api/v1/conversations/%00", "/api/v1/conversations/%", "/api/v1/conversations/%4",
+        "/api/v1/conversations/%zz", "/api/v1/users/a%00b"}) {
+    const RouteMatch match = match_route("GET", path);
+    EXPECT_NE(match.route, nullptr) << path;
+    EXPECT_TRUE(match.bad_escape) << path;
+    EXPECT_FALSE(match_route("PUT", path).bad_escape) << "405 comes first";
+    EXPECT_NE(methods_of(path), "") << path;
   }
 }
 

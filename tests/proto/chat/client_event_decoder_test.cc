@@ -336,6 +336,18 @@ TEST(Decoder, TellsTheIdWithTheError) {
   }
 }
 
+TEST(Decoder, TellsTheIdAlsoWhenAnotherStringIsNoText) {
+  for (const char* text : {R"({"type":"message.send","content":"\ud800","id":7})",
+                           R"({"id":7,"type":"message.send","content":"\udc00x"})",
+                           R"({"type":"event.publish","data":["\ud800"],"id":7})",
+                           R"({"\ud800":1,"type":"ping","id":7})", R"({"x":01,"id":7})"}) {
+    const auto result = testing::decode(text);
+    ASSERT_FALSE(result.ok()) << text;
+    EXPECT_EQ(result.error().error.code, ErrorCode::kBadJson) << text;
+    EXPECT_EQ(result.error().id, "7") << text;
+  }
+}
+
 TEST(Decoder, RefusesUnknownTypes) {
   for (const char* type : {"", "message", "message.sent", "PING", "ping ", "call.start"}) {
     expect_error(R"({"type":")" + std::string(type) + R"("})", ErrorCode::kUnknownType);
@@ -507,6 +519,8 @@ TEST(Decoder, NamesTheFieldThatIsWrong) {
       {"kind", ErrorCode::kInvalidField, send + R"("kind":"sticker"})"},
       {"attachments", ErrorCode::kInvalidField, send + R"("attachments":{}})"},
       {"attachments", ErrorCode::kInvalidField, send + R"("attachments":["a"]})"},
+      {"attachments", ErrorCode::kInvalidField, send + R"("attachments":[{"a":["\u0000"]}]})"},
+      {"attachments", ErrorCode::kInvalidField, send + R"("attachments":[{"\u0000":1}]})"},
       {"attachments", ErrorCode::kInvalidField, send + R"("attachments":[{},1]})"},
       {"attachments", ErrorCode::kTooLarge,
        send + R"("attachments":[)" + repeated("{}", 11) + "]}"},
