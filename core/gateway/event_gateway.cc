@@ -47,8 +47,8 @@ chat::Endpoint EventGateway::endpoint_of(net::ConnectionId connection) const {
           .generation = connection.generation};
 }
 
-EventGateway::Stage EventGateway::stage_of(net::ConnectionId connection) const {
-  return static_cast<Stage>(parts_.net.context(connection));
+EventGateway::Note EventGateway::note_of(net::ConnectionId connection) const {
+  return std::bit_cast<Note>(parts_.net.context(connection));
 }
 
 Result<EventGateway::Entering, chat::Error> EventGateway::admit(std::string_view token) {
@@ -111,7 +111,7 @@ net::UpgradeAnswer EventGateway::on_upgrade(net::ConnectionId connection,
   upgrades_.insert_or_assign(connection.slot, std::move(upgrade));
   answer.accept = true;
   answer.status = 101;
-  answer.context = static_cast<std::uint64_t>(Stage::kAwaitsToken);
+  answer.context = Note{}.packed();
   return answer;
 }
 
@@ -125,7 +125,7 @@ void EventGateway::on_open(net::ConnectionId connection) {
   if (!upgrade.ticket.empty()) {
     const std::uint16_t owner = Tickets::shard_of(upgrade.ticket).value_or(0);
     upgrade.entering.connection = connection;
-    parts_.net.set_context(connection, static_cast<std::uint64_t>(Stage::kEntering));
+    parts_.net.set_context(connection, Note{.stage = Stage::kEntering}.packed());
     entering_.insert_or_assign(connection.slot, std::move(upgrade.entering));
     const TicketPresented presented{.connection = connection,
                                     .shard = static_cast<std::uint16_t>(parts_.link.self()),
@@ -149,7 +149,7 @@ void EventGateway::enter(net::ConnectionId connection, Entering entering) {
     entering.session = SessionId(Uuid::v7(static_cast<std::uint64_t>(parts_.now.wall_ms()),
                                           crypto::random_u64(), crypto::random_u64()));
   }
-  parts_.net.set_context(connection, static_cast<std::uint64_t>(Stage::kEntering));
+  parts_.net.set_context(connection, Note{.stage = Stage::kEntering}.packed());
   entering_.insert_or_assign(connection.slot, std::move(entering));
   if (parts_.known_users.contains(user)) return entered(connection);
   // A trusted backend's or an external issuer's token: the user is made at first sight.
@@ -173,7 +173,7 @@ void EventGateway::entered(net::ConnectionId connection) {
     counters_.tokens_refused.add();
     return refuse(connection, {}, error(chat::ErrorCode::kTokenRevoked));
   }
-  parts_.net.set_context(connection, static_cast<std::uint64_t>(Stage::kOpen));
+  parts_.net.set_context(connection, Note{.stage = Stage::kOpen}.packed());
   counters_.sessions_opened.add();
   parts_.chat.open_session(endpoint_of(connection), entering.user, entering.session,
                            entering.resumes, parts_.now);
@@ -222,17 +222,28 @@ void EventGateway::say_early(net::ConnectionId connection, net::MessageKind kind
   entering.early.emplace_back(kind, as_text(payload));
 }
 
+void EventGateway::refuse_wrong(net::ConnectionId connection, const chat::RequestId& id,
+                                const chat::Error& failure) {
+  Note note = note_of(connection);
+  if (++note.wrong_messages >= kWrongMessagesMax) {
+    counters_.early_overflows.add();
+    return refuse(connection, id,
+                  error(chat::ErrorCode::kUnauthorized, "too much was said before session.open"));
+  }
+  parts_.net.set_context(connection, note.packed());
+  parts_.outbox.send_error(connection, id, failure);
+}
+
 void EventGateway::open_with_token(net::ConnectionId connection, MutableBytes payload) {
   auto decoded = parts_.decoder.decode(payload, parts_.now);
   if (!decoded.ok()) {
     counters_.decode_errors.add();
-    return parts_.outbox.send_error(connection, decoded.error().id, decoded.error().error);
+    return refuse_wrong(connection, decoded.error().id, decoded.error().error);
   }
   const auto* open = std::get_if<chat::SessionOpen>(&decoded->event);
   if (open == nullptr) {
-    return parts_.outbox.send_error(
-        connection, decoded->id,
-        error(chat::ErrorCode::kUnauthorized, "say session.open {token} first"));
+    return refuse_wrong(connection, decoded->id,
+                        error(chat::ErrorCode::kUnauthorized, "say session.open {token} first"));
   }
   auto admitted = admit(open->token);
   if (!admitted.ok()) return refuse(connection, decoded->id, admitted.error());

@@ -3,6 +3,7 @@
 // From WebSocket payloads to commands: who is it (token, ticket or a first session.open), what do they say, and on to
 // the domain. Holds what a connection needs before it has a session; afterwards the domain keeps it.
 
+#include <bit>
 #include <cstdint>
 #include <deque>
 #include <string>
@@ -74,8 +75,16 @@ class EventGateway {
   [[nodiscard]] const EventCounters& counters() const { return counters_; }
 
  private:
-  // Kept in the connection's context: what it may say now.
-  enum class Stage : std::uint64_t { kAwaitsToken, kEntering, kOpen };
+  // What it may say now.
+  enum class Stage : std::uint8_t { kAwaitsToken, kEntering, kOpen };
+  // Kept in the connection's context.
+  struct Note {
+    Stage stage = Stage::kAwaitsToken;
+    std::uint8_t wrong_messages = 0;  // said before session.open
+    std::uint16_t unused = 0;
+    std::uint32_t reserved = 0;
+    [[nodiscard]] std::uint64_t packed() const { return std::bit_cast<std::uint64_t>(*this); }
+  };
 
   // Who asks to come in, and what they said meanwhile.
   struct Entering {
@@ -95,10 +104,15 @@ class EventGateway {
   void entered(net::ConnectionId connection);
   void refuse(net::ConnectionId connection, const chat::RequestId& id, const chat::Error& error);
   void say_early(net::ConnectionId connection, net::MessageKind kind, MutableBytes payload);
+  void refuse_wrong(net::ConnectionId connection, const chat::RequestId& id,
+                    const chat::Error& error);
   void open_with_token(net::ConnectionId connection, MutableBytes payload);
   void command(net::ConnectionId connection, MutableBytes payload);
   [[nodiscard]] chat::Endpoint endpoint_of(net::ConnectionId connection) const;
-  [[nodiscard]] Stage stage_of(net::ConnectionId connection) const;
+  [[nodiscard]] Note note_of(net::ConnectionId connection) const;
+  [[nodiscard]] Stage stage_of(net::ConnectionId connection) const {
+    return note_of(connection).stage;
+  }
 
   Parts parts_;
   // Between the accepted handshake and on_open(), and until the store has answered. By slot.

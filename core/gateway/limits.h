@@ -10,6 +10,10 @@ namespace uproar::gateway {
 // A connection that came without a token says session.open within this time.
 inline constexpr std::int64_t kSessionOpenDeadlineUs = 10'000'000;
 
+// Messages that are no session.open with a good token, on a connection without one: the last of them closes it. A client
+// that tries out what is spoken here needs one or two; each may be 128 KiB.
+inline constexpr std::uint32_t kWrongMessagesMax = 5;
+
 // What a connection may say between its token and the store's answer to "who is this": a client that pipelines its
 // sync. Beyond it the connection is closed with `overloaded`.
 inline constexpr std::uint32_t kEarlyMessagesMax = 32;

@@ -182,6 +182,19 @@ TEST_F(UpgradeDoors, WhoSaysSomethingElseFirstIsAskedForATokenAndMayStillGiveIt)
   expect_ready(client_, user);
 }
 
+TEST_F(UpgradeDoors, WhoKeepsSayingSomethingElseFirstIsPutOut) {
+  for (const std::string_view wrong : {"no json", R"({"type":"ping","id":"1"})"}) {
+    Client client(server_->port());
+    ASSERT_EQ(client.upgrade("/ws").status, 101);
+    for (int i = 0; i < 4; ++i) {
+      client.say(wrong);
+      EXPECT_EQ(json_text(client.hear().payload, "type"), "error");
+    }
+    client.say(wrong);
+    expect_turned_away(client, "unauthorized", 4401);
+  }
+}
+
 TEST_F(UpgradeDoors, WhatIsSaidRightAfterTheTokenIsAnsweredAfterReady) {
   const UserId user = LocalServer::fresh_user();
   ASSERT_EQ(client_.upgrade("/ws?token=" + server_->token({.user = user})).status, 101);
