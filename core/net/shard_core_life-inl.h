@@ -504,7 +504,7 @@ void ShardCore<Io>::on_deadline(std::uint32_t slot, Connection& c) {
         counters_.deadline_handshake.add();
         refuse(slot, c,
                {.status = 408,
-                .code = "request_timeout",
+                .code = error_code_of(408),
                 .message = "the request did not arrive in time",
                 .header = {}});
       }

@@ -13,7 +13,16 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 PROTOCOL = (ROOT / "docs/protocol.md").read_text(encoding="utf-8")
 ASYNC = json.loads((ROOT / "docs/api/asyncapi.json").read_text(encoding="utf-8"))
 OPEN = json.loads((ROOT / "docs/api/openapi.json").read_text(encoding="utf-8"))
+# Of the layer below, which knows nothing of the chat's table: (code, status) in its order.
+TABLE = re.search(r'kConnectionCodes\[\] = \{(.*?)\n\};', (ROOT / "core/net/http_stage.cc").read_text(encoding="utf-8"), re.S)[1]
+CONNECTION = [(name, status) for status, name in re.findall(r'\{(\d{3}), "(\w+)"\}', TABLE)]
 VOCABULARY = {"command": [], "event": [], "error": []}
+
+
+def own_codes():
+    """Those of the connection that are no rows of the chat's table."""
+    chat = {name for name, *_ in VOCABULARY["error"]}
+    return [(name, status) for name, status in CONNECTION if name not in chat]
 
 
 def types_in_examples(sign):
@@ -57,6 +66,17 @@ class Protocol(unittest.TestCase):
         rows = re.findall(r"^\| `(\w+)` \| (\d{3}) \| \(?(\d*)\)? \|", PROTOCOL, re.M)
         wanted = [(name, status, "" if close == "0" else close) for name, status, close in VOCABULARY["error"]]
         self.assertEqual(rows, wanted)
+
+    def test_connection_codes_are_the_code_s(self):
+        rows = re.findall(r"^\| `(\w+)` \| (\d{3}) \|", PROTOCOL, re.M)
+        own = [row for row in rows if row[0] not in {name for name, *_ in VOCABULARY["error"]}]
+        self.assertEqual(own, own_codes())
+        self.assertGreaterEqual(len(own), 10)
+
+    def test_what_both_layers_name_has_one_status(self):
+        chat = {name: status for name, status, _ in VOCABULARY["error"]}
+        for name, status in CONNECTION:
+            self.assertEqual(chat.get(name, status), status, name)
 
     def test_own_close_codes_are_explained(self):
         for name, _, close in VOCABULARY["error"]:
@@ -118,7 +138,7 @@ class OpenApi(unittest.TestCase):
 
     def test_error_codes_are_the_table_s(self):
         codes = OPEN["components"]["schemas"]["Error"]["properties"]["code"]["enum"]
-        self.assertEqual(codes, [name for name, *_ in VOCABULARY["error"]])
+        self.assertEqual(codes, [name for name, *_ in VOCABULARY["error"]] + [name for name, _ in own_codes()])
         for name, status, _ in VOCABULARY["error"]:
             self.assertIn(name, OPEN["components"]["responses"]["E" + status]["description"])
 
