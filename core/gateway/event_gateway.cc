@@ -322,6 +322,7 @@ void EventGateway::judged(const TicketJudged& verdict) {
 
 void EventGateway::revoked(const SessionRevoked& revocation) {
   parts_.revocations.add(revocation.session, revocation.at_us);
+  parts_.chat.revoke_session(revocation.user, revocation.session);
 }
 
 void EventGateway::on_tick() {

@@ -30,11 +30,10 @@ RestGateway::RestGateway(Parts parts) : parts_(std::move(parts)) {
 }
 
 void RestGateway::end_session(SessionId session, UserId user) {
-  const SessionRevoked revocation{.session = session, .at_us = parts_.now.wall_us};
+  const SessionRevoked revocation{.session = session, .user = user, .at_us = parts_.now.wall_us};
   for (std::uint32_t shard = 0; shard < parts_.link.shard_count(); ++shard) {
     parts_.link.post(shard, revocation);
   }
-  parts_.chat.revoke_session(user, session);
 }
 
 void RestGateway::on_request(net::ConnectionId connection, const http::Request& request) {

@@ -43,9 +43,11 @@ struct CloseConnection {
   chat::Error error;
 };
 
-// A session was revoked: every shard refuses its tokens from now on.
+// A session was revoked: every shard refuses its tokens from now on, and tells the user's owner to
+// close its connections. Each shard, since only its own word comes after its own openings there.
 struct SessionRevoked {
   SessionId session;
+  UserId user;
   std::int64_t at_us = 0;
 };
 
