@@ -191,6 +191,36 @@ TEST_F(Sessions, unread_messages_are_fetched_by_conversation) {
   EXPECT_THAT(alice.answered<SyncDone>(), SizeIs(1));
 }
 
+TEST_F(Sessions, a_second_sync_or_unread_fetch_meanwhile_is_a_conflict_and_piles_nothing_up) {
+  World slow({.shards = 1, .seed = 1, .limits = {}, .is_manual = true, .plant = Plant::kNone});
+  const UserId alice = slow.user("alice"), bob = slow.user("bob");
+  const ConversationId room(Uuid{0xABCD, 1});
+  (void)slow.model().apply(
+      {.ticket = 0,
+       .conversation = room,
+       .actor = alice,
+       .at_us = 1,
+       .body = storage::CreateConversation{
+           ConversationKind::kGroup, "n", {{alice, Role::kOwner}, {bob, Role::kMember}}}});
+  const Person she(slow, slow.connect(alice));
+  slow.settle();
+  for (int i = 0; i < 50; ++i) {
+    she.says(UnreadFetch{5}, "unread");  // the store has not answered the first
+    she.says(Sync{{{room, 0}}}, "sync");
+  }
+  EXPECT_EQ(slow.shard(0).sizes().pullers, 1U) << "the sync; the unread.fetch waits for the store";
+  slow.settle();
+  EXPECT_THAT(she.answered<SyncDone>(), SizeIs(2));
+  const std::vector<Error> refused = she.heard<Error>();
+  EXPECT_THAT(refused, SizeIs(98));
+  for (const Error& error : refused) EXPECT_EQ(error.code, ErrorCode::kConflict);
+  she.forgets();
+  she.says(UnreadFetch{5}, "unread");
+  she.says(Sync{{{room, 0}}}, "sync");
+  slow.settle();
+  EXPECT_THAT(she.answered<SyncDone>(), SizeIs(2)) << "afterwards each is good for another one";
+}
+
 TEST_F(Sessions, commands_before_ready_wait) {
   World slow({.shards = 1, .seed = 1, .limits = {}, .is_manual = true});
   Connection& connection = slow.connect(slow.user("alice"));

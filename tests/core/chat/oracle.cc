@@ -186,7 +186,8 @@ bool Oracle::hear(Client& client, ConversationId conversation, Seq seq) {
     return true;
   }
   Known& known = it->second;
-  if (seq <= known.cursor && client.resyncs) return false;
+  const bool may_repeat = client.resyncs || known.joined_by_answer;
+  if (seq <= known.cursor && may_repeat) return false;
   if (seq <= known.cursor) {
     fail(client, "D6 repeat:", conversation, seq);
     return false;
@@ -218,12 +219,13 @@ void Oracle::page(Client& client, const HistoryPage& page, bool is_sync) {
     return;
   }
   Known& known = client.known[page.conversation];
-  if (page.upto_seq <= known.cursor && client.resyncs) return;
+  const bool may_repeat = client.resyncs || (known.joined_by_answer && !is_sync);
+  if (page.upto_seq <= known.cursor && may_repeat) return;
   if (page.upto_seq <= known.cursor)
     fail(client, "D6 repeated page:", page.conversation, page.upto_seq);
   Seq before = known.cursor;
   for (const Message& message : page.messages) {
-    if (message.version <= before && !client.resyncs)
+    if (message.version <= before && !may_repeat)
       fail(client, "D6 row out of order:", page.conversation, message.version);
     if (message.version > page.upto_seq)
       fail(client, "row above its page:", page.conversation, message.version);
@@ -307,7 +309,8 @@ void Oracle::receive(Client& client, const Heard& heard) {
     }
   } else if (const auto* joined = std::get_if<ConversationJoined>(&event)) {
     const Seq seq = joined->conversation.last_seq;
-    client.known[joined->conversation.id] = {.cursor = seq, .base = seq, .rows = {}};
+    client.known[joined->conversation.id] = {
+        .cursor = seq, .base = seq, .joined_by_answer = !heard.id.empty(), .rows = {}};
   } else if (const auto* created = std::get_if<ConversationCreated>(&event)) {
     if (!created->duplicate && !client.known.contains(created->conversation.id)) {
       client.known[created->conversation.id] = {.cursor = 0, .base = 0, .rows = {}};

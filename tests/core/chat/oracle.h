@@ -32,6 +32,8 @@ class Oracle {
   struct Known {  // of one conversation, by one client
     Seq cursor = 0;
     Seq base = 0;  // rows up to here were never shown to it
+    // It joined and was answered before the news: what it heard as the member it was before may still arrive.
+    bool joined_by_answer = false;
     std::map<Seq, Row> rows;
   };
   struct Client {

@@ -268,6 +268,14 @@ ChatShard& World::shard(std::uint32_t index) {
 }
 
 std::uint64_t World::random(std::uint64_t below) {
+  if (choices_left()) {
+    std::uint64_t chosen = 0;
+    for (std::uint64_t covered = 1; covered < below && choices_left(); covered *= 256) {
+      chosen = chosen * 256 + static_cast<unsigned char>(options_.choices.front());
+      options_.choices.remove_prefix(1);
+    }
+    return chosen % below;
+  }
   random_state_ += 0x9E3779B97F4A7C15ULL;
   std::uint64_t x = random_state_;
   x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9ULL;

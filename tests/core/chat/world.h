@@ -12,6 +12,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -64,6 +65,7 @@ class World {
     ChatLimits limits;
     bool is_manual = false;  // links, reads and wires move only by step functions
     Plant plant = Plant::kNone;
+    std::string_view choices{};  // random() takes from here first; borrowed
   };
 
   explicit World(Options options);
@@ -102,6 +104,7 @@ class World {
   storage::MemoryModel& model() { return model_; }
   [[nodiscard]] const Options& options() const { return options_; }
   std::uint64_t random(std::uint64_t below);
+  [[nodiscard]] bool choices_left() const { return !options_.choices.empty(); }
   [[nodiscard]] std::uint64_t trace_hash() const { return trace_; }
 
   Now now{.monotonic_us = 1'000'000'000, .wall_us = 1'700'000'000'000'000};
