@@ -412,6 +412,11 @@ void ConversationRole::join(Conversation& conversation, const Actor& actor) {
                               view_for(conversation, actor.user, conversation.published_seq)}));
     return;
   }
+  if (conversation.kind == ConversationKind::kDirect) {
+    context_.refuse(actor,
+                    ErrorCode::kNotFound);  // as handle_absent() says of one that is not there
+    return;
+  }
   if (!least_role(Act::kJoin, conversation.kind)) {
     context_.refuse(actor, ErrorCode::kForbidden, "only channels are open to everyone");
     return;

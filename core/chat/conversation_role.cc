@@ -4,6 +4,16 @@
 #include <utility>
 
 namespace uproar::chat {
+namespace {
+
+// Just what a stranger hears of a direct conversation that exists: its id can be computed from its two users
+// (docs/decisions/0009), and whether they talk is no stranger's business.
+ErrorCode refusal_of_absent(const ClientEvent& event) {
+  return std::holds_alternative<ConversationJoin>(event) ? ErrorCode::kNotFound
+                                                         : ErrorCode::kNotMember;
+}
+
+}  // namespace
 
 MemberState* Conversation::find_member(UserId user) {
   const auto it =
@@ -382,14 +392,12 @@ void ConversationRole::handle_absent(Conversation& conversation) {
       const bool can_create = std::holds_alternative<ConversationCreate>(command->command.event) ||
                               (send != nullptr && !send->to.is_nil());
       if (!can_create) {
-        context_.refuse(command->command.actor, ErrorCode::kNotFound);
+        context_.refuse(command->command.actor, refusal_of_absent(command->command.event));
       } else if (begin_creation(conversation, std::move(*command))) {
         return;
       }
     } else {
       const Attach& attach = std::get<Attach>(item);
-      // As for one that exists: ids of direct conversations can be computed (D9), and whether two
-      // people talk is no stranger's business.
       context_.send(attach.to.shard,
                     AttachEnd{attach.to, attach.token, attach.cursor, ErrorCode::kNotMember});
     }

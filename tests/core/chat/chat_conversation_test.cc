@@ -153,211 +153,82 @@ MessageSend message(ConversationId conversation, std::string content = "x") {
   send.content = std::move(content);
   return send;
 }
-#define SAYS [](ConversationId g, ConversationId c, ConversationId d, UserId other) -> ClientEvent { (void)g; (void)c; (void)d; (void)other; return
-const Refusal kRefusals[] = {{"send_by_a_stranger", ErrorCode::kNotMember, SAYS message(g);
-}
-, "eve"
-}
-, {
-  "send_nowhere", ErrorCode::kNotFound, SAYS message(ConversationId(Uuid{9, 9}));
-}
-}
-, {
-  "send_in_a_channel_by_a_member", ErrorCode::kForbidden, SAYS message(c);
-}
-}
-, {
-  "send_too_much", ErrorCode::kTooLarge, SAYS message(g, std::string(16 * 1024 + 1, 'x'));
-}
-}
-, {
-  "send_as_system", ErrorCode::kInvalidField, SAYS[&] {
-    auto m = message(g);
-    m.type = MessageType::kSystem;
-    return m;
+// An event by a stand-in for each id: g, c, d are a group, a channel and a direct conversation.
+#define SAYS(...)                                                                         \
+  [](ConversationId g, ConversationId c, ConversationId d, UserId other) -> ClientEvent { \
+    (void)g, (void)c, (void)d, (void)other;                                               \
+    return __VA_ARGS__;                                                                   \
   }
-  ();
-}
-}
-, {
-  "reply_to_nothing", ErrorCode::kNotFound, SAYS[&] {
-    auto m = message(g);
-    m.reply_to = 77;
-    return m;
-  }
-  ();
-}
-}
-, {
-  "edit_of_anothers", ErrorCode::kForbidden, SAYS MessageEdit{g, kFirst, "y"};
-}
-}
-, {
-  "edit_too_much", ErrorCode::kTooLarge,
-      SAYS MessageEdit{g, kFirst, std::string(16 * 1024 + 1, 'x')};
-}
-, "alice"
-}
-, {
-  "edit_of_nothing", ErrorCode::kNotFound, SAYS MessageEdit{g, {.seq = 50, .id = {}}, "y"};
-}
-}
-, {
-  "edit_by_a_stranger", ErrorCode::kNotMember, SAYS MessageEdit{g, kFirst, "y"};
-}
-, "eve"
-}
-, {
-  "delete_of_anothers", ErrorCode::kForbidden, SAYS MessageDelete{g, kFirst};
-}
-}
-, {
-  "delete_by_a_stranger", ErrorCode::kNotMember, SAYS MessageDelete{g, kFirst};
-}
-, "eve"
-}
-, {
-  "react_to_nothing", ErrorCode::kNotFound,
-      SAYS ReactionChange{g, {.seq = 50, .id = {}}, "+", true};
-}
-}
-, {
-  "react_by_a_stranger", ErrorCode::kNotMember, SAYS ReactionChange{g, kFirst, "+", true};
-}
-, "eve"
-}
-, {
-  "mark_by_a_stranger", ErrorCode::kNotMember, SAYS MarkAdvance{g, 1, MarkKind::kSeen};
-}
-, "eve"
-}
-, {
-  "event_by_a_stranger", ErrorCode::kNotMember, SAYS EventPublish{g, "n", "1"};
-}
-, "eve"
-}
-, {
-  "event_too_large", ErrorCode::kTooLarge, SAYS EventPublish{g, "n", std::string(8193, '1')};
-}
-}
-, {
-  "typing_by_a_stranger", ErrorCode::kNotMember, SAYS TypingChange{g, true};
-}
-, "eve"
-}
-, {
-  "typing_in_a_channel_by_a_member", ErrorCode::kForbidden, SAYS TypingChange{c, true};
-}
-}
-, {
-  "history_by_a_stranger", ErrorCode::kNotMember,
-      SAYS History{.conversation = g, .before_seq = {}, .after_seq = {}};
-}
-, "eve"
-}
-, {
-  "history_both_ways", ErrorCode::kInvalidField,
-      SAYS History{.conversation = g, .before_seq = 3, .after_seq = 1};
-}
-}
-, {
-  "get_by_a_stranger", ErrorCode::kNotFound, SAYS ConversationGet{g};
-}
-, "eve"
-}
-, {
-  "join_a_group", ErrorCode::kForbidden, SAYS ConversationJoin{g};
-}
-, "eve"
-}
-, {
-  "leave_by_a_stranger", ErrorCode::kNotMember, SAYS ConversationLeave{g};
-}
-, "eve"
-}
-, {
-  "leave_a_direct_one", ErrorCode::kConflict, SAYS ConversationLeave{d};
-}
-}
-, {
-  "add_by_a_member", ErrorCode::kForbidden, SAYS MemberAdd{g, {other}, Role::kMember};
-}
-}
-, {
-  "add_to_a_direct_one", ErrorCode::kConflict, SAYS MemberAdd{d, {other}, Role::kMember};
-}
-}
-, {
-  "add_nobody_known", ErrorCode::kNotFound, SAYS MemberAdd{g, {UserId(Uuid{1, 2})}, Role::kMember};
-}
-, "alice"
-}
-, {
-  "remove_by_a_member", ErrorCode::kForbidden, SAYS MemberRemove{g, other};
-}
-}
-, {
-  "remove_nobody", ErrorCode::kNotFound, SAYS MemberRemove{g, UserId(Uuid{1, 2})};
-}
-, "alice"
-}
-, {
-  "rename_by_a_member", ErrorCode::kForbidden, SAYS ConversationRename{g, "n"};
-}
-}
-, {
-  "rename_a_direct_one", ErrorCode::kConflict, SAYS ConversationRename{d, "n"};
-}
-}
-, {
-  "role_by_a_member", ErrorCode::kForbidden, SAYS MemberRole{g, other, Role::kAdmin};
-}
-}
-, {
-  "role_of_nobody", ErrorCode::kNotFound, SAYS MemberRole{g, UserId(Uuid{1, 2}), Role::kAdmin};
-}
-, "alice"
-}
-, {
-  "last_owner_steps_down", ErrorCode::kConflict, SAYS MemberRole{g, other, Role::kMember};
-}
-, "alice"
-}
-, {
-  "mute_by_a_stranger", ErrorCode::kNotMember, SAYS ConversationMute{g, 5};
-}
-, "eve"
-}
-, {
-  "create_a_direct_one_alone", ErrorCode::kInvalidField,
-      SAYS ConversationCreate{
-          .kind = ConversationKind::kDirect, .name = {}, .client_id = {}, .members = {}};
-}
-}
-, {
-  "create_with_nobody_known", ErrorCode::kNotFound,
-      SAYS ConversationCreate{.kind = ConversationKind::kGroup,
-                              .name = "n",
-                              .client_id = {},
-                              .members = {UserId(Uuid{1, 2})}};
-}
-}
-, {
-  "sync_of_too_many", ErrorCode::kTooLarge,
-      SAYS Sync{std::vector<std::pair<ConversationId, Seq>>(1001)};
-}
-}
-, {
-  "presence_of_too_many", ErrorCode::kTooLarge, SAYS PresenceGet{std::vector<UserId>(257)};
-}
-}
-, {
-  "open_again", ErrorCode::kAlreadyOpen, SAYS SessionOpen{"t"};
-}
-}
-,
-}
-;
+const Refusal kRefusals[] = {
+    {"send_by_a_stranger", ErrorCode::kNotMember, SAYS(message(g)), "eve"},
+    {"send_nowhere", ErrorCode::kNotMember, SAYS(message(ConversationId(Uuid{9, 9})))},
+    {"send_to_a_direct_one_by_a_stranger", ErrorCode::kNotMember, SAYS(message(d)), "eve"},
+    {"send_in_a_channel_by_a_member", ErrorCode::kForbidden, SAYS(message(c))},
+    {"send_too_much", ErrorCode::kTooLarge, SAYS(message(g, std::string(16 * 1024 + 1, 'x')))},
+    {"send_as_system", ErrorCode::kInvalidField, SAYS([&] {
+       auto m = message(g);
+       m.type = MessageType::kSystem;
+       return m;
+     }())},
+    {"reply_to_nothing", ErrorCode::kNotFound, SAYS([&] {
+       auto m = message(g);
+       m.reply_to = 77;
+       return m;
+     }())},
+    {"edit_of_anothers", ErrorCode::kForbidden, SAYS(MessageEdit{g, kFirst, "y"})},
+    {"edit_too_much", ErrorCode::kTooLarge,
+     SAYS(MessageEdit{g, kFirst, std::string(16 * 1024 + 1, 'x')}), "alice"},
+    {"edit_of_nothing", ErrorCode::kNotFound, SAYS(MessageEdit{g, {.seq = 50, .id = {}}, "y"})},
+    {"edit_by_a_stranger", ErrorCode::kNotMember, SAYS(MessageEdit{g, kFirst, "y"}), "eve"},
+    {"delete_of_anothers", ErrorCode::kForbidden, SAYS(MessageDelete{g, kFirst})},
+    {"delete_by_a_stranger", ErrorCode::kNotMember, SAYS(MessageDelete{g, kFirst}), "eve"},
+    {"react_to_nothing", ErrorCode::kNotFound,
+     SAYS(ReactionChange{g, {.seq = 50, .id = {}}, "+", true})},
+    {"react_by_a_stranger", ErrorCode::kNotMember, SAYS(ReactionChange{g, kFirst, "+", true}),
+     "eve"},
+    {"mark_by_a_stranger", ErrorCode::kNotMember, SAYS(MarkAdvance{g, 1, MarkKind::kSeen}), "eve"},
+    {"event_by_a_stranger", ErrorCode::kNotMember, SAYS(EventPublish{g, "n", "1"}), "eve"},
+    {"event_too_large", ErrorCode::kTooLarge, SAYS(EventPublish{g, "n", std::string(8193, '1')})},
+    {"typing_by_a_stranger", ErrorCode::kNotMember, SAYS(TypingChange{g, true}), "eve"},
+    {"typing_in_a_channel_by_a_member", ErrorCode::kForbidden, SAYS(TypingChange{c, true})},
+    {"history_by_a_stranger", ErrorCode::kNotMember,
+     SAYS(History{.conversation = g, .before_seq = {}, .after_seq = {}}), "eve"},
+    {"history_both_ways", ErrorCode::kInvalidField,
+     SAYS(History{.conversation = g, .before_seq = 3, .after_seq = 1})},
+    {"get_by_a_stranger", ErrorCode::kNotFound, SAYS(ConversationGet{g}), "eve"},
+    {"join_a_direct_one", ErrorCode::kNotFound, SAYS(ConversationJoin{d}), "eve"},
+    {"join_nowhere", ErrorCode::kNotFound, SAYS(ConversationJoin{ConversationId(Uuid{9, 9})}),
+     "eve"},
+    {"join_a_group", ErrorCode::kForbidden, SAYS(ConversationJoin{g}), "eve"},
+    {"leave_by_a_stranger", ErrorCode::kNotMember, SAYS(ConversationLeave{g}), "eve"},
+    {"leave_a_direct_one", ErrorCode::kConflict, SAYS(ConversationLeave{d})},
+    {"add_by_a_member", ErrorCode::kForbidden, SAYS(MemberAdd{g, {other}, Role::kMember})},
+    {"add_to_a_direct_one", ErrorCode::kConflict, SAYS(MemberAdd{d, {other}, Role::kMember})},
+    {"add_nobody_known", ErrorCode::kNotFound,
+     SAYS(MemberAdd{g, {UserId(Uuid{1, 2})}, Role::kMember}), "alice"},
+    {"remove_by_a_member", ErrorCode::kForbidden, SAYS(MemberRemove{g, other})},
+    {"remove_nobody", ErrorCode::kNotFound, SAYS(MemberRemove{g, UserId(Uuid{1, 2})}), "alice"},
+    {"rename_by_a_member", ErrorCode::kForbidden, SAYS(ConversationRename{g, "n"})},
+    {"rename_a_direct_one", ErrorCode::kConflict, SAYS(ConversationRename{d, "n"})},
+    {"role_by_a_member", ErrorCode::kForbidden, SAYS(MemberRole{g, other, Role::kAdmin})},
+    {"role_of_nobody", ErrorCode::kNotFound, SAYS(MemberRole{g, UserId(Uuid{1, 2}), Role::kAdmin}),
+     "alice"},
+    {"last_owner_steps_down", ErrorCode::kConflict, SAYS(MemberRole{g, other, Role::kMember}),
+     "alice"},
+    {"mute_by_a_stranger", ErrorCode::kNotMember, SAYS(ConversationMute{g, 5}), "eve"},
+    {"create_a_direct_one_alone", ErrorCode::kInvalidField,
+     SAYS(ConversationCreate{
+         .kind = ConversationKind::kDirect, .name = {}, .client_id = {}, .members = {}})},
+    {"create_with_nobody_known", ErrorCode::kNotFound,
+     SAYS(ConversationCreate{.kind = ConversationKind::kGroup,
+                             .name = "n",
+                             .client_id = {},
+                             .members = {UserId(Uuid{1, 2})}})},
+    {"sync_of_too_many", ErrorCode::kTooLarge,
+     SAYS(Sync{std::vector<std::pair<ConversationId, Seq>>(1001)})},
+    {"presence_of_too_many", ErrorCode::kTooLarge, SAYS(PresenceGet{std::vector<UserId>(257)})},
+    {"open_again", ErrorCode::kAlreadyOpen, SAYS(SessionOpen{"t"})},
+};
 #undef SAYS
 
 class Refused : public ChatTest, public ::testing::WithParamInterface<Refusal> {};
