@@ -67,6 +67,18 @@ void pin_to_core(int core) {
   }
 }
 
+pid_t fork_child(int core) {
+  const pid_t parent = ::getpid();
+  const pid_t child = ::fork();
+  if (child < 0) die("fork failed");
+  if (child == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (::getppid() != parent) ::_exit(1);
+    pin_to_core(core);
+  }
+  return child;
+}
+
 std::uint64_t raise_descriptor_limit() {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
@@ -157,13 +169,8 @@ ServerProcess::ServerProcess(Options options) : options_(std::move(options)) {
     arguments.push_back(argument);
   }
   arguments.insert(arguments.end(), options_.flags.begin(), options_.flags.end());
-  const pid_t parent = ::getpid();
-  pid_ = ::fork();
-  if (pid_ < 0) die("fork failed");
+  pid_ = fork_child(options_.core);
   if (pid_ == 0) {
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (::getppid() != parent) ::_exit(1);
-    pin_to_core(options_.core);
     const int out = ::open(log.c_str(), O_CREAT | O_WRONLY | O_APPEND, 0600);
     ::dup2(out, STDOUT_FILENO);
     ::dup2(out, STDERR_FILENO);

@@ -14,6 +14,8 @@ namespace uproar::bench {
 [[noreturn]] void die(const std::string& what);
 
 void pin_to_core(int core);
+// fork() whose child runs on `core` alone and dies with its parent. 0 in the child; a fork that fails ends the program.
+[[nodiscard]] pid_t fork_child(int core);
 // Soft limit of descriptors up to the hard one; returns it.
 std::uint64_t raise_descriptor_limit();
 

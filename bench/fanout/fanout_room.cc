@@ -15,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "bench/client/arguments.h"
 #include "bench/client/process.h"
 #include "bench/client/room.h"
 #include "bench/fanout/delivery_check.h"
@@ -57,12 +58,12 @@ struct Options {
   std::uint32_t clients = 1000;
   std::uint32_t rounds = 20;
   std::uint32_t publishes = 100;  // of one cell in one round
-  std::size_t payload_bytes = 128;
+  std::uint32_t payload_bytes = 128;
   std::string json;
   std::string work_folder = "/tmp";
   std::string only;  // names of cells, comma-separated
   bool show_log = false;
-  int hold_s = 0;  // before the first round: time to attach a profiler
+  std::uint32_t hold_s = 0;  // before the first round: time to attach a profiler
 };
 
 class Bench {
@@ -275,44 +276,24 @@ constexpr const char* kUsage =
 
 Options read_options(int argc, char** argv) {
   Options options;
-  for (int i = 1; i < argc; ++i) {
-    const std::string_view name = argv[i];
-    if (name == "--quick") {
-      options.clients = 100;
-      options.rounds = 1;
-      options.publishes = 20;
-      continue;
-    }
-    if (name == "--log") {
-      options.show_log = true;
-      continue;
-    }
-    if (++i >= argc) die(kUsage);
-    const auto number = static_cast<std::uint32_t>(std::strtoul(argv[i], nullptr, 10));
-    if (name == "--server")
-      options.server = argv[i];
-    else if (name == "--clients")
-      options.clients = number;
-    else if (name == "--rounds")
-      options.rounds = number;
-    else if (name == "--publishes")
-      options.publishes = number;
-    else if (name == "--payload-bytes")
-      options.payload_bytes = number;
-    else if (name == "--only")
-      options.only = argv[i];
-    else if (name == "--json")
-      options.json = argv[i];
-    else if (name == "--work-folder")
-      options.work_folder = argv[i];
-    else if (name == "--hold")
-      options.hold_s = static_cast<int>(number);
-    else
-      die(kUsage);
+  Arguments arguments(argc, argv, kUsage);
+  if (arguments.flag("--quick")) {
+    options.clients = 100;
+    options.rounds = 1;
+    options.publishes = 20;
   }
-  if (options.server.empty() || options.clients < 2 || options.clients > 1000 ||
-      options.payload_bytes < 32)
-    die(kUsage);
+  options.show_log = arguments.flag("--log");
+  arguments.read("--server", options.server);
+  arguments.read("--clients", options.clients);
+  arguments.read("--rounds", options.rounds);
+  arguments.read("--publishes", options.publishes);
+  arguments.read("--payload-bytes", options.payload_bytes);
+  arguments.read("--only", options.only);
+  arguments.read("--json", options.json);
+  arguments.read("--work-folder", options.work_folder);
+  arguments.read("--hold", options.hold_s);
+  arguments.finish(!options.server.empty() && options.clients >= 2 && options.clients <= 1000 &&
+                   options.payload_bytes >= 32);
   return options;
 }
 

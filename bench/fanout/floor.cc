@@ -69,15 +69,8 @@ Floor::Floor(int core) {
     die("floor: cannot listen");
   }
   port_ = ntohs(at.sin_port);
-  const pid_t parent = ::getpid();
-  pid_ = ::fork();
-  if (pid_ < 0) die("fork failed");
-  if (pid_ == 0) {
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (::getppid() != parent) ::_exit(1);
-    pin_to_core(core);
-    serve(listener);
-  }
+  pid_ = fork_child(core);
+  if (pid_ == 0) serve(listener);
   ::close(listener);
   // Commands come over TCP as a publish does, so that the floor too pays for being told.
   control_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);

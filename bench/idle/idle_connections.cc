@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "bench/client/arguments.h"
 #include "bench/client/process.h"
 #include "bench/client/room.h"
 
@@ -22,12 +23,12 @@ constexpr std::uint64_t kDescriptorsApart = 64;  // of either process besides it
 struct Options {
   std::string server;
   std::uint32_t connections = 18'000;
-  std::uint32_t group = 0;  // members of each group; 0: nobody is in a conversation
-  double bytes_max = 0;     // fail above it; 0: only report
+  std::uint32_t group = 0;      // members of each group; 0: nobody is in a conversation
+  std::uint32_t bytes_max = 0;  // fail above it; 0: only report
   std::string json;
   std::string work_folder = "/tmp";
   bool show_log = false;
-  int hold_s = 0;  // at the end: time to look at the server
+  std::uint32_t hold_s = 0;  // at the end: time to look at the server
 };
 
 std::vector<std::string> server_flags(const Options& options) {
@@ -135,7 +136,7 @@ int run(const Options& options) {
     std::printf("  %s\n", mapping.c_str());
   std::printf("server pid %d\n", server.pid());
   std::fflush(stdout);
-  for (int second = 0; second < options.hold_s; ++second) pool.drain(lobby, 1000);
+  for (std::uint32_t second = 0; second < options.hold_s; ++second) pool.drain(lobby, 1000);
   if (!options.json.empty()) write_json(options, readings, bytes);
   if (options.show_log) {
     pool.close_all();
@@ -143,7 +144,7 @@ int run(const Options& options) {
     std::printf("%s", server.log_text().c_str());
   }
   const bool good = options.bytes_max == 0 || bytes <= options.bytes_max;
-  if (!good) std::printf("above the bound of %.0f bytes\n", options.bytes_max);
+  if (!good) std::printf("above the bound of %u bytes\n", options.bytes_max);
   return good ? 0 : 1;
 }
 
@@ -156,37 +157,21 @@ constexpr const char* kUsage =
 
 Options read_options(int argc, char** argv) {
   Options options;
-  for (int i = 1; i < argc; ++i) {
-    const std::string_view name = argv[i];
-    if (name == "--quick") {
-      options.connections = 200;
-      options.group = 100;
-      continue;
-    }
-    if (name == "--log") {
-      options.show_log = true;
-      continue;
-    }
-    if (++i >= argc) die(kUsage);
-    const auto number = static_cast<std::uint32_t>(std::strtoul(argv[i], nullptr, 10));
-    if (name == "--server")
-      options.server = argv[i];
-    else if (name == "--connections")
-      options.connections = number;
-    else if (name == "--group")
-      options.group = number;
-    else if (name == "--bytes-max")
-      options.bytes_max = number;
-    else if (name == "--json")
-      options.json = argv[i];
-    else if (name == "--hold")
-      options.hold_s = static_cast<int>(number);
-    else if (name == "--work-folder")
-      options.work_folder = argv[i];
-    else
-      die(kUsage);
+  Arguments arguments(argc, argv, kUsage);
+  if (arguments.flag("--quick")) {
+    options.connections = 200;
+    options.group = 100;
   }
-  if (options.server.empty() || options.connections < kSteps || options.group > 1000) die(kUsage);
+  options.show_log = arguments.flag("--log");
+  arguments.read("--server", options.server);
+  arguments.read("--connections", options.connections);
+  arguments.read("--group", options.group);
+  arguments.read("--bytes-max", options.bytes_max);
+  arguments.read("--json", options.json);
+  arguments.read("--hold", options.hold_s);
+  arguments.read("--work-folder", options.work_folder);
+  arguments.finish(!options.server.empty() && options.connections >= kSteps &&
+                   options.group <= 1000);
   return options;
 }
 

@@ -184,14 +184,7 @@ bool ConversationRole::begin_creation(Conversation& conversation, ForwardedComma
   if (!stage(conversation, actor, std::move(body))) return false;
   conversation.state = Conversation::State::kCreating;
   // The same batch as a rule. Should it not fit, the conversation exists and the sender comes again.
-  (void)stage(conversation, actor,
-              storage::AppendMessage{.id = MessageId(context_.ids.make(context_.now)),
-                                     .client_id = std::move(send.client_id),
-                                     .type = send.type,
-                                     .content = std::move(send.content),
-                                     .attachments = std::move(send.attachments),
-                                     .reply_to = send.reply_to,
-                                     .mentions = std::move(send.mentions)});
+  (void)stage(conversation, actor, append_of(send));
   return true;
 }
 
@@ -208,6 +201,16 @@ void ConversationRole::created_again(Conversation& conversation, const Actor& ac
 }
 
 // --- messages ------------------------------------------------------------------------------------------------------
+
+storage::AppendMessage ConversationRole::append_of(MessageSend& send) {
+  return {.id = MessageId(context_.ids.make(context_.now)),
+          .client_id = std::move(send.client_id),
+          .type = send.type,
+          .content = std::move(send.content),
+          .attachments = std::move(send.attachments),
+          .reply_to = send.reply_to,
+          .mentions = std::move(send.mentions)};
+}
 
 std::optional<Error> ConversationRole::check_message(const MessageSend& send) const {
   if (send.content.size() > context_.limits.content_bytes_max) {
@@ -228,14 +231,7 @@ void ConversationRole::send_message(Conversation& conversation, const Actor& act
     context_.refuse(actor, *error);
     return;
   }
-  (void)stage(conversation, actor,
-              storage::AppendMessage{.id = MessageId(context_.ids.make(context_.now)),
-                                     .client_id = std::move(send.client_id),
-                                     .type = send.type,
-                                     .content = std::move(send.content),
-                                     .attachments = std::move(send.attachments),
-                                     .reply_to = send.reply_to,
-                                     .mentions = std::move(send.mentions)});
+  (void)stage(conversation, actor, append_of(send));
 }
 
 void ConversationRole::edit(Conversation& conversation, const Actor& actor, MessageEdit& edit) {

@@ -197,6 +197,18 @@ void ConversationRole::committed(Conversation& conversation, Pending& pending,
   account_recent(conversation, bytes_before);
 }
 
+template <class Change>
+void ConversationRole::message_changed(Conversation& conversation, const Actor& actor,
+                                       const storage::Outcome& outcome, const ServerEvent& event,
+                                       Change change) {
+  context_.reply(actor, event);
+  if (outcome.status == OutcomeStatus::kDuplicate || !is_next(conversation, outcome.seq)) return;
+  publish(conversation, event, Delivery::kMessage);
+  const std::size_t bytes_before = conversation.recent.bytes();
+  change(conversation.recent);
+  account_recent(conversation, bytes_before);
+}
+
 void ConversationRole::committed(Conversation& conversation, Pending& pending,
                                  storage::EditMessage& op, const storage::Outcome& outcome) {
   const ServerEvent event(MessageUpdated{.conversation = conversation.id,
@@ -206,12 +218,9 @@ void ConversationRole::committed(Conversation& conversation, Pending& pending,
                                          .sender = pending.actor.user,
                                          .content = op.content,
                                          .edited_at_us = outcome.at_us});
-  context_.reply(pending.actor, event);
-  if (outcome.status == OutcomeStatus::kDuplicate || !is_next(conversation, outcome.seq)) return;
-  publish(conversation, event, Delivery::kMessage);
-  const std::size_t bytes_before = conversation.recent.bytes();
-  conversation.recent.edit(outcome.message_seq, outcome.seq, op.content, outcome.at_us);
-  account_recent(conversation, bytes_before);
+  message_changed(conversation, pending.actor, outcome, event, [&](RecentRows& rows) {
+    rows.edit(outcome.message_seq, outcome.seq, op.content, outcome.at_us);
+  });
 }
 
 void ConversationRole::committed(Conversation& conversation, Pending& pending,
@@ -223,12 +232,9 @@ void ConversationRole::committed(Conversation& conversation, Pending& pending,
                                          .message = outcome.message,
                                          .by = pending.actor.user,
                                          .deleted_at_us = outcome.at_us});
-  context_.reply(pending.actor, event);
-  if (outcome.status == OutcomeStatus::kDuplicate || !is_next(conversation, outcome.seq)) return;
-  publish(conversation, event, Delivery::kMessage);
-  const std::size_t bytes_before = conversation.recent.bytes();
-  conversation.recent.erase_content(outcome.message_seq, outcome.seq, outcome.at_us);
-  account_recent(conversation, bytes_before);
+  message_changed(conversation, pending.actor, outcome, event, [&](RecentRows& rows) {
+    rows.erase_content(outcome.message_seq, outcome.seq, outcome.at_us);
+  });
 }
 
 void ConversationRole::committed(Conversation& conversation, Pending& pending,
@@ -240,13 +246,10 @@ void ConversationRole::committed(Conversation& conversation, Pending& pending,
                                           .user = pending.actor.user,
                                           .emoji = op.emoji,
                                           .added = op.add});
-  context_.reply(pending.actor, event);
-  if (outcome.status == OutcomeStatus::kDuplicate || !is_next(conversation, outcome.seq)) return;
-  publish(conversation, event, Delivery::kMessage);
-  const std::size_t bytes_before = conversation.recent.bytes();
-  conversation.recent.react(outcome.message_seq, outcome.seq,
-                            {.emoji = op.emoji, .user = pending.actor.user}, op.add);
-  account_recent(conversation, bytes_before);
+  message_changed(conversation, pending.actor, outcome, event, [&](RecentRows& rows) {
+    rows.react(outcome.message_seq, outcome.seq, {.emoji = op.emoji, .user = pending.actor.user},
+               op.add);
+  });
 }
 
 // --- who is here ---------------------------------------------------------------------------------------------------

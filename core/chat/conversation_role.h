@@ -93,6 +93,7 @@ class ConversationRole {
                                                bool is_creation_answer);
   bool begin_creation(Conversation& conversation, ForwardedCommand command);
   void send_message(Conversation& conversation, const Actor& actor, MessageSend& send);
+  [[nodiscard]] storage::AppendMessage append_of(MessageSend& send);  // moved from
   [[nodiscard]] std::optional<Error> check_message(const MessageSend& send) const;
   void edit(Conversation& conversation, const Actor& actor, MessageEdit& edit);
   void erase_message(Conversation& conversation, const Actor& actor, const MessageDelete& erase);
@@ -145,6 +146,11 @@ class ConversationRole {
   // True when `seq` is the next to be published: it is published_seq now, and the caller publishes. Otherwise it was
   // paged already, or a hole is before it and the repair will bring it.
   bool is_next(Conversation& conversation, Seq seq);
+  // An edit, deletion or reaction: answers who asked, and unless it was said before tells everybody and changes the row
+  // that is kept for resume.
+  template <class Change>
+  void message_changed(Conversation& conversation, const Actor& actor,
+                       const storage::Outcome& outcome, const ServerEvent& event, Change change);
   void publish(const Conversation& conversation, const ServerEvent& event, Delivery delivery,
                const Endpoint* except = nullptr);
   void push_system_row(Conversation& conversation, const Pending& pending,

@@ -13,6 +13,7 @@
 #include "core/chat/limits.h"
 #include "core/chat/ownership.h"
 #include "core/chat/ports.h"
+#include "core/chat/store_error.h"
 #include "proto/base/check.h"
 #include "proto/base/now.h"
 #include "storage/directory.h"
@@ -87,22 +88,6 @@ struct ShardContext {
 // Commands that need no answer get one only when they carry an id. A request always waits for one.
 [[nodiscard]] inline bool wants_reply(const Actor& actor) {
   return actor.from.kind == Endpoint::Kind::kRequest || !actor.request.empty();
-}
-
-[[nodiscard]] inline ErrorCode error_of(storage::StoreError error) {
-  switch (error) {
-    case storage::StoreError::kNotFound:
-      return ErrorCode::kNotFound;
-    case storage::StoreError::kNameTaken:
-      return ErrorCode::kNameTaken;
-    case storage::StoreError::kExpired:
-      return ErrorCode::kTokenExpired;
-    case storage::StoreError::kOverloaded:
-      return ErrorCode::kOverloaded;
-    case storage::StoreError::kUnavailable:
-      break;
-  }
-  return ErrorCode::kUnavailable;
 }
 
 }  // namespace uproar::chat

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/chat/store_error.h"
 #include "core/gateway/limits.h"
 #include "proto/auth/names.h"
 #include "proto/auth/refresh_token.h"
@@ -31,19 +32,10 @@ chat::Error wrong_login() {
 }  // namespace
 
 chat::Error error_of(storage::StoreError error) {
-  switch (error) {
-    case storage::StoreError::kNotFound:
-      return {.code = chat::ErrorCode::kNotFound, .detail = {}, .retry_after_ms = 0};
-    case storage::StoreError::kNameTaken:
-      return {.code = chat::ErrorCode::kNameTaken, .detail = {}, .retry_after_ms = 0};
-    case storage::StoreError::kExpired:
-      return {.code = chat::ErrorCode::kTokenExpired, .detail = {}, .retry_after_ms = 0};
-    case storage::StoreError::kOverloaded:
-      return {.code = chat::ErrorCode::kOverloaded, .detail = {}, .retry_after_ms = kBusyRetryMs};
-    case storage::StoreError::kUnavailable:
-      break;
-  }
-  return {.code = chat::ErrorCode::kUnavailable, .detail = {}, .retry_after_ms = kBusyRetryMs};
+  const chat::ErrorCode code = chat::error_of(error);
+  const bool may_retry =
+      code == chat::ErrorCode::kOverloaded || code == chat::ErrorCode::kUnavailable;
+  return {.code = code, .detail = {}, .retry_after_ms = may_retry ? kBusyRetryMs : 0};
 }
 
 struct Accounts::Pending {
