@@ -64,6 +64,8 @@ class Tree(unittest.TestCase):
             parts = pathlib.PurePosixPath(name).parts
             if parts[0] in TOP and len(parts) > 2:
                 folders.add("/".join(parts[:2]))
+            if parts[0] in ("tests", "bench") and name.endswith((".cc", ".mjs")):
+                folders.add("/".join(parts[:-1]))
         self.assert_none([f"{folder}/README.md is missing" for folder in sorted(folders - MIRRORED)
                           if f"{folder}/README.md" not in self.files])
 
