@@ -74,7 +74,6 @@ class EgressQueue {
   [[nodiscard]] bool in_flight() const { return in_flight_ != 0; }
   [[nodiscard]] std::size_t size() const { return entries_.size() - head_; }
   // Bytes unsent plus kEgressEntryBytes a frame: what limits are compared with.
-  [[nodiscard]] std::uint32_t charged_bytes() const { return charged_; }
   [[nodiscard]] std::uint32_t unsent_bytes() const {
     return charged_ - static_cast<std::uint32_t>(size()) * kEgressEntryBytes;
   }

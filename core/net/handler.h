@@ -81,9 +81,6 @@ class Handler {
   virtual void on_ping(ConnectionId connection) = 0;
   // The egress queue, having been above its low-water mark, is below it again: bulk senders may go on.
   virtual void on_drained(ConnectionId connection) = 0;
-  // The last subscriber of `topic` on this shard left because its connection closed (unsubscribe() says it by its
-  // result instead). Told before that connection's on_closed().
-  virtual void on_topic_empty(const TopicId& topic) { (void)topic; }
   // The shard drains and closes this connection right after the call: the place for last words.
   virtual void on_draining(ConnectionId connection) { (void)connection; }
   // The last call for this id. Only for connections whose on_open() was called.

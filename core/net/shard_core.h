@@ -207,7 +207,6 @@ class ShardCore {
   std::vector<ConnectionId> resume_;
   std::vector<ConnectionId> drained_ids_;
   std::vector<std::uint32_t> ended_;
-  std::vector<TopicId> emptied_;  // bounded by the memberships that closed since the last flush
 
   // The batch. `batch_no_` names the one being made or on its way; 0 is never used.
   std::uint32_t batch_no_ = 1;

@@ -310,11 +310,10 @@ void ShardCore<Io>::close(ConnectionId id, ws::CloseCode code, std::string_view 
   }
 }
 
-// Leaves topics and holds; a copy of each topic that nobody hears any more is kept for report().
+// Leaves topics and holds.
 template <class Io>
 void ShardCore<Io>::leave(Connection& c) {
-  topics_.unsubscribe_all(c.topics, variant_of(c),
-                          [this](const TopicId& topic) { emptied_.push_back(topic); });
+  topics_.unsubscribe_all(c.topics, variant_of(c));
   c.held.reset();
   if (c.egress == nullptr) c.slow_path = false;
 }

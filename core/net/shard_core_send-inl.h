@@ -33,7 +33,7 @@ bool ShardCore<Io>::flush(Now now) {
   to_hand_over_ = 0;
   handed_over_ = 0;
   const bool more = topics_.active() || !dirty_.empty() || !doomed_.empty() || !ended_.empty() ||
-                    !resume_.empty() || !emptied_.empty() || !drained_ids_.empty();
+                    !resume_.empty() || !drained_ids_.empty();
   if (!topics_.active()) batch_sends_max_ = kBatchSendsMin;
   const bool soon = std::exchange(confirm_soon_, false);
   // A starved connection is re-armed as buffers come back, which no completion of its own will tell.
@@ -88,9 +88,6 @@ void ShardCore<Io>::report() {
   }
   for (const ConnectionId id : std::exchange(drained_ids_, {})) {
     if (find_open(id) != nullptr) handler_.on_drained(id);
-  }
-  for (const TopicId& topic : std::exchange(emptied_, {})) {
-    if (topics_.subscriber_count(topic) == 0) handler_.on_topic_empty(topic);
   }
   for (const std::uint32_t slot : std::exchange(ended_, {})) drop_connection(slot, table_[slot]);
   if (accept_paused_) arm_listeners();

@@ -161,8 +161,7 @@ class BasicShardNet {
 
   // The connection hears what is published from now on. kFirst: nobody on this shard heard it before.
   SubscribeOutcome subscribe(ConnectionId id, const TopicId& topic);
-  // kLast: nobody on this shard hears it any more. A connection that closes leaves all its topics; those that became
-  // empty that way are told by Handler::on_topic_empty(), before on_closed().
+  // kLast: nobody on this shard hears it any more. A connection that closes leaves all its topics.
   UnsubscribeOutcome unsubscribe(ConnectionId id, const TopicId& topic, PendingFrames pending);
   // `except` does not hear it (its own echo), which costs the others nothing.
   PublishOutcome publish(const TopicId& topic, const EncodedMessage& message, DeliveryClass cls,

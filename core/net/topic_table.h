@@ -103,13 +103,12 @@ class TopicTable {
   UnsubscribeOutcome unsubscribe(TopicLinks& links, Variant variant, const TopicId& topic,
                                  Window* pending);
 
-  // Removes all memberships, calling emptied(const TopicId&) for each topic whose last one it was.
-  template <class Emptied>
-  void unsubscribe_all(TopicLinks& links, Variant variant, Emptied&& emptied) {
+  // Removes all memberships and forgets what they had not been served.
+  void unsubscribe_all(TopicLinks& links, Variant variant) {
     while (links.head != kNone) {
       const TopicId id = topics_[links_[links.head].topic].id;
       Window pending;
-      if (unsubscribe(links, variant, id, &pending) == UnsubscribeOutcome::kLast) emptied(id);
+      (void)unsubscribe(links, variant, id, &pending);
     }
   }
 

@@ -54,10 +54,6 @@ inline constexpr std::int64_t kSleepMaxUs = 1'000'000;
 // Timers of a shard: 24 bytes each in chunks of 4,096 (96 KiB). 1,048,576 = 25 MiB at most.
 inline constexpr std::uint32_t kTimersMax = 1U << 20;
 
-// Parcels between one ordered pair of shards: 4,096 * 64 bytes = 256 KiB per pair; 8 shards: 14 MiB
-// in all.
-inline constexpr std::uint32_t kMailboxParcels = 4096;
-
 // Results and tasks from threads without a ring.
 inline constexpr std::uint32_t kInboxTasks = 4096;
 
@@ -70,6 +66,5 @@ static_assert(kCqEntries >= kRecvBuffers + 2 * kSqEntries,
               "the completion queue holds a busy turn");
 static_assert(kCompletionsPerTurnMax <= kCqEntries);
 static_assert((kRecvBuffers & (kRecvBuffers - 1)) == 0 && kRecvBuffers <= kRecvBuffersMax);
-static_assert((kMailboxParcels & (kMailboxParcels - 1)) == 0);
 
 }  // namespace uproar::runtime

@@ -24,7 +24,6 @@
 #include <new>
 #include <utility>
 
-#include "core/runtime/limits.h"
 #include "proto/base/check.h"
 
 namespace uproar::runtime {
@@ -35,7 +34,7 @@ template <class T>
 class Mailbox {
  public:
   // `capacity`: a power of two.
-  explicit Mailbox(std::uint32_t capacity = kMailboxParcels) : mask_(capacity - 1) {
+  explicit Mailbox(std::uint32_t capacity) : mask_(capacity - 1) {
     UPROAR_CHECK(std::has_single_bit(capacity), capacity);
     slots_ = std::allocator<T>{}.allocate(capacity);
   }

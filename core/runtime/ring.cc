@@ -70,7 +70,6 @@ Result<std::unique_ptr<Ring>, SystemError> Ring::create(const Options& options) 
     return Err{explain_ring_refusal("io_uring_setup", -rc)};
   }
   ring->ring_ = std::move(kernel_ring);
-  ring->kernel_features_ = params.features;
   ring->sq_mask_ = params.sq_entries - 1;
   ring->cq_mask_ = params.cq_entries - 1;
   // Entries are used in order, so the index array is the identity, once and for all. From 2.5 the

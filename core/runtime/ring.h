@@ -159,7 +159,6 @@ class Ring {
   [[nodiscard]] int fd() const;  // any thread; for Waker
   [[nodiscard]] const RingCounters& counters() const { return counters_; }
   // Kernel feature bits as io_uring_setup returned them (probe.h names them).
-  [[nodiscard]] std::uint32_t kernel_features() const { return kernel_features_; }
 
  private:
   explicit Ring(const Options& options);
@@ -176,7 +175,6 @@ class Ring {
   std::uint32_t sq_mask_ = 0;
   std::uint32_t cq_mask_ = 0;
   std::uint32_t direct_slots_ = 0;
-  std::uint32_t kernel_features_ = 0;
   std::int32_t lent_buffer_ = -1;  // buffer of the completion being handled
   bool reaping_ = false;
   bool offered_more_ = false;  // since the last enter: one shortage starves many receives

@@ -21,22 +21,20 @@ namespace {
 constexpr CompletionKey kEventKey{
     .kind = OpKind::kWake, .generation = 0, .slot = std::numeric_limits<std::uint32_t>::max()};
 
-// Best effort: containers may refuse, and a shard works on any processor. Returns the processor or
-// -1.
-int pin_this_thread(std::uint32_t index) {
+// Best effort: containers may refuse, and a shard works on any processor.
+void pin_this_thread(std::uint32_t index) {
   cpu_set_t allowed;
   CPU_ZERO(&allowed);
-  if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0) return -1;
+  if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
   std::vector<int> cpus;
   for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
     if (CPU_ISSET(cpu, &allowed)) cpus.push_back(cpu);
   }
-  if (cpus.empty()) return -1;
-  const int cpu = cpus[index % cpus.size()];
+  if (cpus.empty()) return;
   cpu_set_t one;
   CPU_ZERO(&one);
-  CPU_SET(cpu, &one);
-  return ::pthread_setaffinity_np(::pthread_self(), sizeof one, &one) == 0 ? cpu : -1;
+  CPU_SET(cpus[index % cpus.size()], &one);
+  (void)::pthread_setaffinity_np(::pthread_self(), sizeof one, &one);
 }
 
 }  // namespace
@@ -129,7 +127,7 @@ const RingCounters& ShardThread::ring_counters() const {
 
 void ShardThread::main(Start& start) {
   ::pthread_setname_np(::pthread_self(), ("shard-" + std::to_string(options_.index)).c_str());
-  if (options_.pin) pinned_cpu_ = pin_this_thread(options_.index);
+  if (options_.pin) pin_this_thread(options_.index);
   now_ = read_clock();
   timers_ = std::make_unique<TimerWheel>(now_.monotonic_us, options_.timers_max);
 

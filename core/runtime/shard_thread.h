@@ -145,8 +145,6 @@ class ShardThread {
   [[nodiscard]] const TurnCounters& counters() const { return counters_; }
   // REQUIRES: prepared.
   [[nodiscard]] const RingCounters& ring_counters() const;
-  // After start(): the processor it is pinned to, or -1 (not asked for, or refused).
-  [[nodiscard]] int pinned_cpu() const { return pinned_cpu_; }
   [[nodiscard]] std::uint32_t index() const { return options_.index; }
 
  private:
@@ -171,7 +169,6 @@ class ShardThread {
   Now now_;
   TurnCounters counters_;
   std::atomic<bool> stop_requested_{false};
-  int pinned_cpu_ = -1;
   std::thread thread_;
 };
 

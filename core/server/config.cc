@@ -391,9 +391,4 @@ std::string show_config(const Config& config) {
   return out;
 }
 
-std::string config_help() {
-  const auto help = read_flags({"--help"});
-  return help.ok() ? std::string() : help.error().text;
-}
-
 }  // namespace uproar::server

@@ -58,8 +58,6 @@ struct ConfigError {
 // One "name value" line per setting; secrets are paths, never contents.
 [[nodiscard]] std::string show_config(const Config& config);
 
-[[nodiscard]] std::string config_help();
-
 // The known name nearest to `name` by edit distance, if it is near enough to be a slip of the finger.
 [[nodiscard]] std::optional<std::string> nearest_name(std::string_view name,
                                                       const std::vector<std::string>& known);

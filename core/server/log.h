@@ -1,7 +1,7 @@
 #pragma once
 
-// Logs for operators: one line an event, to stderr, level by name. Never on a hot path, never a secret: targets go
-// through http::redact_target() before they come here.
+// Logs for operators: one line an event, to stderr, level by name. Never on a hot path, never a secret, so
+// never the target of a request: its query may hold a token.
 
 #include <string_view>
 

@@ -13,10 +13,6 @@ constexpr std::array<std::string_view, 4> kAlgorithms = {"HS256", "RS256", "PS25
 
 }  // namespace
 
-std::string_view algorithm_name(Algorithm algorithm) {
-  return kAlgorithms[static_cast<std::size_t>(algorithm)];
-}
-
 bool parse_algorithm(std::string_view name, Algorithm& out) {
   for (std::size_t i = 0; i < kAlgorithms.size(); ++i) {
     if (kAlgorithms[i] != name) continue;

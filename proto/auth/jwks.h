@@ -18,7 +18,6 @@
 namespace uproar::auth {
 
 enum class Algorithm : std::uint8_t { kHs256, kRs256, kPs256, kEs256 };
-[[nodiscard]] std::string_view algorithm_name(Algorithm algorithm);  // "RS256"
 
 enum class JwksError : std::uint8_t {
   kTooLarge,     // above kJwksBytesMax

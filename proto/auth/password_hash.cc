@@ -74,10 +74,4 @@ void verify_nothing(std::string_view password) {
   sodium_memzero(key.data(), key.size());
 }
 
-bool needs_rehash(const std::string& hash) {
-  initialise();
-  if (hash.size() >= crypto_pwhash_STRBYTES) return true;
-  return crypto_pwhash_str_needs_rehash(hash.c_str(), kArgonPasses, kArgonMemoryBytes) != 0;
-}
-
 }  // namespace uproar::auth

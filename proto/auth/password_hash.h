@@ -20,7 +20,4 @@ namespace uproar::auth {
 // The same work with the answer thrown away: for names that do not exist, so that time does not tell who has an account.
 void verify_nothing(std::string_view password);
 
-// The hash was made with other parameters than today's: hash again after a successful login.
-[[nodiscard]] bool needs_rehash(const std::string& hash);
-
 }  // namespace uproar::auth

@@ -1,10 +1,6 @@
 #include "proto/crypto/digest.h"
 
-#include <climits>
-
-#include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 
 #include "proto/base/check.h"
 
@@ -39,22 +35,6 @@ Sha1Digest sha1(ByteView data) {
 
 Sha256Digest sha256(ByteView data) {
   return digest_with<Sha256Digest>(EVP_sha256(), data);
-}
-
-Sha256Digest hmac_sha256(ByteView key, ByteView data) {
-  UPROAR_CHECK(key.size() <= INT_MAX, key.size());
-  Sha256Digest out;
-  unsigned size = 0;
-  const auto* done = HMAC(EVP_sha256(), raw(key), static_cast<int>(key.size()), raw(data),
-                          data.size(), raw(out.data()), &size);
-  UPROAR_CHECK(done != nullptr);
-  UPROAR_CHECK(size == out.size(), size);
-  return out;
-}
-
-bool constant_time_equal(ByteView a, ByteView b) {
-  if (a.size() != b.size()) return false;
-  return CRYPTO_memcmp(raw(a), raw(b), a.size()) == 0;
 }
 
 }  // namespace uproar::crypto

@@ -1,6 +1,6 @@
 #pragma once
 
-// Digests and keyed digests, one call each (FIPS 180-4, RFC 2104). Pure, no allocation by us.
+// Digests, one call each (FIPS 180-4). Pure, no allocation by us.
 // A digest that fails inside OpenSSL means a broken installation (no default provider): the process stops.
 
 #include <array>
@@ -17,11 +17,5 @@ using Sha256Digest = std::array<std::byte, 32>;
 [[nodiscard]] Sha1Digest sha1(ByteView data);
 
 [[nodiscard]] Sha256Digest sha256(ByteView data);
-
-// An empty key is accepted here as RFC 2104 does; whoever verifies tokens refuses one before.
-[[nodiscard]] Sha256Digest hmac_sha256(ByteView key, ByteView data);
-
-// Takes time that depends on the sizes alone. Unequal sizes are unequal (a size is no secret here).
-[[nodiscard]] bool constant_time_equal(ByteView a, ByteView b);
 
 }  // namespace uproar::crypto

@@ -36,7 +36,7 @@ namespace uproar::http {
 // Borrowed views; see above for when they die.
 struct Request {
   std::string_view method;  // a token; which ones exist is the router's affair
-  std::string_view target;  // as sent; pass through redact_target() (target.h) before logging
+  std::string_view target;  // as sent; never into a log: its query may hold a token
   std::string_view path;    // begins with '/', or is "*" for OPTIONS; escapes not decoded
   std::string_view query;   // without its '?'; escapes not decoded
   std::string_view

@@ -99,13 +99,6 @@ void put_connection(const Response& response, const ResponseContext& context, st
 
 }  // namespace
 
-ResponseContext ResponseContext::for_request(const Request& request, std::string_view date) {
-  return {.date = date,
-          .head_request = request.method == "HEAD",
-          .keep_alive = request.keep_alive,
-          .version_minor = request.version_minor};
-}
-
 Result<void, ResponseError> write_response(const Response& response, const ResponseContext& context,
                                            std::string& out) {
   const ResponseError error = check(response, context);

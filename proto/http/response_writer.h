@@ -31,8 +31,6 @@ struct ResponseContext {
   bool head_request = false;       // HEAD: Content-Length of the body, but not the body
   bool keep_alive = true;          // false writes "Connection: close"; close after sending
   std::uint8_t version_minor = 1;  // of the request: HTTP/1.0 has to be told about keep-alive
-
-  [[nodiscard]] static ResponseContext for_request(const Request& request, std::string_view date);
 };
 
 enum class ResponseError : std::uint8_t {

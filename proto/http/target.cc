@@ -5,10 +5,6 @@
 namespace uproar::http {
 namespace {
 
-constexpr std::string_view kSecretParameters[] = {"token", "access_token", "refresh_token",
-                                                  "ticket"};
-constexpr std::string_view kRedacted = "***";
-
 int hex_value(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   const char lower = to_lower(c);
@@ -39,16 +35,6 @@ bool names(std::string_view raw, std::string_view name) {
   if (raw.find_first_of("%+") == std::string_view::npos) return false;
   auto decoded = decode(raw, true);
   return decoded.ok() && *decoded == name;
-}
-
-bool is_secret(std::string_view raw_name) {
-  // An escape that does not decode is kept: better one value too many hidden than a token shown.
-  auto decoded = decode(raw_name, true);
-  if (!decoded.ok()) return true;
-  for (const std::string_view secret : kSecretParameters) {
-    if (equals_ignoring_case(*decoded, secret)) return true;
-  }
-  return false;
 }
 
 }  // namespace
@@ -86,24 +72,6 @@ Result<PathSegments, TargetError> split_path(std::string_view path) {
     if (more) path.remove_prefix(slash);
   }
   return segments;
-}
-
-std::string redact_target(std::string_view target) {
-  const std::size_t mark = target.find('?');
-  std::string out(target.substr(0, mark));
-  if (mark == std::string_view::npos) return out;
-  std::string_view query = target.substr(mark + 1);
-  char separator = '?';
-  for (bool more = true; more; separator = '&') {
-    more = query.find('&') != std::string_view::npos;
-    const std::string_view parameter = split_off(query, '&');
-    std::string_view value = parameter;
-    const std::string_view name = split_off(value, '=');
-    out += separator;
-    out += value.empty() || !is_secret(name) ? parameter
-                                             : std::string(name).append("=").append(kRedacted);
-  }
-  return out;
 }
 
 }  // namespace uproar::http

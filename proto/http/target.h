@@ -43,8 +43,4 @@ struct PathSegments {
 };
 [[nodiscard]] Result<PathSegments, TargetError> split_path(std::string_view path);
 
-// The target with the values of secret parameters (token, access_token, refresh_token, ticket) replaced by "***",
-// also when their names are escaped or in other case. For every log line that shows a target.
-[[nodiscard]] std::string redact_target(std::string_view target);
-
 }  // namespace uproar::http

@@ -119,8 +119,6 @@ void HandshakeRequest::add_header(std::string_view name, std::string_view value)
   } else if (same(name, "sec-websocket-version")) {
     count(version_count_);
     version_ = value;
-  } else if (same(name, "sec-websocket-protocol")) {
-    keep(protocols_, protocol_lines_, value);
   } else if (same(name, "sec-websocket-extensions")) {
     keep(extensions_, extension_lines_, value);
   }
@@ -139,18 +137,6 @@ HandshakeError HandshakeRequest::check() const {
   if (key_count_ > 1) return kKeyRepeated;
   if (!is_key(key_)) return kKeyInvalid;
   return kNone;
-}
-
-std::string_view HandshakeRequest::select_subprotocol(
-    std::span<const std::string_view> ours) const {
-  for (std::size_t line = 0; line < protocol_lines_; ++line) {
-    std::string_view rest = protocols_[line];
-    while (!rest.empty()) {
-      const auto found = std::find(ours.begin(), ours.end(), next_element(rest));
-      if (found != ours.end()) return *found;
-    }
-  }
-  return {};
 }
 
 std::optional<DeflateAgreement> HandshakeRequest::negotiate_deflate() const {

@@ -10,7 +10,7 @@
 //     … answer refusal(error) …
 //   }
 //   const auto deflate = request.negotiate_deflate();
-//   out = request.response(request.select_subprotocol(ours), deflate);
+//   out = request.response(subprotocol, deflate);
 
 #include <array>
 #include <cstddef>
@@ -67,19 +67,13 @@ class HandshakeRequest {
   // The first rule that is broken, in the order of the enum.
   [[nodiscard]] HandshakeError check() const;
 
-  // The first of the client's subprotocols (its order is its preference) that is in `ours`; empty:
-  // none. Case-sensitive. The result is one of `ours`.
-  [[nodiscard]] std::string_view select_subprotocol(std::span<const std::string_view> ours) const;
-  // True when the client named any subprotocol at all.
-  [[nodiscard]] bool names_subprotocol() const { return protocol_lines_ != 0; }
-
   [[nodiscard]] std::optional<DeflateAgreement> negotiate_deflate() const;
 
   // Sec-WebSocket-Key as sent. REQUIRES: check() == kNone.
   [[nodiscard]] std::string_view key() const { return key_; }
 
-  // The whole 101 response. REQUIRES: check() == kNone; `subprotocol` is empty or what
-  // select_subprotocol() returned.
+  // The whole 101 response. REQUIRES: check() == kNone; `subprotocol` is empty or one
+  // that the client offered.
   [[nodiscard]] std::string response(std::string_view subprotocol,
                                      const std::optional<DeflateAgreement>& deflate) const;
 
@@ -91,11 +85,9 @@ class HandshakeRequest {
   std::uint8_t host_count_ = 0;  // counts stop at 2: repeated is repeated
   std::uint8_t key_count_ = 0;
   std::uint8_t version_count_ = 0;
-  std::uint8_t protocol_lines_ = 0;
   std::uint8_t extension_lines_ = 0;
   std::string_view key_;
   std::string_view version_;
-  std::array<std::string_view, kHandshakeListLinesMax> protocols_;
   std::array<std::string_view, kHandshakeListLinesMax> extensions_;
 };
 

@@ -18,31 +18,21 @@ class MemoryClient final : public StoreClient, BatchStore, HistoryReader, Direct
 
  private:
   void commit(std::vector<Operation> batch, CommitDone done) override {
-    store_.run_or_hold(store_.commits_, [&store = store_, link = link_, batch = std::move(batch),
-                                         done = std::move(done)] {
-      std::vector<Outcome> outcomes;
-      outcomes.reserve(batch.size());
-      const MemoryStore::CommitFault fault = store.commit_fault_;
-      for (const Operation& operation : batch) {
-        const bool is_stored = fault != MemoryStore::CommitFault::kRefused;
-        Outcome outcome = is_stored ? store.model_.apply(operation) : Outcome();
-        if (fault != MemoryStore::CommitFault::kNone) outcome = Outcome{.ticket = operation.ticket};
-        outcomes.push_back(outcome);
-      }
-      store.healthy_ = fault == MemoryStore::CommitFault::kNone;
-      link->post([done, outcomes = std::move(outcomes)] { done(outcomes); });
-    });
+    store_.run_or_hold(
+        [&store = store_, link = link_, batch = std::move(batch), done = std::move(done)] {
+          std::vector<Outcome> outcomes;
+          outcomes.reserve(batch.size());
+          for (const Operation& operation : batch)
+            outcomes.push_back(store.model_.apply(operation));
+          link->post([done, outcomes = std::move(outcomes)] { done(outcomes); });
+        });
   }
 
   // `ask(model)` gives the answer that `done` hears.
   template <class T, class Ask>
   void answer(Done<T> done, Ask ask) {
-    store_.run_or_hold(store_.reads_, [&store = store_, link = link_, done = std::move(done),
-                                       ask = std::move(ask)] {
-      auto result = store.fail_reads_ ? Result<T, StoreError>(Err{StoreError::kUnavailable})
-                                      : ask(store.model_);
-      link->post([done, result = std::move(result)] { done(result); });
-    });
+    const std::lock_guard lock(store_.mutex_);
+    link_->post([done = std::move(done), result = ask(store_.model_)] { done(result); });
   }
 
   void load_conversation(ConversationId id, Done<ConversationState> done) override {
@@ -65,7 +55,8 @@ class MemoryClient final : public StoreClient, BatchStore, HistoryReader, Direct
     answer(std::move(done), [=](MemoryModel& model) { return model.ensure_user(id, name, at_us); });
   }
   void set_last_online(UserId id, std::int64_t at_us) override {
-    store_.with_model([&](MemoryModel& model) { model.set_last_online(id, at_us); });
+    const std::lock_guard lock(store_.mutex_);
+    store_.model_.set_last_online(id, at_us);
   }
   void create_session(SessionRecord session, Done<SessionId> done) override {
     answer(std::move(done), [=](MemoryModel& model) { return model.create_session(session); });
@@ -110,72 +101,35 @@ std::unique_ptr<StoreClient> MemoryStore::open_client(Reactor& reactor) {
   return std::make_unique<MemoryClient>(*this, reactor);
 }
 
-bool MemoryStore::healthy() const {
-  const std::lock_guard lock(mutex_);
-  return healthy_;
-}
-
-void MemoryStore::set_commit_fault(CommitFault fault) {
-  const std::lock_guard lock(mutex_);
-  commit_fault_ = fault;
-}
-
-void MemoryStore::fail_reads(bool on) {
-  const std::lock_guard lock(mutex_);
-  fail_reads_ = on;
-}
-
 void MemoryStore::hold_commits(bool on) {
-  hold(commits_, on);
+  const std::lock_guard lock(mutex_);
+  holds_commits_ = on;
+  if (on) return;
+  while (release_commit()) {
+  }
 }
-void MemoryStore::hold_reads(bool on) {
-  hold(reads_, on);
-}
+
 bool MemoryStore::release_commit() {
-  return release(commits_);
-}
-bool MemoryStore::release_read() {
-  return release(reads_);
+  const std::lock_guard lock(mutex_);
+  if (held_.empty()) return false;
+  const Work work = std::move(held_.front());
+  held_.pop_front();
+  work();
+  return true;
 }
 
 std::size_t MemoryStore::held_commits() const {
   const std::lock_guard lock(mutex_);
-  return commits_.waiting.size();
-}
-std::size_t MemoryStore::held_reads() const {
-  const std::lock_guard lock(mutex_);
-  return reads_.waiting.size();
+  return held_.size();
 }
 
-void MemoryStore::with_model(const std::function<void(MemoryModel&)>& look) {
+void MemoryStore::run_or_hold(Work work) {
   const std::lock_guard lock(mutex_);
-  look(model_);
-}
-
-void MemoryStore::run_or_hold(Line& line, Work work) {
-  const std::lock_guard lock(mutex_);
-  if (line.is_held) {
-    line.waiting.push_back(std::move(work));
+  if (holds_commits_) {
+    held_.push_back(std::move(work));
   } else {
     work();
   }
-}
-
-void MemoryStore::hold(Line& line, bool on) {
-  const std::lock_guard lock(mutex_);
-  line.is_held = on;
-  if (on) return;
-  while (release(line)) {
-  }
-}
-
-bool MemoryStore::release(Line& line) {
-  const std::lock_guard lock(mutex_);
-  if (line.waiting.empty()) return false;
-  const Work work = std::move(line.waiting.front());
-  line.waiting.pop_front();
-  work();
-  return true;
 }
 
 }  // namespace uproar::storage

@@ -22,11 +22,12 @@ struct Parcel {
   std::array<std::uint64_t, 8> words{};
 };
 static_assert(sizeof(Parcel) == 64);
+constexpr std::uint32_t kMailboxParcels = 4096;
 
 // Push and pop on one core: what the structure costs without the traffic between cores.
 void mailbox_push_pop(benchmark::State& state) {
   const auto batch = static_cast<std::uint32_t>(state.range(0));
-  Mailbox<Parcel> mailbox;
+  Mailbox<Parcel> mailbox(kMailboxParcels);
   std::uint64_t sum = 0;
   for (auto _ : state) {
     for (std::uint32_t i = 0; i < batch; ++i) {
@@ -43,7 +44,7 @@ BENCHMARK(mailbox_push_pop)->Arg(1)->Arg(16)->Arg(256);
 // A consumer on another thread drains as fast as it can; the producer publishes every `batch`.
 void mailbox_between_threads(benchmark::State& state) {
   const auto batch = static_cast<std::uint32_t>(state.range(0));
-  Mailbox<Parcel> mailbox;
+  Mailbox<Parcel> mailbox(kMailboxParcels);
   std::atomic<bool> stop{false};
   std::thread consumer([&] {
     std::uint64_t sum = 0;

@@ -104,7 +104,6 @@ class RecordingHandler : public Handler {
   }
   void on_ping(ConnectionId) override { ++pings; }
   void on_drained(ConnectionId id) override { drained.push_back(id); }
-  void on_topic_empty(const TopicId& empty) override { emptied.push_back(empty); }
   void on_draining(ConnectionId id) override {
     if (when_draining) when_draining(id);
   }
@@ -119,7 +118,6 @@ class RecordingHandler : public Handler {
   std::vector<ConnectionId> drained;
   std::vector<ConnectionId> closed;
   std::vector<CloseCause> causes;
-  std::vector<TopicId> emptied;
   int pings = 0;
   std::function<void(ConnectionId, const http::Request&)> when_request;
   std::function<void(ConnectionId)> when_open;

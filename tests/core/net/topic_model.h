@@ -101,7 +101,7 @@ class TopicModel {
         return {};
       default:
         if (what % 4 != 0) return serve(3);
-        table_.unsubscribe_all(links_[slot], variant(slot), [](const TopicId&) {});
+        table_.unsubscribe_all(links_[slot], variant(slot));
         for (auto& [number, members] : owed_) members.erase(slot);
         return {};
     }

@@ -15,7 +15,7 @@
 
 #include "proto/base/check.h"
 #include "proto/crypto/base64.h"
-#include "proto/crypto/digest.h"
+#include "tests/proto/auth/hmac.h"
 
 namespace uproar::auth::testing {
 namespace {
@@ -123,7 +123,7 @@ std::string signing_input(std::string_view header, std::string_view claims) {
 
 std::string sign_hs256(std::string_view key, std::string_view header, std::string_view claims) {
   std::string token = signing_input(header, claims);
-  const auto signature = crypto::hmac_sha256(as_bytes(key), as_bytes(token));
+  const auto signature = hmac_sha256(key, token);
   return token + '.' + crypto::base64url_encode(signature);
 }
 

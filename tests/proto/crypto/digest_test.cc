@@ -30,29 +30,6 @@ TEST(Digest, Sha256MatchesThePublishedVectors) {
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
-TEST(Digest, HmacSha256MatchesTheVectorsOfRfc4231) {
-  EXPECT_EQ(hex(hmac_sha256(as_bytes("Jefe"), as_bytes("what do ya want for nothing?"))),
-            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
-  const std::string long_key(131, '\xaa');  // above the block size: hashed first
-  EXPECT_EQ(hex(hmac_sha256(as_bytes(long_key),
-                            as_bytes("Test Using Larger Than Block-Size Key - Hash Key First"))),
-            "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
-}
-
-TEST(Digest, HmacSha256TakesAnEmptyKeyAndEmptyData) {
-  EXPECT_EQ(hex(hmac_sha256({}, {})),
-            "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
-}
-
-TEST(Digest, ConstantTimeEqualComparesSizeAndEveryByte) {
-  EXPECT_TRUE(constant_time_equal({}, {}));
-  EXPECT_TRUE(constant_time_equal(as_bytes("abc"), as_bytes("abc")));
-  EXPECT_FALSE(constant_time_equal(as_bytes("abc"), as_bytes("abd")));
-  EXPECT_FALSE(constant_time_equal(as_bytes("abc"), as_bytes("Xbc")));
-  EXPECT_FALSE(constant_time_equal(as_bytes("abc"), as_bytes("ab")));
-  EXPECT_FALSE(constant_time_equal({}, as_bytes("a")));
-}
-
 TEST(Random, FillsEveryByteAndDoesNotRepeat) {
   EXPECT_NE(random_bytes<32>(), random_bytes<32>());  // equal once in 2^256
   // 64 draws leave some byte untouched (always zero) with a chance below 2^-500.

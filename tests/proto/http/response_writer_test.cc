@@ -99,16 +99,6 @@ TEST(ResponseWriter, KnowsAReasonForEveryStatusOfTheErrorTable) {
   EXPECT_EQ(reason_phrase(299), "");
 }
 
-TEST(ResponseWriter, TakesItsContextFromTheRequest) {
-  const RequestLimits limits;
-  RequestParser parser(limits);
-  Request request;
-  ASSERT_EQ(parser.step(as_bytes("HEAD / HTTP/1.0\r\n\r\n"), request).status,
-            RequestParser::Status::kRequest);
-  EXPECT_EQ(written({.body = "x"}, ResponseContext::for_request(request, "")),
-            "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1\r\n\r\n");
-}
-
 TEST(HttpDate, FormatsKnownMoments) {
   EXPECT_EQ(http_date(0).view(), "Thu, 01 Jan 1970 00:00:00 GMT");
   EXPECT_EQ(http_date(784'111'777).view(),

@@ -91,30 +91,5 @@ TEST(SplitPath, RefusesWhatIsNoPathAndTooDeepOnes) {
   EXPECT_EQ(split_path(deep + "/a").error(), TargetError::kTooManySegments);
 }
 
-TEST(RedactTarget, HidesEverySecretAndNothingElse) {
-  struct Case {
-    std::string_view target, redacted;
-  };
-  for (const Case& c : {
-           Case{"/ws", "/ws"},
-           Case{"/ws?", "/ws?"},
-           Case{"/ws?token=abc", "/ws?token=***"},
-           Case{"/ws?a=1&token=abc&b=2", "/ws?a=1&token=***&b=2"},
-           Case{"/ws?token=abc&token=def", "/ws?token=***&token=***"},
-           Case{"/ws?token=a=b", "/ws?token=***"},
-           Case{"/ws?token=a?token=b", "/ws?token=***"},
-           Case{"/ws?TOKEN=abc", "/ws?TOKEN=***"},
-           Case{"/ws?%74oken=abc", "/ws?%74oken=***"},
-           Case{"/ws?tok%65n=abc", "/ws?tok%65n=***"},
-           Case{"/ws?to%ken=abc", "/ws?to%ken=***"},
-           Case{"/ws?ticket=abc&access_token=d&refresh_token=e",
-                "/ws?ticket=***&access_token=***&refresh_token=***"},
-           Case{"/ws?tokens=abc&token", "/ws?tokens=abc&token"},
-           Case{"http://a/ws?token=abc", "http://a/ws?token=***"},
-       }) {
-    EXPECT_EQ(redact_target(c.target), c.redacted);
-  }
-}
-
 }  // namespace
 }  // namespace uproar::http

@@ -41,9 +41,7 @@ TEST(Handshake, AnswersTheExampleOfTheStandard) {  // RFC 6455 §1.3
   const Headers headers = sample();
   const HandshakeRequest request = request_of(headers);
   ASSERT_EQ(request.check(), HandshakeError::kNone);
-  const std::string_view ours[] = {"superchat", "chat"};
-  const std::string_view protocol = request.select_subprotocol(ours);
-  EXPECT_EQ(request.response(protocol, std::nullopt),
+  EXPECT_EQ(request.response("chat", std::nullopt),
             "HTTP/1.1 101 Switching Protocols\r\n"
             "Upgrade: websocket\r\n"
             "Connection: Upgrade\r\n"
@@ -129,28 +127,6 @@ TEST(Handshake, GivesEveryErrorAnAnswer) {
     EXPECT_GE(answer.status, 400) << i;
     EXPECT_LT(answer.status, 500) << i;
     EXPECT_FALSE(answer.reason.empty()) << i;
-  }
-}
-
-TEST(Handshake, SelectsTheFirstSubprotocolOfTheClientThatWeSpeak) {
-  const std::string_view ours[] = {"uproar.v1", "v12.stomp"};
-  const struct {
-    std::vector<std::string> lines;
-    std::string_view selected;
-  } rows[] = {
-      {{}, ""},
-      {{"uproar.v1"}, "uproar.v1"},
-      {{"foo, v12.stomp , uproar.v1"}, "v12.stomp"},
-      {{"foo", "uproar.v1"}, "uproar.v1"},
-      {{"UPROAR.V1"}, ""},
-      {{",,"}, ""},
-      {{"uproar.v10, uproar"}, ""},
-  };
-  for (const auto& row : rows) {
-    HandshakeRequest request("GET", 1, 1);
-    for (const auto& line : row.lines) request.add_header("Sec-WebSocket-Protocol", line);
-    EXPECT_EQ(request.select_subprotocol(ours), row.selected);
-    EXPECT_EQ(request.names_subprotocol(), !row.lines.empty());
   }
 }
 
