@@ -71,6 +71,7 @@ class Directory {
   // and comes back with id, user and revoked_at_us alone, so that its connections can be closed.
   virtual void rotate_session(std::string old_digest, std::string new_digest, std::int64_t now_us,
                               std::int64_t expires_at_us, Done<SessionRecord> done) = 0;
+  // True: ended by this call; false: it had ended before. kNotFound: no such session.
   virtual void revoke_session(SessionId id, std::int64_t at_us, Done<bool> done) = 0;
   // Sessions revoked at or after `since_us`: read at start, so that a restart forgets no revocation.
   virtual void revoked_since(std::int64_t since_us, Done<std::vector<SessionId>> done) = 0;

@@ -31,6 +31,12 @@ chat::Error wrong_login() {
 
 }  // namespace
 
+chat::Error nothing_to_log_out_of() {
+  return {.code = chat::ErrorCode::kConflict,
+          .detail = "this token belongs to no login: nothing to log out of",
+          .retry_after_ms = 0};
+}
+
 chat::Error error_of(storage::StoreError error) {
   const chat::ErrorCode code = chat::error_of(error);
   const bool may_retry =
@@ -239,9 +245,9 @@ void Accounts::logout(SessionId session, std::function<void(Result<bool, chat::E
   directory_.revoke_session(
       session, clock_().wall_us,
       [answered = std::move(answered)](Result<bool, storage::StoreError> done) {
-        if (!done.ok() && done.error() != storage::StoreError::kNotFound)
-          return answered(Err{error_of(done.error())});
-        answered(true);
+        if (done.ok()) return answered(true);  // now or before: it has ended
+        const bool unknown = done.error() == storage::StoreError::kNotFound;
+        answered(Err{unknown ? nothing_to_log_out_of() : error_of(done.error())});
       });
 }
 

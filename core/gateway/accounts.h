@@ -44,7 +44,8 @@ class Accounts {
   void on_session_ended(std::function<void(SessionId, UserId)> ended) {
     session_ended_ = std::move(ended);
   }
-  // Refuses the session's tokens from the moment the store has it; the caller tells the shards.
+  // Refuses the session's tokens from the moment the store has it; the caller tells the shards. A session that the store
+  // does not know is refused: a backend may write any sid into a token of its own, and nothing would remember its end.
   void logout(SessionId session, std::function<void(Result<bool, chat::Error>)> answered);
 
  private:
@@ -69,6 +70,8 @@ class Accounts {
   std::function<void(SessionId, UserId)> session_ended_ = [](SessionId, UserId) {};
 };
 
+// A token without a session of ours cannot be revoked.
+[[nodiscard]] chat::Error nothing_to_log_out_of();
 // What a store's refusal is to a client.
 [[nodiscard]] chat::Error error_of(storage::StoreError error);
 

@@ -218,10 +218,7 @@ void RestGateway::account(net::ConnectionId connection, const http::Request& req
 }
 
 void RestGateway::logout(net::ConnectionId connection, Caller caller) {
-  if (caller.session.is_nil()) {
-    return refuse(connection, error(chat::ErrorCode::kConflict,
-                                    "this token belongs to no login: nothing to log out of"));
-  }
+  if (caller.session.is_nil()) return refuse(connection, nothing_to_log_out_of());
   const auto waiting = wait(connection);
   if (!waiting) return;
   parts_.accounts.logout(caller.session,

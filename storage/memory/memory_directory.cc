@@ -102,7 +102,8 @@ Result<SessionRecord, StoreError> MemoryModel::rotate_session(const std::string&
 
 Result<bool, StoreError> MemoryModel::revoke_session(SessionId id, std::int64_t at_us) {
   const auto found = sessions_.find(id);
-  if (found == sessions_.end() || found->second.record.revoked_at_us != 0) return false;
+  if (found == sessions_.end()) return Err{StoreError::kNotFound};
+  if (found->second.record.revoked_at_us != 0) return false;
   found->second.record.revoked_at_us = at_us;
   return true;
 }

@@ -43,7 +43,8 @@ Accounts::Accounts(Database& db)
       find_spent_(db,
                   "SELECT s.id,s.user_id FROM spent_digests d JOIN sessions s ON s.id=d.session_id "
                   "WHERE d.digest=?1"),
-      revoke_(db, "UPDATE sessions SET revoked_at=?2 WHERE id=?1 AND revoked_at=0") {}
+      revoke_(db, "UPDATE sessions SET revoked_at=?2 WHERE id=?1 AND revoked_at=0"),
+      has_session_(db, "SELECT 1 FROM sessions WHERE id=?1") {}
 
 // Both the id and the name may be taken; which of them makes no difference to anybody who asks.
 bool Accounts::insert(const User& user) {
@@ -126,7 +127,10 @@ Result<SessionRecord, StoreError> Accounts::rotate_session(const std::string& ol
 
 Result<bool, StoreError> Accounts::revoke_session(SessionId id, std::int64_t at_us) {
   revoke_.run(id, at_us);
-  return database_.changes() != 0;
+  if (database_.changes() != 0) return true;
+  Rows rows = has_session_.query(id);
+  if (rows.next()) return false;
+  return Err{StoreError::kNotFound};
 }
 
 }  // namespace uproar::storage::sqlite

@@ -45,6 +45,7 @@ class Accounts {
   Statement forget_digests_;
   Statement find_spent_;
   Statement revoke_;
+  Statement has_session_;
 };
 
 }  // namespace uproar::storage::sqlite

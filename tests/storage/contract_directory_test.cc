@@ -113,7 +113,8 @@ TEST_P(Accounts, SessionsAreRevokedOnce) {
   ASSERT_TRUE(call->create_session(session(2, user(1), "b")).ok());
   EXPECT_TRUE(call->revoke(make_id<SessionId>(1), 300).value());
   EXPECT_FALSE(call->revoke(make_id<SessionId>(1), 400).value());
-  EXPECT_FALSE(call->revoke(make_id<SessionId>(9), 400).value());
+  EXPECT_EQ(call->revoke(make_id<SessionId>(9), 400).error(), StoreError::kNotFound)
+      << "no such login is not a login that has ended";
   EXPECT_EQ(call->rotate("a", "c", 350, 5000).error(), StoreError::kNotFound);
   EXPECT_THAT(call->revoked_since(300).value(), ElementsAre(make_id<SessionId>(1)));
   EXPECT_THAT(call->revoked_since(301).value(), IsEmpty());

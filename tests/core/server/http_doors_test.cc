@@ -200,6 +200,15 @@ TEST_F(HttpDoors, ATokenWithoutALoginHasNothingToLogOutOf) {
                  "conflict");
 }
 
+TEST_F(HttpDoors, ATokenThatNamesALoginWeNeverHadHasNothingToLogOutOf) {
+  const std::string token =
+      server_->token({.sid = SessionId(Uuid{.high = 0x018c'0000'0000'7000, .low = 9}).text()});
+  EXPECT_EQ(client_.request("GET", "/api/v1/me", bearer(token)).status, 200);
+  expect_refusal(client_.request("POST", "/api/v1/logout", bearer(token)), 409, "conflict");
+  EXPECT_EQ(client_.request("GET", "/api/v1/me", bearer(token)).status, 200)
+      << "what cannot be revoked is not said to be";
+}
+
 TEST_F(HttpDoors, GuessingAPasswordIsSlowedDownAndTheWaitIsNamed) {
   const std::string name = json_text(server_->person(), "name");
   const std::string guess = R"({"name":")" + name + R"(","password":"not the horse"})";

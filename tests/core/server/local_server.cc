@@ -194,7 +194,7 @@ std::string LocalServer::token(const TokenSpec& spec) const {
       spec.key.empty() ? read_key_file(folder_.file("auth.key"), false).value() : spec.key;
   const std::int64_t now_s = runtime::read_clock().wall_us / 1'000'000;
   return auth::TokenSigner::make(key)->sign({.user = spec.user.is_nil() ? fresh_user() : spec.user,
-                                             .sid = {},
+                                             .sid = spec.sid,
                                              .name = {},
                                              .issued_at_s = now_s - 3600,
                                              .expires_at_s = now_s + spec.lives.count()});

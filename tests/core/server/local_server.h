@@ -80,6 +80,7 @@ class LocalServer {
     UserId user = {};  // nil: a fresh one
     std::chrono::seconds lives{60};
     std::string key = {};  // empty: the server's
+    std::string sid = {};  // empty: belongs to no login
   };
   [[nodiscard]] std::string token(const TokenSpec& spec) const;
   [[nodiscard]] std::string token() const { return token(TokenSpec{}); }
