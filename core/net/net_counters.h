@@ -54,7 +54,9 @@ struct NetCounters {
   Counter dropped_receipt;
   Counter closed_slow;        // 4201
   Counter shed_shard_egress;  // of them because the whole shard's budget was used
-  Counter runs_spilled;       // a topic's run was full: members got references
+  Counter
+      shed_http_buffers;  // unfinished requests refused or cut because of the shard's budget for them
+  Counter runs_spilled;  // a topic's run was full: members got references
   Counter holds_overflowed;
   Gauge egress_bytes;  // all queues of this shard
 

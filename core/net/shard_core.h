@@ -92,11 +92,15 @@ class ShardCore {
   void rearm_starved();
 
   // HTTP.
+  [[nodiscard]] bool http_waits(const Connection& c) const;
+  void resume_http(std::uint32_t slot, Connection& c);
+  [[nodiscard]] bool charge_http(Connection& c);
+  void leave_http(Connection& c);
   void on_http_bytes(std::uint32_t slot, Connection& c, MutableBytes bytes);
   void on_upgrade(std::uint32_t slot, Connection& c, MutableBytes rest);
   void refuse(std::uint32_t slot, Connection& c, const HttpRefusal& refusal);
-  void write_answer(std::uint32_t slot, Connection& c, const http::Response& response,
-                    const http::ResponseContext& context, bool shared = true);
+  [[nodiscard]] bool write_answer(std::uint32_t slot, Connection& c, const http::Response& response,
+                                  const http::ResponseContext& context, bool shared = true);
   void answer_done(std::uint32_t slot, Connection& c, bool keep_alive);
   [[nodiscard]] std::string_view date();
 
@@ -205,6 +209,7 @@ class ShardCore {
   std::vector<ConnectionId> doomed_;
   std::vector<ConnectionId> starved_;
   std::vector<ConnectionId> resume_;
+  std::uint64_t http_bytes_ = 0;  // kept by requests that are not whole or wait their turn
   std::vector<ConnectionId> drained_ids_;
   std::vector<std::uint32_t> ended_;
 

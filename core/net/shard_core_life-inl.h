@@ -287,7 +287,7 @@ void ShardCore<Io>::on_peer_fin(std::uint32_t slot, Connection& c) {
   switch (c.state) {
     case ConnectionState::kHttp:
       // Half-closing after the request is allowed: what was asked for is still answered.
-      if (c.http->awaiting_answer() || c.resume) return;
+      if (http_waits(c) || c.resume) return;
       start_draining(slot, c, false);
       return;
     case ConnectionState::kDraining:
@@ -367,6 +367,7 @@ void ShardCore<Io>::start_draining(std::uint32_t slot, Connection& c, bool linge
   c.linger = linger;
   // A page may take its time over a thin line; a close frame may not.
   set_deadline(slot, c, c.http != nullptr ? options_.http_answer_ms : options_.close_deadline_ms);
+  if (!c.in_input) leave_http(c);  // a handler may still look at its request
   if (c.egress == nullptr) finish_draining(slot, c);
 }
 
@@ -416,6 +417,7 @@ void ShardCore<Io>::drop_connection(std::uint32_t slot, Connection& c) {
     handler_.on_closed(id_of(slot, c), {.clean = c.clean, .code = c.close_code});
   }
   timers_.cancel(c.timer);
+  leave_http(c);
   table_.give_back(slot);
   counters_.connections.set(table_.used());
 }

@@ -83,7 +83,7 @@ void ShardCore<Io>::report() {
     const std::size_t bytes = stash.size();
     stash.resize(bytes + runtime::kReadablePadding);
     on_http_bytes(id.slot, *c, MutableBytes(stash).first(bytes));
-    const bool at_rest = c->state == ConnectionState::kHttp && !c->http->awaiting_answer();
+    const bool at_rest = c->state == ConnectionState::kHttp && !http_waits(*c);
     if (at_rest && c->saw_fin) start_draining(id.slot, *c, false);
   }
   for (const ConnectionId id : std::exchange(drained_ids_, {})) {
@@ -175,7 +175,10 @@ void ShardCore<Io>::after_write(std::uint32_t slot, Connection& c) {
   EgressQueue& queue = *c.egress;
   if (queue.above_low_water && queue.unsent_bytes() <= options_.egress_low_water_bytes) {
     queue.above_low_water = false;
-    drained_ids_.push_back(id_of(slot, c));
+    if (c.state == ConnectionState::kHttp)
+      resume_http(slot, c);
+    else
+      drained_ids_.push_back(id_of(slot, c));
   }
   if (!queue.empty()) {
     mark_dirty(slot, c);

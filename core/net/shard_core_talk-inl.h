@@ -15,14 +15,47 @@ namespace uproar::net {
 
 // --- HTTP -----------------------------------------------------------------------------------------------------------
 
+// Nothing more is asked on the peer's behalf before it has its answer and has read most of those before: what it does
+// not read would pile up here.
+template <class Io>
+bool ShardCore<Io>::http_waits(const Connection& c) const {
+  return c.http->awaiting_answer() ||
+         (c.egress != nullptr && c.egress->unsent_bytes() > options_.egress_low_water_bytes);
+}
+
+template <class Io>
+void ShardCore<Io>::resume_http(std::uint32_t slot, Connection& c) {
+  if (c.in_input || c.resume) return;  // the loop further up goes on by itself
+  c.resume = true;
+  resume_.push_back(id_of(slot, c));
+}
+
+// What requests that are not whole yet keep is bounded for the whole shard. False: more than that.
+template <class Io>
+bool ShardCore<Io>::charge_http(Connection& c) {
+  http_bytes_ += c.http->buffer_bytes();
+  http_bytes_ -= std::exchange(c.http->charged_bytes, c.http->buffer_bytes());
+  return http_bytes_ <= options_.http_shard_bytes_max;
+}
+
+template <class Io>
+void ShardCore<Io>::leave_http(Connection& c) {
+  if (c.http == nullptr) return;
+  http_bytes_ -= c.http->charged_bytes;
+  c.http.reset();
+}
+
 template <class Io>
 void ShardCore<Io>::on_http_bytes(std::uint32_t slot, Connection& c, MutableBytes bytes) {
   c.in_input = true;
   while (c.state == ConnectionState::kHttp) {
-    if (c.http->awaiting_answer()) {
+    if (http_waits(c)) {
       if (!bytes.empty() && !c.http->stash(bytes)) {
         // Behind an unanswered request: no answer may overtake it, so there is nothing to say.
         counters_.request_errors.add();
+        end(slot, c);
+      } else if (!charge_http(c)) {
+        counters_.shed_http_buffers.add();
         end(slot, c);
       }
       break;
@@ -32,6 +65,15 @@ void ShardCore<Io>::on_http_bytes(std::uint32_t slot, Connection& c, MutableByte
     const HttpStep step = c.http->step(bytes);
     bytes = bytes.subspan(step.consumed);
     if (step.kind == HttpStep::Kind::kNeedMore) {
+      if (!charge_http(c)) {
+        counters_.shed_http_buffers.add();
+        refuse(slot, c,
+               {.status = 503,
+                .code = "overloaded",
+                .message = "too many unfinished requests; try again",
+                .header = {.name = "Retry-After", .value = "1"}});
+        break;
+      }
       if (step.send_continue) {
         queue_always(slot, c, SharedBytes::copy_of(http::kContinueResponse), 0,
                      DeliveryClass::kMessage, EgressQueue::kNoTag);
@@ -53,6 +95,10 @@ void ShardCore<Io>::on_http_bytes(std::uint32_t slot, Connection& c, MutableByte
     handler_.on_request(id_of(slot, c), c.http->request());
   }
   c.in_input = false;
+  if (c.state == ConnectionState::kHttp)
+    (void)charge_http(c);  // who needs more is judged above; here it may be less
+  else
+    leave_http(c);
 }
 
 template <class Io>
@@ -68,13 +114,14 @@ void ShardCore<Io>::on_upgrade(std::uint32_t slot, Connection& c, MutableBytes r
     http::ResponseContext context = c.http->answer_context(date());
     context.keep_alive = false;
     const bool has_header = status == answer.status && !answer.header.name.empty();
-    write_answer(slot, c,
-                 {.status = static_cast<std::uint16_t>(status),
-                  .content_type = "application/json",
-                  .headers = {&answer.header, has_header ? std::size_t{1} : 0},
-                  .body = body},
-                 context);
-    answer_done(slot, c, false);
+    if (write_answer(slot, c,
+                     {.status = static_cast<std::uint16_t>(status),
+                      .content_type = "application/json",
+                      .headers = {&answer.header, has_header ? std::size_t{1} : 0},
+                      .body = body},
+                     context)) {
+      answer_done(slot, c, false);
+    }
     return;
   }
   const ws::HandshakeRequest shake = c.http->handshake();
@@ -86,7 +133,7 @@ void ShardCore<Io>::on_upgrade(std::uint32_t slot, Connection& c, MutableBytes r
   c.context = answer.context;
   c.ws.emplace(WsStage::Options{.message_bytes_max = options_.message_bytes_max,
                                 .deflate = agreed.has_value()});
-  c.http.reset();  // the request's views end here
+  leave_http(c);  // the request's views end here
   c.state = ConnectionState::kOpen;
   c.was_open = true;
   counters_.upgrades.add();
@@ -118,17 +165,19 @@ void ShardCore<Io>::refuse(std::uint32_t slot, Connection& c, const HttpRefusal&
   http::ResponseContext context = c.http->answer_context(date());
   context.keep_alive = false;
   context.head_request = false;
-  write_answer(slot, c,
-               {.status = static_cast<std::uint16_t>(refusal.status),
-                .content_type = "application/json",
-                .headers = {&refusal.header, headers},
-                .body = body},
-               context);
-  start_draining(slot, c, true);
+  if (write_answer(slot, c,
+                   {.status = static_cast<std::uint16_t>(refusal.status),
+                    .content_type = "application/json",
+                    .headers = {&refusal.header, headers},
+                    .body = body},
+                   context)) {
+    start_draining(slot, c, true);
+  }
 }
 
+// False: the shard has no room for it, and the connection was ended.
 template <class Io>
-void ShardCore<Io>::write_answer(std::uint32_t slot, Connection& c, const http::Response& response,
+bool ShardCore<Io>::write_answer(std::uint32_t slot, Connection& c, const http::Response& response,
                                  const http::ResponseContext& context, bool shared) {
   std::vector<http::Header> headers(response.headers.begin(), response.headers.end());
   if (shared) c.http->add_origin_headers(headers);
@@ -143,7 +192,13 @@ void ShardCore<Io>::write_answer(std::uint32_t slot, Connection& c, const http::
         out);
     UPROAR_CHECK(written.ok());
   }
+  if (egress_budget_.used + out.size() > options_.egress_shard_bytes_max) {
+    counters_.shed_shard_egress.add();
+    end(slot, c);
+    return false;
+  }
   queue_always(slot, c, SharedBytes::copy_of(out), 0, DeliveryClass::kMessage, EgressQueue::kNoTag);
+  return true;
 }
 
 template <class Io>
@@ -153,9 +208,9 @@ bool ShardCore<Io>::respond(ConnectionId id, const http::Response& response, boo
   if (c == nullptr || c->state != ConnectionState::kHttp || !c->http->awaiting_answer())
     return false;
   http::ResponseContext context = c->http->answer_context(date());
-  if (close_after || draining_ || c->saw_fin) context.keep_alive = false;
-  write_answer(id.slot, *c, response, context, shared);
-  answer_done(id.slot, *c, context.keep_alive);
+  if (close_after || draining_) context.keep_alive = false;
+  if (write_answer(id.slot, *c, response, context, shared))
+    answer_done(id.slot, *c, context.keep_alive);
   return true;
 }
 
@@ -168,9 +223,7 @@ void ShardCore<Io>::answer_done(std::uint32_t slot, Connection& c, bool keep_ali
     return;
   }
   set_deadline(slot, c, options_.http_idle_ms);
-  if (c.in_input || c.resume) return;  // the loop further up goes on by itself
-  c.resume = true;
-  resume_.push_back(id_of(slot, c));
+  resume_http(slot, c);
 }
 
 // --- WebSocket ------------------------------------------------------------------------------------------------------
