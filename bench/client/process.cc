@@ -28,22 +28,6 @@ using std::chrono::milliseconds;
 
 constexpr int kStartSeconds = 30;
 
-CpuTime cpu_time(pid_t pid) {
-  CpuTime out;
-  const std::string tasks = "/proc/" + std::to_string(pid) + "/task";
-  std::error_code error;
-  for (const auto& task : std::filesystem::directory_iterator(tasks, error)) {
-    std::uint64_t ns = 0;
-    std::string name;
-    if (!(std::ifstream(task.path() / "schedstat") >> ns)) continue;  // ended meanwhile
-    std::ifstream(task.path() / "comm") >> name;
-    out.total_ns += ns;
-    if (name.starts_with("shard-")) out.shard_ns += ns;
-  }
-  if (out.shard_ns == 0) out.shard_ns = out.total_ns;
-  return out;
-}
-
 std::string read_file(const std::string& path) {
   std::ifstream in(path);
   std::ostringstream out;
@@ -91,6 +75,22 @@ std::int64_t monotonic_ns() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(
              std::chrono::steady_clock::now().time_since_epoch())
       .count();
+}
+
+CpuTime cpu_time(pid_t pid) {
+  CpuTime out;
+  const std::string tasks = "/proc/" + std::to_string(pid) + "/task";
+  std::error_code error;
+  for (const auto& task : std::filesystem::directory_iterator(tasks, error)) {
+    std::uint64_t ns = 0;
+    std::string name;
+    if (!(std::ifstream(task.path() / "schedstat") >> ns)) continue;  // ended meanwhile
+    std::ifstream(task.path() / "comm") >> name;
+    out.total_ns += ns;
+    if (name.starts_with("shard-")) out.shard_ns += ns;
+  }
+  if (out.shard_ns == 0) out.shard_ns = out.total_ns;
+  return out;
 }
 
 CpuTime settled_cpu_time(pid_t pid) {

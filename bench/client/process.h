@@ -29,8 +29,9 @@ struct CpuTime {
   }
 };
 
-// Time on a processor so far, /proc/PID/task/*/schedstat: nanoseconds, exact while the threads sleep.
-// Waits until they do: two readings a millisecond apart that agree (or 50 ms have passed).
+// Time on a processor so far, /proc/PID/task/*/schedstat: nanoseconds, exact while the threads sleep, else behind by a tick.
+[[nodiscard]] CpuTime cpu_time(pid_t pid);
+// The same, once they sleep: two readings a millisecond apart that agree (or 50 ms have passed).
 [[nodiscard]] CpuTime settled_cpu_time(pid_t pid);
 
 struct Memory {

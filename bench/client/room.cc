@@ -50,6 +50,7 @@ Users make_users(std::uint32_t count, const std::string& auth_key) {
                                             .issued_at_s = now_s - 1,
                                             .expires_at_s = now_s + kTokenSeconds});
     users.ids.push_back(id);
+    users.tokens.push_back(token);
     users.upgrade_requests.push_back(
         "GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"

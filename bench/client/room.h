@@ -15,6 +15,7 @@ namespace uproar::bench {
 
 struct Users {
   std::vector<Uuid> ids;
+  std::vector<std::string> tokens;
   std::vector<std::string> upgrade_requests;  // GET /ws with the user's token, valid for a day
 };
 [[nodiscard]] Users make_users(std::uint32_t count, const std::string& auth_key);

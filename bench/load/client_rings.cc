@@ -1,0 +1,336 @@
+#include "bench/load/client_rings.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "bench/client/process.h"
+
+namespace uproar::bench {
+namespace {
+
+using runtime::Completion;
+using runtime::OpKind;
+
+constexpr std::uint32_t kClientsPerRingMax = 65'536;
+constexpr std::uint32_t kDescriptorsApart = 64;  // of this process besides its clients
+constexpr std::uint32_t kRecvBuffers = 1024;
+constexpr std::uint32_t kRecvBufferBytes = 16 * 1024;
+constexpr std::uint32_t kCompletionsPerTurn = 4096;
+
+// Away from the ephemeral ports, which other programs are given.
+constexpr std::uint32_t kSourceAddresses = 63;
+constexpr std::uint32_t kFirstPort = 10'000;
+constexpr std::uint32_t kPorts = 22'000;
+
+constexpr std::uint8_t kFinText = 0x81;
+constexpr std::uint8_t kFinPong = 0x8A;
+constexpr std::array<char, 4> kMask = {0x37, 0x1A, 0x5C, 0x63};
+
+}  // namespace
+
+ClientRings::ClientRings(Options options, ClientSink& sink)
+    : options_(options), sink_(sink), clients_(options.clients) {
+  const auto descriptors = static_cast<std::uint32_t>(
+      std::min<std::uint64_t>(raise_descriptor_limit(), kClientsPerRingMax + kDescriptorsApart));
+  per_ring_ = std::min(
+      {descriptors - kDescriptorsApart, kClientsPerRingMax, std::max(options.clients, 1U)});
+  for (std::uint32_t first = 0; first < options.clients; first += per_ring_) {
+    auto ring = runtime::Ring::create({.direct_slots = per_ring_,
+                                       .recv_buffers = kRecvBuffers,
+                                       .recv_buffer_bytes = kRecvBufferBytes,
+                                       .recv_buffers_at_first = kRecvBuffers});
+    if (!ring) die("the load tool's ring: " + ring.error().text());
+    if (auto enabled = (*ring)->enable(); !enabled)
+      die("the load tool's ring: " + enabled.error().text());
+    rings_.push_back({.ring = std::move(*ring)});
+  }
+}
+
+ClientRings::~ClientRings() {
+  for (Shard& shard : rings_) shard.ring->shut_down();
+}
+
+int ClientRings::connected_socket(std::uint32_t client, int receive_bytes) {
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0)
+    die("socket: " + std::string(std::strerror(errno)) + " at client " + std::to_string(client));
+  const int on = 1;
+  // Cut with a reset in the end: thousands of sockets in TIME_WAIT would starve the next run of ports.
+  const linger reset{.l_onoff = 1, .l_linger = 0};
+  ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+  ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  if (receive_bytes > 0)
+    ::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof receive_bytes);
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  to.sin_port = htons(options_.port);
+  for (std::uint32_t tries = 0; tries < kSourceAddresses * kPorts; ++tries, ++source_) {
+    sockaddr_in from{};
+    from.sin_family = AF_INET;
+    from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + source_ % kSourceAddresses);
+    from.sin_port =
+        htons(static_cast<std::uint16_t>(kFirstPort + source_ / kSourceAddresses % kPorts));
+    if (::bind(fd, reinterpret_cast<const sockaddr*>(&from), sizeof from) != 0) {
+      if (errno == EADDRINUSE) continue;
+      die("bind: " + std::string(std::strerror(errno)));
+    }
+    ++source_;
+    if (::connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0)
+      die("connect: " + std::string(std::strerror(errno)) + " at client " + std::to_string(client));
+    return fd;
+  }
+  die("no source port is free");
+}
+
+void ClientRings::connect(std::uint32_t client, const std::string& request, int receive_bytes) {
+  Client& one = clients_[client];
+  const int fd = connected_socket(client, receive_bytes);
+  if (!shard_of(client).ring->adopt(slot_of(client), fd))
+    die("the ring refused client " + std::to_string(client));
+  const std::uint32_t generation = one.generation + 1;
+  one = Client();
+  one.generation = generation & runtime::CompletionKey::kGenerationMask;
+  one.stage = Stage::kUpgrading;
+  one.pending = request;
+  arm(client);
+  queue(client);
+}
+
+void ClientRings::send_text(std::uint32_t client, std::string_view text) {
+  if (clients_[client].stage != Stage::kOpen) return;
+  append_frame(clients_[client].pending, kFinText, text);
+  queue(client);
+}
+
+void ClientRings::stop_reading(std::uint32_t client) {
+  Client& one = clients_[client];
+  one.reads = false;
+  if (one.armed)
+    shard_of(client).ring->cancel(key(OpKind::kRecv, client), key(OpKind::kCancel, client));
+}
+
+void ClientRings::cut(std::uint32_t client) {
+  Client& one = clients_[client];
+  if (one.stage != Stage::kOpen) return;
+  one.cut = true;
+  one.stage = Stage::kEnding;
+  if (one.armed)
+    shard_of(client).ring->cancel(key(OpKind::kRecv, client), key(OpKind::kCancel, client));
+  else
+    free_slot(client);
+}
+
+bool ClientRings::turn() {
+  unsigned came = 0;
+  for (std::size_t i = 0; i < rings_.size(); ++i) {
+    Shard& shard = rings_[i];
+    flush(shard);
+    shard.ring->submit_and_run();
+    if (shard.ring->ready() == 0) continue;
+    now_ns_ = monotonic_ns();
+    const auto first = static_cast<std::uint32_t>(i) * per_ring_;
+    came +=
+        shard.ring->reap([&](const Completion& completion) { on_completion(first, completion); },
+                         kCompletionsPerTurn);
+  }
+  return came > 0;
+}
+
+void ClientRings::queue(std::uint32_t client) {
+  Client& one = clients_[client];
+  if (one.queued || one.blocked) return;
+  one.queued = true;
+  shard_of(client).queued.push_back(client);
+}
+
+void ClientRings::flush(Shard& shard) {
+  for (const std::uint32_t client : shard.queued) {
+    Client& one = clients_[client];
+    one.queued = false;
+    if (one.blocked || one.pending.empty() || one.stage == Stage::kFree ||
+        one.stage == Stage::kEnding)
+      continue;
+    one.sending.swap(one.pending);
+    one.pending.clear();
+    shard.ring->send(slot_of(client), as_bytes(one.sending), key(OpKind::kSend, client));
+  }
+  shard.queued.clear();
+}
+
+void ClientRings::on_completion(std::uint32_t first, const Completion& completion) {
+  const std::uint32_t client = first + completion.key.slot;
+  if (client >= clients_.size() || completion.key.generation != clients_[client].generation) return;
+  Client& one = clients_[client];
+  switch (completion.key.kind) {
+    case OpKind::kRecv:
+      return on_recv(client, completion);
+    case OpKind::kSend:
+      return on_send_trouble(client, completion.result);
+    case OpKind::kWritable:
+      one.blocked = false;
+      return queue(client);
+    case OpKind::kClose:
+      one.stage = Stage::kFree;
+      if (one.cut) sink_.on_end(client, ClientEnd::kCut, {});
+      return;
+    default:
+      return;
+  }
+}
+
+void ClientRings::on_recv(std::uint32_t client, const Completion& completion) {
+  Client& one = clients_[client];
+  if (!completion.more) one.armed = false;
+  if (completion.result > 0) {
+    const std::string_view bytes = {reinterpret_cast<const char*>(completion.buffer.data()),
+                                    completion.buffer.size()};
+    received_bytes_ += bytes.size();
+    if (one.stage != Stage::kEnding && one.reads) on_bytes(client, bytes);
+  } else if (completion.result != -ENOBUFS && completion.result != -ECANCELED &&
+             one.stage != Stage::kEnding) {
+    end(client, ClientEnd::kClosed,
+        completion.result == 0 ? "the stream ended" : std::strerror(-completion.result));
+  }
+  if (one.armed) return;
+  if (one.stage == Stage::kEnding)
+    free_slot(client);
+  else if (one.reads)
+    arm(client);
+}
+
+void ClientRings::arm(std::uint32_t client) {
+  clients_[client].armed = true;
+  shard_of(client).ring->arm_recv(slot_of(client), key(OpKind::kRecv, client));
+}
+
+void ClientRings::on_send_trouble(std::uint32_t client, std::int32_t result) {
+  Client& one = clients_[client];
+  if (result < 0 && result != -EAGAIN) return;  // the receive side says how it ended
+  one.pending.insert(0, one.sending, static_cast<std::size_t>(std::max(result, 0)));
+  one.blocked = true;
+  shard_of(client).ring->poll_writable(slot_of(client), key(OpKind::kWritable, client));
+}
+
+void ClientRings::on_bytes(std::uint32_t client, std::string_view bytes) {
+  Client& one = clients_[client];
+  const bool joined = !one.partial.empty();
+  if (joined) {
+    one.partial += bytes;
+    bytes = one.partial;
+  }
+  std::size_t taken = 0;
+  if (one.stage == Stage::kUpgrading) {
+    const std::size_t head_end = bytes.find("\r\n\r\n");
+    if (head_end != std::string_view::npos) {
+      if (!bytes.starts_with("HTTP/1.1 101 "))
+        return end(client, ClientEnd::kRefused, bytes.substr(0, bytes.find('\r')));
+      taken = head_end + 4;
+      one.stage = Stage::kOpen;
+      sink_.on_open(client);
+    }
+  }
+  if (one.stage == Stage::kOpen) taken += take_frames(client, bytes.substr(taken));
+  if (one.stage != Stage::kOpen && one.stage != Stage::kUpgrading) return;
+  if (joined)
+    one.partial.erase(0, taken);
+  else
+    one.partial.assign(bytes.substr(taken));
+}
+
+std::size_t ClientRings::take_frames(std::uint32_t client, std::string_view bytes) {
+  std::size_t at = 0;
+  while (bytes.size() - at >= 2 && clients_[client].stage == Stage::kOpen) {
+    const auto* head = reinterpret_cast<const unsigned char*>(bytes.data() + at);
+    std::size_t header = 2;
+    std::uint64_t length = head[1];
+    if (length == 126) {
+      header = 4;
+      if (bytes.size() - at < header) break;
+      length = static_cast<std::uint64_t>(head[2]) << 8 | head[3];
+    } else if (length == 127) {
+      header = 10;
+      if (bytes.size() - at < header) break;
+      length = 0;
+      for (int i = 2; i < 10; ++i) length = length << 8 | head[i];
+    } else if (length > 127) {
+      end(client, ClientEnd::kClosed, "a server must not mask");
+      break;
+    }
+    if (bytes.size() - at < header + length) break;
+    const std::string_view payload = bytes.substr(at + header, length);
+    at += header + length;
+    switch (head[0]) {
+      case 0x81:  // text
+      case 0x82:  // binary
+        sink_.on_payload(client, payload, now_ns_);
+        break;
+      case 0x89:
+        append_frame(clients_[client].pending, kFinPong, payload);
+        queue(client);
+        break;
+      case 0x8A:
+        break;
+      case 0x88: {
+        std::string reason = "no code";
+        if (payload.size() >= 2) {
+          reason = std::to_string(static_cast<unsigned char>(payload[0]) * 256 +
+                                  static_cast<unsigned char>(payload[1])) +
+                   " " + std::string(payload.substr(2));
+        }
+        end(client, ClientEnd::kClosed, reason);
+        break;
+      }
+      default:
+        end(client, ClientEnd::kClosed, "an unexpected frame " + std::to_string(head[0]));
+    }
+  }
+  return at;
+}
+
+void ClientRings::end(std::uint32_t client, ClientEnd how, std::string_view reason) {
+  Client& one = clients_[client];
+  if (one.stage == Stage::kEnding || one.stage == Stage::kFree) return;
+  one.stage = Stage::kEnding;
+  sink_.on_end(client, how, reason);
+  if (one.armed)
+    shard_of(client).ring->cancel(key(OpKind::kRecv, client), key(OpKind::kCancel, client));
+}
+
+void ClientRings::free_slot(std::uint32_t client) {
+  Client& one = clients_[client];
+  one.pending = std::string();
+  one.partial = std::string();
+  shard_of(client).ring->close(slot_of(client), key(OpKind::kClose, client));
+}
+
+void ClientRings::append_frame(std::string& out, std::uint8_t first_byte,
+                               std::string_view payload) {
+  out += static_cast<char>(first_byte);
+  if (payload.size() <= 125) {
+    out += static_cast<char>(0x80 | payload.size());
+  } else if (payload.size() <= 0xFFFF) {
+    out += static_cast<char>(0x80 | 126);
+    out += static_cast<char>(payload.size() >> 8);
+    out += static_cast<char>(payload.size());
+  } else {
+    out += static_cast<char>(0x80 | 127);
+    for (int shift = 56; shift >= 0; shift -= 8) out += static_cast<char>(payload.size() >> shift);
+  }
+  out.append(kMask.data(), kMask.size());
+  const std::size_t begin = out.size();
+  out.resize(begin + payload.size());
+  for (std::size_t i = 0; i < payload.size(); ++i)
+    out[begin + i] = static_cast<char>(payload[i] ^ kMask[i % 4]);
+}
+
+}  // namespace uproar::bench

@@ -1,0 +1,118 @@
+#pragma once
+
+// Many WebSocket clients on rings of our own, in one thread that never sleeps while it measures. Hot path: per frame.
+// Allocations: 0 in the steady state.
+//
+// Sockets live in the rings' direct tables, which RLIMIT_NOFILE bounds per ring and not in sum: 250,000 clients need 13 rings and
+// no privilege where the limit is 20,000. Source addresses are 127.0.0.1 to 127.0.0.63 with explicit ports, so that connect() does
+// not search for one (docs/rings.md).
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/runtime/io.h"
+#include "core/runtime/ring.h"
+
+namespace uproar::bench {
+
+enum class ClientEnd : std::uint8_t {
+  kRefused,  // the handshake was not answered by 101
+  kClosed,   // a close frame or the end of the stream came
+  kCut,      // by cut(): its slot is free again
+};
+
+class ClientSink {
+ public:
+  virtual ~ClientSink() = default;
+  // 101 was read: frames may be sent.
+  virtual void on_open(std::uint32_t client) = 0;
+  // One whole text or binary payload; the view dies with the call. `now_ns`: when its bytes were looked at.
+  virtual void on_payload(std::uint32_t client, std::string_view payload, std::int64_t now_ns) = 0;
+  // `reason`: the answer's first line, or the close code and reason.
+  virtual void on_end(std::uint32_t client, ClientEnd end, std::string_view reason) = 0;
+};
+
+class ClientRings {
+ public:
+  struct Options {
+    std::uint32_t clients = 0;
+    std::uint16_t port = 0;  // on 127.0.0.1
+  };
+  // Ends the program if a ring cannot be had.
+  ClientRings(Options options, ClientSink& sink);
+  ~ClientRings();
+  ClientRings(const ClientRings&) = delete;
+  ClientRings& operator=(const ClientRings&) = delete;
+
+  // Connects (blocking: microseconds over loopback while the listener's backlog has room) and sends `request`, an HTTP upgrade.
+  // `receive_bytes`: SO_RCVBUF, 0 for the kernel's choice.
+  void connect(std::uint32_t client, const std::string& request, int receive_bytes = 0);
+  // Queues a masked text frame; goes out with the next turn.
+  void send_text(std::uint32_t client, std::string_view text);
+  // Reads no more; what comes fills its socket.
+  void stop_reading(std::uint32_t client);
+  // Resets the connection without a goodbye; on_end(kCut) follows.
+  void cut(std::uint32_t client);
+
+  // Sends what was queued and handles what came. True: something came.
+  bool turn();
+
+  [[nodiscard]] std::size_t rings() const { return rings_.size(); }
+  [[nodiscard]] bool is_open(std::uint32_t client) const {
+    return clients_[client].stage == Stage::kOpen;
+  }
+  [[nodiscard]] std::uint64_t received_bytes() const { return received_bytes_; }
+
+ private:
+  enum class Stage : std::uint8_t { kFree, kUpgrading, kOpen, kEnding };
+  struct Client {
+    Stage stage = Stage::kFree;
+    bool queued = false;   // in its ring's list of those with something to send
+    bool blocked = false;  // its socket was full
+    bool armed = false;
+    bool reads = true;
+    bool cut = false;
+    std::uint32_t generation = 0;
+    std::string pending;  // to be sent
+    std::string sending;  // given to the ring in the last turn
+    std::string partial;  // of a frame or of the handshake's answer
+  };
+  struct Shard {
+    std::unique_ptr<runtime::Ring> ring;
+    std::vector<std::uint32_t> queued = {};
+  };
+
+  [[nodiscard]] Shard& shard_of(std::uint32_t client) { return shards()[client / per_ring_]; }
+  [[nodiscard]] std::vector<Shard>& shards() { return rings_; }
+  [[nodiscard]] std::uint32_t slot_of(std::uint32_t client) const { return client % per_ring_; }
+  [[nodiscard]] runtime::CompletionKey key(runtime::OpKind kind, std::uint32_t client) const {
+    return {.kind = kind, .generation = clients_[client].generation, .slot = slot_of(client)};
+  }
+  [[nodiscard]] int connected_socket(std::uint32_t client, int receive_bytes);
+  void queue(std::uint32_t client);
+  void flush(Shard& shard);
+  void on_completion(std::uint32_t first, const runtime::Completion& completion);
+  void on_recv(std::uint32_t client, const runtime::Completion& completion);
+  void on_bytes(std::uint32_t client, std::string_view bytes);
+  void on_send_trouble(std::uint32_t client, std::int32_t result);
+  // Bytes of whole frames at the front; what is left waits for more.
+  std::size_t take_frames(std::uint32_t client, std::string_view bytes);
+  void arm(std::uint32_t client);
+  void end(std::uint32_t client, ClientEnd end, std::string_view reason);
+  void free_slot(std::uint32_t client);
+  void append_frame(std::string& out, std::uint8_t first_byte, std::string_view payload);
+
+  Options options_;
+  ClientSink& sink_;
+  std::uint32_t per_ring_ = 0;
+  std::vector<Shard> rings_;
+  std::vector<Client> clients_;
+  std::uint32_t source_ = 0;  // the next (address, port)
+  std::uint64_t received_bytes_ = 0;
+  std::int64_t now_ns_ = 0;
+};
+
+}  // namespace uproar::bench

@@ -1,0 +1,95 @@
+// uproar_load: plays the clients of a scenario against a server that is already there, checks every delivery, reports.
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+#include <memory>
+
+#include <CLI/CLI.hpp>
+
+#include "bench/load/load_run.h"
+#include "bench/load/report.h"
+
+namespace uproar::bench {
+namespace {
+
+struct Arguments {
+  std::string scenario;
+  std::string target;
+  std::uint16_t port = 8080;
+  int pid = 0;
+  int core = -1;
+  std::string auth_key_file;
+  std::vector<std::string> overrides;
+  std::string json;
+};
+
+std::string first_line(const std::string& path) {
+  std::ifstream in(path);
+  std::string line;
+  if (!std::getline(in, line)) die("cannot read " + path);
+  return line;
+}
+
+int run(const Arguments& arguments) {
+  const auto scenario = read_scenario(arguments.scenario, arguments.overrides);
+  if (!scenario) die(scenario.error());
+  const auto target = read_target(arguments.target);
+  if (!target) die(target.error());
+  for (const Traffic& one : scenario->traffic) {
+    if (one.stored && target->publish_stored.empty())
+      die(target->name + " stores nothing, and " + scenario->name + " wants stored messages");
+  }
+  if (target->groups && arguments.auth_key_file.empty())
+    die(arguments.target + " signs tokens: give --auth-key-file, the server's auth-secret-file");
+  if (arguments.core >= 0) pin_to_core(arguments.core);
+  auto load = std::make_unique<LoadRun>(
+      *scenario, *target,
+      LoadRun::Options{
+          .port = arguments.port,
+          .server_pid = arguments.pid,
+          .auth_key = arguments.auth_key_file.empty() ? "" : first_line(arguments.auth_key_file),
+          .progress = ::isatty(STDERR_FILENO) == 1});
+  const RunResult result = load->run();
+  print_result(*scenario, *target, result);
+  if (!arguments.json.empty() && !write_result(arguments.json, *scenario, *target, result))
+    die("cannot write " + arguments.json);
+  return result.lost + result.repeated + result.missing == 0 ? 0 : 1;
+}
+
+int main_program(int argc, char** argv) {
+  Arguments arguments;
+  CLI::App app(
+      "Plays the clients of a scenario against a server that is already there, on one core.\n"
+      "Example: uproar_load bench/scenarios/room-1000.toml --target bench/targets/uproar.toml "
+      "--port 8080 \\\n"
+      "           --auth-key-file build/data/auth.key --pid $(pidof uproar) --set "
+      "hall.in_flight=16 --core 1");
+  app.add_option("scenario", arguments.scenario, "what to do: a file of bench/scenarios")
+      ->required();
+  app.add_option("--target", arguments.target,
+                 "how to speak to the server: a file of bench/targets")
+      ->required();
+  app.add_option("--port", arguments.port, "on 127.0.0.1")->capture_default_str();
+  app.add_option("--auth-key-file", arguments.auth_key_file, "signs the clients' tokens (Uproar)");
+  app.add_option("--pid", arguments.pid, "the server's process: its CPU and memory are reported");
+  app.add_option("--core", arguments.core, "run on this processor only");
+  app.add_option("--set", arguments.overrides,
+                 "KEY=VALUE instead of the scenario's, e.g. seconds=2 or hall.members=500");
+  app.add_option("--json", arguments.json, "write the result to this file as well");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error);
+  }
+  return run(arguments);
+}
+
+}  // namespace
+}  // namespace uproar::bench
+
+int main(int argc, char** argv) {
+  return uproar::bench::main_program(argc, argv);
+}

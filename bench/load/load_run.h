@@ -1,0 +1,150 @@
+#pragma once
+
+// One run of a scenario against a server that is already there: connect, join, warm up, measure, wait for what is owed, report.
+// Hot path: on_payload() per delivery. Allocations: 0 in the steady state.
+//
+// Closed loop: a publish takes the place of one that everybody has got. Open loop: publish k is due at start + k / rate whatever
+// the server does, and its latency counts from then, so that a stall is not left out of the figures.
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "bench/client/process.h"
+#include "bench/load/client_rings.h"
+#include "bench/load/delivery_ledger.h"
+#include "bench/load/latency_histogram.h"
+#include "bench/load/scenario.h"
+#include "bench/load/target.h"
+
+namespace uproar::bench {
+
+struct TrafficResult {
+  std::string name;
+  std::uint64_t publishes = 0;     // sent while measuring
+  std::uint64_t deliveries = 0;    // while measuring
+  LatencyHistogram delivery = {};  // of each of them, from when its publish was sent or due
+  LatencyHistogram ack = {};       // stored: publish to acknowledgement
+  std::uint64_t behind_max = 0;    // open loop: the most publishes that were not complete at once
+};
+
+struct RunResult {
+  double seconds = 0;  // measured
+  std::vector<TrafficResult> traffic;
+  LatencyHistogram reconnect;    // storm: from the cut to being in the room again
+  double reconnect_seconds = 0;  // until the last one was
+  std::uint64_t lost = 0;
+  std::uint64_t repeated = 0;
+  std::uint64_t missing = 0;  // owed when the run ended
+  std::uint64_t ended = 0;    // clients whose connection the server ended
+  std::string first_end;      // why, of the first of them
+  double load_busy = 0;       // share of the measured time in which this tool had work
+  std::uint64_t received_bytes = 0;
+  CpuTime server_cpu;           // while measuring; 0 without a pid
+  Memory server_memory_before;  // before the first client
+  Memory server_memory;         // with all of them, at the end of the measured time
+
+  [[nodiscard]] std::uint64_t deliveries() const;
+};
+
+class LoadRun final : private ClientSink {
+ public:
+  struct Options {
+    std::uint16_t port = 0;
+    pid_t server_pid = 0;  // 0: unknown
+    std::string auth_key;  // for $token
+    bool progress = false;
+  };
+  // `scenario` and `target` outlive it.
+  LoadRun(const Scenario& scenario, const Target& target, Options options);
+
+  // Ends the program when the server refuses clients or nothing moves for half a minute.
+  [[nodiscard]] RunResult run();
+
+ private:
+  enum class Seat : std::uint8_t { kOut, kConnecting, kReady, kIn };
+  struct Room {
+    std::uint32_t traffic = 0;
+    std::uint32_t first_client = 0;
+    std::uint32_t members = 0;
+    std::string name;  // or the conversation's id
+  };
+  struct Lane {  // what drives one traffic
+    std::uint32_t first_room = 0;
+    std::uint32_t next_room = 0;  // publishes go round the rooms, then round their publishers
+    std::uint32_t next_publisher = 0;
+    std::size_t marker_offset = 0;
+    std::int64_t begun_ns = 0;
+    std::uint64_t due = 0;  // open loop: publishes that had to be sent so far
+  };
+  struct Waiting {  // stored publishes without an acknowledgement, by $n
+    std::int64_t sent_ns = 0;
+    std::uint32_t traffic = 0;
+  };
+
+  void on_open(std::uint32_t client) override;
+  void on_payload(std::uint32_t client, std::string_view payload, std::int64_t now_ns) override;
+  void on_end(std::uint32_t client, ClientEnd end, std::string_view reason) override;
+
+  [[nodiscard]] static std::vector<DeliveryLedger::Room> seats_of(const Scenario& scenario);
+  void seat_clients();
+  void come_all();
+  // Every client that is out and that `wanted` names comes in; `opening_max` handshakes under way.
+  void bring_in(const char* what, std::uint32_t opening_max,
+                const std::function<bool(std::uint32_t client)>& wanted);
+  void connect(std::uint32_t client);
+  void send_away();
+  void on_seat_payload(std::uint32_t client, std::string_view payload, std::int64_t now_ns);
+  void come_in(std::uint32_t client, std::int64_t now_ns);
+  [[nodiscard]] PlaceholderValues values_of(std::uint32_t client);
+  void make_groups();
+  void ask_for_group(const Room& room);
+  void on_group_payload(std::uint32_t client, std::string_view payload);
+  void on_ack(std::string_view rest, std::int64_t now_ns);
+  void publish(std::uint32_t room, std::uint32_t publisher, std::int64_t due_ns);
+  void publish_next(std::uint32_t traffic, std::int64_t due_ns);
+  void begin_publishing();
+  void publish_due(std::int64_t now_ns);
+  void storm();
+  // Turns until `done`; ends the program when nothing moves for half a minute.
+  void turn_until(const char* what, const std::function<bool()>& done);
+  void turn_for(double seconds, const char* what);
+  void turn();
+  // Whether anybody speaks at all.
+  [[nodiscard]] bool is_idle() const;
+
+  const Scenario& scenario_;
+  const Target& target_;
+  Options options_;
+  ClientRings rings_;
+  DeliveryLedger ledger_;
+  std::vector<Seat> seats_;
+  std::vector<std::uint32_t> room_of_;
+  std::vector<std::int64_t> cut_ns_;
+  std::vector<std::string> tokens_;
+  std::vector<std::string> user_ids_;
+  std::vector<Room> rooms_;
+  std::vector<Lane> lanes_;
+  std::vector<Waiting> waiting_;  // by $n % its size
+  std::uint64_t next_n_ = 0;
+  std::uint32_t opening_ = 0;
+  std::uint32_t in_ = 0;
+  std::uint32_t rooms_made_ = 0;
+  std::uint32_t additions_owed_ = 0;  // answers to conversation.add
+  bool making_groups_ = false;
+  bool publishing_ = false;
+  bool measuring_ = false;
+  std::int64_t busy_ns_ = 0;
+  std::int64_t moved_ns_ = 0;
+  std::string text_;
+  std::string data_;
+  std::string number_;
+  std::string client_number_;
+  RunResult result_;
+};
+
+}  // namespace uproar::bench

@@ -1,0 +1,125 @@
+#include "bench/load/report.h"
+
+#include <cstdio>
+
+namespace uproar::bench {
+namespace {
+
+double us(std::uint64_t ns) {
+  return static_cast<double>(ns) / 1000;
+}
+
+double per_delivery_us(std::uint64_t ns, const RunResult& result) {
+  const std::uint64_t deliveries = result.deliveries();
+  return deliveries == 0 ? 0 : us(ns) / static_cast<double>(deliveries);
+}
+
+double cores(const RunResult& result) {
+  return static_cast<double>(result.server_cpu.total_ns) / 1e9 / result.seconds;
+}
+
+void print_latency(const char* what, const LatencyHistogram& latency) {
+  if (latency.count() == 0) return;
+  std::printf("  %-22s p50 %9.1f   p90 %9.1f   p99 %9.1f   p99.9 %9.1f   max %9.1f us\n", what,
+              us(latency.quantile_ns(0.5)), us(latency.quantile_ns(0.9)),
+              us(latency.quantile_ns(0.99)), us(latency.quantile_ns(0.999)), us(latency.max_ns()));
+}
+
+void write_latency(std::FILE* out, const char* name, const LatencyHistogram& latency) {
+  std::fprintf(
+      out,
+      "\"%s\":{\"count\":%llu,\"p50\":%.1f,\"p90\":%.1f,\"p99\":%.1f,\"p99.9\":%.1f,\"max\":%.1f,"
+      "\"mean\":%.1f}",
+      name, static_cast<unsigned long long>(latency.count()), us(latency.quantile_ns(0.5)),
+      us(latency.quantile_ns(0.9)), us(latency.quantile_ns(0.99)), us(latency.quantile_ns(0.999)),
+      us(latency.max_ns()), latency.mean_ns() / 1000);
+}
+
+// Reasons come from a peer.
+std::string json_text(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    if (static_cast<unsigned char>(c) >= 0x20 && static_cast<unsigned char>(c) < 0x7F) out += c;
+  }
+  return out;
+}
+
+}  // namespace
+
+void print_result(const Scenario& scenario, const Target& target, const RunResult& result) {
+  std::printf("%s against %s: %u clients, %.1f s\n", scenario.name.c_str(), target.name.c_str(),
+              scenario.clients(), result.seconds);
+  for (const TrafficResult& one : result.traffic) {
+    std::printf("%s: %llu publishes, %llu deliveries, %.0f a second\n", one.name.c_str(),
+                static_cast<unsigned long long>(one.publishes),
+                static_cast<unsigned long long>(one.deliveries),
+                static_cast<double>(one.deliveries) / result.seconds);
+    print_latency("publish to delivery", one.delivery);
+    print_latency("publish to ack", one.ack);
+  }
+  if (result.reconnect.count() > 0) {
+    std::printf("all back after %.2f s\n", result.reconnect_seconds);
+    print_latency("cut to back", result.reconnect);
+  }
+  if (result.server_memory.rss_bytes > 0) {
+    std::printf("server: %.3f us of CPU per delivery, %.2f cores, %.1f MiB (%.1f before)\n",
+                per_delivery_us(result.server_cpu.total_ns, result), cores(result),
+                static_cast<double>(result.server_memory.rss_bytes) / 1048576,
+                static_cast<double>(result.server_memory_before.rss_bytes) / 1048576);
+  }
+  std::printf("lost %llu, repeated %llu, missing %llu; connections ended by the server: %llu%s%s\n",
+              static_cast<unsigned long long>(result.lost),
+              static_cast<unsigned long long>(result.repeated),
+              static_cast<unsigned long long>(result.missing),
+              static_cast<unsigned long long>(result.ended), result.ended > 0 ? ", first " : "",
+              result.first_end.c_str());
+  std::printf("this tool had work for %.0f %% of the time\n", result.load_busy * 100);
+}
+
+bool write_result(const std::string& path, const Scenario& scenario, const Target& target,
+                  const RunResult& result) {
+  std::FILE* out = std::fopen(path.c_str(), "w");
+  if (out == nullptr) return false;
+  std::fprintf(
+      out, "{\"scenario\":\"%s\",\"target\":\"%s\",\"clients\":%u,\"seconds\":%.3f,\"traffic\":[",
+      json_text(scenario.name).c_str(), json_text(target.name).c_str(), scenario.clients(),
+      result.seconds);
+  for (std::size_t i = 0; i < result.traffic.size(); ++i) {
+    const TrafficResult& one = result.traffic[i];
+    std::fprintf(
+        out,
+        "%s{\"name\":\"%s\",\"publishes\":%llu,\"deliveries\":%llu,\"deliveries_per_second\":%.1f,"
+        "\"behind_max\":%llu,",
+        i > 0 ? "," : "", json_text(one.name).c_str(),
+        static_cast<unsigned long long>(one.publishes),
+        static_cast<unsigned long long>(one.deliveries),
+        static_cast<double>(one.deliveries) / result.seconds,
+        static_cast<unsigned long long>(one.behind_max));
+    write_latency(out, "delivery_us", one.delivery);
+    std::fprintf(out, ",");
+    write_latency(out, "ack_us", one.ack);
+    std::fprintf(out, "}");
+  }
+  std::fprintf(
+      out,
+      "],\"lost\":%llu,\"repeated\":%llu,\"missing\":%llu,\"ended\":%llu,\"first_end\":\"%s\","
+      "\"load_busy\":%.4f,\"received_bytes\":%llu,",
+      static_cast<unsigned long long>(result.lost),
+      static_cast<unsigned long long>(result.repeated),
+      static_cast<unsigned long long>(result.missing),
+      static_cast<unsigned long long>(result.ended), json_text(result.first_end).c_str(),
+      result.load_busy, static_cast<unsigned long long>(result.received_bytes));
+  write_latency(out, "reconnect_us", result.reconnect);
+  std::fprintf(out,
+               ",\"reconnect_seconds\":%.3f,\"server\":{\"cpu_us_per_delivery\":%.4f,"
+               "\"shard_cpu_us_per_delivery\":%.4f,\"cpu_cores\":%.4f,\"rss_bytes_before\":%llu,"
+               "\"rss_bytes\":%llu}}\n",
+               result.reconnect_seconds, per_delivery_us(result.server_cpu.total_ns, result),
+               per_delivery_us(result.server_cpu.shard_ns, result), cores(result),
+               static_cast<unsigned long long>(result.server_memory_before.rss_bytes),
+               static_cast<unsigned long long>(result.server_memory.rss_bytes));
+  return std::fclose(out) == 0;
+}
+
+}  // namespace uproar::bench

@@ -1,0 +1,75 @@
+#include "bench/load/target.h"
+
+#include "bench/load/toml_reader.h"
+
+namespace uproar::bench {
+namespace {
+
+constexpr std::array<std::string_view, static_cast<std::size_t>(Placeholder::kCount)> kNames = {
+    "$room", "$client", "$data", "$n", "$token"};
+
+}  // namespace
+
+Result<Template, std::string> Template::parse(std::string_view text) {
+  Template out;
+  while (!text.empty()) {
+    const std::size_t at = text.find('$');
+    Piece piece{.text = std::string(text.substr(0, at))};
+    if (at == std::string_view::npos) {
+      out.pieces_.push_back(std::move(piece));
+      break;
+    }
+    text.remove_prefix(at);
+    for (std::size_t i = 0; i < kNames.size(); ++i) {
+      if (text.starts_with(kNames[i])) piece.placeholder = static_cast<Placeholder>(i);
+    }
+    if (piece.placeholder == Placeholder::kCount) {
+      return Err{"unknown placeholder at '" + std::string(text.substr(0, 20)) +
+                 "'; there are $room, $client, $data, $n and $token"};
+    }
+    text.remove_prefix(kNames[static_cast<std::size_t>(piece.placeholder)].size());
+    out.pieces_.push_back(std::move(piece));
+  }
+  return out;
+}
+
+void Template::fill(const PlaceholderValues& values, std::string& out) const {
+  for (const Piece& piece : pieces_) {
+    out += piece.text;
+    if (piece.placeholder != Placeholder::kCount)
+      out += values.of[static_cast<std::size_t>(piece.placeholder)];
+  }
+}
+
+Result<Target, std::string> read_target(const std::string& path) {
+  TomlReader file(path);
+  Target target;
+  const auto read_template = [&](std::string_view key, Template& into) {
+    auto parsed = Template::parse(file.text(key));
+    if (parsed)
+      into = std::move(*parsed);
+    else
+      file.fault(key, parsed.error());
+  };
+  target.name = file.text("name");
+  read_template("path", target.path);
+  std::string lines;
+  for (const std::string& line : file.texts("headers")) lines += line + "\r\n";
+  if (auto headers = Template::parse(lines); headers)
+    target.headers = std::move(*headers);
+  else
+    file.fault("headers", headers.error());
+  target.ready = file.text("ready");
+  read_template("join", target.join);
+  target.joined = file.text("joined");
+  read_template("publish", target.publish);
+  read_template("publish_stored", target.publish_stored);
+  target.stored_ack = file.text("stored_ack");
+  target.groups = file.boolean("groups", false);
+  if (target.path.empty()) file.fault("path", "must not be empty");
+  if (target.publish.empty()) file.fault("publish", "must not be empty");
+  if (auto fault = file.finish(); !fault.empty()) return Err{std::move(fault)};
+  return target;
+}
+
+}  // namespace uproar::bench

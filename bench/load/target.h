@@ -1,0 +1,69 @@
+#pragma once
+
+// How to speak to one kind of server, as bench/targets/*.toml say it: texts with placeholders.
+//
+//   name = "uproar"
+//   path = "/ws"                                      # of the handshake
+//   headers = ["Authorization: Bearer $token"]        # further lines of it
+//   ready = '{"type":"session.ready"'                 # begins the text that says a client may speak; empty: being connected is enough
+//   join = '{"type":"join","room":"$room"}'           # sent then; empty: nothing
+//   joined = '{"type":"joined"'                       # begins its answer
+//   publish = '{"type":"event.publish","conversation_id":"$room","name":"tick","data":"$data"}'
+//   publish_stored = '…'                              # of traffic with stored = true; empty: this server stores nothing
+//   stored_ack = '{"type":"message.sent","id":'       # begins the acknowledgement; $n of the publish follows
+//   groups = false                                    # true: rooms are Uproar's conversations, made before the run
+//
+// $room: the room's name or conversation id. $client: number of the client. $data: the payload. $n: number of the publish, unique
+// in a run. $token: of the client's user, signed with the server's key.
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proto/base/result.h"
+
+namespace uproar::bench {
+
+enum class Placeholder : std::uint8_t { kRoom, kClient, kData, kN, kToken, kCount };
+
+struct PlaceholderValues {
+  std::array<std::string_view, static_cast<std::size_t>(Placeholder::kCount)> of{};
+  std::string_view& operator[](Placeholder what) { return of[static_cast<std::size_t>(what)]; }
+};
+
+// A text cut at its placeholders once, put together per publish.
+class Template {
+ public:
+  // The error names the unknown placeholder.
+  [[nodiscard]] static Result<Template, std::string> parse(std::string_view text);
+
+  // Appends to `out`.
+  void fill(const PlaceholderValues& values, std::string& out) const;
+  [[nodiscard]] bool empty() const { return pieces_.empty(); }
+
+ private:
+  struct Piece {
+    std::string text;                               // in front of
+    Placeholder placeholder = Placeholder::kCount;  // kCount: nothing
+  };
+  std::vector<Piece> pieces_;
+};
+
+struct Target {
+  std::string name;
+  Template path;
+  Template headers;  // lines with their ends
+  std::string ready;
+  Template join;
+  std::string joined;
+  Template publish;
+  Template publish_stored;
+  std::string stored_ack;
+  bool groups = false;
+};
+
+[[nodiscard]] Result<Target, std::string> read_target(const std::string& path);
+
+}  // namespace uproar::bench
