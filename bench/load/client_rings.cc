@@ -31,6 +31,7 @@ constexpr std::uint32_t kFirstPort = 10'000;
 constexpr std::uint32_t kPorts = 22'000;
 
 constexpr std::uint8_t kFinText = 0x81;
+constexpr std::uint8_t kFinBinary = 0x82;
 constexpr std::uint8_t kFinPong = 0x8A;
 constexpr std::array<char, 4> kMask = {0x37, 0x1A, 0x5C, 0x63};
 
@@ -106,9 +107,9 @@ void ClientRings::connect(std::uint32_t client, const std::string& request, int 
   queue(client);
 }
 
-void ClientRings::send_text(std::uint32_t client, std::string_view text) {
+void ClientRings::send_payload(std::uint32_t client, std::string_view payload) {
   if (clients_[client].stage != Stage::kOpen) return;
-  append_frame(clients_[client].pending, kFinText, text);
+  append_frame(clients_[client].pending, options_.binary ? kFinBinary : kFinText, payload);
   queue(client);
 }
 
@@ -270,8 +271,8 @@ std::size_t ClientRings::take_frames(std::uint32_t client, std::string_view byte
     const std::string_view payload = bytes.substr(at + header, length);
     at += header + length;
     switch (head[0]) {
-      case 0x81:  // text
-      case 0x82:  // binary
+      case kFinText:
+      case kFinBinary:
         sink_.on_payload(client, payload, now_ns_);
         break;
       case 0x89:

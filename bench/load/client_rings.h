@@ -40,6 +40,7 @@ class ClientRings {
   struct Options {
     std::uint32_t clients = 0;
     std::uint16_t port = 0;  // on 127.0.0.1
+    bool binary = false;     // what is sent
   };
   // Ends the program if a ring cannot be had.
   ClientRings(Options options, ClientSink& sink);
@@ -50,8 +51,8 @@ class ClientRings {
   // Connects (blocking: microseconds over loopback while the listener's backlog has room) and sends `request`, an HTTP upgrade.
   // `receive_bytes`: SO_RCVBUF, 0 for the kernel's choice.
   void connect(std::uint32_t client, const std::string& request, int receive_bytes = 0);
-  // Queues a masked text frame; goes out with the next turn.
-  void send_text(std::uint32_t client, std::string_view text);
+  // Queues a masked text (or binary) frame; goes out with the next turn.
+  void send_payload(std::uint32_t client, std::string_view payload);
   // Reads no more; what comes fills its socket.
   void stop_reading(std::uint32_t client);
   // Resets the connection without a goodbye; on_end(kCut) follows.

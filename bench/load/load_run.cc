@@ -27,7 +27,8 @@ LoadRun::LoadRun(const Scenario& scenario, const Target& target, Options options
     : scenario_(scenario),
       target_(target),
       options_(std::move(options)),
-      rings_({.clients = scenario.clients(), .port = options_.port}, *this),
+      rings_({.clients = scenario.clients(), .port = options_.port, .binary = target.binary},
+             *this),
       ledger_(seats_of(scenario)),
       seats_(scenario.clients()),
       room_of_(scenario.clients()),
@@ -99,25 +100,37 @@ RunResult LoadRun::run() {
 }
 
 void LoadRun::on_payload(std::uint32_t client, std::string_view payload, std::int64_t now_ns) {
-  const std::uint32_t room = room_of_[client];
-  Lane& lane = lanes_[rooms_[room].traffic];
-  PublishName name;
+  if (!target_.ping.empty() && payload == target_.ping)
+    return rings_.send_payload(client, target_.pong);
   if (seats_[client] != Seat::kIn) return on_seat_payload(client, payload, now_ns);
   if (!target_.stored_ack.empty() && payload.starts_with(target_.stored_ack))
     return on_ack(payload.substr(target_.stored_ack.size()), now_ns);
+  Lane& lane = lanes_[rooms_[room_of_[client]].traffic];
+  PublishName name;
   if (!find_name(payload, lane.marker_offset, name)) {
     if (making_groups_) on_group_payload(client, payload);
     return;
   }
+  on_delivery(client, name, now_ns);
+  if (!target_.gathers) return;
+  std::size_t next = 0;
+  for (payload.remove_prefix(lane.marker_offset + kNumberedTextBytesMin);
+       find_name(payload, next, name); payload.remove_prefix(next + kNumberedTextBytesMin))
+    on_delivery(client, name, now_ns);
+}
+
+void LoadRun::on_delivery(std::uint32_t client, PublishName name, std::int64_t now_ns) {
+  const std::uint32_t room = room_of_[client];
+  const std::uint32_t traffic = rooms_[room].traffic;
   const DeliveryLedger::Outcome outcome = ledger_.delivered(room, client, name);
   if (measuring_ && outcome.verdict == DeliveryLedger::Verdict::kDelivered) {
-    TrafficResult& result = result_.traffic[rooms_[room].traffic];
+    TrafficResult& result = result_.traffic[traffic];
     ++result.deliveries;
     result.delivery.record(
         static_cast<std::uint64_t>(std::max<std::int64_t>(now_ns - outcome.due_ns, 0)));
   }
-  if (outcome.complete && publishing_ && scenario_.traffic[rooms_[room].traffic].in_flight > 0)
-    publish_next(rooms_[room].traffic, now_ns);
+  if (outcome.complete && publishing_ && scenario_.traffic[traffic].in_flight > 0)
+    publish_next(traffic, now_ns);
 }
 
 void LoadRun::on_ack(std::string_view rest, std::int64_t now_ns) {
@@ -145,7 +158,7 @@ void LoadRun::publish(std::uint32_t room, std::uint32_t publisher, std::int64_t 
   values[Placeholder::kN] = number_;
   text_.clear();
   (one.stored ? target_.publish_stored : target_.publish).fill(values, text_);
-  rings_.send_text(client, text_);
+  rings_.send_payload(client, text_);
   if (one.stored) waiting_[n % kWaitingMax] = {.sent_ns = due_ns, .traffic = traffic};
   if (measuring_) ++result_.traffic[traffic].publishes;
 }

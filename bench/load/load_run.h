@@ -104,6 +104,7 @@ class LoadRun final : private ClientSink {
   void make_groups();
   void ask_for_group(const Room& room);
   void on_group_payload(std::uint32_t client, std::string_view payload);
+  void on_delivery(std::uint32_t client, PublishName name, std::int64_t now_ns);
   void on_ack(std::string_view rest, std::int64_t now_ns);
   void publish(std::uint32_t room, std::uint32_t publisher, std::int64_t due_ns);
   void publish_next(std::uint32_t traffic, std::int64_t due_ns);

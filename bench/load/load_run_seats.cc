@@ -74,7 +74,7 @@ void LoadRun::on_seat_payload(std::uint32_t client, std::string_view payload, st
     if (target_.join.empty()) return come_in(client, now_ns);
     text_.clear();
     target_.join.fill(values_of(client), text_);
-    rings_.send_text(client, text_);
+    rings_.send_payload(client, text_);
     if (target_.joined.empty()) come_in(client, now_ns);
   } else if (seats_[client] == Seat::kReady && payload.starts_with(target_.joined)) {
     come_in(client, now_ns);
@@ -137,7 +137,7 @@ void LoadRun::ask_for_group(const Room& room) {
     if (i > 1) text_ += ',';
     text_ += '"' + user_ids_[room.first_client + i] + '"';
   }
-  rings_.send_text(room.first_client, text_ + "]}");
+  rings_.send_payload(room.first_client, text_ + "]}");
 }
 
 // What publishers are told while the rooms are made. Each makes one, so the client tells which.
@@ -157,7 +157,7 @@ void LoadRun::on_group_payload(std::uint32_t client, std::string_view payload) {
       if (i > first) text_ += ',';
       text_ += '"' + user_ids_[room.first_client + i] + '"';
     }
-    rings_.send_text(client, text_ + "]}");
+    rings_.send_payload(client, text_ + "]}");
     ++additions_owed_;
   }
 }

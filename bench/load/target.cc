@@ -66,6 +66,10 @@ Result<Target, std::string> read_target(const std::string& path) {
   read_template("publish_stored", target.publish_stored);
   target.stored_ack = file.text("stored_ack");
   target.groups = file.boolean("groups", false);
+  target.ping = file.text("ping");
+  target.pong = file.text("pong");
+  target.binary = file.boolean("binary", false);
+  target.gathers = file.boolean("gathers", false);
   if (target.path.empty()) file.fault("path", "must not be empty");
   if (target.publish.empty()) file.fault("publish", "must not be empty");
   if (auto fault = file.finish(); !fault.empty()) return Err{std::move(fault)};

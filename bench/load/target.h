@@ -12,6 +12,10 @@
 //   publish_stored = '…'                              # of traffic with stored = true; empty: this server stores nothing
 //   stored_ack = '{"type":"message.sent","id":'       # begins the acknowledgement; $n of the publish follows
 //   groups = false                                    # true: rooms are Uproar's conversations, made before the run
+//   ping = "2"                                        # a payload that asks for a sign of life; empty: only RFC 6455's own
+//   pong = "3"                                        # its answer
+//   binary = false                                    # true: frames are sent as binary
+//   gathers = false                                   # true: one payload may hold several deliveries
 //
 // $room: the room's name or conversation id. $client: number of the client. $data: the payload. $n: number of the publish, unique
 // in a run. $token: of the client's user, signed with the server's key.
@@ -62,6 +66,10 @@ struct Target {
   Template publish_stored;
   std::string stored_ack;
   bool groups = false;
+  std::string ping;
+  std::string pong;
+  bool binary = false;
+  bool gathers = false;
 };
 
 [[nodiscard]] Result<Target, std::string> read_target(const std::string& path);
