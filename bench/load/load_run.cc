@@ -59,7 +59,8 @@ void LoadRun::seat_clients() {
       rooms_.push_back({.traffic = traffic,
                         .first_client = client,
                         .members = one.members,
-                        .name = "room-" + std::to_string(room)});
+                        .name = "room-" + std::to_string(room),
+                        .seated = 0});
       for (std::uint32_t member = 0; member < one.members; ++member) room_of_[client++] = room;
     }
   }

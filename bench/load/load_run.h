@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <optional>
 #include <string>
@@ -71,7 +72,12 @@ class LoadRun final : private ClientSink {
     std::uint32_t traffic = 0;
     std::uint32_t first_client = 0;
     std::uint32_t members = 0;
-    std::string name;  // or the conversation's id
+    std::string name;          // or the conversation's id
+    std::uint32_t seated = 0;  // of its members, while conversations are made
+  };
+  struct Refused {  // a room whose command is to be said again
+    std::uint32_t room = 0;
+    std::int64_t due_ns = 0;
   };
   struct Lane {  // what drives one traffic
     std::uint32_t first_room = 0;
@@ -102,7 +108,8 @@ class LoadRun final : private ClientSink {
   void come_in(std::uint32_t client, std::int64_t now_ns);
   [[nodiscard]] PlaceholderValues values_of(std::uint32_t client);
   void make_groups();
-  void ask_for_group(const Room& room);
+  void grow_group(Room& room);
+  void ask_again();
   void on_group_payload(std::uint32_t client, std::string_view payload);
   void on_delivery(std::uint32_t client, PublishName name, std::int64_t now_ns);
   void on_ack(std::string_view rest, std::int64_t now_ns);
@@ -135,7 +142,7 @@ class LoadRun final : private ClientSink {
   std::uint32_t opening_ = 0;
   std::uint32_t in_ = 0;
   std::uint32_t rooms_made_ = 0;
-  std::uint32_t additions_owed_ = 0;  // answers to conversation.add
+  std::deque<Refused> refused_;
   bool making_groups_ = false;
   bool publishing_ = false;
   bool measuring_ = false;

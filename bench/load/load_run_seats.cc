@@ -9,7 +9,9 @@ namespace uproar::bench {
 namespace {
 
 constexpr std::uint32_t kOpeningMax = 128;  // handshakes under way: below any listener's backlog
+constexpr std::uint32_t kRoomsAtOnce = 64;
 constexpr std::uint32_t kMembersPerCommand = 1000;
+constexpr std::int64_t kAskAgainNs = 200'000'000;  // after a refusal that says retry_after_ms
 constexpr int kSilentReceiveBytes = 64 * 1024;
 
 }  // namespace
@@ -122,19 +124,23 @@ void LoadRun::make_groups() {
   std::uint32_t asked = 0;
   making_groups_ = true;
   turn_until("making rooms", [&] {
-    while (asked < rooms_.size() && asked < rooms_made_ + kOpeningMax)
-      ask_for_group(rooms_[asked++]);
-    return rooms_made_ == rooms_.size() && additions_owed_ == 0;
+    while (asked < rooms_.size() && asked < rooms_made_ + kRoomsAtOnce) grow_group(rooms_[asked++]);
+    ask_again();
+    return rooms_made_ == rooms_.size();
   });
   making_groups_ = false;
 }
 
-void LoadRun::ask_for_group(const Room& room) {
-  text_ = R"({"type":"conversation.create","kind":"group","name":")" + room.name +
-          R"(","id":1,"members":[)";
-  const std::uint32_t others = std::min(room.members - 1, kMembersPerCommand);
-  for (std::uint32_t i = 1; i <= others; ++i) {
-    if (i > 1) text_ += ',';
+// The next command that a room needs: conversation.create with the first members, then conversation.add with the others.
+void LoadRun::grow_group(Room& room) {
+  const std::uint32_t from = std::max(room.seated, 1U);
+  const std::uint32_t end = std::min(from + kMembersPerCommand, room.members);
+  text_ = room.seated == 0 ? R"({"type":"conversation.create","id":1,"kind":"group","name":")" +
+                                 room.name + R"(","members":[)"
+                           : R"({"type":"conversation.add","id":1,"conversation_id":")" +
+                                 room.name + R"(","user_ids":[)";
+  for (std::uint32_t i = from; i < end; ++i) {
+    if (i > from) text_ += ',';
     text_ += '"' + user_ids_[room.first_client + i] + '"';
   }
   rings_.send_payload(room.first_client, text_ + "]}");
@@ -142,23 +148,28 @@ void LoadRun::ask_for_group(const Room& room) {
 
 // What publishers are told while the rooms are made. Each makes one, so the client tells which.
 void LoadRun::on_group_payload(std::uint32_t client, std::string_view payload) {
-  if (payload.starts_with(R"({"type":"error")")) die("making a room: " + std::string(payload));
-  if (payload.starts_with(R"({"type":"member.added","id":)")) --additions_owed_;
-  if (!payload.starts_with(R"({"type":"conversation.created")")) return;
   Room& room = rooms_[room_of_[client]];
-  room.name = field(payload, R"("conversation":{"id":")");
-  ++rooms_made_;
-  for (std::uint32_t first = 1 + kMembersPerCommand; first < room.members;
-       first += kMembersPerCommand) {
-    text_ = R"({"type":"conversation.add","id":1,"conversation_id":")" + room.name +
-            R"(","user_ids":[)";
-    const std::uint32_t end = std::min(first + kMembersPerCommand, room.members);
-    for (std::uint32_t i = first; i < end; ++i) {
-      if (i > first) text_ += ',';
-      text_ += '"' + user_ids_[room.first_client + i] + '"';
-    }
-    rings_.send_payload(client, text_ + "]}");
-    ++additions_owed_;
+  if (payload.starts_with(R"({"type":"error")")) {
+    if (payload.find(R"("retry_after_ms")") == std::string_view::npos)
+      die("making a room: " + std::string(payload));
+    refused_.push_back({.room = room_of_[client], .due_ns = monotonic_ns() + kAskAgainNs});
+    return;
+  }
+  if (payload.starts_with(R"({"type":"conversation.created")"))
+    room.name = field(payload, R"("conversation":{"id":")");
+  else if (!payload.starts_with(R"({"type":"member.added","id":)"))
+    return;
+  room.seated = std::min(std::max(room.seated, 1U) + kMembersPerCommand, room.members);
+  if (room.seated < room.members)
+    grow_group(room);
+  else
+    ++rooms_made_;
+}
+
+void LoadRun::ask_again() {
+  while (!refused_.empty() && refused_.front().due_ns <= monotonic_ns()) {
+    grow_group(rooms_[refused_.front().room]);
+    refused_.pop_front();
   }
 }
 

@@ -28,7 +28,7 @@ def cells(peers):
              ("hall.members=10000", "hall.in_flight=4", "hall.publishers=4"), ("uproar", "floor-gather", *rivals), "rate"),
         Cell("rooms-of-2", "5,000 rooms of 2, 200 in flight", "rooms-of-2", (), ("uproar", "floor-send", "floor-ring", *rivals)),
         Cell("stored-1", "Room of 1,000, stored, one in flight", "room-1000", ("hall.stored=true", "hall.in_flight=1"),
-             ("uproar", "floor-send")),
+             ("uproar",)),
         Cell("hall-and-pairs", "1,000 rooms of 2 beside a busy room of 10,000", "hall-and-pairs", (), ("uproar", *rivals), "p99"),
         Cell("slow-readers", "1,000 of 2,000 members never read", "slow-readers", (), ("uproar",), "p99"),
         Cell("idle", "Idle connections in rooms of 100", "idle", (), ("uproar", *rivals), "memory",
