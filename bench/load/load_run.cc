@@ -14,6 +14,13 @@ constexpr std::int64_t kStallNs = 30 * kSecond;
 constexpr double kSettleSeconds = 1;  // a server may hold live traffic for a moment after a join
 constexpr std::size_t kWaitingMax = 1U << 16;  // stored publishes without an acknowledgement
 constexpr std::uint32_t kPublishesPerTurnMax = 256;
+constexpr std::size_t kRoomDigits = 7;
+
+// All of one length, so that frames are: "room-0000042".
+std::string room_name(std::uint32_t room) {
+  const std::string number = std::to_string(room);
+  return "room-" + std::string(kRoomDigits - std::min(number.size(), kRoomDigits), '0') + number;
+}
 
 }  // namespace
 
@@ -59,7 +66,7 @@ void LoadRun::seat_clients() {
       rooms_.push_back({.traffic = traffic,
                         .first_client = client,
                         .members = one.members,
-                        .name = "room-" + std::to_string(room),
+                        .name = room_name(room),
                         .seated = 0});
       for (std::uint32_t member = 0; member < one.members; ++member) room_of_[client++] = room;
     }

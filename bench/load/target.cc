@@ -6,7 +6,20 @@ namespace uproar::bench {
 namespace {
 
 constexpr std::array<std::string_view, static_cast<std::size_t>(Placeholder::kCount)> kNames = {
-    "$room", "$client", "$data", "$n", "$token"};
+    "$room", "$client", "$data", "$n", "$token", "$size"};
+constexpr std::string_view kLineEnd = "\r\n";
+
+// A line end after it, and one more that closes the text.
+bool can_be_counted(std::string_view behind_size) {
+  const std::size_t body = behind_size.find(kLineEnd);
+  return body != std::string_view::npos && behind_size.size() >= body + 2 * kLineEnd.size() &&
+         behind_size.ends_with(kLineEnd);
+}
+
+void insert_size(std::string& out, std::size_t at) {
+  const std::size_t body = out.find(kLineEnd, at) + kLineEnd.size();
+  out.insert(at, std::to_string(out.size() - kLineEnd.size() - body));
+}
 
 }  // namespace
 
@@ -25,20 +38,26 @@ Result<Template, std::string> Template::parse(std::string_view text) {
     }
     if (piece.placeholder == Placeholder::kCount) {
       return Err{"unknown placeholder at '" + std::string(text.substr(0, 20)) +
-                 "'; there are $room, $client, $data, $n and $token"};
+                 "'; there are $room, $client, $data, $n, $token and $size"};
     }
     text.remove_prefix(kNames[static_cast<std::size_t>(piece.placeholder)].size());
+    if (piece.placeholder == Placeholder::kSize && !can_be_counted(text))
+      return Err{std::string("$size needs a line end behind it and another that closes the text")};
     out.pieces_.push_back(std::move(piece));
   }
   return out;
 }
 
 void Template::fill(const PlaceholderValues& values, std::string& out) const {
+  std::size_t size_at = std::string::npos;
   for (const Piece& piece : pieces_) {
     out += piece.text;
-    if (piece.placeholder != Placeholder::kCount)
+    if (piece.placeholder == Placeholder::kSize)
+      size_at = out.size();
+    else if (piece.placeholder != Placeholder::kCount)
       out += values.of[static_cast<std::size_t>(piece.placeholder)];
   }
+  if (size_at != std::string::npos) insert_size(out, size_at);
 }
 
 Result<Target, std::string> read_target(const std::string& path) {

@@ -17,8 +17,9 @@
 //   binary = false                                    # true: frames are sent as binary
 //   gathers = false                                   # true: one payload may hold several deliveries
 //
-// $room: the room's name or conversation id. $client: number of the client. $data: the payload. $n: number of the publish, unique
-// in a run. $token: of the client's user, signed with the server's key.
+// $room: the room's name (of 12 characters, as the last group of a UUID) or conversation id. $client: number of the client. $data:
+// the payload. $n: number of the publish, unique in a run. $token: of the client's user, signed with the server's key. $size: how many
+// bytes stand between the end of its line and the line end that closes the text, for protocols that count: "PUB $room $size\r\n…\r\n".
 
 #include <array>
 #include <cstdint>
@@ -30,7 +31,7 @@
 
 namespace uproar::bench {
 
-enum class Placeholder : std::uint8_t { kRoom, kClient, kData, kN, kToken, kCount };
+enum class Placeholder : std::uint8_t { kRoom, kClient, kData, kN, kToken, kSize, kCount };
 
 struct PlaceholderValues {
   std::array<std::string_view, static_cast<std::size_t>(Placeholder::kCount)> of{};
@@ -40,7 +41,7 @@ struct PlaceholderValues {
 // A text cut at its placeholders once, put together per publish.
 class Template {
  public:
-  // The error names the unknown placeholder.
+  // The error names the unknown placeholder, or says what $size misses.
   [[nodiscard]] static Result<Template, std::string> parse(std::string_view text);
 
   // Appends to `out`.

@@ -101,9 +101,22 @@ TEST_F(LoadFiles, templates_are_filled_and_unknown_placeholders_named) {
   EXPECT_EQ(out, ">aR-7");
   EXPECT_EQ(target_fault("name = \"x\"\npath = \"/\"\npublish = \"$who\"\n"),
             path_ +
-                ": publish: unknown placeholder at '$who'; there are $room, $client, $data, $n and "
-                "$token");
+                ": publish: unknown placeholder at '$who'; there are $room, $client, $data, $n, "
+                "$token and $size");
   EXPECT_EQ(target_fault("name = \"x\"\npath = \"/\"\n"), path_ + ": publish: must not be empty");
+}
+
+TEST_F(LoadFiles, a_size_counts_what_stands_between_its_line_and_the_last_line_end) {
+  const auto parsed = Template::parse("CONNECT {}\r\nPUB $room $size\r\n{\"data\":\"$data\"}\r\n");
+  ASSERT_TRUE(parsed);
+  PlaceholderValues values;
+  values[Placeholder::kRoom] = "R";
+  values[Placeholder::kData] = "12345";
+  std::string out = "SUB R 1\r\n";
+  parsed->fill(values, out);
+  EXPECT_EQ(out, "SUB R 1\r\nCONNECT {}\r\nPUB R 16\r\n{\"data\":\"12345\"}\r\n");
+  for (const char* endless : {"PUB $size", "PUB $size\r\n", "PUB $size\r\n$data"})
+    EXPECT_FALSE(Template::parse(endless).ok()) << endless;
 }
 
 }  // namespace
