@@ -35,6 +35,20 @@ constexpr std::uint8_t kFinBinary = 0x82;
 constexpr std::uint8_t kFinPong = 0x8A;
 constexpr std::array<char, 4> kMask = {0x37, 0x1A, 0x5C, 0x63};
 
+int new_socket(int receive_bytes) {
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) die("socket: " + std::string(std::strerror(errno)));
+  const int on = 1;
+  // Cut with a reset in the end: thousands of sockets in TIME_WAIT would starve the next run of ports.
+  const linger reset{.l_onoff = 1, .l_linger = 0};
+  ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+  ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  if (receive_bytes > 0)
+    ::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof receive_bytes);
+  return fd;
+}
+
 }  // namespace
 
 ClientRings::ClientRings(Options options, ClientSink& sink)
@@ -60,35 +74,25 @@ ClientRings::~ClientRings() {
 }
 
 int ClientRings::connected_socket(std::uint32_t client, int receive_bytes) {
-  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0)
-    die("socket: " + std::string(std::strerror(errno)) + " at client " + std::to_string(client));
-  const int on = 1;
-  // Cut with a reset in the end: thousands of sockets in TIME_WAIT would starve the next run of ports.
-  const linger reset{.l_onoff = 1, .l_linger = 0};
-  ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-  ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  if (receive_bytes > 0)
-    ::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof receive_bytes);
   sockaddr_in to{};
   to.sin_family = AF_INET;
   to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   to.sin_port = htons(options_.port);
-  for (std::uint32_t tries = 0; tries < kSourceAddresses * kPorts; ++tries, ++source_) {
+  for (std::uint32_t tries = 0; tries < kSourceAddresses * kPorts; ++tries) {
     sockaddr_in from{};
     from.sin_family = AF_INET;
     from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + source_ % kSourceAddresses);
     from.sin_port =
         htons(static_cast<std::uint16_t>(kFirstPort + source_ / kSourceAddresses % kPorts));
-    if (::bind(fd, reinterpret_cast<const sockaddr*>(&from), sizeof from) != 0) {
-      if (errno == EADDRINUSE) continue;
-      die("bind: " + std::string(std::strerror(errno)));
-    }
     ++source_;
-    if (::connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0)
+    const int fd = new_socket(receive_bytes);
+    if (::bind(fd, reinterpret_cast<const sockaddr*>(&from), sizeof from) == 0 &&
+        ::connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0)
+      return fd;
+    // Taken: by another program, or by a connection of the last run that the server has not let go yet.
+    if (errno != EADDRINUSE && errno != EADDRNOTAVAIL)
       die("connect: " + std::string(std::strerror(errno)) + " at client " + std::to_string(client));
-    return fd;
+    ::close(fd);
   }
   die("no source port is free");
 }
