@@ -73,7 +73,7 @@ class Directory {
                               std::int64_t expires_at_us, Done<SessionRecord> done) = 0;
   // True: ended by this call; false: it had ended before. kNotFound: no such session.
   virtual void revoke_session(SessionId id, std::int64_t at_us, Done<bool> done) = 0;
-  // Sessions revoked at or after `since_us`: read at start, so that a restart forgets no revocation.
+  // Revoked at or after `since_us`, oldest first; of too many the newest. So that a restart forgets none.
   virtual void revoked_since(std::int64_t since_us, Done<std::vector<SessionId>> done) = 0;
 
   virtual void load_audience(UserId user, std::uint32_t conversations_max, std::uint32_t peers_max,

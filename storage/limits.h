@@ -39,7 +39,8 @@ inline constexpr std::uint32_t kReactionsPerMessageMax = 512;
 inline constexpr std::uint32_t kSpentDigestsPerSessionMax = 16;
 // Expired sessions of a user are forgotten this long after, whenever that user makes a new one.
 inline constexpr std::int64_t kExpiredSessionKeptUs = std::int64_t{7} * 24 * 3600 * 1'000'000;
-// Revocations read at start, newest first: 1,000,000 * 16 bytes = 16 MiB.
-inline constexpr std::uint32_t kRevokedMax = 1'000'000;
+// Revocations read at start: 1,000,000 * 16 bytes = 16 MiB. Of more, the newest. More than the gateway keeps, so that
+// it sees, and counts, what it must forget.
+inline constexpr std::uint32_t kRevokedReadMax = 1'000'000;
 
 }  // namespace uproar::storage

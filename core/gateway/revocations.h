@@ -9,30 +9,43 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "core/gateway/limits.h"
+#include "proto/base/counters.h"
 #include "proto/base/now.h"
 #include "proto/chat/ids.h"
 
 namespace uproar::gateway {
 
+// Written on the shard's thread, read from any.
+struct RevocationCounters {
+  Counter forgotten_early;
+};
+
 class Revocations {
  public:
+  // In the order of time. Beyond the limit the oldest is forgotten, though tokens of it may be good again.
   void add(SessionId session, std::int64_t revoked_at_us) {
     if (!sessions_.insert(session).second) return;
     by_age_.emplace_back(revoked_at_us + kAccessTokenLifeUs, session);
+    if (by_age_.size() <= kRevokedMax) return;
+    forget_oldest();
+    counters_.forgotten_early.add();
   }
   [[nodiscard]] bool contains(SessionId session) const { return sessions_.contains(session); }
-  // Forgets those whose last access token has expired by itself, and, beyond the limit, the oldest.
+  // Forgets those whose last access token has expired by itself.
   void trim(Now now) {
-    while (!by_age_.empty() &&
-           (by_age_.front().first <= now.wall_us || sessions_.size() > kRevokedMax)) {
-      sessions_.erase(by_age_.front().second);
-      by_age_.pop_front();
-    }
+    while (!by_age_.empty() && by_age_.front().first <= now.wall_us) forget_oldest();
   }
+  [[nodiscard]] const RevocationCounters& counters() const { return counters_; }
 
  private:
+  void forget_oldest() {
+    sessions_.erase(by_age_.front().second);
+    by_age_.pop_front();
+  }
+
   absl::flat_hash_set<SessionId> sessions_;
   std::deque<std::pair<std::int64_t, SessionId>> by_age_;
+  RevocationCounters counters_;
 };
 
 }  // namespace uproar::gateway

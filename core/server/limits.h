@@ -5,8 +5,10 @@
 #include <cstdint>
 
 #include "core/chat/limits.h"
+#include "core/gateway/limits.h"
 #include "core/net/limits.h"
 #include "proto/chat/limits.h"
+#include "storage/limits.h"
 
 namespace uproar::server {
 
@@ -30,5 +32,7 @@ static_assert(chat::kAudienceConversationsMax + chat::kAudiencePeersMax + chat::
               "a session that starts, watches and syncs finds room for every topic");
 static_assert(chat::kMessageBytesMax >= chat::kContentBytesMax,
               "a message fits a WebSocket message");
+static_assert(storage::kRevokedReadMax > gateway::kRevokedMax,
+              "a shard that forgets revocations at start knows that it does");
 
 }  // namespace uproar::server

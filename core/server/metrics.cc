@@ -295,6 +295,11 @@ constexpr auto kGatewayCounters = std::to_array<Row<gateway::EventCounters, Coun
     {"uproar_gateway_session_open_timeouts_total", "session open timeouts",
      &gateway::EventCounters::session_open_timeouts},
 });
+constexpr auto kRevocationCounters = std::to_array<Row<gateway::RevocationCounters, Counter>>({
+    {"uproar_gateway_revocations_forgotten_total",
+     "logouts forgotten before their tokens expired: more than this shard remembers",
+     &gateway::RevocationCounters::forgotten_early},
+});
 constexpr auto kBatchCounters = std::to_array<Row<storage::BatchWriterCounters, Counter>>({
     {"uproar_batch_rows_total", "staged", &storage::BatchWriterCounters::rows},
     {"uproar_batch_batches_total", "commits that worked", &storage::BatchWriterCounters::batches},
@@ -396,6 +401,9 @@ std::string render_metrics(const std::vector<std::unique_ptr<Shard>>& shards,
   add(chat, kChatCounters, families);
   const auto events = per_shard(shards, [](const Shard& shard) { return shard.event_counters(); });
   add(events, kGatewayCounters, families);
+  const auto revocations =
+      per_shard(shards, [](const Shard& shard) { return shard.revocation_counters(); });
+  add(revocations, kRevocationCounters, families);
   const auto batch = per_shard(shards, [](const Shard& shard) { return shard.batch_counters(); });
   add(batch, kBatchCounters, families);
   add(batch, kBatchGauges, families);

@@ -307,6 +307,9 @@ const chat::ChatCounters* Shard::chat_counters() const {
 const gateway::EventCounters* Shard::event_counters() const {
   return started_.load(std::memory_order_acquire) ? &parts_->events.counters() : nullptr;
 }
+const gateway::RevocationCounters* Shard::revocation_counters() const {
+  return started_.load(std::memory_order_acquire) ? &parts_->revocations.counters() : nullptr;
+}
 const storage::BatchWriterCounters* Shard::batch_counters() const {
   return started_.load(std::memory_order_acquire) ? &parts_->log.counters() : nullptr;
 }

@@ -16,6 +16,7 @@
 #include "core/gateway/event_gateway.h"
 #include "core/gateway/event_outbox.h"
 #include "core/gateway/rest_gateway.h"
+#include "core/gateway/revocations.h"
 #include "core/net/shard_net.h"
 #include "core/runtime/shard_thread.h"
 #include "core/server/config.h"
@@ -63,6 +64,7 @@ class Shard final : public runtime::TurnHandler, public net::Handler {
   [[nodiscard]] const net::NetCounters* net_counters() const;
   [[nodiscard]] const chat::ChatCounters* chat_counters() const;
   [[nodiscard]] const gateway::EventCounters* event_counters() const;
+  [[nodiscard]] const gateway::RevocationCounters* revocation_counters() const;
   [[nodiscard]] const runtime::TurnCounters& turn_counters() const { return thread_.counters(); }
   [[nodiscard]] const runtime::RingCounters& ring_counters() const {
     return thread_.ring_counters();

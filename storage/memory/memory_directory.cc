@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "storage/limits.h"
 #include "storage/memory/memory_model.h"
@@ -109,11 +110,15 @@ Result<bool, StoreError> MemoryModel::revoke_session(SessionId id, std::int64_t 
 }
 
 Result<std::vector<SessionId>, StoreError> MemoryModel::revoked_since(std::int64_t since_us) const {
-  std::vector<SessionId> revoked;
+  std::vector<std::pair<std::int64_t, SessionId>> by_age;
   for (const auto& [id, session] : sessions_) {
     const std::int64_t at_us = session.record.revoked_at_us;
-    if (at_us != 0 && at_us >= since_us) revoked.push_back(id);
+    if (at_us != 0 && at_us >= since_us) by_age.emplace_back(at_us, id);
   }
+  std::sort(by_age.begin(), by_age.end());
+  const std::size_t skipped = by_age.size() - std::min<std::size_t>(by_age.size(), kRevokedReadMax);
+  std::vector<SessionId> revoked;
+  for (std::size_t i = skipped; i < by_age.size(); ++i) revoked.push_back(by_age[i].second);
   return revoked;
 }
 

@@ -75,7 +75,7 @@ Reads::Reads(Database& db)
       find_user_(db, "SELECT " UPROAR_USER_COLUMNS " FROM users WHERE id=?1"),
       find_revoked_(db,
                     "SELECT id FROM sessions WHERE revoked_at<>0 AND revoked_at>=?1 ORDER BY "
-                    "revoked_at DESC, id"
+                    "revoked_at DESC, id DESC"
                     " LIMIT ?2"),
       find_audience_(db,
                      "SELECT c.id, c.last_seq, m.joined_seq, c.kind, c.member_count"
@@ -207,10 +207,10 @@ Result<std::vector<SessionId>, StoreError> Reads::revoked_since(std::int64_t sin
   Snapshot snapshot(database_);
   std::vector<SessionId> revoked;
   {
-    Rows rows = find_revoked_.query(since_us, kRevokedMax);
+    Rows rows = find_revoked_.query(since_us, kRevokedReadMax);
     while (rows.next()) revoked.push_back(rows.id<SessionId>(0));
   }
-  std::sort(revoked.begin(), revoked.end());
+  std::reverse(revoked.begin(), revoked.end());
   return snapshot.checked(std::move(revoked));
 }
 

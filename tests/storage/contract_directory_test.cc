@@ -120,6 +120,16 @@ TEST_P(Accounts, SessionsAreRevokedOnce) {
   EXPECT_THAT(call->revoked_since(301).value(), IsEmpty());
 }
 
+TEST_P(Accounts, RevocationsAreReadInTheOrderInWhichTheyHappened) {
+  for (std::uint64_t n = 1; n <= 3; ++n)
+    ASSERT_TRUE(call->create_session(session(n, user(1), "d" + std::to_string(n))).ok());
+  ASSERT_TRUE(call->revoke(make_id<SessionId>(3), 300).ok());
+  ASSERT_TRUE(call->revoke(make_id<SessionId>(1), 400).ok());
+  ASSERT_TRUE(call->revoke(make_id<SessionId>(2), 400).ok());
+  EXPECT_THAT(call->revoked_since(0).value(),
+              ElementsAre(make_id<SessionId>(3), make_id<SessionId>(1), make_id<SessionId>(2)));
+}
+
 TEST_P(Accounts, SessionsLongExpiredAreForgottenWhenANewOneIsMade) {
   ASSERT_TRUE(call->create_session(session(1, user(1), "a")).ok());
   SessionRecord later = session(2, user(1), "b");

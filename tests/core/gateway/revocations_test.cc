@@ -57,10 +57,12 @@ TEST(
 TEST(Revocations, BeyondTheLimitLoseTheOldest) {
   Revocations revocations;
   for (std::uint64_t i = 0; i < kRevokedMax + 10; ++i) revocations.add(session(i), kStart);
-  revocations.trim(at(kStart));
+  EXPECT_EQ(revocations.counters().forgotten_early.value(), 10U);
   for (std::uint64_t i = 0; i < 10; ++i) EXPECT_FALSE(revocations.contains(session(i))) << i;
   EXPECT_TRUE(revocations.contains(session(10)));
   EXPECT_TRUE(revocations.contains(session(kRevokedMax + 9)));
+  revocations.trim(at(kStart + kAccessTokenLifeUs));
+  EXPECT_EQ(revocations.counters().forgotten_early.value(), 10U) << "in time is not early";
 }
 
 }  // namespace
