@@ -65,6 +65,7 @@ class BatchWriter final : public MessageLog {
   [[nodiscard]] std::uint32_t retry_after_ms() const override { return retry_after_ms_; }
 
   // Nothing staged, nothing in flight: what a drain waits for.
+  [[nodiscard]] bool is_idle() const { return open_.empty() && in_flight_.empty(); }
   [[nodiscard]] Circuit circuit() const { return circuit_; }
   [[nodiscard]] const BatchWriterCounters& counters() const { return counters_; }
 

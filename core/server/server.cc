@@ -214,8 +214,9 @@ void Server::run_until_signal() {
 
 void Server::State::stop() {
   refresher.reset();
-  // The pool first: what it was given is answered. Then the shards end their loops; the store's threads, which answer
-  // on the shards' reactors, end before the shards are destroyed.
+  // The pool first: what it was given is answered. Then the shards end their loops and are destroyed, while the store's
+  // threads may still work for them: a shard's store client closes its storage::ClientLink as it dies, and an answer
+  // that comes later is dropped there. The store goes last and commits what it had been given.
   if (pool) pool->stop();
   for (const auto& shard : shards) shard->request_stop();
   for (const auto& shard : shards) shard->join();

@@ -24,8 +24,9 @@ class Server {
 
   // Everything up to and including "ready to accept". On an error nothing keeps running.
   [[nodiscard]] Result<void, SystemError> start();
-  // Blocks until SIGTERM or SIGINT, then drains: no new connections, every client is told when to come back, staged
-  // work commits. A second signal stops at once. REQUIRES: the signals are blocked in all threads (block_signals()).
+  // Blocks until SIGTERM or SIGINT, then drains: no new connections, every client is told when to come back, and what
+  // was staged commits, all within the drain's time. What was not acknowledged by then may be lost; its sender knows
+  // nothing else. A second signal stops at once. REQUIRES: the signals are blocked in all threads (block_signals()).
   void run_until_signal();
   // Stops at once.
   void stop();

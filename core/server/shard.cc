@@ -196,6 +196,7 @@ void Shard::on_completion(const runtime::Completion& completion) {
 }
 
 void Shard::on_parcels() {
+  take_orders();
   router_.drain(
       [this](gateway::ShardParcel&& parcel) {
         on_parcel(std::move(parcel));
@@ -205,7 +206,15 @@ void Shard::on_parcels() {
 }
 
 bool Shard::parcels_waiting() const {
-  return router_.waiting();
+  return router_.waiting() || drain_order_.is_waiting() || fresh_keys_.is_waiting();
+}
+
+void Shard::take_orders() {
+  if (const auto order = drain_order_.take()) {
+    parts_->events.spread_reconnects(order->spread_ms);
+    parts_->net.drain(order->closes_per_second);
+  }
+  if (const auto document = fresh_keys_.take()) use_keys(*document);
 }
 
 void Shard::settle() {
@@ -266,7 +275,10 @@ bool Shard::flush(const Now& now) {
   busy = router_.own_waiting() || busy;  // what settle() says goes out in the next turn
   settle();                              // flush reports closings, and the domain reacts
   router_.publish(*context_);
-  if (parts_->net.drained()) drained_.store(true, std::memory_order_release);
+  if (parts_->net.drained()) {
+    const bool parcels_rest = router_.waiting() || router_.own_waiting() || router_.holding_back();
+    drained_.store(parts_->log.is_idle() && !parcels_rest, std::memory_order_release);
+  }
   return busy || router_.own_waiting();
 }
 
@@ -284,18 +296,21 @@ void Shard::on_stop() {
 }
 
 void Shard::begin_drain(std::uint32_t closes_per_second, std::uint32_t spread_ms) {
-  (void)thread_.post(runtime::Task([this, closes_per_second, spread_ms] {
-    parts_->events.spread_reconnects(spread_ms);
-    parts_->net.drain(closes_per_second);
-  }));
+  drain_order_.leave({.closes_per_second = closes_per_second, .spread_ms = spread_ms});
+  (void)thread_.waker().wake_from_thread();
 }
 
 void Shard::replace_keys(std::string document) {
-  (void)thread_.post(runtime::Task([this, document = std::move(document)] {
-    auto keys = auth::parse_jwks(document);  // parsed here: a key set belongs to one thread
-    if (!keys.ok()) return;
-    (void)parts_->verifier.replace_keys(environment_.config.jwt_issuer, std::move(keys.value()));
-  }));
+  fresh_keys_.leave(std::move(document));
+  (void)thread_.waker().wake_from_thread();
+}
+
+void Shard::use_keys(const std::string& document) {
+  auto keys = auth::parse_jwks(document);  // parsed here: a key set belongs to one thread
+  if (keys.ok() &&
+      parts_->verifier.replace_keys(environment_.config.jwt_issuer, std::move(keys.value())))
+    return;
+  log(LogLevel::kWarn, "a new key set of the issuer cannot be used: the old keys stay");
 }
 
 const net::NetCounters* Shard::net_counters() const {

@@ -20,6 +20,7 @@
 #include "core/net/shard_net.h"
 #include "core/runtime/shard_thread.h"
 #include "core/server/config.h"
+#include "core/server/latest.h"
 #include "core/server/password_pool.h"
 #include "core/server/random_ids.h"
 #include "core/server/ring_reactor.h"
@@ -55,9 +56,11 @@ class Shard final : public runtime::TurnHandler, public net::Handler {
   void request_stop() { thread_.request_stop(); }
   void join() { thread_.join(); }
 
-  // From any thread: these run on the shard.
+  // From any thread: the shard does it in its next turn. Not by its inbox, which may be full.
   void begin_drain(std::uint32_t closes_per_second, std::uint32_t spread_ms);
   void replace_keys(std::string document);
+  // Draining has closed every connection and committed what they staged. A parcel that another shard still sends may
+  // undo it.
   [[nodiscard]] bool drained() const { return drained_.load(std::memory_order_acquire); }
 
   // For metrics, from any thread.
@@ -96,11 +99,17 @@ class Shard final : public runtime::TurnHandler, public net::Handler {
   void on_closed(net::ConnectionId connection, net::CloseCause cause) override;
 
  private:
+  struct DrainOrder {
+    std::uint32_t closes_per_second = 0;
+    std::uint32_t spread_ms = 0;
+  };
   struct Parts;  // everything that needs the running ring, built in on_start
 
   void ask_revocations();
   void revocations_known(Result<std::vector<SessionId>, storage::StoreError> sessions);
   void on_parcel(gateway::ShardParcel&& parcel);
+  void take_orders();
+  void use_keys(const std::string& document);
   void watch_store();
   void settle();  // hands over what this shard has said to itself
 
@@ -112,6 +121,8 @@ class Shard final : public runtime::TurnHandler, public net::Handler {
   runtime::ShardContext* context_ = nullptr;
   std::unique_ptr<Parts> parts_;
   bool store_works_ = true;
+  Latest<DrainOrder> drain_order_;
+  Latest<std::string> fresh_keys_;
   std::atomic<bool> started_{false};
   std::atomic<bool> drained_{false};
 };

@@ -113,6 +113,19 @@ TEST_F(BatchWriterTest, GathersWhileABatchIsInFlightAndHasNeverTwo) {
   EXPECT_THAT(listener.committed, ElementsAre(1, 2, 3, 4));
 }
 
+TEST_F(BatchWriterTest, IsIdleWithNothingStagedAndNothingInFlight) {
+  EXPECT_TRUE(writer->is_idle());
+  stage_all({1});
+  EXPECT_FALSE(writer->is_idle()) << "staged";
+  reactor.run_until_idle();
+  EXPECT_FALSE(writer->is_idle()) << "in flight";
+  stage_all({2});
+  store.succeed();
+  EXPECT_FALSE(writer->is_idle()) << "the next batch";
+  store.fail();
+  EXPECT_TRUE(writer->is_idle()) << "an outage holds nothing back";
+}
+
 TEST_F(BatchWriterTest, StartsTheNextCommitBeforeTellingOfThisOne) {
   stage_all({1});
   reactor.run_until_idle();
