@@ -104,6 +104,27 @@ for (const shards of [1, 2]) {
       }
     });
 
+    it('/openapi.json declares the conflicts and the bodies that are too large', async () => {
+      const { body: document } = await server().rest('GET', '/openapi.json');
+      for (const [path, methods] of Object.entries(document.paths)) {
+        for (const [method, operation] of Object.entries(methods).filter(([name]) => kMethods.includes(name))) {
+          if (operation.requestBody) assert.ok(operation.responses[413], `${method} ${path}: any body may be too large`);
+        }
+      }
+      const [ada, bob] = await server().people('ada', 'bob');
+      const { body: sent } = await ada.rest('POST', '/api/v1/messages', { to: bob.id, client_id: 'k', content: 'x' });
+      const direct = '/api/v1/conversations/{id}';
+      const reaction = `${direct}/messages/{ref}/reactions/{emoji}`;
+      await ada.rest('DELETE', `/api/v1/conversations/${sent.conversation_id}/messages/1`);
+      for (const [method, path, body] of [['PATCH', direct, { name: 'x' }], ['PUT', reaction], ['DELETE', reaction]]) {
+        const where = path.replace('{id}', sent.conversation_id).replace('{ref}', '1').replace('{emoji}', 'x');
+        const answer = await ada.rest(method, where, body);
+        assert.equal(answer.status, 409, `${method} ${where}: ${answer.text}`);
+        assert.ok(document.paths[path][method.toLowerCase()].responses[409], `${method} ${path}`);
+      }
+      assert.ok(document.paths['/api/v1/logout'].post.responses[409], 'a token that belongs to no login');
+    });
+
     it('unread shows the newest of each conversation, as many as asked for', async () => {
       const [ada, bob] = await server().people('ada', 'bob');
       const room = await group(ada, [bob]);
