@@ -3,6 +3,7 @@
 // A backend as one shard sees it: three roles over one database. Clients belong to a shard and its reactor; what
 // they share (files, threads) belongs to the backend that made them and outlives them.
 
+#include <functional>
 #include <memory>
 #include <string_view>
 
@@ -19,6 +20,9 @@ class StoreClient {
   virtual BatchStore& batches() = 0;
   virtual HistoryReader& history() = 0;
   virtual Directory& directory() = 0;
+  // A commit that changes nothing anybody reads and reaches the disk all the same. `done` runs later on the client's
+  // reactor; false: it could not be made durable, or the queue was full.
+  virtual void probe(std::function<void(bool committed)> done) = 0;
 };
 
 class Store {

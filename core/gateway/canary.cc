@@ -67,16 +67,9 @@ void Canary::heard(short) {
 }
 
 void Canary::fly_store(std::uint64_t flight) {
-  // A mark in a conversation that cannot exist: judged inside a real transaction, changes nothing.
-  storage::Operation nothing;
-  nothing.body = storage::AdvanceMark{};
-  std::vector<storage::Operation> batch;
-  batch.push_back(std::move(nothing));
-  store_.batches().commit(std::move(batch), [this, flight](std::vector<storage::Outcome> outcomes) {
+  store_.probe([this, flight](bool committed) {
     if (flight != flight_) return;  // too late: the verdict was given
-    const bool answered =
-        outcomes.size() == 1 && outcomes.front().status != storage::OutcomeStatus::kUnavailable;
-    store_leg_landed(answered);
+    store_leg_landed(committed);
   });
   store_.history().load_conversation(
       {}, [this, flight](Result<storage::ConversationState, storage::StoreError> state) {

@@ -15,6 +15,10 @@ class MemoryClient final : public StoreClient, BatchStore, HistoryReader, Direct
   BatchStore& batches() override { return *this; }
   HistoryReader& history() override { return *this; }
   Directory& directory() override { return *this; }
+  void probe(std::function<void(bool)> done) override {
+    store_.run_or_hold(
+        [link = link_, done = std::move(done)] { link->post([done] { done(true); }); });
+  }
 
  private:
   void commit(std::vector<Operation> batch, CommitDone done) override {

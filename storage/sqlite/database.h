@@ -50,6 +50,8 @@ class Database {
 
   [[nodiscard]] bool in_transaction() const { return sqlite3_get_autocommit(handle_) == 0; }
   [[nodiscard]] int changes() const { return sqlite3_changes(handle_); }
+  // Since the connection was opened.
+  [[nodiscard]] std::int64_t total_changes() const { return sqlite3_total_changes64(handle_); }
   [[nodiscard]] sqlite3* handle() const { return handle_; }
 
  private:

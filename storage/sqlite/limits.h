@@ -36,7 +36,10 @@ inline constexpr int kWriterCacheKib = 16 * 1024;
 inline constexpr int kReaderCacheKib = 512;
 // The log is cut back to this after a checkpoint, so that a burst does not keep its disk space for ever.
 inline constexpr int kWalBytesKept = 64 * 1024 * 1024;
-// While commits fail, the writer tries a small one of its own this often.
+// What a probe writes: 16 pages and the one that holds the row. The commit of a message dirties some ten, so where a
+// small message finds no room a probe finds none either.
+inline constexpr std::size_t kProbeRowBytes = std::size_t{64} * 1024;
+// While commits fail, the writer probes by itself this often.
 inline constexpr std::uint32_t kProbeIntervalMs = 500;
 
 }  // namespace uproar::storage::sqlite

@@ -3,6 +3,8 @@
 #include <array>
 #include <string>
 
+#include "storage/sqlite/limits.h"
+
 namespace uproar::storage::sqlite {
 namespace {
 
@@ -137,7 +139,15 @@ SELECT m.*,
 FROM messages m;
 )sql";
 
-constexpr std::array kSteps = {kStep1};
+// What a probe of the disk writes (write_probe_row): nothing that anybody reads.
+constexpr const char* kStep2 = R"sql(
+CREATE TABLE probe(
+  id INTEGER PRIMARY KEY CHECK(id = 0),          -- one row
+  ballast BLOB NOT NULL
+) STRICT;
+)sql";
+
+constexpr std::array kSteps = {kStep1, kStep2};
 
 Result<void, SystemError> refuse(const std::string& path, std::string why, std::string hint) {
   return Err{SystemError{.operation = "open",
@@ -147,6 +157,14 @@ Result<void, SystemError> refuse(const std::string& path, std::string why, std::
 }
 
 }  // namespace
+
+void write_probe_row(Database& database) {
+  // Random: pages whose bytes stay the same are not written.
+  database.exec(("INSERT INTO probe(id, ballast) VALUES(0, randomblob(" +
+                 std::to_string(kProbeRowBytes) +
+                 ")) ON CONFLICT(id) DO UPDATE SET ballast=excluded.ballast")
+                    .c_str());
+}
 
 int newest_schema_version() {
   return static_cast<int>(kSteps.size());

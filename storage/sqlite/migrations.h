@@ -11,6 +11,9 @@ namespace uproar::storage::sqlite {
 // Version of the newest step: what PRAGMA user_version says once all are applied.
 [[nodiscard]] int newest_schema_version();
 
+// Writes the probe's row anew, in the transaction that is open: kProbeRowBytes that reach the disk and mean nothing.
+void write_probe_row(Database& database);
+
 // Brings the database to the newest version, all missing steps in one transaction under the database's write lock, so
 // that of two who try one waits and then finds nothing to do. Refuses, and says what to do:
 //   a file of another application (its application_id is not ours, or it has tables and no id);

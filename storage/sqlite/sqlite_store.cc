@@ -5,6 +5,7 @@
 
 #include "storage/client_link.h"
 #include "storage/sqlite/limits.h"
+#include "storage/sqlite/migrations.h"
 
 namespace uproar::storage {
 namespace {
@@ -57,6 +58,16 @@ class SqliteClient final : public StoreClient, BatchStore, HistoryReader, Direct
   BatchStore& batches() override { return *this; }
   HistoryReader& history() override { return *this; }
   Directory& directory() override { return *this; }
+  void probe(std::function<void(bool)> done) override {
+    WriterThread::Job job;
+    job.bytes = sqlite::kProbeRowBytes;
+    job.run = [](WriterThread::Tools tools) { sqlite::write_probe_row(tools.database); };
+    job.finish = [link = link_, done](bool committed) {
+      link->post([done, committed] { done(committed); });
+    };
+    if (writer_.submit(std::move(job))) return;
+    link_->post([done = std::move(done)] { done(false); });
+  }
 
  private:
   void commit(std::vector<Operation> operations, CommitDone done) override {

@@ -144,22 +144,27 @@ void WriterThread::write(Work& work) {
     counters_.rows.add(work.rows);
     counters_.rows_per_commit.record(work.rows);
     counters_.commit_us.record(stopwatch.microseconds());
-    if (!healthy()) {
-      const std::lock_guard lock(mutex_);
-      last_error_.clear();
-    }
   } else {
     counters_.failed_transactions.add();
   }
   // Before the answers: who hears of a commit finds the store healthy, and the reverse.
-  healthy_.store(committed, std::memory_order_release);
-  counters_.up.set(committed ? 1 : 0);
+  if (!committed || work.has_written) set_healthy(committed);
   for (Job& job : work.jobs) job.finish(committed);
+}
+
+void WriterThread::set_healthy(bool is_healthy) {
+  if (is_healthy && !healthy()) {
+    const std::lock_guard lock(mutex_);
+    last_error_.clear();
+  }
+  healthy_.store(is_healthy, std::memory_order_release);
+  counters_.up.set(is_healthy ? 1 : 0);
 }
 
 bool WriterThread::try_transaction(Work& work) {
   Connection& connection = *connection_;
   Database& database = connection.database;
+  const std::int64_t changes_before = database.total_changes();
   database.clear_error();
   database.exec("BEGIN IMMEDIATE");
   connection.operations.begin();
@@ -173,10 +178,8 @@ bool WriterThread::try_transaction(Work& work) {
     connection.accounts.set_last_online(user, at_us);
   connection.operations.finish();
   const bool is_probe = work.jobs.empty() && work.last_online.empty();
-  if (is_probe) {
-    // The smallest thing that reaches the disk: page 1, as it is.
-    database.exec(("PRAGMA user_version=" + std::to_string(newest_schema_version())).c_str());
-  }
+  if (is_probe) write_probe_row(database);
+  work.has_written = database.total_changes() != changes_before;
   database.exec("COMMIT");
   if (database.ok()) return true;
   // Some errors roll back by themselves. The first error is kept for whoever asks.

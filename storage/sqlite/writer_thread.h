@@ -4,7 +4,8 @@
 // shards, new users, sessions. So under load a commit serves everybody who waited for the one before.
 //
 // A job that is refused by the rules fails alone. When the database itself fails, the transaction is rolled back and
-// every job in it fails; healthy() is false until a transaction works again, which the thread also tries by itself.
+// every job in it fails; healthy() is false until a transaction that writes works again, which the thread also tries by
+// itself. One that changed no row commits on a full disk, too, and says nothing.
 //
 // What SQLite guarantees: with a WAL and synchronous=FULL, COMMIT returns SQLITE_OK only after the log is synced up to
 // and including the commit record, and a reopened database contains exactly the transactions whose commit record is
@@ -99,6 +100,7 @@ class WriterThread {
     std::unordered_map<UserId, std::int64_t> last_online;
     std::size_t rows = 0;
     bool is_stopping = false;
+    bool has_written = false;  // some row changed: the commit said something about the disk
   };
 
   WriterThread(Options options, std::unique_ptr<Connection> connection)
@@ -109,6 +111,7 @@ class WriterThread {
   Work take_work();
   void measure_queue();  // under the lock
   void write(Work& work);
+  void set_healthy(bool is_healthy);
   bool try_transaction(Work& work);
   void transaction_failed();
   bool reopen();

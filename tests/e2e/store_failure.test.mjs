@@ -78,6 +78,10 @@ for (const [name, make] of Object.entries(kWays)) {
           await b.get({ type: 'event.publish', conversation_id: conversation.id, name: 'still', data: 'here' }, 'ok');
           await a.waitFor({ type: 'event', name: 'still' });
           assert.equal((await server.rest('GET', '/healthz')).status, 200);
+          const unready = await server.rest('GET', '/readyz');
+          assert.equal(unready.status, 503, unready.text);
+          assert.match(unready.text, /"store":false/);
+          assert.equal(await server.metric('uproar_store_up'), 0, 'asking whether it is ready does not end the alarm');
 
           await disk.free(server);
           let answer;
@@ -89,8 +93,10 @@ for (const [name, make] of Object.entries(kWays)) {
           assert.equal(answer.type, 'message.sent');
           acks.set(refused[0], answer);
           for (const i of refused.slice(1)) assert.equal((await send(i)).type, 'message.sent');
-          const ready = await server.rest('GET', '/readyz');
-          assert.equal(ready.status, 200, ready.text);
+          while ((await server.rest('GET', '/readyz')).status !== 200) {   // the last verdict holds for a second
+            assert.ok(Date.now() - began < 20_000, 'it is not ready again');
+          }
+          assert.equal(await server.metric('uproar_store_up'), 1);
           await cyd.connect();   // somebody new gets in, too
 
           const rows = [];

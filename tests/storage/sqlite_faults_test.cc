@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <thread>
 
 #include <sqlite3.h>
@@ -111,6 +112,40 @@ TEST_F(SqliteFaults, TheWriterProbesByItselfUntilItIsHealthy) {
   FailingVfs::fault = Fault::kNone;
   while (!store->healthy()) std::this_thread::yield();  // nobody sends anything
   EXPECT_GT(store->writer_counters().probes.value(), 0U);
+}
+
+TEST_F(SqliteFaults, ACommitThatWritesNothingDoesNotSayThatTheDiskIsWell) {
+  open({.folder = data(), .probe_interval_ms = 3'600'000});  // only what is sent here
+  ASSERT_EQ(call->commit_one(text(1)).status, kCommitted);
+  FailingVfs::fault = Fault::kFull;
+  EXPECT_EQ(call->commit_one(text(2)).status, kUnavailable);
+  EXPECT_EQ(call->commit_one(text(1)).status, kDuplicate) << "there is nothing to write";
+  EXPECT_FALSE(store->healthy());
+  EXPECT_EQ(store->writer_counters().up.value(), 0);
+  EXPECT_NE(store->last_error(), "");
+}
+
+TEST_F(SqliteFaults, AProbeSaysWhetherTheDiskTakesWhatIsWritten) {
+  open({.folder = data(), .probe_interval_ms = 3'600'000});
+  ManualReactor reactor;
+  const auto client = store->open_client(reactor);
+  const auto probe = [&] {
+    std::optional<bool> committed;
+    client->probe([&](bool done) { committed = done; });
+    reactor.run_until([&] { return committed.has_value(); });
+    return *committed;
+  };
+  EXPECT_TRUE(probe());
+  EXPECT_TRUE(probe()) << "and again";
+  for (const Fault fault : {Fault::kFull, Fault::kWrite, Fault::kSync}) {
+    SCOPED_TRACE(static_cast<int>(fault));
+    FailingVfs::fault = fault;
+    EXPECT_FALSE(probe());
+    EXPECT_EQ(store->writer_counters().up.value(), 0);
+    FailingVfs::fault = Fault::kNone;
+    EXPECT_TRUE(probe());
+    EXPECT_EQ(store->writer_counters().up.value(), 1);
+  }
 }
 
 TEST_F(SqliteFaults, AFileThatCannotBeOpenedAgainIsTriedAgain) {
