@@ -73,6 +73,8 @@ class EventGateway {
   [[nodiscard]] std::int64_t next_deadline_us() const;
 
   [[nodiscard]] const EventCounters& counters() const { return counters_; }
+  // A token that another door refused: one figure for all doors.
+  void count_refused_token() { counters_.tokens_refused.add(); }
 
  private:
   // What it may say now.

@@ -103,7 +103,9 @@ void RestGateway::refuse(net::ConnectionId connection, const chat::Error& failur
 
 void RestGateway::refuse_stranger(net::ConnectionId connection, const http::Request& request,
                                   const chat::Error& failure) {
-  refuse(connection, failure, !bearer_token(request).empty());
+  const bool gave_token = !bearer_token(request).empty();
+  if (gave_token) parts_.events.count_refused_token();
+  refuse(connection, failure, gave_token);
 }
 
 void RestGateway::refuse_method(net::ConnectionId connection, std::string_view allowed) {
@@ -195,7 +197,9 @@ void RestGateway::account(net::ConnectionId connection, const http::Request& req
                           .device = std::string(agent.value_or("").substr(0, 128)),
                           .ws_url = base + "/ws"};
   const int status = action == RestAction::kRegister ? 201 : 200;
-  auto answered = [this, waiting = *waiting, status](Result<chat::SignedIn, chat::Error> result) {
+  auto answered = [this, waiting = *waiting, status,
+                   action](Result<chat::SignedIn, chat::Error> result) {
+    count(action, result);
     if (!result.ok()) return refuse_waiting(waiting, result.error());
     answer(waiting, result.value(), status);
   };
@@ -215,6 +219,28 @@ void RestGateway::account(net::ConnectionId connection, const http::Request& req
   auto decoded = parts_.decoder.decode_refresh(body.bytes());
   if (!decoded.ok()) return refuse_waiting(*waiting, decoded.error());
   parts_.accounts.refresh(std::move(decoded.value()), std::move(caller), std::move(answered));
+}
+
+void RestGateway::count(RestAction action, const Result<chat::SignedIn, chat::Error>& result) {
+  struct Kind {
+    Counter& granted;
+    Counter& refused;
+  };
+  const Kind kind = action == RestAction::kRegister
+                        ? Kind{counters_.registrations, counters_.registrations_refused}
+                    : action == RestAction::kLogin
+                        ? Kind{counters_.logins, counters_.logins_refused}
+                        : Kind{counters_.refreshes, counters_.refreshes_refused};
+  if (result.ok()) return kind.granted.add();
+  switch (result.error().code) {
+    case chat::ErrorCode::kRateLimited:
+      return counters_.limited.add();
+    case chat::ErrorCode::kOverloaded:
+    case chat::ErrorCode::kUnavailable:
+      return counters_.unserved.add();
+    default:
+      return kind.refused.add();
+  }
 }
 
 void RestGateway::logout(net::ConnectionId connection, Caller caller) {

@@ -20,10 +20,24 @@
 #include "core/gateway/revocations.h"
 #include "core/gateway/shard_parcel.h"
 #include "core/net/shard_net.h"
+#include "proto/base/counters.h"
 #include "proto/chat/client_event_decoder.h"
 #include "storage/store.h"
 
 namespace uproar::gateway {
+
+// How it went with the routes that give tokens. What a request itself got wrong (its JSON, its fields) is not counted.
+struct AccountCounters {
+  Counter registrations;
+  Counter registrations_refused;  // name or password against the rules, name taken
+  Counter logins;
+  Counter logins_refused;
+  Counter refreshes;
+  Counter refreshes_refused;
+  Counter limited;  // any of the three: too many of them from the address or for the account
+  Counter
+      unserved;  // any of the three: passwords wait in a queue that is full, or the store is down
+};
 
 class RestGateway {
  public:
@@ -39,6 +53,7 @@ class RestGateway {
     Revocations& revocations;
     KnownUsers& known_users;
     ShardLink& link;
+    EventGateway& events;  // counts refused tokens
     const Now& now;
     std::string advertised_url;  // "wss://chat.example.com"; empty: from the request's Host
   };
@@ -47,6 +62,8 @@ class RestGateway {
 
   // Answers every request it is given, sooner or later.
   void on_request(net::ConnectionId connection, const http::Request& request);
+
+  [[nodiscard]] const AccountCounters& counters() const { return counters_; }
 
  private:
   struct Caller {
@@ -59,6 +76,7 @@ class RestGateway {
   void with_caller(net::ConnectionId connection, const http::Request& request,
                    std::function<void(Caller)> go);
   void account(net::ConnectionId connection, const http::Request& request, RestAction action);
+  void count(RestAction action, const Result<chat::SignedIn, chat::Error>& result);
   // Every shard refuses its tokens, and its live connections are closed, wherever they are.
   void end_session(SessionId session, UserId user);
   void logout(net::ConnectionId connection, Caller caller);
@@ -83,6 +101,7 @@ class RestGateway {
                                                            UserId user);
 
   Parts parts_;
+  AccountCounters counters_;
 };
 
 }  // namespace uproar::gateway

@@ -300,6 +300,24 @@ constexpr auto kRevocationCounters = std::to_array<Row<gateway::RevocationCounte
      "logouts forgotten before their tokens expired: more than this shard remembers",
      &gateway::RevocationCounters::forgotten_early},
 });
+constexpr auto kAccountCounters = std::to_array<Row<gateway::AccountCounters, Counter>>({
+    {"uproar_gateway_registrations_total", "users made", &gateway::AccountCounters::registrations},
+    {"uproar_gateway_registrations_refused_total", "name or password against the rules, name taken",
+     &gateway::AccountCounters::registrations_refused},
+    {"uproar_gateway_logins_total", "logins", &gateway::AccountCounters::logins},
+    {"uproar_gateway_logins_refused_total", "wrong name or password",
+     &gateway::AccountCounters::logins_refused},
+    {"uproar_gateway_refreshes_total", "refresh tokens swapped",
+     &gateway::AccountCounters::refreshes},
+    {"uproar_gateway_refreshes_refused_total", "refresh tokens unknown, expired or used before",
+     &gateway::AccountCounters::refreshes_refused},
+    {"uproar_gateway_logins_limited_total",
+     "logins, registrations and refreshes above the limit of an address or account",
+     &gateway::AccountCounters::limited},
+    {"uproar_gateway_logins_unserved_total",
+     "logins, registrations and refreshes answered overloaded or unavailable",
+     &gateway::AccountCounters::unserved},
+});
 constexpr auto kBatchCounters = std::to_array<Row<storage::BatchWriterCounters, Counter>>({
     {"uproar_batch_rows_total", "staged", &storage::BatchWriterCounters::rows},
     {"uproar_batch_batches_total", "commits that worked", &storage::BatchWriterCounters::batches},
@@ -404,6 +422,9 @@ std::string render_metrics(const std::vector<std::unique_ptr<Shard>>& shards,
   const auto revocations =
       per_shard(shards, [](const Shard& shard) { return shard.revocation_counters(); });
   add(revocations, kRevocationCounters, families);
+  const auto accounts =
+      per_shard(shards, [](const Shard& shard) { return shard.account_counters(); });
+  add(accounts, kAccountCounters, families);
   const auto batch = per_shard(shards, [](const Shard& shard) { return shard.batch_counters(); });
   add(batch, kBatchCounters, families);
   add(batch, kBatchGauges, families);

@@ -110,6 +110,7 @@ struct Shard::Parts {
               .revocations = revocations,
               .known_users = known_users,
               .link = shard.router_,
+              .events = events,
               .now = now,
               .advertised_url = environment.config.advertise}),
         canary([this](int fd) { net.admit(fd); }, *store, shard.reactor_, now),
@@ -324,6 +325,9 @@ const gateway::EventCounters* Shard::event_counters() const {
 }
 const gateway::RevocationCounters* Shard::revocation_counters() const {
   return started_.load(std::memory_order_acquire) ? &parts_->revocations.counters() : nullptr;
+}
+const gateway::AccountCounters* Shard::account_counters() const {
+  return started_.load(std::memory_order_acquire) ? &parts_->rest.counters() : nullptr;
 }
 const storage::BatchWriterCounters* Shard::batch_counters() const {
   return started_.load(std::memory_order_acquire) ? &parts_->log.counters() : nullptr;

@@ -68,6 +68,7 @@ class Shard final : public runtime::TurnHandler, public net::Handler {
   [[nodiscard]] const chat::ChatCounters* chat_counters() const;
   [[nodiscard]] const gateway::EventCounters* event_counters() const;
   [[nodiscard]] const gateway::RevocationCounters* revocation_counters() const;
+  [[nodiscard]] const gateway::AccountCounters* account_counters() const;
   [[nodiscard]] const runtime::TurnCounters& turn_counters() const { return thread_.counters(); }
   [[nodiscard]] const runtime::RingCounters& ring_counters() const {
     return thread_.ring_counters();

@@ -47,7 +47,23 @@ describe('accounts', () => {
     assert.deepEqual([nobody.status, nobody.text], [wrong.status, wrong.text]);
   });
 
+  it('what is granted and what is refused is counted', async () => {
+    const names = ['registrations', 'registrations_refused', 'logins', 'logins_refused', 'refreshes', 'refreshes_refused', 'tokens_refused'];
+    const read = () => Promise.all(names.map((name) => server().metric(`uproar_gateway_${name}_total`)));
+    const earlier = await read();
+    const { refresh_token } = (await post('register', { name: 'counted', password: kPassword })).body;
+    await post('register', { name: 'counted', password: kPassword });
+    await post('login', { name: 'counted', password: kPassword });
+    await post('login', { name: 'counted', password: 'wrong horse' });
+    await post('refresh', { refresh_token });
+    await post('refresh', { refresh_token: 'nonsense' });
+    is_refused(await server().rest('GET', '/api/v1/me', { token: 'nonsense' }), 401, 'unauthorized');
+    is_refused(await server().rest('GET', '/api/v1/me', {}), 401, 'unauthorized');   // gave none: not counted
+    assert.deepEqual((await read()).map((count, i) => count - earlier[i]), names.map(() => 1));
+  });
+
   it('guessing one account\'s password is slowed down', async () => {
+    const limited_before = await server().metric('uproar_gateway_logins_limited_total');
     await post('register', { name: 'victim', password: kPassword });
     // Ten guesses at once on the whole node, not on each of its shards; a few more while these take their time.
     let limited;
@@ -60,6 +76,7 @@ describe('accounts', () => {
     is_refused(limited, 429, 'rate_limited');
     assert.ok(limited.body.retry_after_ms > 0);
     assert.ok(Number(limited.headers.get('retry-after')) >= 1);
+    assert.equal(await server().metric('uproar_gateway_logins_limited_total'), limited_before + 1);
   });
 
   it('a refresh token works once; its second use ends the login', async () => {
