@@ -312,7 +312,7 @@ void probe_limits(const ProbeOptions& options, std::vector<Finding>& findings) {
     const bool enough = unbounded || limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= need;
     findings.push_back(
         enough ? ok("memlock", detail)
-               : refused("memlock", false, 0, detail,
+               : refused("memlock", true, ENOMEM, detail,
                          "LimitMEMLOCK=64M (systemd), --ulimit memlock=67108864 (docker)"));
   }
   if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) {

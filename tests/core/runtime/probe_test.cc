@@ -4,6 +4,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -134,6 +135,25 @@ TEST(Probe, ExplainsASandboxInsteadOfCrashingInIt) {
     EXPECT_TRUE(WIFEXITED(status));
     EXPECT_EQ(WEXITSTATUS(status), 0);
   }
+}
+
+// Rings are made, so all is well for one shard; for as many as were asked for there is no room.
+TEST(Probe, TooLittleLockedMemoryForTheShardsIsFatal) {
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    const rlimit limit{.rlim_cur = 4 << 20, .rlim_max = 4 << 20};
+    if (::setrlimit(RLIMIT_MEMLOCK, &limit) != 0) ::_exit(9);
+    if (::getuid() == 0 && ::setresuid(65534, 65534, 65534) != 0) ::_exit(9);  // no CAP_IPC_LOCK
+    const auto verdict = require_features(probe_features({.shards = 64}));
+    if (verdict.ok()) ::_exit(1);
+    std::fprintf(stderr, "%s\n", verdict.error().text().c_str());
+    ::_exit(verdict.error().operation == "memlock" ? 0 : 2);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 0);
 }
 
 }  // namespace
