@@ -1,6 +1,8 @@
 #include "core/runtime/blocking_pool.h"
 
 #include <pthread.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 namespace uproar::runtime {
 
@@ -42,6 +44,8 @@ std::uint32_t BlockingPool::waiting() const {
 
 void BlockingPool::run_jobs() {
   ::pthread_setname_np(::pthread_self(), "blocking");
+  // On Linux a thread has a nice value of its own. Refused: then all are equal, as without it.
+  (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), options_.nice);
   std::unique_lock lock(mutex_);
   for (;;) {
     job_came_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });

@@ -33,6 +33,7 @@ class BlockingPool {
   struct Options {
     std::uint32_t threads = kBlockingThreads;
     std::uint32_t jobs_max = kBlockingJobsMax;  // accepted and not yet begun
+    int nice = kBlockingNice;                   // of its threads, so that shards go first
   };
 
   explicit BlockingPool(Options options);

@@ -61,6 +61,9 @@ inline constexpr std::uint32_t kInboxTasks = 4096;
 // of patience.
 inline constexpr std::uint32_t kBlockingThreads = 2;
 inline constexpr std::uint32_t kBlockingJobsMax = 64;
+// Beside a busy shard on the same core a pool thread gets a tenth of it (weights 110 to 1,024), on an
+// idle one all: a flood of logins waits for the talk, not the talk for the flood.
+inline constexpr int kBlockingNice = 10;
 
 static_assert(kCqEntries >= kRecvBuffers + 2 * kSqEntries,
               "the completion queue holds a busy turn");

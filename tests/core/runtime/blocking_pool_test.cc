@@ -1,5 +1,8 @@
 #include "core/runtime/blocking_pool.h"
 
+#include <sys/resource.h>
+
+#include <algorithm>
 #include <future>
 #include <memory>
 #include <string>
@@ -32,6 +35,15 @@ TEST(BlockingPool, BringsTheResultBackToTheOwnerOfTheInbox) {
   serve(inbox, [&] { return !answer.empty(); });
   EXPECT_EQ(answer, "hashed");
   EXPECT_NE(worked_on, std::this_thread::get_id());
+}
+
+TEST(BlockingPool, StandsBackBehindTheThreadsThatServe) {
+  const int ours = ::getpriority(PRIO_PROCESS, 0);
+  std::promise<int> theirs;
+  BlockingPool pool({.threads = 1, .jobs_max = 1});
+  ASSERT_TRUE(pool.try_submit([&] { theirs.set_value(::getpriority(PRIO_PROCESS, 0)); }));
+  EXPECT_EQ(theirs.get_future().get(), std::max(ours, kBlockingNice));
+  EXPECT_EQ(::getpriority(PRIO_PROCESS, 0), ours) << "it alone";
 }
 
 TEST(BlockingPool, RefusesByNameWhenItsQueueIsFull) {
