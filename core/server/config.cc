@@ -202,8 +202,8 @@ std::vector<std::string> names_of(std::string (Setting::*form)() const) {
 
 std::string unknown(const std::string& what, const std::string& name,
                     const std::vector<std::string>& known) {
-  std::string out = what + " " + name + " is unknown";
-  if (const auto nearest = nearest_name(name, known)) out += ". Did you mean " + *nearest + "?";
+  std::string out = what + " " + name + " is unknown.";
+  if (const auto nearest = nearest_name(name, known)) out += " Did you mean " + *nearest + "?";
   return out;
 }
 
@@ -225,7 +225,8 @@ Problem read_file(Config& config, const std::string& path) {
   try {
     table = toml::parse_file(path);
   } catch (const toml::parse_error& error) {
-    return path + " line " + std::to_string(error.source().begin.line) + ": " +
+    const auto line = error.source().begin.line;  // 0: it was not read at all
+    return path + (line == 0 ? "" : " line " + std::to_string(line)) + ": " +
            std::string(error.description());
   }
   for (const auto& [key, node] : table) {
@@ -318,7 +319,7 @@ Result<Flags, ConfigError> read_flags(const std::vector<std::string>& arguments)
     const std::string name =
         extras.empty() ? "" : extras.front().substr(0, extras.front().find('='));
     return Err{ConfigError{.text = unknown("option", name, names_of(&Setting::flag)) +
-                                   ". See uproar serve --help"}};
+                                   " See uproar serve --help"}};
   } catch (const CLI::ParseError& error) {
     return Err{ConfigError{.text = std::string(error.what()) + ". See uproar serve --help"}};
   }

@@ -28,6 +28,7 @@ describe('configuration', () => {
     await refused(['--config', file], {}, /bad\.toml/, /shrads is unknown\. Did you mean shards\?/);
     await writeFile(file, 'shards = \n');
     await refused(['--config', file], {}, /bad\.toml line 1/);
+    await refused(['--config', '/nope'], {}, /\/nope: /);
     await assert.rejects(stat(join(folder, 'never')), { code: 'ENOENT' }, 'nothing was made before the settings were right');
   });
 

@@ -258,8 +258,8 @@ TEST_F(ConfigTest, UnknownNamesAreRefusedWithTheNearestKnownOne) {
                            Slip{"--confg", "--config"}}) {
     for (const Words& form : {Words{slip.said, "x"}, Words{slip.said + "=x"}}) {
       const std::string text = trouble(form);
-      expect_in(text, "option " + slip.said + " is unknown");
-      expect_in(text, "Did you mean " + slip.meant + "?");
+      expect_in(text, "option " + slip.said + " is unknown. Did you mean " + slip.meant +
+                          "? See uproar serve --help");
     }
   }
   for (const Slip& slip :
@@ -280,7 +280,7 @@ TEST_F(ConfigTest, UnknownNamesAreRefusedWithTheNearestKnownOne) {
 
 TEST_F(ConfigTest, ANameThatIsNearNothingGetsNoGuess) {
   const std::string text = trouble({"--zzzzzzzz"});
-  expect_in(text, "--zzzzzzzz is unknown");
+  expect_in(text, "--zzzzzzzz is unknown. See uproar serve --help");
   EXPECT_EQ(text.find("Did you mean"), std::string::npos) << text;
 }
 
