@@ -201,8 +201,10 @@ template <class Change>
 void ConversationRole::message_changed(Conversation& conversation, const Actor& actor,
                                        const storage::Outcome& outcome, const ServerEvent& event,
                                        Change change) {
-  context_.reply(actor, event);
-  if (outcome.status == OutcomeStatus::kDuplicate || !is_next(conversation, outcome.seq)) return;
+  const bool is_duplicate = outcome.status == OutcomeStatus::kDuplicate;
+  // Without an id the answer would be the event once more.
+  if (is_duplicate || wants_reply(actor)) context_.reply(actor, event);
+  if (is_duplicate || !is_next(conversation, outcome.seq)) return;
   publish(conversation, event, Delivery::kMessage);
   const std::size_t bytes_before = conversation.recent.bytes();
   change(conversation.recent);
@@ -331,7 +333,7 @@ void ConversationRole::change_step_done(Conversation& conversation,
   const MembershipCommand done = std::exchange(change, {});
   if (done.error) {
     context_.refuse(done.actor, *done.error);
-  } else if (done.answer) {
+  } else if (done.answer && (!done.is_heard || wants_reply(done.actor))) {
     context_.reply(done.actor, *done.answer);
   }
 }
@@ -380,6 +382,7 @@ void ConversationRole::committed(Conversation& conversation, Pending& pending,
                      ServerEvent(ConversationJoined{view_for(conversation, op.user, outcome.seq)}),
                      {});
   } else {
+    if (!is_duplicate) conversation.change.is_heard = true;
     change_step_done(conversation, ServerEvent(added), {});
   }
 }
@@ -393,6 +396,7 @@ void ConversationRole::committed(Conversation& conversation, Pending& pending,
                                           .at_us = outcome.at_us});
   if (outcome.status == OutcomeStatus::kCommitted) {
     std::erase_if(conversation.members, [&](const MemberState& x) { return x.user == op.user; });
+    conversation.change.is_heard = true;
     stop_typing(conversation, op.user);
     if (is_next(conversation, outcome.seq)) {
       publish(conversation, removed, Delivery::kMessage);
@@ -414,7 +418,9 @@ void ConversationRole::committed(Conversation& conversation, Pending& pending, s
                                                 .role = op.role,
                                                 .at_us = outcome.at_us});
   if (MemberState* member = conversation.find_member(op.user)) member->role = op.role;
-  if (outcome.status == OutcomeStatus::kCommitted && is_next(conversation, outcome.seq)) {
+  const bool is_committed = outcome.status == OutcomeStatus::kCommitted;
+  if (is_committed) conversation.change.is_heard = true;
+  if (is_committed && is_next(conversation, outcome.seq)) {
     publish(conversation, updated, Delivery::kMessage);
     push_system_row(conversation, pending, outcome, SystemEvent::kRoleChanged, op.user, op.role,
                     {});
@@ -432,8 +438,9 @@ void ConversationRole::committed(Conversation& conversation, Pending& pending, s
                                                 .role = {},
                                                 .at_us = outcome.at_us});
   conversation.name = op.name;
-  context_.reply(pending.actor, updated);
-  if (outcome.status == OutcomeStatus::kDuplicate || !is_next(conversation, outcome.seq)) return;
+  const bool is_duplicate = outcome.status == OutcomeStatus::kDuplicate;
+  if (is_duplicate || wants_reply(pending.actor)) context_.reply(pending.actor, updated);
+  if (is_duplicate || !is_next(conversation, outcome.seq)) return;
   publish(conversation, updated, Delivery::kMessage);
   push_system_row(conversation, pending, outcome, SystemEvent::kRenamed, {}, Role::kMember,
                   std::move(op.name));

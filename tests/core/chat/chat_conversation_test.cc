@@ -259,6 +259,36 @@ TEST_P(Refused, has_its_code_and_stores_nothing) {
 INSTANTIATE_TEST_SUITE_P(Each, Refused, ::testing::ValuesIn(kRefusals),
                          [](const auto& param) { return std::string(param.param.name); });
 
+// Without an id the answer would look just like the event: one of them is enough.
+TEST_F(Conversations, a_change_said_without_an_id_is_heard_once_by_who_said_it) {
+  const auto room = group({"alice", "bob"});
+  const Person alice = arrives("alice"), bob = arrives("bob");
+  alice.sends(room, "hi");
+  world.commit();
+  const MessageRef first{.seq = 1, .id = {}};
+  alice.says(MessageEdit{room, first, "hello"}, "");
+  alice.says(ReactionChange{room, first, "x", true}, "");
+  world.commit();
+  alice.says(ConversationRename{room, "lions"}, "");
+  alice.says(MemberAdd{room, {world.user("carl")}, Role::kMember}, "");
+  world.commit();
+  alice.says(MemberRole{room, bob.id(), Role::kAdmin}, "");
+  world.commit();
+  alice.says(MemberRemove{room, bob.id()}, "");
+  world.commit();
+  alice.says(MessageDelete{room, first}, "");
+  world.commit();
+  EXPECT_THAT(alice.heard<MessageUpdated>(), SizeIs(1));
+  EXPECT_THAT(alice.heard<ReactionUpdated>(), SizeIs(1));
+  EXPECT_THAT(alice.heard<ConversationUpdated>(), SizeIs(2));
+  EXPECT_THAT(alice.heard<MemberAdded>(), SizeIs(1));
+  EXPECT_THAT(alice.heard<MemberRemoved>(), SizeIs(1));
+  EXPECT_THAT(alice.heard<MessageDeleted>(), SizeIs(1));
+  alice.says(MessageDelete{room, first}, "");
+  world.commit();
+  EXPECT_THAT(alice.heard<MessageDeleted>(), SizeIs(2)) << "nothing changed: only the answer says";
+}
+
 TEST_F(Conversations, a_store_that_is_down_or_full_refuses_with_a_time_to_come_back) {
   const auto room = group({"alice", "bob"});
   const Person alice = arrives("alice");
