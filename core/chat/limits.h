@@ -57,8 +57,11 @@ inline constexpr std::uint32_t kHoldMs =
 inline constexpr std::uint32_t kHoldResumeMs = 10'000;  // the same when a sync was announced
 inline constexpr std::uint32_t kResumeWindowS =
     7 * 24 * 3600;  // cursors stay good as long as history: a week is promised
-inline constexpr std::size_t kEarlyCommandsMax =
-    16;  // commands before session.ready; above: overloaded
+// Before session.ready a client may say so much: what it pipelines behind its token. The first commands run after
+// session.ready, in their order, and the rest is refused there, `overloaded`; above the bound of all: closed, 4200.
+// Commands are large, 32 * 128 KiB, but bytes_burst bounds them; a refusal is about 100 bytes.
+inline constexpr std::size_t kEarlyCommandsMax = 32;
+inline constexpr std::size_t kEarlyMessagesMax = 128;
 inline constexpr std::size_t kEarlyNoticesMax =
     64;  // membership changes before session.ready; above: 4200
 inline constexpr std::uint32_t kRateStrikesMax =

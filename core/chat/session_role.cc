@@ -135,7 +135,7 @@ void SessionRole::on(const InterestReady& ready) {
 void SessionRole::become_ready(const Endpoint& endpoint, Session& session) {
   session.state = Session::State::kReady;
   const std::vector<UserId> peers = std::move(session.starting->peers);
-  std::vector<Command> commands = std::move(session.starting->commands);
+  std::vector<EarlyMessage> early = std::move(session.starting->early);
   const bool resume_announced = session.starting->resume_announced;
   context_.counters.sessions_opened.add();
   const ChatLimits& limits = context_.limits;
@@ -162,9 +162,13 @@ void SessionRole::become_ready(const Endpoint& endpoint, Session& session) {
     presence_ask({.user = session.user, .from = endpoint, .request = {}}, peers,
                  PresenceAsk::Kind::kSnapshot);
   }
-  for (Command& command : commands) {
+  for (EarlyMessage& said : early) {
     if (live(endpoint) == nullptr) return;
-    run(std::move(command));
+    if (said.refused) {
+      context_.refuse(said.command.actor, *said.refused);
+    } else {
+      run(std::move(said.command));
+    }
   }
 }
 
@@ -292,8 +296,8 @@ bool SessionRole::admit(Session& session, const Actor& actor, std::uint32_t payl
     fail(actor.from, session, ErrorCode::kRateLimited);
     return false;
   }
-  context_.refuse(
-      actor,
+  refuse_in_turn(
+      actor, session,
       Error{.code = ErrorCode::kRateLimited, .detail = {}, .retry_after_ms = ms_of(wait_us)});
   return false;
 }
@@ -321,7 +325,29 @@ void SessionRole::refuse(const Endpoint& endpoint, const RequestId& request, con
   Session* session = live(endpoint);
   if (session == nullptr) return;
   const Actor actor{.user = session->user, .from = endpoint, .request = request};
-  if (admit(*session, actor, payload_bytes)) context_.refuse(actor, error);
+  if (admit(*session, actor, payload_bytes)) refuse_in_turn(actor, *session, error);
+}
+
+void SessionRole::refuse_in_turn(const Actor& actor, Session& session, const Error& error) {
+  if (session.state != Session::State::kStarting) return context_.refuse(actor, error);
+  say_early(session, {.command = {.actor = actor, .event = {}}, .refused = error});
+}
+
+// REQUIRES: the session is starting.
+void SessionRole::say_early(Session& session, EarlyMessage said) {
+  auto& early = session.starting->early;
+  if (early.size() >= kEarlyMessagesMax) {
+    fail(said.command.actor.from, session, ErrorCode::kOverloaded,
+         "too much was said before session.ready");
+    return;
+  }
+  if (!said.refused && early.size() >= kEarlyCommandsMax) {
+    said.refused = Error{.code = ErrorCode::kOverloaded,
+                         .detail = "wait for session.ready",
+                         .retry_after_ms = kOverloadedRetryMs};
+    said.command.event = {};
+  }
+  early.push_back(std::move(said));
 }
 
 void SessionRole::apply(Command command, std::uint32_t payload_bytes) {
@@ -335,11 +361,7 @@ void SessionRole::apply(Command command, std::uint32_t payload_bytes) {
   session->heartbeat_s = static_cast<std::uint32_t>(context_.now.monotonic_us / 1'000'000);
   if (!admit(*session, command.actor, payload_bytes)) return;
   if (session->state == Session::State::kStarting) {
-    if (session->starting->commands.size() >= kEarlyCommandsMax) {
-      context_.refuse(command.actor, ErrorCode::kOverloaded, "wait for session.ready");
-      return;
-    }
-    session->starting->commands.push_back(std::move(command));
+    say_early(*session, {.command = std::move(command), .refused = {}});
     return;
   }
   run(std::move(command));

@@ -77,6 +77,9 @@ class SessionRole {
                        Result<storage::Audience, storage::StoreError> loaded);
   void become_ready(const Endpoint& endpoint, Session& session);
   void run(Command command);
+  // After session.ready, if that is still to come. May end the session.
+  void refuse_in_turn(const Actor& actor, Session& session, const Error& error);
+  void say_early(Session& session, EarlyMessage said);
   void route(Command command);
   void forward(Command command, ConversationId conversation);
   void create_conversation(Command command);

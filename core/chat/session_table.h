@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "core/chat/endpoint.h"
@@ -13,13 +14,19 @@
 
 namespace uproar::chat {
 
+// What was said before session.ready: run, or refused, after it and in the same order.
+struct EarlyMessage {
+  Command command;  // `refused` is set: its actor alone
+  std::optional<Error> refused;
+};
+
 // What only a session that is starting needs; freed when live traffic is released.
 struct SessionStarting {
   bool resume_announced = false;
   bool audience_loaded = false;
   std::uint32_t topics_awaited = 0;  // owners that have not said yet that they know of us
   std::vector<UserId> peers;
-  std::vector<Command> commands;  // at most kEarlyCommandsMax
+  std::vector<EarlyMessage> early;  // at most kEarlyMessagesMax
   // Until the release: a sync that follows may name what they speak of. At most kEarlyNoticesMax.
   std::vector<SessionNotice> notices;
 };

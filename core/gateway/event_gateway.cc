@@ -4,6 +4,7 @@
 #include <limits>
 #include <memory>
 
+#include "core/chat/limits.h"
 #include "core/gateway/accounts.h"
 #include "core/gateway/door.h"
 #include "core/gateway/limits.h"
@@ -212,7 +213,7 @@ void EventGateway::say_early(net::ConnectionId connection, net::MessageKind kind
   const auto found = entering_.find(connection.slot);
   if (found == entering_.end() || found->second.connection != connection) return;
   Entering& entering = found->second;
-  if (entering.early.size() >= kEarlyMessagesMax ||
+  if (entering.early.size() >= chat::kEarlyMessagesMax ||
       entering.early_bytes + payload.size() > kEarlyBytesMax) {
     counters_.early_overflows.add();
     return refuse(connection, {},

@@ -15,8 +15,8 @@ inline constexpr std::int64_t kSessionOpenDeadlineUs = 10'000'000;
 inline constexpr std::uint32_t kWrongMessagesMax = 5;
 
 // What a connection may say between its token and the store's answer to "who is this": a client that pipelines its
-// sync. Beyond it the connection is closed with `overloaded`.
-inline constexpr std::uint32_t kEarlyMessagesMax = 32;
+// sync. So many bytes, and as many messages as the domain takes before session.ready (chat::kEarlyMessagesMax). Beyond
+// it the connection is closed with `overloaded`.
 inline constexpr std::uint32_t kEarlyBytesMax = 64 * 1024;
 
 // Login attempts. One argon2id costs about 20 ms of a core: 10 a second from one address would keep a fifth of it busy.

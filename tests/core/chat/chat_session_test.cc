@@ -224,12 +224,32 @@ TEST_F(Sessions, a_second_sync_or_unread_fetch_meanwhile_is_a_conflict_and_piles
 TEST_F(Sessions, commands_before_ready_wait) {
   World slow({.shards = 1, .seed = 1, .limits = {}, .is_manual = true});
   Connection& connection = slow.connect(slow.user("alice"));
-  for (std::size_t i = 0; i < kEarlyCommandsMax + 2; ++i) slow.say(connection, Ping{}, "p");
+  for (std::size_t i = 0; i < kEarlyCommandsMax + 2; ++i)
+    slow.say(connection, Ping{}, std::to_string(i));
   slow.settle();
-  std::vector<std::size_t> kinds;
-  for (const Heard& heard : connection.inbox) kinds.push_back(heard.event.index());
-  EXPECT_EQ(std::count(kinds.begin(), kinds.end(), ServerEvent(Pong{}).index()), kEarlyCommandsMax);
-  EXPECT_EQ(std::count(kinds.begin(), kinds.end(), ServerEvent(Error{}).index()), 2);
+  ASSERT_THAT(connection.inbox, SizeIs(1 + kEarlyCommandsMax + 2));
+  EXPECT_TRUE(std::holds_alternative<SessionReady>(connection.inbox[0].event));
+  for (std::size_t i = 0; i < kEarlyCommandsMax + 2; ++i) {
+    const Heard& heard = connection.inbox[1 + i];
+    EXPECT_EQ(heard.id, std::to_string(i));
+    EXPECT_EQ(std::holds_alternative<Pong>(heard.event), i < kEarlyCommandsMax) << i;
+  }
+}
+
+TEST_F(Sessions, a_refusal_before_ready_waits_in_line) {
+  World slow({.shards = 1, .seed = 1, .limits = {}, .is_manual = true});
+  Connection& connection = slow.connect(slow.user("alice"));
+  slow.say(connection, Ping{}, "0");
+  slow.shard(0).refuse(connection.endpoint, "1",
+                       {.code = ErrorCode::kUnknownType, .detail = {}, .retry_after_ms = 0},
+                       slow.now, 10);
+  slow.say(connection, Ping{}, "2");
+  slow.settle();
+  ASSERT_THAT(connection.inbox, SizeIs(4));
+  EXPECT_TRUE(std::holds_alternative<SessionReady>(connection.inbox[0].event));
+  EXPECT_EQ(connection.inbox[1].id, "0");
+  EXPECT_EQ(connection.inbox[2].id, "1");
+  EXPECT_EQ(connection.inbox[3].id, "2");
 }
 
 TEST_F(Sessions, a_store_that_cannot_be_read_turns_a_session_away) {
