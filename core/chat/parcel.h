@@ -113,6 +113,9 @@ struct Attach {
   std::uint32_t token = 0;
   std::uint32_t limit = 0;
   Mode mode = Mode::kLive;
+  // Of a session that has just joined, from here: marks above it may have been announced before it could hear, so AttachEnd
+  // comes after how they stand.
+  std::optional<Seq> marks_after;
 };
 struct AttachMore {
   Endpoint to;

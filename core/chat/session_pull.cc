@@ -284,7 +284,8 @@ void SessionRole::start_item(std::uint32_t number, Puller& puller, PullItem item
                       .cursor = item.cursor,
                       .token = token,
                       .limit = puller.page_limit,
-                      .mode = puller.mode};
+                      .mode = puller.mode,
+                      .marks_after = item.is_sync ? item.joined_at : std::optional(item.cursor)};
   puller_of_token_.emplace(token, number);
   puller.underway.push_back({.item = std::move(item), .token = token, .page_waits = false});
   context_.send(context_.owner(attach.conversation), attach);

@@ -221,6 +221,33 @@ TEST_F(Sessions, a_second_sync_or_unread_fetch_meanwhile_is_a_conflict_and_piles
   EXPECT_THAT(she.answered<SyncDone>(), SizeIs(2)) << "afterwards each is good for another one";
 }
 
+TEST_F(ThreeShards, a_device_that_joins_learns_the_marks_it_was_too_late_to_hear) {
+  const Person alice = arrives("alice"), ben = arrives("ben", 1);
+  const Person held = connects("ben", 2);  // its hold delays the news of memberships
+  alice.says(ConversationCreate{ConversationKind::kGroup, "g", "", {ben.id()}});
+  world.commit();
+  ASSERT_THAT(alice.answered<ConversationCreated>(), SizeIs(1));
+  const ConversationId room = alice.answered<ConversationCreated>()[0].conversation.id;
+  for (int i = 0; i < 4; ++i) alice.sends(room, "m");
+  world.commit();
+  ben.says(MarkAdvance{room, 3, MarkKind::kSeen});
+  world.commit();
+  EXPECT_THAT(held.overheard<ConversationJoined>(), IsEmpty());
+  world.advance_ms(kHoldMs);
+  EXPECT_THAT(held.overheard<ConversationJoined>(), SizeIs(1));
+  EXPECT_THAT(held.seqs(), ElementsAre(1, 2, 3, 4));
+  Seq read = 0;
+  for (const ReceiptUpdate& update : held.overheard<ReceiptUpdate>()) {
+    if (update.user == ben.id()) read = update.read_seq;
+  }
+  EXPECT_EQ(read, 3U);
+  held.forgets();
+  ben.says(MarkAdvance{room, 4, MarkKind::kSeen});
+  world.commit();
+  ASSERT_THAT(held.overheard<ReceiptUpdate>(), SizeIs(1)) << "from here on they are live";
+  EXPECT_EQ(held.overheard<ReceiptUpdate>()[0].read_seq, 4U);
+}
+
 TEST_F(Sessions, commands_before_ready_wait) {
   World slow({.shards = 1, .seed = 1, .limits = {}, .is_manual = true});
   Connection& connection = slow.connect(slow.user("alice"));
