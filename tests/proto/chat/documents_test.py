@@ -121,11 +121,9 @@ class OpenApi(unittest.TestCase):
                 yield path, method, operation
 
     def test_routes_are_those_of_the_gateway(self):
-        source = ROOT / "core/gateway/rest_routes.cc"
-        if not source.exists():
-            self.skipTest("no gateway in this tree")
+        source = (ROOT / "core/gateway/rest_routes.cc").read_text(encoding="utf-8")
         routes = set()
-        for method, path in re.findall(r'\{"([A-Z]+)", "([^"]+)"', source.read_text(encoding="utf-8")):
+        for method, path in re.findall(r'\{"([A-Z]+)", "([^"]+)"', source):
             routes.add((method.lower(), path.replace("{user}", "{user_id}")))
         documented = {(method, path) for path, method, _ in self.operations() if path.startswith("/api/") or path == "/login"}
         self.assertEqual(documented, routes)
