@@ -12,9 +12,9 @@ namespace uproar::storage {
 inline constexpr std::uint32_t kBatchRowsMax = 1024;
 
 // 1,024 ordinary rows of 0.5 KiB are 0.5 MiB; 4 MiB also holds 200 rows at the protocol's largest (16 KiB content +
-// 4 KiB attachments). Two batches exist per shard (open, in flight): 8 MiB each. At the bound: kFull.
+// 4 KiB attachments). Two batches exist per shard (open, in flight): 8 MiB. At the bound: kFull.
 inline constexpr std::size_t kBatchBytesMax = std::size_t{4} * 1024 * 1024;
-static_assert(kBatchBytesMax / (20 * 1024) >= 200);
+static_assert(kBatchBytesMax / (std::size_t{20} * 1024) >= 200);
 
 // Circuit breaker: 100 ms, doubled after each failed probe, up to 5 s. A client that obeys retries at most
 // log2(50) = 6 times in the first 10 s of an outage and every 5 s from then on.

@@ -84,7 +84,7 @@ inline constexpr std::uint32_t kPresenceQueriesMax =
 inline constexpr std::uint32_t kSyncWindow = 4;  // conversations paged at a time per hearer
 // Above it no further page is asked for until on_drained(). In the worst case the window arrives on top:
 // 128 KiB + 4 * (64 + 16 KiB) = 448 KiB per hearer.
-inline constexpr std::uint64_t kSyncEgressBytesMax = 128 * 1024;
+inline constexpr std::uint64_t kSyncEgressBytesMax = 128ULL * 1024;
 inline constexpr std::uint32_t kSyncRetryMs =
     50;  // a paused one looks again, should no on_drained() come
 inline constexpr std::uint32_t kSyncQueueMax =

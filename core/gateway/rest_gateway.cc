@@ -37,8 +37,8 @@ void RestGateway::end_session(SessionId session, UserId user) {
 }
 
 void RestGateway::on_request(net::ConnectionId connection, const http::Request& request) {
-  if (request.path == "/" || !request.path.starts_with("/api/")) {
-    if (request.path != "/login") return static_file(connection, request);
+  if (!request.path.starts_with("/api/") && request.path != "/login") {
+    return static_file(connection, request);
   }
   const RouteMatch match = match_route(request.method, request.path);
   if (match.route == nullptr) {
@@ -179,7 +179,7 @@ void RestGateway::with_caller(net::ConnectionId connection, const http::Request&
   parts_.store.directory().ensure_user(
       caller.user, auth::display_name(claims->name), parts_.now.wall_us,
       [this, connection, caller,
-       go = std::move(go)](Result<storage::User, storage::StoreError> made) {
+       go = std::move(go)](const Result<storage::User, storage::StoreError>& made) {
         if (!made.ok()) return refuse(connection, error_of(made.error()));
         parts_.known_users.add(caller.user);
         go(caller);

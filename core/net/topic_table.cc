@@ -187,7 +187,7 @@ void TopicTable::trim(Topic& topic) {
   // Numbers wrap: an old mark, behind the base, shows as a number far beyond the frames.
   const std::uint32_t count = topic.trim_to - topic.run_base;
   if (count == 0 || count > run.frames.size()) return;
-  if (count * 2 < run.frames.size())
+  if (std::size_t{count} * 2 < run.frames.size())
     return;  // moves no more than it frees; the run stays within twice its need
   const bool all = count == run.frames.size();
   const std::size_t plain =

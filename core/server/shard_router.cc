@@ -41,7 +41,8 @@ void ShardRouter::post(std::uint32_t to_shard, gateway::ShardParcel parcel) {
   }
   counters_.held_back.add();
   counters_.waiting.add(1);
-  held.push_back(std::move(parcel));
+  // A refused try_push() leaves its argument as it was.
+  held.push_back(std::move(parcel));  // NOLINT(bugprone-use-after-move)
 }
 
 bool ShardRouter::waiting() const {
