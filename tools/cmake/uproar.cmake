@@ -59,6 +59,9 @@ function(uproar_library name)
   endif()
 endfunction()
 
+# What the labels unit and fuzz run, and nothing more: all that a sanitizer build needs.
+add_custom_target(uproar_unit_and_fuzz)
+
 # uproar_test(<name> SOURCES ... [LINK ...] [LABELS ...]): a GoogleTest program, one ctest entry.
 function(uproar_test name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINK;LABELS" ${ARGN})
@@ -66,6 +69,7 @@ function(uproar_test name)
   target_link_libraries(${name} PRIVATE ${ARG_LINK} GTest::gtest GTest::gmock GTest::gtest_main)
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES TIMEOUT 300 LABELS "unit;${ARG_LABELS}")
+  add_dependencies(uproar_unit_and_fuzz ${name})
 endfunction()
 
 # uproar_fuzz(<name> SOURCES ... [LINK ...]): with UPROAR_FUZZ a libFuzzer program; otherwise a program that replays
@@ -81,6 +85,7 @@ function(uproar_fuzz name)
     set_tests_properties(fuzz_${name}_corpus PROPERTIES TIMEOUT 120 LABELS "fuzz")
   endif()
   target_link_libraries(fuzz_${name} PRIVATE ${ARG_LINK})
+  add_dependencies(uproar_unit_and_fuzz fuzz_${name})
 endfunction()
 
 # uproar_bench(<name> SOURCES ... [LINK ...]): a Google Benchmark program; runs once in ctest so that it cannot rot.
