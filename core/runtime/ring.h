@@ -158,7 +158,6 @@ class Ring {
   [[nodiscard]] std::uint32_t direct_slots() const { return direct_slots_; }
   [[nodiscard]] int fd() const;  // any thread; for Waker
   [[nodiscard]] const RingCounters& counters() const { return counters_; }
-  // Kernel feature bits as io_uring_setup returned them (probe.h names them).
 
  private:
   explicit Ring(const Options& options);

@@ -41,7 +41,7 @@ THIRD_PARTY = {
     r"curl/": {"core/server"},
     r"toml|CLI/": {"core/server", "tools"},
     r"spdlog/|fmt/": {"core/server"},
-    r"prometheus/": {"core/gateway", "core/server"},
+    r"prometheus/": {"core/server"},
     r"mimalloc": {"tools"},
 }
 SYSTEM = re.compile(r"(sys|net|netinet|arpa|linux|asm|bits)/|(unistd|fcntl|poll|pthread|sched|signal|errno|time|netdb|"
