@@ -109,8 +109,8 @@ struct Conversation {
   bool verify_timer_armed = false;
   bool typing_timer_armed = false;
   bool is_unparking = false;
-  std::uint32_t failures =
-      0;  // counts failed commits: a load that began before the last one proves nothing
+  // Counts failed commits: a load that began before the last one proves nothing.
+  std::uint32_t failures = 0;
   std::uint32_t verify_backoff_ms = 0;
   // Its creation was reported as failed and may have worked: should loading find it, its members are told.
   bool creation_in_doubt = false;

@@ -51,8 +51,8 @@ class ConversationRole {
   struct Pending {
     storage::Operation operation;
     Actor actor;
-    bool is_creation_answer =
-        false;  // CreateConversation: conversation.create waits for it (else message.send does)
+    // CreateConversation: conversation.create waits for it (else message.send does).
+    bool is_creation_answer = false;
   };
 
   // --- table (conversation_role.cc) ---

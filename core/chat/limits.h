@@ -14,14 +14,14 @@ struct ChatLimits {
   // --- what a command may carry (the decoder refuses the same; too_large or invalid_field) ---
   std::uint32_t content_bytes_max = kContentBytesMax;
   std::uint32_t event_bytes_max = kEventDataBytesMax;
-  std::uint32_t message_bytes_max =
-      kMessageBytesMax;  // whole WebSocket message; said in session.ready
-  std::uint32_t members_max =
-      10'000;  // per conversation; 48 bytes each at the owner: 480 KB. conflict
+  // Whole WebSocket message; said in session.ready.
+  std::uint32_t message_bytes_max = kMessageBytesMax;
+  // Per conversation; 48 bytes each at the owner: 480 KB. conflict.
+  std::uint32_t members_max = 10'000;
   std::uint32_t history_limit_max = kHistoryLimitMax;  // rows of one page; more asked: clamped
   std::uint32_t sync_conversations_max = kSyncConversationsMax;  // cursors of one sync. too_large
-  std::uint32_t presence_watch_max =
-      kPresenceListMax;                          // presence.subscribe per connection. too_large
+  // presence.subscribe per connection. too_large.
+  std::uint32_t presence_watch_max = kPresenceListMax;
   std::uint32_t heartbeat_interval_ms = 30'000;  // advised in session.ready: four tries per timeout
 
   // --- rates (GCRA buckets; above: rate_limited with retry_after_ms, and 4202 for who does not stop) ---
@@ -33,15 +33,14 @@ struct ChatLimits {
 
   // --- tables ---
   std::uint32_t sessions_max = 300'000;  // ~128 bytes each: 38 MB. Above: closed, 4200
-  std::uint32_t conversations_max =
-      50'000;                         // hot ones at their owner; the idle ones are forgotten first.
-                                      // All busy: overloaded
+  // Hot ones at their owner; the idle ones are forgotten first. All busy: overloaded.
+  std::uint32_t conversations_max = 50'000;
   std::uint32_t page_rows_max = 100;  // of a sync page; page_bytes_max cuts it shorter
-  std::uint32_t page_bytes_max =
-      64 * 1024;                       // of any page; a row may exceed it: at least one is sent
+  // Of any page; a row may exceed it: at least one is sent.
+  std::uint32_t page_bytes_max = 64 * 1024;
   std::uint32_t recent_rows_max = 64;  // newest rows kept per hot conversation
-  std::uint64_t recent_bytes_max =
-      64ULL << 20;  // newest messages kept for resume; the least used go first
+  // Newest messages kept for resume; the least used go first.
+  std::uint64_t recent_bytes_max = 64ULL << 20;
 };
 
 // --- session ---
@@ -52,90 +51,87 @@ inline constexpr std::uint32_t kHeartbeatBucketMs = 4'000;
 inline constexpr std::uint32_t kHeartbeatBuckets = kHeartbeatTimeoutMs / kHeartbeatBucketMs + 2;
 static_assert(kHeartbeatTimeoutMs % kHeartbeatBucketMs == 0 &&
               ChatLimits().heartbeat_interval_ms * 3 < kHeartbeatTimeoutMs);
-inline constexpr std::uint32_t kHoldMs =
-    250;  // live traffic waits for a first sync that may follow
+// Live traffic waits for a first sync that may follow.
+inline constexpr std::uint32_t kHoldMs = 250;
 inline constexpr std::uint32_t kHoldResumeMs = 10'000;  // the same when a sync was announced
-inline constexpr std::uint32_t kResumeWindowS =
-    7 * 24 * 3600;  // cursors stay good as long as history: a week is promised
+// Cursors stay good as long as history: a week is promised.
+inline constexpr std::uint32_t kResumeWindowS = 7 * 24 * 3600;
 // Before session.ready a client may say so much: what it pipelines behind its token. The first commands run after
 // session.ready, in their order, and the rest is refused there, `overloaded`; above the bound of all: closed, 4200.
 // Commands are large, 32 * 128 KiB, but bytes_burst bounds them; a refusal is about 100 bytes.
 inline constexpr std::size_t kEarlyCommandsMax = 32;
 inline constexpr std::size_t kEarlyMessagesMax = 128;
-inline constexpr std::size_t kEarlyNoticesMax =
-    64;  // membership changes before session.ready; above: 4200
-inline constexpr std::uint32_t kRateStrikesMax =
-    200;  // refusals in a row before the connection is closed
-inline constexpr std::size_t kRequestBuckets =
-    4096;  // REST: users that hash alike share one; 8 bytes each
+// Membership changes before session.ready; above: 4200.
+inline constexpr std::size_t kEarlyNoticesMax = 64;
+// Refusals in a row before the connection is closed.
+inline constexpr std::uint32_t kRateStrikesMax = 200;
+// REST: users that hash alike share one; 8 bytes each.
+inline constexpr std::size_t kRequestBuckets = 4096;
 
 // What a session hears from its start. A conversation beyond the bound (the least recently active ones) goes live when
 // it is named in a sync.
 inline constexpr std::uint32_t kAudienceConversationsMax = 2048;
 inline constexpr std::uint32_t kAudiencePeersMax = 512;
-inline constexpr std::uint32_t kSmallGroupMembersMax =
-    32;  // peers of groups up to this size see each other online
+// Peers of groups up to this size see each other online.
+inline constexpr std::uint32_t kSmallGroupMembersMax = 32;
 // Distinct topics with a local subscriber, about 40 bytes each: 40 MB. Above: the session is closed, 4200.
 inline constexpr std::uint32_t kTopicsMax = 1'000'000;
-inline constexpr std::uint32_t kPresenceQueriesMax =
-    4096;  // presence.get and snapshots under way; above: overloaded
+// presence.get and snapshots under way; above: overloaded.
+inline constexpr std::uint32_t kPresenceQueriesMax = 4096;
 
 // --- sync ---
 inline constexpr std::uint32_t kSyncWindow = 4;  // conversations paged at a time per hearer
 // Above it no further page is asked for until on_drained(). In the worst case the window arrives on top:
 // 128 KiB + 4 * (64 + 16 KiB) = 448 KiB per hearer.
 inline constexpr std::uint64_t kSyncEgressBytesMax = 128ULL * 1024;
-inline constexpr std::uint32_t kSyncRetryMs =
-    50;  // a paused one looks again, should no on_drained() come
-inline constexpr std::uint32_t kSyncQueueMax =
-    1'512;  // a whole sync and 512 conversations joined meanwhile; 4200
-inline constexpr std::uint32_t kPullersMax =
-    20'000;  // hearers with a sync under way; above: overloaded
-inline constexpr std::uint32_t kRequestSyncRowsMax =
-    500;  // REST: rows of one answer; the rest is has_more
-inline constexpr std::uint32_t kAttachRoundsMax = 64;  // reads of one attach that end behind a busy
-                                                       // conversation; then refused: overloaded
+// A paused one looks again, should no on_drained() come.
+inline constexpr std::uint32_t kSyncRetryMs = 50;
+// A whole sync and 512 conversations joined meanwhile; 4200.
+inline constexpr std::uint32_t kSyncQueueMax = 1'512;
+// Hearers with a sync under way; above: overloaded.
+inline constexpr std::uint32_t kPullersMax = 20'000;
+// REST: rows of one answer; the rest is has_more.
+inline constexpr std::uint32_t kRequestSyncRowsMax = 500;
+// Reads of one attach that end behind a busy conversation; then refused: overloaded.
+inline constexpr std::uint32_t kAttachRoundsMax = 64;
 // Session::unread_puller while the store is asked which conversations have unread messages.
 inline constexpr std::uint32_t kUnreadAsked = 0xFFFFFFFF;
 inline constexpr std::uint32_t kUnreadConversationsMax = 100;
 
 // --- conversation ---
-inline constexpr std::uint32_t kConversationSlack =
-    1'024;  // forgetting happens between turns; within one the
-            // table may stand this much above its bound
-inline constexpr std::size_t kParkedPerConversationMax =
-    256;  // commands that wait for a load or a membership change
-inline constexpr std::size_t kParkedMax =
-    16'384;  // on the whole shard, ~400 bytes each: 6.5 MB; overloaded
+// Forgetting happens between turns; within one the table may stand this much above its bound.
+inline constexpr std::uint32_t kConversationSlack = 1'024;
+// Commands that wait for a load or a membership change.
+inline constexpr std::size_t kParkedPerConversationMax = 256;
+// On the whole shard, ~400 bytes each: 6.5 MB; overloaded.
+inline constexpr std::size_t kParkedMax = 16'384;
 inline constexpr std::uint32_t kReadsInFlightMax = 256;       // history; above: overloaded
 inline constexpr std::uint32_t kAttachReadsInFlightMax = 64;  // attaches wait their turn
 inline constexpr std::uint32_t kLoadsInFlightMax = 1024;  // cold conversations; above: overloaded
-inline constexpr std::uint32_t kAttachesMax =
-    40'000;  // under way at this owner; above: refused, overloaded
-inline constexpr std::size_t kPendingMax =
-    65'536;  // staged operations whose outcome is awaited; overloaded
+// Under way at this owner; above: refused, overloaded.
+inline constexpr std::uint32_t kAttachesMax = 40'000;
+// Staged operations whose outcome is awaited; overloaded.
+inline constexpr std::size_t kPendingMax = 65'536;
 inline constexpr std::uint32_t kTypersMax = 32;  // per conversation; further ones are not shown
 inline constexpr std::uint32_t kTypingMs = 6'000;
-inline constexpr std::uint32_t kReceiptFanoutMembersMax =
-    256;  // above: marks are stored, not published: one message
-          // to n people would cost n * n receipts
-inline constexpr std::size_t kWaitingMarksMax =
-    1'024;  // per conversation: one a member and kind; overloaded
-inline constexpr std::size_t kMarkRepliesMax =
-    8;  // requests that one waiting mark answers; overloaded
-inline constexpr std::uint32_t kMembersShownMax =
-    32;  // larger conversations come without their members
-inline constexpr std::uint32_t kVerifyBackoffMinMs =
-    100;  // after a failed commit the conversation is read again
+// Above: marks are stored, not published: one message to n people would cost n * n receipts.
+inline constexpr std::uint32_t kReceiptFanoutMembersMax = 256;
+// Per conversation: one a member and kind; overloaded.
+inline constexpr std::size_t kWaitingMarksMax = 1'024;
+// Requests that one waiting mark answers; overloaded.
+inline constexpr std::size_t kMarkRepliesMax = 8;
+// Larger conversations come without their members.
+inline constexpr std::uint32_t kMembersShownMax = 32;
+// After a failed commit the conversation is read again.
+inline constexpr std::uint32_t kVerifyBackoffMinMs = 100;
 inline constexpr std::uint32_t kVerifyBackoffMaxMs = 5'000;
 
 // --- user ---
-inline constexpr std::uint32_t kPresenceTickMs =
-    100;  // changes of one user within it are one update
-inline constexpr std::uint32_t kOfflineGraceMs =
-    10'000;  // after an unclean end, so that a reconnect does not
-             // flicker; never beyond the heartbeat timeout
-// At most 2 * sessions of all shards (each device once, users in grace); one entry ~100 bytes.
+// Changes of one user within it are one update.
+inline constexpr std::uint32_t kPresenceTickMs = 100;
+// After an unclean end, so that a reconnect does not flicker; never beyond the heartbeat timeout.
+inline constexpr std::uint32_t kOfflineGraceMs = 10'000;
+// retry_after_ms of what is answered overloaded.
 inline constexpr std::uint32_t kOverloadedRetryMs = 1'000;
 
 }  // namespace uproar::chat

@@ -7,9 +7,9 @@
 
 namespace uproar::gateway {
 namespace {
-constexpr std::uint32_t kRoundDeadlineMs =
-    3000;  // a canary gives up after two seconds; a deaf shard never answers
-}
+// A canary gives up after two seconds; a deaf shard never answers.
+constexpr std::uint32_t kRoundDeadlineMs = 3000;
+}  // namespace
 
 AdminGateway::AdminGateway(Parts parts) : parts_(std::move(parts)) {}
 

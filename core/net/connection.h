@@ -1,6 +1,6 @@
 #pragma once
 
-// One socket: its state, and what the ring still owes it. A plain record; shard_net-inl.h moves it through its life:
+// One socket: its state, and what the ring still owes it. A plain record; shard_core_life-inl.h moves it through its life:
 //
 //   kFree -> kHttp -> kOpen -> kCloseSent -+-> kDraining -> kLingering -> kEnding -> kClosing -> kEnded -> kFree
 //              |        |                  |       ^
@@ -72,8 +72,8 @@ struct Connection {
   bool starved : 1 = false;       // recv ended with ENOBUFS; stands in the starved list
 
   // Sending. `slow_path` is the one thing the fan-out looks at besides the state.
-  bool slow_path : 1 =
-      false;  // has an egress queue, or is held: topic frames are queued, not sent directly
+  // Has an egress queue, or is held: topic frames are queued, not sent directly.
+  bool slow_path : 1 = false;
   bool blocked : 1 = false;  // the socket is full: nothing is sent before POLLOUT
   bool dirty : 1 = false;    // stands in the dirty list
   bool doomed : 1 = false;   // slow reader: closed before the next batch
@@ -94,8 +94,8 @@ struct Connection {
   std::uint32_t linger_bytes = 0;
 
   std::uint32_t heard_ms = 0;  // monotonic milliseconds, wrapping: last bytes from the peer
-  std::uint32_t deadline_ms =
-      0;  // of the current state: handshake, answer, close, linger; or of the fragment
+  // Of the current state: handshake, answer, close, linger; or of the fragment.
+  std::uint32_t deadline_ms = 0;
   std::uint32_t timer_ms = 0;  // when the armed timer fires
   bool has_deadline = false;
   runtime::TimerHandle timer;

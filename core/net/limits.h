@@ -29,8 +29,8 @@ inline constexpr std::uint32_t kRunFramesMax = 1024;
 inline constexpr std::uint32_t kRunBytesMax = 1024 * 1024;
 // Idle runs and egress queues kept for reuse; bigger ones give their memory back first.
 inline constexpr std::uint32_t kRunsKept = 256;
-inline constexpr std::uint32_t kRunKeptBytesMax =
-    64 * 1024;  // 256 * 2 * 64 KiB = 32 MiB at the very most
+// 256 * 2 * 64 KiB = 32 MiB at the very most.
+inline constexpr std::uint32_t kRunKeptBytesMax = 64 * 1024;
 inline constexpr std::uint32_t kEgressQueuesKept = 1024;
 inline constexpr std::uint32_t kEgressKeptEntriesMax = 64;  // 1,024 * 64 * 24 bytes = 1.5 MiB
 
@@ -47,7 +47,7 @@ inline constexpr std::uint32_t kPipelinedBytesMax = 64 * 1024;
 // Bytes thrown away while lingering for the peer's FIN after an error answer; then TCP is cut.
 inline constexpr std::uint32_t kLingerBytesMax = 256 * 1024;
 
-// Connections re-armed per turn after the receive buffers ran out, and aborted or reported per turn.
+// Starved connections whose receive is armed again per turn, at most; fewer when fewer buffers are free.
 inline constexpr std::uint32_t kRearmsPerTurnMax = 256;
 
 // Per-address handshake counters: 4,096 entries * 16 bytes = 64 KiB. A collision forgets the older address, which

@@ -30,11 +30,11 @@ struct NetOptions {
   std::uint32_t close_deadline_ms = 3'000;
 
   // HTTP.
-  std::uint32_t handshake_deadline_ms =
-      10'000;  // absolute: first byte (or accept) to the end of the request
+  // Absolute: first byte (or accept) to the end of the request.
+  std::uint32_t handshake_deadline_ms = 10'000;
   std::uint32_t http_idle_ms = 60'000;  // between requests of a kept-alive connection
-  std::uint32_t http_answer_ms =
-      60'000;  // a request the handler has not answered: 503, then closed
+  // A request the handler has not answered: 503, then closed.
+  std::uint32_t http_answer_ms = 60'000;
   std::uint32_t http_body_bytes_max = 1024 * 1024;
   // What unfinished and waiting requests of the shard may keep together: 64 bodies of the largest size. Above: 503 for
   // the one that needs more (counted as shed_http_buffers). Requests that arrive in one piece keep nothing.

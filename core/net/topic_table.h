@@ -64,8 +64,8 @@ class TopicTable {
 
   // Frames [first, end) of a topic, by number (numbers wrap; only their differences mean anything).
   struct Window {
-    std::uint32_t topic =
-        kNone;  // index, valid until confirm() after the topic lost its last member
+    // Index, valid until confirm() after the topic lost its last member.
+    std::uint32_t topic = kNone;
     std::uint32_t first = 0;
     std::uint32_t end = 0;
 

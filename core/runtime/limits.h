@@ -46,8 +46,8 @@ inline constexpr std::uint32_t kCompletionsPerTurnMax = 4096;
 inline constexpr std::uint32_t kDrainAgainCompletions = 16;
 inline constexpr std::uint32_t kDrainRoundsMax = 8;
 inline constexpr std::uint32_t kTasksPerTurnMax = 256;
-inline constexpr std::uint32_t kTimerStepsPerTurnMax =
-    4096;  // fires and cascades, ~50 ns each without the handler
+// Fires and cascades, ~50 ns each without the handler.
+inline constexpr std::uint32_t kTimerStepsPerTurnMax = 4096;
 // Longest sleep without any deadline: a lost wake would show as this delay, not as a hang.
 inline constexpr std::int64_t kSleepMaxUs = 1'000'000;
 

@@ -38,8 +38,8 @@ inline constexpr std::size_t kNameBytesMax = 32;
 inline constexpr std::size_t kPasswordBytesMin = 8;
 inline constexpr std::size_t kPasswordBytesMax = 128;
 
-inline constexpr std::size_t kRefreshTokenBytes =
-    32;  // 256 random bits: nothing to guess, so a plain sha256 stores it
+// 256 random bits: nothing to guess, so a plain sha256 stores it.
+inline constexpr std::size_t kRefreshTokenBytes = 32;
 
 // argon2id (RFC 9106): memory and passes. 19 MiB with 3 passes is above the OWASP floor of 19 MiB with 2 and takes about
 // 20 ms of one core. With a pool of 4 threads that is 76 MiB and 200 logins a second at most; a million guesses cost an
