@@ -100,12 +100,6 @@ SendOutcome BasicShardNet<Io>::send(ConnectionId id, const SharedBytes& frame, D
 }
 
 template <class Io>
-SendOutcome BasicShardNet<Io>::ping(ConnectionId id) {
-  return core_->send(id, SharedBytes::copy_of(ws::control_frame(ws::Opcode::kPing, {}).view()),
-                     DeliveryClass::kReceipt);
-}
-
-template <class Io>
 void BasicShardNet<Io>::close(ConnectionId id, ws::CloseCode code, std::string_view reason) {
   core_->close(id, code, reason);
 }
@@ -142,12 +136,6 @@ template <class Io>
 bool BasicShardNet<Io>::negotiated_deflate(ConnectionId id) const {
   const Connection* c = core_->find(id);
   return c != nullptr && c->deflate;
-}
-
-template <class Io>
-std::uint32_t BasicShardNet<Io>::silent_ms(ConnectionId id) const {
-  const Connection* c = core_->find(id);
-  return c == nullptr ? 0 : core_->now_ms() - c->heard_ms;
 }
 
 template <class Io>

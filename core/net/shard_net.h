@@ -80,12 +80,9 @@ enum class PendingFrames : std::uint8_t {
 
 // What this layer needs besides the operations of runtime::Io.
 template <class T>
-concept NetIo = runtime::Io<T> &&
-    requires(T io, std::uint32_t slot, int fd, runtime::CompletionKey key) {
+concept NetIo = runtime::Io<T> && requires(T io, int fd, runtime::CompletionKey key) {
   { io.arm_accept(fd, key) } -> std::same_as<void>;      // multishot
   { io.ready() } -> std::convertible_to<std::uint32_t>;  // completions not handed over yet
-  // With a completion: a kernel worker does it and finds the socket by its slot only then.
-  { io.shutdown_write(slot, key) } -> std::same_as<void>;
 };
 
 template <class Io>
@@ -140,8 +137,6 @@ class BasicShardNet {
   // `message`: the variant that this connection negotiated is chosen. `frame`: finished, unmasked WebSocket frame(s).
   SendOutcome send(ConnectionId id, const EncodedMessage& message, DeliveryClass cls);
   SendOutcome send(ConnectionId id, const SharedBytes& frame, DeliveryClass cls);
-  // An empty ping; its pong counts as hearing from the peer.
-  SendOutcome ping(ConnectionId id);
 
   // Starts the close handshake after everything already queued. `reason`: at most 123 bytes of UTF-8, cut if longer.
   // The connection leaves its topics at once; Handler::on_closed() follows when TCP has ended.
@@ -154,8 +149,6 @@ class BasicShardNet {
   [[nodiscard]] std::uint32_t egress_bytes(
       ConnectionId id) const;  // queued, not yet taken by the kernel
   [[nodiscard]] bool negotiated_deflate(ConnectionId id) const;
-  // Seconds since anything was heard from the peer (resolution 64 ms).
-  [[nodiscard]] std::uint32_t silent_ms(ConnectionId id) const;
 
   // --- Topics -----------------------------------------------------------------------------------------------------
 

@@ -80,9 +80,9 @@ concept Io = requires(T io, CompletionKey key, std::uint32_t slot, ByteView byte
     } -> std::same_as<void>;  // msghdr and iovecs are free after submit()
   { io.poll_writable(slot, key) } -> std::same_as<void>;  // oneshot
   { io.cancel(key, key) } -> std::same_as<void>;          // cancel(what, own key)
-  {
-    io.shutdown_write(slot)
-    } -> std::same_as<void>;  // FIN after what was sent; no completion on success
+  // FIN after what was sent. A kernel worker does it and finds the socket by its slot only then: wait for the
+  // completion before close().
+  { io.shutdown_write(slot, key) } -> std::same_as<void>;
   { io.close(slot, key) } -> std::same_as<void>;  // frees the direct descriptor
   { io.submit() } -> std::same_as<void>;
   // Recv buffers the kernel holds right now; a starved connection is re-armed only when this is above zero.

@@ -22,11 +22,8 @@ namespace {
 
 constexpr std::uint16_t kRecvGroup = 0;
 
-// Operations that complete only when they fail travel under kind 0, which no OpKind has.
-enum class Silent : std::uint32_t { kShutdown = 1, kWake = 2 };
-constexpr std::uint64_t user_data_of(Silent what) {
-  return static_cast<std::uint64_t>(what);
-}
+// A wake completes only when it fails. It travels under kind 0, which no OpKind has.
+constexpr std::uint64_t kSilentWake = 1;
 
 // WAITALL makes a short send a completion instead of a silent success; DONTWAIT makes it end inside
 // submit.
@@ -55,10 +52,8 @@ std::uint32_t descriptor_limit() {
 
 }  // namespace
 
-Ring::Ring(const Options&) {}
-
 Result<std::unique_ptr<Ring>, SystemError> Ring::create(const Options& options) {
-  std::unique_ptr<Ring> ring(new Ring(options));
+  std::unique_ptr<Ring> ring(new Ring);
   ring->direct_slots_ = std::min(options.direct_slots, descriptor_limit());
 
   auto kernel_ring = std::make_unique<io_uring>();
@@ -185,12 +180,6 @@ void Ring::cancel(CompletionKey what, CompletionKey key) {
   ::io_uring_prep_cancel64(next_entry(key.pack()), what.pack(), 0);
 }
 
-void Ring::shutdown_write(std::uint32_t slot) {
-  io_uring_sqe* entry = next_entry(user_data_of(Silent::kShutdown));
-  ::io_uring_prep_shutdown(entry, static_cast<int>(slot), SHUT_WR);
-  entry->flags = IOSQE_FIXED_FILE | IOSQE_CQE_SKIP_SUCCESS;
-}
-
 void Ring::shutdown_write(std::uint32_t slot, CompletionKey key) {
   io_uring_sqe* entry = next_entry(key.pack());
   ::io_uring_prep_shutdown(entry, static_cast<int>(slot), SHUT_WR);
@@ -211,7 +200,7 @@ void Ring::arm_poll(int fd, std::uint32_t events, CompletionKey key, PollMode mo
 }
 
 void Ring::wake(int other_ring_fd, std::uint32_t from_shard) {
-  io_uring_sqe* entry = next_entry(user_data_of(Silent::kWake));
+  io_uring_sqe* entry = next_entry(kSilentWake);
   const CompletionKey at_target{.kind = OpKind::kWake, .generation = 0, .slot = from_shard};
   ::io_uring_prep_msg_ring(entry, other_ring_fd, 0, at_target.pack(), 0);
   entry->flags = IOSQE_CQE_SKIP_SUCCESS;
@@ -306,10 +295,8 @@ bool Ring::take(Completion& completion) {
     store_release(cq.khead, head + 1);
 
     const std::uint64_t user_data = cqe_user_part.user_data;
-    if ((user_data >> 56) == 0) {  // one of ours that failed
-      (user_data == user_data_of(Silent::kWake) ? counters_.wakes_refused
-                                                : counters_.silent_failures)
-          .add();
+    if (user_data == kSilentWake) {
+      counters_.wakes_refused.add();
       continue;
     }
     completion.key = CompletionKey::unpack(user_data);

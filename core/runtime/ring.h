@@ -48,7 +48,6 @@ struct RingCounters {
   Counter adopts_refused;     // direct table refused a descriptor
   Counter wakes_sent;         // MSG_RING to other rings
   Counter wakes_refused;      // their failures; -EOVERFLOW there means "already awake"
-  Counter silent_failures;    // failed operations that have no completion (shutdown)
   Counter submit_retries;     // the kernel was out of memory for requests
 };
 
@@ -104,9 +103,8 @@ class Ring {
   void send_gather(std::uint32_t slot, const msghdr* message, CompletionKey key);
   void poll_writable(std::uint32_t slot, CompletionKey key);  // oneshot POLLOUT
   void cancel(CompletionKey what, CompletionKey key);         // completion: 0, -ENOENT or -EALREADY
-  void shutdown_write(std::uint32_t slot);
-  // The same with a completion (0 or -errno). A kernel worker does it, and looks the slot up only then: whoever reuses
-  // slots must wait for this before close(), or the next socket of the slot is shut down instead.
+  // FIN after what was sent. Completion: 0 or -errno. A kernel worker does it, and looks the slot up only then: whoever
+  // reuses slots must wait for this before close(), or the next socket of the slot is shut down instead.
   void shutdown_write(std::uint32_t slot, CompletionKey key);
   void close(std::uint32_t slot, CompletionKey key);  // completion: 0 or -errno
   // Poll of a plain descriptor of a library. Completion kPoll: result is the event mask.
@@ -145,7 +143,6 @@ class Ring {
     reaping_ = false;
     return count;
   }
-  [[nodiscard]] bool reaping() const { return reaping_; }
   // Completions in the queue now (internal ones included).
   [[nodiscard]] std::uint32_t ready() const;
   // Entries started and not yet submitted.
@@ -160,7 +157,7 @@ class Ring {
   [[nodiscard]] const RingCounters& counters() const { return counters_; }
 
  private:
-  explicit Ring(const Options& options);
+  Ring() = default;
 
   io_uring_sqe* next_entry(std::uint64_t user_data);
   void enter(std::uint32_t wait_nr, std::uint32_t flags, std::int64_t timeout_us);

@@ -55,12 +55,6 @@ const Now& ShardContext::now() const {
   return thread_.now_;
 }
 
-unsigned ShardContext::submit_and_reap(unsigned completions_max) {
-  UPROAR_CHECK(!thread_.ring_->reaping());
-  thread_.ring_->submit_and_run();
-  return thread_.reap(completions_max);
-}
-
 void ShardContext::wake(Waker& other) {
   (void)other.wake_from(*thread_.ring_, thread_.options_.index);
 }

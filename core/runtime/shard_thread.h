@@ -58,13 +58,6 @@ class ShardContext {
   [[nodiscard]] Inbox& inbox();          // any thread may post
   [[nodiscard]] const Now& now() const;  // of this turn
 
-  // From flush(), on_parcels(), on_timer(), on_tick() or a task: submits what was started, runs
-  // deferred work, and hands the completions that came to on_completion(), completions_max at most.
-  // Returns their number. For long fan-outs: one call between two batches keeps receives waiting
-  // under 2 ms. Never from on_completion (checked). The caller must expect on_completion for any of
-  // its sockets meanwhile.
-  unsigned submit_and_reap(unsigned completions_max = kCompletionsPerTurnMax);
-
   // After publishing into a mailbox of `other`: wakes it if it sleeps; travels with the next
   // submit.
   void wake(Waker& other);

@@ -146,8 +146,6 @@ constexpr auto kRingCounters = std::to_array<Row<runtime::RingCounters, Counter>
     {"uproar_ring_wakes_sent_total", "MSG_RING to other rings", &runtime::RingCounters::wakes_sent},
     {"uproar_ring_wakes_refused_total", "their failures; -EOVERFLOW there means \"already awake\"",
      &runtime::RingCounters::wakes_refused},
-    {"uproar_ring_silent_failures_total", "failed operations that have no completion (shutdown)",
-     &runtime::RingCounters::silent_failures},
     {"uproar_ring_submit_retries_total", "the kernel was out of memory for requests",
      &runtime::RingCounters::submit_retries},
 });

@@ -31,7 +31,6 @@ class NullIo {
   void send_gather(std::uint32_t, const msghdr*, Key) { ++sends; }
   void poll_writable(std::uint32_t, Key) {}
   void cancel(Key, Key) {}
-  void shutdown_write(std::uint32_t) {}
   void shutdown_write(std::uint32_t, Key) {}
   void close(std::uint32_t, Key) {}
   void submit() {}

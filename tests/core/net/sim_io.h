@@ -100,7 +100,6 @@ class SimIo {
   void cancel(Key what, Key key) {
     defer([this, what, key] { do_cancel(what, key); });
   }
-  void shutdown_write(std::uint32_t) { UPROAR_CHECK(false); }
   // A kernel worker does it some time later, to whatever socket has the slot then.
   void shutdown_write(std::uint32_t slot, Key key) {
     defer([this, slot, key] {
