@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "bench/client/masked_frame.h"
 #include "bench/client/process.h"
 
 namespace uproar::bench {
@@ -22,10 +23,6 @@ constexpr std::uint32_t kSourceAddresses =
     63;  // 127.0.0.1 .. 127.0.0.63: ports for more than one address has
 constexpr std::size_t kReadBytes = 256 * 1024;
 constexpr std::int64_t kOpenStallNs = 30'000'000'000;
-
-constexpr std::uint8_t kFinText = 0x81;
-constexpr std::uint8_t kFinPong = 0x8A;
-constexpr std::array<char, 4> kMask = {0x37, 0x1A, 0x5C, 0x63};
 
 }  // namespace
 
@@ -221,20 +218,7 @@ void ClientPool::send_text(std::uint32_t client, std::string_view text) {
 
 void ClientPool::send_frame(int fd, std::uint8_t first_byte, std::string_view payload) {
   out_.clear();
-  out_ += static_cast<char>(first_byte);
-  if (payload.size() <= 125) {
-    out_ += static_cast<char>(0x80 | payload.size());
-  } else if (payload.size() <= 0xFFFF) {
-    out_ += static_cast<char>(0x80 | 126);
-    out_ += static_cast<char>(payload.size() >> 8);
-    out_ += static_cast<char>(payload.size());
-  } else {
-    out_ += static_cast<char>(0x80 | 127);
-    for (int shift = 56; shift >= 0; shift -= 8) out_ += static_cast<char>(payload.size() >> shift);
-  }
-  out_.append(kMask.data(), kMask.size());
-  for (std::size_t i = 0; i < payload.size(); ++i)
-    out_ += static_cast<char>(payload[i] ^ kMask[i % 4]);
+  append_masked_frame(out_, first_byte, payload);
   send_bytes(fd, out_);
 }
 

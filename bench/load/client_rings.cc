@@ -7,10 +7,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
 
+#include "bench/client/masked_frame.h"
 #include "bench/client/process.h"
 
 namespace uproar::bench {
@@ -29,11 +29,6 @@ constexpr std::uint32_t kCompletionsPerTurn = 4096;
 constexpr std::uint32_t kSourceAddresses = 63;
 constexpr std::uint32_t kFirstPort = 10'000;
 constexpr std::uint32_t kPorts = 22'000;
-
-constexpr std::uint8_t kFinText = 0x81;
-constexpr std::uint8_t kFinBinary = 0x82;
-constexpr std::uint8_t kFinPong = 0x8A;
-constexpr std::array<char, 4> kMask = {0x37, 0x1A, 0x5C, 0x63};
 
 int new_socket(int receive_bytes) {
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -113,7 +108,7 @@ void ClientRings::connect(std::uint32_t client, const std::string& request, int 
 
 void ClientRings::send_payload(std::uint32_t client, std::string_view payload) {
   if (clients_[client].stage != Stage::kOpen) return;
-  append_frame(clients_[client].pending, options_.binary ? kFinBinary : kFinText, payload);
+  append_masked_frame(clients_[client].pending, options_.binary ? kFinBinary : kFinText, payload);
   queue(client);
 }
 
@@ -280,7 +275,7 @@ std::size_t ClientRings::take_frames(std::uint32_t client, std::string_view byte
         sink_.on_payload(client, payload, now_ns_);
         break;
       case 0x89:
-        append_frame(clients_[client].pending, kFinPong, payload);
+        append_masked_frame(clients_[client].pending, kFinPong, payload);
         queue(client);
         break;
       case 0x8A:
@@ -316,26 +311,6 @@ void ClientRings::free_slot(std::uint32_t client) {
   one.pending = std::string();
   one.partial = std::string();
   shard_of(client).ring->close(slot_of(client), key(OpKind::kClose, client));
-}
-
-void ClientRings::append_frame(std::string& out, std::uint8_t first_byte,
-                               std::string_view payload) {
-  out += static_cast<char>(first_byte);
-  if (payload.size() <= 125) {
-    out += static_cast<char>(0x80 | payload.size());
-  } else if (payload.size() <= 0xFFFF) {
-    out += static_cast<char>(0x80 | 126);
-    out += static_cast<char>(payload.size() >> 8);
-    out += static_cast<char>(payload.size());
-  } else {
-    out += static_cast<char>(0x80 | 127);
-    for (int shift = 56; shift >= 0; shift -= 8) out += static_cast<char>(payload.size() >> shift);
-  }
-  out.append(kMask.data(), kMask.size());
-  const std::size_t begin = out.size();
-  out.resize(begin + payload.size());
-  for (std::size_t i = 0; i < payload.size(); ++i)
-    out[begin + i] = static_cast<char>(payload[i] ^ kMask[i % 4]);
 }
 
 }  // namespace uproar::bench

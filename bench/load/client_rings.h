@@ -104,7 +104,6 @@ class ClientRings {
   void arm(std::uint32_t client);
   void end(std::uint32_t client, ClientEnd end, std::string_view reason);
   void free_slot(std::uint32_t client);
-  void append_frame(std::string& out, std::uint8_t first_byte, std::string_view payload);
 
   Options options_;
   ClientSink& sink_;

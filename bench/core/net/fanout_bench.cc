@@ -28,6 +28,7 @@
 #include <time.h>
 
 #include "bench/core/net/allocation_counter.h"
+#include "bench/core/net/null_room.h"
 #include "core/net/listener.h"
 #include "core/net/shard_net-inl.h"
 #include "core/runtime/clock.h"
@@ -36,10 +37,6 @@
 
 namespace uproar::net {
 namespace {
-
-constexpr std::string_view kUpgrade =
-    "GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 
 std::int64_t thread_cpu_ns() {
   timespec at{};
@@ -54,97 +51,26 @@ void pin(unsigned core) {
   pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
 }
 
-class Quiet : public Handler {
- public:
-  void on_request(ConnectionId, const http::Request&) override {}
-  UpgradeAnswer on_upgrade(ConnectionId, const http::Request&) override {
-    return {.accept = true, .status = 0, .subprotocol = {}, .body = {}, .context = 0};
-  }
-  void on_open(ConnectionId id) override { opened.push_back(id); }
-  void on_message(ConnectionId, MessageKind, MutableBytes) override {}
-  void on_ping(ConnectionId) override {}
-  void on_drained(ConnectionId) override {}
-  void on_closed(ConnectionId, CloseCause) override {}
-  std::vector<ConnectionId> opened;
-};
-
-NetOptions bench_options(std::uint32_t members) {
-  NetOptions options;
-  options.connections_max = members + 1;
-  options.handshakes_per_address_per_second_max = 0;
-  return options;
-}
-
 EncodedMessage payload() {
   return {.plain = ws::text_frame(std::string(128, 'x')), .deflated = {}};
 }
 
-// Sends that go nowhere and always succeed.
-class NullIo {
- public:
-  using Key = runtime::CompletionKey;
-  bool adopt(std::uint32_t, int fd) { return ::close(fd) == 0; }
-  void arm_accept(int, Key key) { accept_key = key; }
-  void arm_recv(std::uint32_t, Key key) { recv_key = key; }
-  void send(std::uint32_t, ByteView bytes, Key) {
-    benchmark::DoNotOptimize(bytes.data());
-    ++sends;
-  }
-  void send_gather(std::uint32_t, const msghdr* message, Key) { benchmark::DoNotOptimize(message); }
-  void poll_writable(std::uint32_t, Key) {}
-  void cancel(Key, Key) {}
-  void shutdown_write(std::uint32_t, Key) {}
-  void close(std::uint32_t, Key) {}
-  void submit() {}
-  [[nodiscard]] std::uint32_t buffers_free() const { return 1; }
-  [[nodiscard]] std::uint32_t ready() const { return 0; }
-
-  Key accept_key;
-  Key recv_key;
-  std::uint64_t sends = 0;
-};
-
 void NetOnly(benchmark::State& state) {
   const auto members = static_cast<std::uint32_t>(state.range(0));
   const auto frames = state.range(1);
-  NullIo io;
-  Quiet handler;
-  BasicShardNet<NullIo> net(io, handler, bench_options(members));
-  Now now{.monotonic_us = 1'000'000, .wall_us = 0};
-  net.on_tick(now);
-  net.add_listener(0);
-  const TopicId topic{.high = 1, .low = 1};
-  for (std::uint32_t i = 0; i < members; ++i) {
-    net.on_completion(
-        {.key = io.accept_key, .result = ::open("/dev/null", O_RDONLY), .more = true, .buffer = {}},
-        now);
-    std::string head(kUpgrade);
-    head.append(runtime::kReadablePadding, '\0');
-    net.on_completion({.key = io.recv_key,
-                       .result = static_cast<std::int32_t>(kUpgrade.size()),
-                       .more = true,
-                       .buffer = {reinterpret_cast<std::byte*>(head.data()), kUpgrade.size()}},
-                      now);
-    (void)net.subscribe(handler.opened.back(), topic);
-    while (net.flush(now)) {
-    }
-  }
+  NullRoom room(members);
   const EncodedMessage message = payload();
-  const auto round = [&] {
-    for (std::int64_t i = 0; i < frames; ++i)
-      net.publish(topic, message, DeliveryClass::kEphemeral);
-    while (net.flush(now)) net.on_tick(now);
-    net.on_tick(now);
-  };
+  const auto round = [&] { room.turn(frames, message, DeliveryClass::kEphemeral); };
   for (int i = 0; i < 10; ++i) round();
-  const std::uint64_t sent_before = io.sends;
+  const std::uint64_t sent_before = room.sends();
   const std::uint64_t before = allocations_so_far();
   for (auto _ : state) round();
   const auto deliveries =
       static_cast<double>(state.iterations()) * members * static_cast<double>(frames);
   state.counters["allocations_per_delivery"] =
       static_cast<double>(allocations_so_far() - before) / deliveries;
-  state.counters["sends_per_delivery"] = static_cast<double>(io.sends - sent_before) / deliveries;
+  state.counters["sends_per_delivery"] =
+      static_cast<double>(room.sends() - sent_before) / deliveries;
   state.SetItemsProcessed(static_cast<std::int64_t>(deliveries));
 }
 BENCHMARK(NetOnly)->ArgsProduct({{1000, 10000}, {1, 16}});
@@ -223,7 +149,7 @@ void Sockets(benchmark::State& state) {
   }
   const auto listening = listen_reuseport("127.0.0.1:0");
   Quiet handler;
-  BasicShardNet<runtime::Ring> net(**ring, handler, bench_options(members));
+  BasicShardNet<runtime::Ring> net(**ring, handler, room_options(members));
   net.add_listener(*listening);
   Readers readers;
   bool busy = false;
