@@ -70,8 +70,8 @@ struct MembershipCommand {
   std::uint32_t left = 0;  // outcomes awaited; 0: none is under way
   std::optional<ServerEvent> answer;
   std::optional<Error> error;
-  bool is_heard =
-      false;  // the actor hears of it as members do: an answer without id would be the same again
+  // The actor hears of it as members do: an answer without id would be the same again.
+  bool is_heard = false;
 };
 
 struct Conversation {

@@ -35,8 +35,8 @@ struct AccountCounters {
   Counter refreshes;
   Counter refreshes_refused;
   Counter limited;  // any of the three: too many of them from the address or for the account
-  Counter
-      unserved;  // any of the three: passwords wait in a queue that is full, or the store is down
+  // Any of the three: passwords wait in a queue that is full, or the store is down.
+  Counter unserved;
 };
 
 class RestGateway {
