@@ -20,10 +20,10 @@ inline constexpr std::uint32_t kCqEntries = 16'384;
 // is 4 ms.
 inline constexpr std::uint32_t kRecvBuffers = 4096;
 inline constexpr std::uint32_t kRecvBufferBytes = 2048;
-// Of them the kernel is offered 128 (256 KiB) at first, and twice as many each time that more arrived
+// Of them the kernel is offered 32 (64 KiB) at first, and twice as many each time that more arrived
 // between two looks: it takes them in turn, so a quiet shard would touch all 8 MiB as surely as a busy
-// one. Five doublings, each of which arms again the receives that came too late, last for ever.
-inline constexpr std::uint32_t kRecvBuffersAtFirst = 128;
+// one. Seven doublings, each of which arms again the receives that came too late, last for ever.
+inline constexpr std::uint32_t kRecvBuffersAtFirst = 32;
 inline constexpr std::uint32_t kRecvBuffersMax = 32'768;  // the kernel's bound for one buffer ring
 
 // Direct-descriptor table: 65,536 * ~40 bytes of kernel memory = 2.5 MiB per shard. Bounded again

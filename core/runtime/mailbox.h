@@ -9,15 +9,18 @@
 //      receiver's turn:  mailbox.drain(on_parcel, parcels_max);  before sleeping  !mailbox.empty()
 //      (Waker, waker.h)
 //
-// Memory order. The producer writes slots, then stores tail_ (release); the consumer loads tail_
-// (acquire), reads the slots, then stores head_ (release), which the producer loads (acquire)
-// before it writes them again. Each side keeps a copy of the other's index, so the shared lines
-// move only when that copy runs out.
+// Parcels lie in a list of chunks, of which one goes round while the reader keeps up: shards squared
+// times the bound would be more memory than all else that a shard keeps.
 //
-// Hot path: per parcel. Allocations: 0.
+// Memory order. The producer writes slots and links chunks, then stores tail_ (release); the consumer
+// loads tail_ (acquire), reads the slots, then stores head_ (release), which the producer loads
+// (acquire) to know what is still there. An emptied chunk goes back through spare_. Each side keeps a
+// copy of the other's index, so the shared lines move only when that copy runs out.
+//
+// Hot path: per parcel. Allocations: 0 while the reader keeps up; else one for each kChunkParcels.
 
+#include <array>
 #include <atomic>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -33,27 +36,30 @@ inline constexpr std::size_t kCacheLineBytes = 64;
 template <class T>
 class Mailbox {
  public:
-  // `capacity`: a power of two.
-  explicit Mailbox(std::uint32_t capacity) : mask_(capacity - 1) {
-    UPROAR_CHECK(std::has_single_bit(capacity), capacity);
-    slots_ = std::allocator<T>{}.allocate(capacity);
+  static constexpr std::uint32_t kChunkParcels = 16;
+
+  explicit Mailbox(std::uint32_t capacity) : capacity_(capacity) {
+    UPROAR_CHECK(capacity > 0);
+    write_chunk_ = read_chunk_ = new Chunk;
   }
   // REQUIRES: both sides have ended.
   ~Mailbox() {
     for (std::uint32_t i = head_.load(std::memory_order_acquire); i != staged_; ++i)
-      std::destroy_at(at(i));
-    std::allocator<T>{}.deallocate(slots_, std::size_t{mask_} + 1);
+      std::destroy_at(next_to_read());
+    delete read_chunk_;
+    delete spare_.load(std::memory_order_acquire);
   }
   Mailbox(const Mailbox&) = delete;
   Mailbox& operator=(const Mailbox&) = delete;
 
   // Producer. False: full, `value` is untouched; the sender decides what that means and counts it.
   [[nodiscard]] bool try_push(T&& value) {
-    if (staged_ - head_seen_ > mask_) {
+    if (staged_ - head_seen_ >= capacity_) {
       head_seen_ = head_.load(std::memory_order_acquire);
-      if (staged_ - head_seen_ > mask_) return false;
+      if (staged_ - head_seen_ >= capacity_) return false;
     }
-    std::construct_at(at(staged_), std::move(value));
+    if (written_ == kChunkParcels) add_chunk();
+    std::construct_at(write_chunk_->at(written_++), std::move(value));
     ++staged_;
     return true;
   }
@@ -76,7 +82,7 @@ class Mailbox {
     if (tail_seen_ == head) tail_seen_ = tail_.load(std::memory_order_acquire);
     std::uint32_t count = 0;
     for (; count < parcels_max && head + count != tail_seen_; ++count) {
-      T* parcel = at(head + count);
+      T* parcel = next_to_read();
       on_parcel(std::move(*parcel));
       std::destroy_at(parcel);
     }
@@ -85,16 +91,45 @@ class Mailbox {
   }
 
  private:
-  T* at(std::uint32_t position) { return slots_ + (position & mask_); }
+  struct Chunk {
+    T* at(std::uint32_t i) { return std::launder(reinterpret_cast<T*>(slots.data())) + i; }
 
-  // Producer's line, consumer's line, and what neither writes.
+    Chunk* next = nullptr;
+    alignas(T) std::array<std::byte, sizeof(T) * kChunkParcels> slots;
+  };
+
+  void add_chunk() {
+    Chunk* chunk = spare_.exchange(nullptr, std::memory_order_acquire);
+    if (chunk == nullptr) chunk = new Chunk;
+    chunk->next = nullptr;
+    write_chunk_->next = chunk;
+    write_chunk_ = chunk;
+    written_ = 0;
+  }
+  T* next_to_read() {
+    if (read_ == kChunkParcels) {
+      Chunk* emptied = std::exchange(read_chunk_, read_chunk_->next);
+      read_ = 0;
+      Chunk* none = nullptr;
+      if (!spare_.compare_exchange_strong(none, emptied, std::memory_order_release,
+                                          std::memory_order_relaxed))
+        delete emptied;
+    }
+    return read_chunk_->at(read_++);
+  }
+
+  // Producer's line, consumer's line, and what both or neither write.
   alignas(kCacheLineBytes) std::atomic<std::uint32_t> tail_{0};
   std::uint32_t staged_ = 0;
   std::uint32_t head_seen_ = 0;
+  std::uint32_t written_ = 0;  // slots of write_chunk_ that were used
+  Chunk* write_chunk_;
   alignas(kCacheLineBytes) std::atomic<std::uint32_t> head_{0};
   std::uint32_t tail_seen_ = 0;
-  alignas(kCacheLineBytes) T* slots_ = nullptr;
-  std::uint32_t mask_;
+  std::uint32_t read_ = 0;
+  Chunk* read_chunk_;
+  alignas(kCacheLineBytes) std::atomic<Chunk*> spare_{nullptr};
+  const std::uint32_t capacity_;
 };
 
 }  // namespace uproar::runtime

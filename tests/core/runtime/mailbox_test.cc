@@ -1,6 +1,7 @@
 #include "core/runtime/mailbox.h"
 
 #include <memory>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -48,6 +49,33 @@ TEST(Mailbox, DestroysWhatNobodyRead) {
     EXPECT_EQ(shared.use_count(), 3);
   }
   EXPECT_EQ(shared.use_count(), 1);
+}
+
+TEST(Mailbox, KeepsAsLittleMemoryAsWaitsInIt) {
+  Mailbox<int> mailbox(1 << 20);
+  std::set<const int*> places;
+  for (int i = 0; i < 10'000; ++i) {
+    ASSERT_TRUE(mailbox.try_push(int{i}));
+    mailbox.publish();
+    ASSERT_EQ(mailbox.drain([&](int&& parcel) { places.insert(&parcel); }, 8), 1U);
+  }
+  EXPECT_LE(places.size(), 3 * Mailbox<int>::kChunkParcels);
+}
+
+TEST(Mailbox, KeepsTheOrderAcrossManyChunks) {
+  constexpr int kParcels = 1000;
+  Mailbox<int> mailbox(kParcels);
+  std::vector<int> got;
+  for (int round = 0; round < 3; ++round) {
+    for (int i = 0; i < kParcels; ++i) ASSERT_TRUE(mailbox.try_push(int{i}));
+    EXPECT_FALSE(mailbox.try_push(0));
+    mailbox.publish();
+    got.clear();
+    while (mailbox.drain([&](int&& parcel) { got.push_back(parcel); }, 37) != 0) {
+    }
+    ASSERT_EQ(got.size(), std::size_t{kParcels});
+    for (int i = 0; i < kParcels; ++i) ASSERT_EQ(got[static_cast<std::size_t>(i)], i);
+  }
 }
 
 // Two threads, a small queue that wraps and fills thousands of times, batches of changing size.
