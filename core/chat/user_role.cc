@@ -34,7 +34,9 @@ void UserRole::on(const SessionEnd& end) {
   const auto it = users_.find(end.user);
   if (it == users_.end()) return;
   User& user = *it->second;
-  if (std::erase(user.devices, end.session) == 0) return;
+  const auto device = std::find(user.devices.begin(), user.devices.end(), end.session);
+  if (device == user.devices.end()) return;
+  user.devices.erase(device);
   if (!user.devices.empty()) return;
   user.last_online_us = context_.now.wall_us;
   if (end.offline_at_us <= context_.now.monotonic_us) {
@@ -83,7 +85,7 @@ void UserRole::on(UserNotice notice) {
   const auto it = users_.find(notice.user);
   if (it == users_.end()) return;
   // A copy: telling a local session may end it.
-  const std::vector<Endpoint> devices = it->second->devices;
+  const auto devices = it->second->devices;
   for (const Endpoint& device : devices) {
     const bool silent = notice.silent && *notice.silent == device;
     context_.send(device.shard, SessionNotice{device, silent, notice.change});
@@ -93,7 +95,7 @@ void UserRole::on(UserNotice notice) {
 void UserRole::on(const Revoke& revoke) {
   const auto it = users_.find(revoke.user);
   if (it == users_.end()) return;
-  const std::vector<Endpoint> devices = it->second->devices;
+  const auto devices = it->second->devices;
   for (const Endpoint& device : devices)
     context_.send(device.shard, RevokeSession{device, revoke.session});
 }

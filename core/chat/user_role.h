@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/inlined_vector.h"
 #include "core/chat/shard_context.h"
 
 namespace uproar::chat {
@@ -30,13 +31,14 @@ class UserRole {
 
  private:
   struct User {
-    std::vector<Endpoint> devices;
-    bool online = false;
-    bool dirty = false;  // in dirty_
-    bool timer_armed = false;
-    std::int64_t offline_at_us = 0;   // in grace when set
-    std::int64_t last_online_us = 0;  // wall clock of the last device's end
+    absl::InlinedVector<Endpoint, 1> devices;
+    std::int64_t last_online_us = 0;      // wall clock of the last device's end
+    std::int64_t offline_at_us : 61 = 0;  // in grace when set
+    bool online : 1 = false;
+    bool dirty : 1 = false;  // in dirty_
+    bool timer_armed : 1 = false;
   };
+  static_assert(sizeof(User) <= 40, "one for each user who is connected");
 
   void set_online(UserId id, User& user, bool online);
 

@@ -16,21 +16,20 @@
 //   kEnded      closed; Handler::on_closed() is owed, then the slot is free
 //
 // Memory of an idle, authenticated WebSocket connection with one topic (docs/operations.md):
-//   Connection 168 + timer 24 + membership 24 = 216 bytes; a topic of its own adds 96 + 21 + malloc 32 = 365.
+//   Connection 136 + timer 24 + membership 24 = 184 bytes; a topic of its own adds 96 + 21 + malloc 32 = 333.
 
 #include <sys/mman.h>
 
 #include <cstdint>
 #include <memory>
 #include <new>
-#include <optional>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "core/net/egress_queue.h"
 #include "core/net/handler.h"
 #include "core/net/http_stage.h"
-#include "core/net/peer_address.h"
 #include "core/net/topic_table.h"
 #include "core/net/ws_stage.h"
 #include "core/runtime/io.h"
@@ -87,6 +86,7 @@ struct Connection {
   bool served : 1 = false;     // a request was answered: the next may be long in coming
   bool resume : 1 = false;     // stands in the resume list: pipelined bytes wait
   bool ping_sent : 1 = false;  // a keep-alive ping is out and nothing has been heard since
+  bool has_deadline : 1 = false;
 
   std::uint16_t batch_index = 0;  // of its record in the batch
   ws::CloseCode close_code = ws::CloseCode::kAbnormal;
@@ -97,18 +97,24 @@ struct Connection {
   // Of the current state: handshake, answer, close, linger; or of the fragment.
   std::uint32_t deadline_ms = 0;
   std::uint32_t timer_ms = 0;  // when the armed timer fires
-  bool has_deadline = false;
   runtime::TimerHandle timer;
 
   TopicLinks topics;
   std::uint64_t context = 0;
-  PeerAddress peer;
   EgressQueue* egress = nullptr;  // only while something is queued or in flight
   std::unique_ptr<HeldFrames> held;
-  std::unique_ptr<HttpStage> http;  // kHttp
-  std::optional<WsStage> ws;        // from the upgrade on
+  // Who reads its bytes: HTTP, and from the upgrade on WebSocket.
+  std::variant<std::monostate, std::unique_ptr<HttpStage>, WsStage> stage;
+
+  // Null when it is the other's time.
+  [[nodiscard]] HttpStage* http() {
+    auto* http = std::get_if<std::unique_ptr<HttpStage>>(&stage);
+    return http == nullptr ? nullptr : http->get();
+  }
+  [[nodiscard]] const HttpStage* http() const { return const_cast<Connection*>(this)->http(); }
+  [[nodiscard]] WsStage& ws() { return std::get<WsStage>(stage); }
 };
-static_assert(sizeof(Connection) <= 168, "hundreds of thousands of these are idle");
+static_assert(sizeof(Connection) <= 136, "hundreds of thousands of these are idle");
 
 // The slots of a shard. Address space for all of them is reserved at once and touched as they are used, so nothing
 // moves and an empty server is small. A freed slot is the next to be used.

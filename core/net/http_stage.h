@@ -19,6 +19,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/net/peer_address.h"
 #include "proto/base/bytes.h"
 #include "proto/http/origin.h"
 #include "proto/http/request_parser.h"
@@ -50,9 +51,12 @@ struct HttpStep {
 
 class HttpStage {
  public:
-  // Both are borrowed and outlive the stage.
-  HttpStage(const http::RequestLimits& limits, const http::OriginPolicy& origins)
-      : parser_(limits), origins_(origins) {}
+  // Limits and origins are borrowed and outlive the stage.
+  HttpStage(const http::RequestLimits& limits, const http::OriginPolicy& origins,
+            PeerAddress peer = {})
+      : parser_(limits), origins_(origins), peer_(peer) {}
+
+  [[nodiscard]] const PeerAddress& peer() const { return peer_; }
 
   // REQUIRES: !awaiting_answer().
   [[nodiscard]] HttpStep step(ByteView input);
@@ -87,6 +91,7 @@ class HttpStage {
  private:
   http::RequestParser parser_;
   const http::OriginPolicy& origins_;
+  const PeerAddress peer_;
   http::Request request_;
   std::vector<std::byte> stash_;
   std::string listed_origin_;  // of the request that is being answered

@@ -7,20 +7,25 @@
 
 namespace uproar::net {
 
-// One enter carries at most this many sends: 512 * 3.7 us = 1.9 ms during which receives of the shard wait
+// One enter carries at most this many sends: 128 * 3.7 us = 0.5 ms during which receives of the shard wait
 // (docs/rings.md, "The loop's policy"). A turn begins with 16: the first look at the completion queue comes early.
 inline constexpr std::uint32_t kBatchSendsMin = 16;
-inline constexpr std::uint32_t kBatchSendsMax = 512;
-// Sends a topic may make before the next active topic has its turn.
+inline constexpr std::uint32_t kBatchSendsMax = 128;
+// What a topic that was at rest may send before older ones. Larger rooms finish among the old topics, where
+// a quantum of sends is made before the next has its turn.
+inline constexpr std::uint32_t kNewTopicSends = 64;
 inline constexpr std::uint32_t kTopicQuantumSends = 512;
+// New topics leave one send in so many to the old ones.
+inline constexpr std::uint32_t kOldTopicsPart = 4;
+static_assert(kBatchSendsMin >= kOldTopicsPart, "in every batch");
 // Members looked at in one batch, sent to or not: 8,192 * 12 bytes is one pass over 96 KiB, under 20 us.
 inline constexpr std::uint32_t kBatchVisitsMax = 8192;
 
 // A gather write takes at most this many frames; the rest goes with the next one. 64 * 130 bytes = 8 KiB, and a run of
 // large frames is bounded by the socket's own buffer long before.
 inline constexpr std::uint32_t kGatherFramesMax = 64;
-// iovecs of one batch: 8,192 * 16 bytes = 128 KiB a shard. 512 sockets with 16 frames each, or 128 with 64.
-inline constexpr std::uint32_t kBatchIovecsMax = 8192;
+// iovecs of one batch: 4,096 * 16 bytes = 64 KiB a shard, for 64 sockets with 64 frames each, or 128 with 32.
+inline constexpr std::uint32_t kBatchIovecsMax = 4096;
 static_assert(kBatchIovecsMax >= kBatchSendsMax, "every socket of a batch gets at least one iovec");
 
 // A topic's run: what a publisher may put between two visits of the cursor before its members are given references

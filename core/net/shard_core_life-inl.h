@@ -63,7 +63,7 @@ ShardCore<Io>::~ShardCore() {
     egress_pool_.give_back(std::exchange(c.egress, nullptr));
   }
   for (std::uint32_t slot = 0; slot < table_.made(); ++slot) {
-    table_[slot].ws.reset();  // before the pool of the assemblers goes
+    table_[slot].stage.emplace<std::monostate>();  // before the pool of the assemblers goes
   }
 }
 
@@ -194,8 +194,7 @@ void ShardCore<Io>::admit(int fd) {
   counters_.connections.set(table_.used());
   Connection& c = table_[slot];
   c.state = ConnectionState::kHttp;
-  c.peer = peer;
-  c.http = std::make_unique<HttpStage>(request_limits_, origins_);
+  c.stage = std::make_unique<HttpStage>(request_limits_, origins_, peer);
   c.heard_ms = now_ms();
   arm_recv(slot, c);
   set_deadline(slot, c, options_.handshake_deadline_ms);
@@ -366,7 +365,7 @@ void ShardCore<Io>::start_draining(std::uint32_t slot, Connection& c, bool linge
   c.state = ConnectionState::kDraining;
   c.linger = linger;
   // A page may take its time over a thin line; a close frame may not.
-  set_deadline(slot, c, c.http != nullptr ? options_.http_answer_ms : options_.close_deadline_ms);
+  set_deadline(slot, c, c.http() != nullptr ? options_.http_answer_ms : options_.close_deadline_ms);
   if (!c.in_input) leave_http(c);  // a handler may still look at its request
   if (c.egress == nullptr) finish_draining(slot, c);
 }
@@ -492,13 +491,13 @@ template <class Io>
 void ShardCore<Io>::on_deadline(std::uint32_t slot, Connection& c) {
   switch (c.state) {
     case ConnectionState::kHttp:
-      if (c.http->awaiting_answer()) {
+      if (c.http()->awaiting_answer()) {
         counters_.deadline_answer.add();
         const std::string body = error_body("unavailable", "no answer in time");
         respond(id_of(slot, c),
                 {.status = 503, .content_type = "application/json", .headers = {}, .body = body},
                 true);
-      } else if (c.http->idle()) {  // nothing was begun: nothing to answer
+      } else if (c.http()->idle()) {  // nothing was begun: nothing to answer
         (c.served ? counters_.deadline_http_idle : counters_.deadline_handshake).add();
         start_draining(slot, c, false);
       } else {
@@ -574,7 +573,7 @@ void ShardCore<Io>::drain_some() {
       if (c.state == ConnectionState::kOpen && !c.doomed) {
         begin_close(drain_cursor_, c, ws::CloseCode::kDraining, "draining");
       }
-    } else if (c.state == ConnectionState::kHttp && !c.http->awaiting_answer()) {
+    } else if (c.state == ConnectionState::kHttp && !c.http()->awaiting_answer()) {
       start_draining(drain_cursor_, c, true);
     } else {
       continue;

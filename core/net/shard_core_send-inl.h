@@ -79,7 +79,7 @@ void ShardCore<Io>::report() {
     if (c == nullptr || !c->resume) continue;
     c->resume = false;
     if (c->state != ConnectionState::kHttp) continue;
-    std::vector<std::byte> stash = c->http->take_stash();
+    std::vector<std::byte> stash = c->http()->take_stash();
     const std::size_t bytes = stash.size();
     stash.resize(bytes + runtime::kReadablePadding);
     on_http_bytes(id.slot, *c, MutableBytes(stash).first(bytes));
@@ -159,7 +159,7 @@ void ShardCore<Io>::serve_topics() {
   topics_.serve(batch_sends_max_, deliver, prefetch);
   counters_.deliveries.add(deliveries);
   counters_.sends.add(sends);
-  // 16, 32 ... 512, and from 16 again: the first looks at the completion queue come early, the later ones seldom.
+  // 16, 32 ... 128, and from 16 again: the first looks at the completion queue come early, the later ones seldom.
   batch_sends_max_ = batch_sends_max_ >= kBatchSendsMax ? kBatchSendsMin : batch_sends_max_ * 2;
 }
 

@@ -19,7 +19,7 @@ namespace uproar::net {
 // not read would pile up here.
 template <class Io>
 bool ShardCore<Io>::http_waits(const Connection& c) const {
-  return c.http->awaiting_answer() ||
+  return c.http()->awaiting_answer() ||
          (c.egress != nullptr && c.egress->unsent_bytes() > options_.egress_low_water_bytes);
 }
 
@@ -33,16 +33,16 @@ void ShardCore<Io>::resume_http(std::uint32_t slot, Connection& c) {
 // What requests that are not whole yet keep is bounded for the whole shard. False: more than that.
 template <class Io>
 bool ShardCore<Io>::charge_http(Connection& c) {
-  http_bytes_ += c.http->buffer_bytes();
-  http_bytes_ -= std::exchange(c.http->charged_bytes, c.http->buffer_bytes());
+  http_bytes_ += c.http()->buffer_bytes();
+  http_bytes_ -= std::exchange(c.http()->charged_bytes, c.http()->buffer_bytes());
   return http_bytes_ <= options_.http_shard_bytes_max;
 }
 
 template <class Io>
 void ShardCore<Io>::leave_http(Connection& c) {
-  if (c.http == nullptr) return;
-  http_bytes_ -= c.http->charged_bytes;
-  c.http.reset();
+  if (c.http() == nullptr) return;
+  http_bytes_ -= c.http()->charged_bytes;
+  c.stage.template emplace<std::monostate>();
 }
 
 template <class Io>
@@ -50,7 +50,7 @@ void ShardCore<Io>::on_http_bytes(std::uint32_t slot, Connection& c, MutableByte
   c.in_input = true;
   while (c.state == ConnectionState::kHttp) {
     if (http_waits(c)) {
-      if (!bytes.empty() && !c.http->stash(bytes)) {
+      if (!bytes.empty() && !c.http()->stash(bytes)) {
         // Behind an unanswered request: no answer may overtake it, so there is nothing to say.
         counters_.request_errors.add();
         end(slot, c);
@@ -61,8 +61,8 @@ void ShardCore<Io>::on_http_bytes(std::uint32_t slot, Connection& c, MutableByte
       break;
     }
     if (bytes.empty()) break;
-    const bool was_idle = c.http->idle();
-    const HttpStep step = c.http->step(bytes);
+    const bool was_idle = c.http()->idle();
+    const HttpStep step = c.http()->step(bytes);
     bytes = bytes.subspan(step.consumed);
     if (step.kind == HttpStep::Kind::kNeedMore) {
       if (!charge_http(c)) {
@@ -79,7 +79,7 @@ void ShardCore<Io>::on_http_bytes(std::uint32_t slot, Connection& c, MutableByte
                      DeliveryClass::kMessage, EgressQueue::kNoTag);
       }
       // Absolute: from the first byte of a request to its last, however slowly they come.
-      if (was_idle && !c.http->idle()) set_deadline(slot, c, options_.handshake_deadline_ms);
+      if (was_idle && !c.http()->idle()) set_deadline(slot, c, options_.handshake_deadline_ms);
       break;
     }
     if (step.kind == HttpStep::Kind::kRefused) {
@@ -92,7 +92,7 @@ void ShardCore<Io>::on_http_bytes(std::uint32_t slot, Connection& c, MutableByte
     }
     counters_.requests.add();
     set_deadline(slot, c, options_.http_answer_ms);
-    handler_.on_request(id_of(slot, c), c.http->request());
+    handler_.on_request(id_of(slot, c), c.http()->request());
   }
   c.in_input = false;
   if (c.state == ConnectionState::kHttp)
@@ -103,7 +103,7 @@ void ShardCore<Io>::on_http_bytes(std::uint32_t slot, Connection& c, MutableByte
 
 template <class Io>
 void ShardCore<Io>::on_upgrade(std::uint32_t slot, Connection& c, MutableBytes rest) {
-  const UpgradeAnswer answer = handler_.on_upgrade(id_of(slot, c), c.http->request());
+  const UpgradeAnswer answer = handler_.on_upgrade(id_of(slot, c), c.http()->request());
   c.in_input = false;
   if (c.state != ConnectionState::kHttp) return;  // the handler closed it
   if (!answer.accept || draining_) {
@@ -111,7 +111,7 @@ void ShardCore<Io>::on_upgrade(std::uint32_t slot, Connection& c, MutableBytes r
     const int status = draining_ && answer.accept ? 503 : answer.status;
     std::string body = answer.body;
     if (body.empty()) body = error_body(error_code_of(status), "the connection was refused");
-    http::ResponseContext context = c.http->answer_context(date());
+    http::ResponseContext context = c.http()->answer_context(date());
     context.keep_alive = false;
     const bool has_header = status == answer.status && !answer.header.name.empty();
     if (write_answer(slot, c,
@@ -124,16 +124,16 @@ void ShardCore<Io>::on_upgrade(std::uint32_t slot, Connection& c, MutableBytes r
     }
     return;
   }
-  const ws::HandshakeRequest shake = c.http->handshake();
+  const ws::HandshakeRequest shake = c.http()->handshake();
   const auto agreed = options_.deflate ? shake.negotiate_deflate() : std::nullopt;
   queue_always(slot, c, SharedBytes::copy_of(shake.response(answer.subprotocol, agreed)), 0,
                DeliveryClass::kMessage, EgressQueue::kNoTag);
   // A client that reads only small windows is not sent compressed frames: they are made once, for the large one.
   c.deflate = agreed.has_value() && agreed->server_max_window_bits == ws::kWindowBitsMax;
   c.context = answer.context;
-  c.ws.emplace(WsStage::Options{.message_bytes_max = options_.message_bytes_max,
-                                .deflate = agreed.has_value()});
   leave_http(c);  // the request's views end here
+  c.stage.template emplace<WsStage>(WsStage::Options{
+      .message_bytes_max = options_.message_bytes_max, .deflate = agreed.has_value()});
   c.state = ConnectionState::kOpen;
   c.was_open = true;
   counters_.upgrades.add();
@@ -162,7 +162,7 @@ void ShardCore<Io>::refuse(std::uint32_t slot, Connection& c, const HttpRefusal&
   counters_.request_errors.add();
   const std::string body = error_body(refusal.code, refusal.message);
   const std::size_t headers = refusal.header.name.empty() ? 0 : 1;
-  http::ResponseContext context = c.http->answer_context(date());
+  http::ResponseContext context = c.http()->answer_context(date());
   context.keep_alive = false;
   context.head_request = false;
   if (write_answer(slot, c,
@@ -180,7 +180,7 @@ template <class Io>
 bool ShardCore<Io>::write_answer(std::uint32_t slot, Connection& c, const http::Response& response,
                                  const http::ResponseContext& context, bool shared) {
   std::vector<http::Header> headers(response.headers.begin(), response.headers.end());
-  if (shared) c.http->add_origin_headers(headers);
+  if (shared) c.http()->add_origin_headers(headers);
   http::Response whole = response;
   whole.headers = headers;
   std::string out;
@@ -205,9 +205,9 @@ template <class Io>
 bool ShardCore<Io>::respond(ConnectionId id, const http::Response& response, bool close_after,
                             bool shared) {
   Connection* c = find(id);
-  if (c == nullptr || c->state != ConnectionState::kHttp || !c->http->awaiting_answer())
+  if (c == nullptr || c->state != ConnectionState::kHttp || !c->http()->awaiting_answer())
     return false;
-  http::ResponseContext context = c->http->answer_context(date());
+  http::ResponseContext context = c->http()->answer_context(date());
   if (close_after || draining_) context.keep_alive = false;
   if (write_answer(id.slot, *c, response, context, shared))
     answer_done(id.slot, *c, context.keep_alive);
@@ -216,7 +216,7 @@ bool ShardCore<Io>::respond(ConnectionId id, const http::Response& response, boo
 
 template <class Io>
 void ShardCore<Io>::answer_done(std::uint32_t slot, Connection& c, bool keep_alive) {
-  c.http->answered();
+  c.http()->answered();
   c.served = true;
   if (!keep_alive) {
     start_draining(slot, c, true);
@@ -233,7 +233,7 @@ void ShardCore<Io>::on_ws_bytes(std::uint32_t slot, Connection& c, MutableBytes 
   const ConnectionId id = id_of(slot, c);
   bool message_ended = false;
   while (c.state == ConnectionState::kOpen || c.state == ConnectionState::kCloseSent) {
-    const ws::AssemblerEvent event = c.ws->step(bytes, assembler_pool_);
+    const ws::AssemblerEvent event = c.ws().step(bytes, assembler_pool_);
     bytes = bytes.subspan(event.consumed);
     if (event.kind == ws::EventKind::kNeedMore) break;
     switch (event.kind) {
@@ -269,7 +269,7 @@ void ShardCore<Io>::on_ws_bytes(std::uint32_t slot, Connection& c, MutableBytes 
     }
   }
   if (c.state != ConnectionState::kOpen) return;  // other states have deadlines of their own
-  if (c.ws->idle()) {
+  if (c.ws().idle()) {
     clear_deadline(c);
   } else if (!c.has_deadline || message_ended) {
     set_deadline(slot, c, options_.fragment_deadline_ms);  // absolute: later pieces do not move it
@@ -278,7 +278,7 @@ void ShardCore<Io>::on_ws_bytes(std::uint32_t slot, Connection& c, MutableBytes 
 
 template <class Io>
 void ShardCore<Io>::on_control(std::uint32_t slot, Connection& c, const ws::AssemblerEvent& event) {
-  if (!c.ws->control_allowed(now_s(), options_.control_frames_per_second_max)) {
+  if (!c.ws().control_allowed(now_s(), options_.control_frames_per_second_max)) {
     counters_.control_floods.add();
     fail(slot, c, ws::CloseCode::kPolicyViolation, "too many control frames");
     return;

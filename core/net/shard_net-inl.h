@@ -80,7 +80,7 @@ bool BasicShardNet<Io>::respond(ConnectionId id, const Reply& reply) {
 template <class Io>
 bool BasicShardNet<Io>::from_listed_origin(ConnectionId id) const {
   const Connection* c = core_->find(id);
-  return c != nullptr && c->state == ConnectionState::kHttp && c->http->from_listed_origin();
+  return c != nullptr && c->state == ConnectionState::kHttp && c->http()->from_listed_origin();
 }
 
 template <class Io>
@@ -123,7 +123,7 @@ void BasicShardNet<Io>::set_context(ConnectionId id, std::uint64_t context) {
 template <class Io>
 PeerAddress BasicShardNet<Io>::peer_address(ConnectionId id) const {
   const Connection* c = core_->find(id);
-  return c == nullptr ? PeerAddress{} : c->peer;
+  return c == nullptr || c->http() == nullptr ? PeerAddress{} : c->http()->peer();
 }
 
 template <class Io>

@@ -72,7 +72,8 @@ UnsubscribeOutcome TopicTable::unsubscribe(TopicLinks& links, Variant variant, c
 
   if (topic.member_count > 0) return UnsubscribeOutcome::kRemoved;
   by_id_.erase(id);
-  if (topic.is_active) unlink_active(index);
+  if (topic.is_active) unlink(index);
+  topic.is_active = false;
   topic.remaining = 0;
   topic.is_dead = true;
   note_retired(index);  // a batch in flight may still point into its run
@@ -147,11 +148,7 @@ TopicTable::PublishResult TopicTable::publish(const TopicId& id, const EncodedMe
   ++topic.end;
 
   topic.remaining = topic.member_count;
-  if (!topic.is_active) {
-    topic.quantum_left = kTopicQuantumSends;
-    begin_lap(topic);
-    push_front(index);
-  }
+  if (!topic.is_active) activate(index);
   return {.topic = index, .run_full = run.full()};
 }
 
@@ -276,39 +273,48 @@ void TopicTable::remove_member(Topic& topic, std::uint32_t at) {
   }
 }
 
-void TopicTable::push_front(std::uint32_t index) {
+void TopicTable::activate(std::uint32_t index) {
   Topic& topic = topics_[index];
   topic.is_active = true;
-  topic.previous = kNone;
-  topic.next = active_head_;
-  if (active_head_ != kNone) topics_[active_head_].previous = index;
-  active_head_ = index;
-  if (active_tail_ == kNone) active_tail_ = index;
+  topic.is_new = true;
+  topic.quantum_left = kNewTopicSends;
+  begin_lap(topic);
+  push_back(index);
 }
 
-void TopicTable::unlink_active(std::uint32_t index) {
+// It has had its sends: behind the other old ones it goes on.
+void TopicTable::grow_old(std::uint32_t index) {
+  unlink(index);
   Topic& topic = topics_[index];
-  (topic.previous == kNone ? active_head_ : topics_[topic.previous].next) = topic.next;
-  (topic.next == kNone ? active_tail_ : topics_[topic.next].previous) = topic.previous;
-  topic.next = kNone;
-  topic.previous = kNone;
-  topic.is_active = false;
-}
-
-void TopicTable::move_to_back(std::uint32_t index) {
-  if (active_tail_ == index) return;
-  unlink_active(index);
-  Topic& topic = topics_[index];
-  topic.is_active = true;
-  topic.previous = active_tail_;
-  topics_[active_tail_].next = index;  // the list is not empty: the tail was another topic
-  active_tail_ = index;
+  topic.is_new = false;
+  topic.quantum_left = kTopicQuantumSends;
+  push_back(index);
 }
 
 void TopicTable::retire(std::uint32_t index) {
-  topics_[index].trim_to = topics_[index].end;
-  unlink_active(index);
+  Topic& topic = topics_[index];
+  topic.trim_to = topic.end;
+  unlink(index);
+  topic.is_active = false;
   note_retired(index);
+}
+
+void TopicTable::push_back(std::uint32_t index) {
+  Topic& topic = topics_[index];
+  List& list = list_of(topic);
+  topic.next = kNone;
+  topic.previous = list.tail;
+  (list.tail == kNone ? list.head : topics_[list.tail].next) = index;
+  list.tail = index;
+}
+
+void TopicTable::unlink(std::uint32_t index) {
+  Topic& topic = topics_[index];
+  List& list = list_of(topic);
+  (topic.previous == kNone ? list.head : topics_[topic.previous].next) = topic.next;
+  (topic.next == kNone ? list.tail : topics_[topic.next].previous) = topic.previous;
+  topic.next = kNone;
+  topic.previous = kNone;
 }
 
 void TopicTable::note_retired(std::uint32_t index) {
@@ -339,7 +345,7 @@ void TopicTable::give_back(std::unique_ptr<Run> run) {
 }
 
 std::size_t TopicTable::memory_bytes() const {
-  return topics_.capacity() * sizeof(Topic) + links_.capacity() * sizeof(Link) + member_bytes_ +
+  return topics_.capacity() * sizeof(Topic) + links_.size() * sizeof(Link) + member_bytes_ +
          by_id_.capacity() * (sizeof(TopicId) + sizeof(std::uint32_t) + 5);
 }
 

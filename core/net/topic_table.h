@@ -14,7 +14,12 @@
 //
 // The moving window of docs/rings.md, "The loop's policy": serving a member sends the one contiguous range [served,
 // end) of the run of its variant, so frames that arrive while the cursor goes round leave with the next member and are
-// owed to those behind it. Active topics stand in a list; new ones in front; after a quantum a topic goes to the back.
+// owed to those behind it.
+//
+// Whose turn it is, as RFC 8290 section 4.1 has it for flows: active topics stand in two lists, first come first served.
+// A topic that was at rest joins the new ones for kNewTopicSends, enough for a small room; what it owes then it sends
+// among the old ones, a quantum at a time. New topics go first but leave the old ones a part of every batch, so a
+// conversation of two waits for no large room and no number of small ones stops a large one.
 //
 // What everybody was served is forgotten in confirm(), which the caller invokes when no byte of it can still be needed,
 // that is after the completions of the last batch have been seen: the whole run when the topic came to rest, its front
@@ -22,6 +27,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <span>
 #include <vector>
@@ -157,7 +163,7 @@ class TopicTable {
 
   // --- Serving ------------------------------------------------------------------------------------------------------
 
-  [[nodiscard]] bool active() const { return active_head_ != kNone; }
+  [[nodiscard]] bool active() const { return new_.head != kNone || old_.head != kNone; }
 
   // Serves members of active topics until `sends_max` calls of deliver() returned true (a send was used) or
   // kBatchVisitsMax members were looked at. deliver(slot, Window) may neither subscribe nor unsubscribe nor publish.
@@ -165,13 +171,16 @@ class TopicTable {
   template <class Deliver, class Prefetch>
   void serve(std::uint32_t sends_max, Deliver&& deliver, Prefetch&& prefetch) {
     constexpr std::uint32_t kAhead = 4;
+    const std::uint32_t new_sends_max = sends_max - sends_max / kOldTopicsPart;
     std::uint32_t sends = 0;
     std::uint32_t visits = 0;
-    while (active_head_ != kNone && sends < sends_max && visits < kBatchVisitsMax) {
-      const std::uint32_t index = active_head_;
+    while (active() && sends < sends_max && visits < kBatchVisitsMax) {
+      const bool old_is_next = new_.head == kNone || (old_.head != kNone && sends >= new_sends_max);
+      const std::uint32_t index = old_is_next ? old_.head : new_.head;
+      const std::uint32_t enough = old_is_next || old_.head == kNone ? sends_max : new_sends_max;
       Topic& topic = topics_[index];
       const std::uint32_t end = topic.end;
-      while (topic.remaining > 0 && sends < sends_max && topic.quantum_left > 0 &&
+      while (topic.remaining > 0 && sends < enough && topic.quantum_left > 0 &&
              visits < kBatchVisitsMax) {
         if (topic.cursor >= topic.member_count) topic.cursor = 0;
         if (topic.cursor + kAhead < topic.member_count)
@@ -191,8 +200,7 @@ class TopicTable {
       if (topic.remaining == 0) {
         retire(index);
       } else if (topic.quantum_left == 0) {
-        topic.quantum_left = kTopicQuantumSends;
-        move_to_back(index);
+        grow_old(index);
       }
     }
   }
@@ -277,7 +285,7 @@ class TopicTable {
     std::uint32_t end = 0;       // number after the newest frame
     std::uint32_t cursor = 0;
     std::uint32_t remaining = 0;
-    std::uint32_t quantum_left = kTopicQuantumSends;
+    std::uint32_t quantum_left = 0;
     std::uint32_t lap_left = 0;  // visits until everybody was served up to lap_mark
     std::uint32_t lap_mark = 0;
     std::uint32_t trim_to = 0;  // frames before it may go in confirm()
@@ -286,10 +294,16 @@ class TopicTable {
     std::uint32_t previous = kNone;
     std::uint32_t tag = 0;
     bool is_active = false;
+    bool is_new = false;      // stands in new_, not in old_
     bool is_retired = false;  // stands in retired_: confirm() looks at its run
     bool is_dead = false;     // no member left; freed in confirm()
   };
   static_assert(sizeof(Topic) <= 96);
+
+  struct List {  // through Topic::next and previous
+    std::uint32_t head = kNone;
+    std::uint32_t tail = kNone;
+  };
 
   [[nodiscard]] std::uint32_t find_link(const TopicLinks& links, std::uint32_t topic_index) const;
   [[nodiscard]] std::uint32_t index_of(const TopicId& topic) const;
@@ -302,9 +316,11 @@ class TopicTable {
   void end_lap(std::uint32_t index);
   static void trim(Topic& topic);
   void retire(std::uint32_t index);
-  void move_to_back(std::uint32_t index);
-  void push_front(std::uint32_t index);
-  void unlink_active(std::uint32_t index);
+  void activate(std::uint32_t index);
+  void grow_old(std::uint32_t index);
+  [[nodiscard]] List& list_of(const Topic& topic) { return topic.is_new ? new_ : old_; }
+  void push_back(std::uint32_t index);
+  void unlink(std::uint32_t index);
   void note_retired(std::uint32_t index);
   void free_topic(std::uint32_t index);
   std::unique_ptr<Run> take_run();
@@ -312,11 +328,11 @@ class TopicTable {
 
   absl::flat_hash_map<TopicId, std::uint32_t> by_id_;
   std::vector<Topic> topics_;
-  std::vector<Link> links_;
+  std::deque<Link> links_;  // grows in pieces: half of a vector would stand empty
   std::uint32_t free_topic_ = kNone;
   std::uint32_t free_link_ = kNone;
-  std::uint32_t active_head_ = kNone;
-  std::uint32_t active_tail_ = kNone;
+  List new_;
+  List old_;
   std::uint32_t next_tag_ = 1;
   std::vector<std::uint32_t> retired_;
   std::vector<std::unique_ptr<Run>> spare_runs_;

@@ -12,12 +12,12 @@
 
 namespace uproar::server {
 
-// Parcels of one shard for another within about a turn: 8,192 * some 200 bytes = 1.6 MiB per ordered pair.
+// Parcels of one shard for another within about a turn: 8,192 * some 400 bytes = 3.2 MiB per ordered pair, while they wait.
 inline constexpr std::uint32_t kMailboxParcels = 8'192;
 // Beyond this many parcels waiting for a full mailbox, lossy publishes are dropped instead of queued.
 inline constexpr std::uint32_t kHeldBackLossyMax = 8'192;
 // From here on new commands are refused as overloaded until the other shard has caught up. 65,536 *
-// some 200 bytes = 13 MiB per shard, and what accepted commands still cause on top of it.
+// some 400 bytes = 26 MiB per shard, and what accepted commands still cause on top of it.
 inline constexpr std::int64_t kHeldBackParcelsMax = 65'536;
 // How soon a full mailbox is tried again. Its reader drains half of it in a turn, which takes about a millisecond.
 inline constexpr std::int64_t kHeldBackRetryUs = 1'000;

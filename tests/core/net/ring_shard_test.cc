@@ -157,8 +157,10 @@ class RingShard : public ::testing::Test {
 
 TEST_F(RingShard, UpgradesEchoesAndKnowsThePeer) {
   echo();
-  const ConnectionId id = open();
-  EXPECT_EQ(net_->peer_address(id).text(), "127.0.0.1");
+  std::string peer;
+  handler_.when_upgrade = [&](ConnectionId id) { peer = net_->peer_address(id).text(); };
+  open();
+  EXPECT_EQ(peer, "127.0.0.1");
   clients_[0]->say(client_frame(1, "hello"));
   ASSERT_TRUE(until([&] { return !clients_[0]->frames().empty(); }));
   EXPECT_EQ(clients_[0]->frames()[0].payload, "hello");

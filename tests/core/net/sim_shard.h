@@ -86,7 +86,8 @@ class RecordingHandler : public Handler {
                        std::string(as_text(request.body)));
     if (when_request) when_request(id, request);
   }
-  UpgradeAnswer on_upgrade(ConnectionId, const http::Request& request) override {
+  UpgradeAnswer on_upgrade(ConnectionId id, const http::Request& request) override {
+    if (when_upgrade) when_upgrade(id);
     if (request.path == "/refuse") {
       return {
           .accept = false, .status = 401, .subprotocol = {}, .body = "{\"no\":1}", .context = 0};
@@ -120,6 +121,7 @@ class RecordingHandler : public Handler {
   std::vector<CloseCause> causes;
   int pings = 0;
   std::function<void(ConnectionId, const http::Request&)> when_request;
+  std::function<void(ConnectionId)> when_upgrade;
   std::function<void(ConnectionId)> when_open;
   std::function<void(ConnectionId)> when_draining;
   std::function<void(ConnectionId, std::string_view)> when_message;

@@ -2,6 +2,7 @@
 
 #include "core/net/topic_table.h"
 
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <random>
@@ -43,27 +44,80 @@ TEST(TopicTable, AMemberAddedInTheMiddleOfARoundHearsOnlyWhatComesLater) {
   EXPECT_FALSE(table.active());
 }
 
-TEST(TopicTable, AQuantumSendsTheTopicToTheBackAndItsRoundIsFinishedLater) {
-  TopicTable table;
-  std::vector<TopicLinks> links(kTopicQuantumSends + 100);
-  const TopicId big{.high = 1, .low = 1};
-  const TopicId small{.high = 1, .low = 2};
-  TopicLinks other;
-  for (std::uint32_t i = 0; i < links.size(); ++i)
-    table.subscribe(links[i], i, Variant::kPlain, big);
-  table.subscribe(other, 9999, Variant::kPlain, small);
-  table.publish(small, {.plain = SharedBytes::copy_of("s"), .deflated = {}},
-                DeliveryClass::kMessage);
-  table.publish(big, {.plain = SharedBytes::copy_of("b"), .deflated = {}}, DeliveryClass::kMessage);
-  std::vector<std::uint32_t> order;
-  const auto deliver = [&](std::uint32_t slot, const TopicTable::Window&) {
-    order.push_back(slot);
-    return true;
-  };
-  table.serve(100'000, deliver, [](std::uint32_t) {});
-  ASSERT_EQ(order.size(), links.size() + 1);
-  EXPECT_EQ(order[kTopicQuantumSends], 9999U)
-      << "the small topic's turn comes after one quantum of the big one";
+// Rooms that were at rest, published to in this order; what was sent to whom. A room's members are numbered on from its
+// number times 10,000.
+class Turns : public ::testing::Test {
+ protected:
+  void room(std::uint32_t number, std::uint32_t members) {
+    for (std::uint32_t i = 0; i < members; ++i) {
+      links_.emplace_back();
+      table_.subscribe(links_.back(), number * 10'000 + i, Variant::kPlain, id(number));
+    }
+  }
+  void publish(std::uint32_t number) {
+    table_.publish(id(number), {.plain = SharedBytes::copy_of("x"), .deflated = {}},
+                   DeliveryClass::kMessage);
+  }
+  // The rooms that were sent to, one for each send.
+  std::vector<std::uint32_t> serve(std::uint32_t sends) {
+    std::vector<std::uint32_t> rooms;
+    const auto deliver = [&](std::uint32_t slot, const TopicTable::Window&) {
+      rooms.push_back(slot / 10'000);
+      return true;
+    };
+    table_.serve(sends, deliver, [](std::uint32_t) {});
+    return rooms;
+  }
+  static TopicId id(std::uint32_t number) { return {.high = 1, .low = number}; }
+
+  TopicTable table_;
+  std::deque<TopicLinks> links_;
+};
+
+TEST_F(Turns, AreTakenFirstComeFirstServed) {
+  for (std::uint32_t number = 1; number <= 5; ++number) room(number, 2);
+  for (std::uint32_t number = 1; number <= 5; ++number) publish(number);
+  EXPECT_EQ(serve(6), (std::vector<std::uint32_t>{1, 1, 2, 2, 3, 3}));
+  publish(1);
+  EXPECT_EQ(serve(100), (std::vector<std::uint32_t>{4, 4, 5, 5, 1, 1}));
+}
+
+TEST_F(Turns, ALargeRoomIsNewForItsFirstSendsOnly) {
+  room(1, kNewTopicSends + 100);
+  room(2, 2);
+  publish(1);
+  publish(2);
+  const std::vector<std::uint32_t> sends = serve(100'000);
+  ASSERT_EQ(sends.size(), kNewTopicSends + 102U);
+  EXPECT_EQ(sends[kNewTopicSends], 2U);
+}
+
+TEST_F(Turns, OldRoomsTakeTurnsByTheQuantum) {
+  for (const std::uint32_t number : {1, 2}) {
+    room(number, kNewTopicSends + kTopicQuantumSends + 10);
+    publish(number);
+  }
+  const std::vector<std::uint32_t> sends = serve(100'000);
+  const std::uint32_t old = 2 * kNewTopicSends;
+  EXPECT_EQ(sends[old], 1U);
+  EXPECT_EQ(sends[old + kTopicQuantumSends - 1], 1U);
+  EXPECT_EQ(sends[old + kTopicQuantumSends], 2U);
+  EXPECT_EQ(sends[old + 2 * kTopicQuantumSends], 1U) << "and then its rest";
+}
+
+TEST_F(Turns, NewRoomsGoFirstAndNeverStarveAnOldOne) {
+  room(1, 1000);
+  publish(1);
+  (void)serve(kNewTopicSends);
+  for (std::uint32_t number = 2; number <= 100; ++number) room(number, 2);
+  std::size_t old_sends = 0;
+  for (int batch = 0; batch < 20; ++batch) {
+    for (std::uint32_t number = 2; number <= 100; ++number) publish(number);
+    const std::vector<std::uint32_t> sends = serve(16);
+    EXPECT_NE(sends.front(), 1U);
+    old_sends += static_cast<std::size_t>(std::count(sends.begin(), sends.end(), 1U));
+  }
+  EXPECT_EQ(old_sends, 20 * 16 / kOldTopicsPart);
 }
 
 // A busy topic is never at rest: what everybody was served must go all the same.
