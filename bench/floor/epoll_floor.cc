@@ -10,8 +10,8 @@
 #include <cerrno>
 #include <string_view>
 
-#include "bench/client/process.h"
 #include "bench/floor/rooms.h"
+#include "bench/load/program.h"
 
 namespace uproar::bench {
 namespace {

@@ -10,9 +10,9 @@
 
 #include <CLI/CLI.hpp>
 
-#include "bench/client/process.h"
 #include "bench/floor/epoll_floor.h"
 #include "bench/floor/ring_floor.h"
+#include "bench/load/program.h"
 #include "core/net/listener.h"
 
 namespace uproar::bench {

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "bench/client/process.h"
 #include "bench/floor/rooms.h"
+#include "bench/load/program.h"
 #include "core/runtime/ring.h"
 
 namespace uproar::bench {

@@ -10,8 +10,8 @@
 #include <cerrno>
 #include <cstring>
 
-#include "bench/client/masked_frame.h"
-#include "bench/client/process.h"
+#include "bench/load/masked_frame.h"
+#include "bench/load/program.h"
 
 namespace uproar::bench {
 namespace {
@@ -23,7 +23,7 @@ constexpr std::uint32_t kClientsPerRingMax = 65'536;
 constexpr std::uint32_t kDescriptorsApart = 64;  // of this process besides its clients
 constexpr std::uint32_t kRecvBuffers = 1024;
 constexpr std::uint32_t kRecvBufferBytes = 16 * 1024;
-constexpr std::uint32_t kCompletionsPerTurn = 4096;
+constexpr std::uint32_t kCompletionsPerVisit = 256;  // then the other rings are looked at
 
 // Away from the ephemeral ports, which other programs are given.
 constexpr std::uint32_t kSourceAddresses = 63;
@@ -47,21 +47,32 @@ int new_socket(int receive_bytes) {
 }  // namespace
 
 ClientRings::ClientRings(Options options, ClientSink& sink)
-    : options_(options), sink_(sink), clients_(options.clients) {
+    : options_(std::move(options)), sink_(sink) {
   const auto descriptors = static_cast<std::uint32_t>(
       std::min<std::uint64_t>(raise_descriptor_limit(), kClientsPerRingMax + kDescriptorsApart));
-  per_ring_ = std::min(
-      {descriptors - kDescriptorsApart, kClientsPerRingMax, std::max(options.clients, 1U)});
-  for (std::uint32_t first = 0; first < options.clients; first += per_ring_) {
-    auto ring = runtime::Ring::create({.direct_slots = per_ring_,
-                                       .recv_buffers = kRecvBuffers,
-                                       .recv_buffer_bytes = kRecvBufferBytes,
-                                       .recv_buffers_at_first = kRecvBuffers});
-    if (!ring) die("the load tool's ring: " + ring.error().text());
-    if (auto enabled = (*ring)->enable(); !enabled)
-      die("the load tool's ring: " + enabled.error().text());
-    rings_.push_back({.ring = std::move(*ring)});
+  const std::uint32_t per_ring = std::min(descriptors - kDescriptorsApart, kClientsPerRingMax);
+  for (const std::uint32_t group : options_.groups) {
+    for (std::uint32_t rest = group; rest > 0;) {
+      const std::uint32_t clients = std::min(rest, per_ring);
+      open_ring(clients);
+      rest -= clients;
+    }
   }
+}
+
+void ClientRings::open_ring(std::uint32_t clients) {
+  auto ring = runtime::Ring::create({.direct_slots = clients,
+                                     .recv_buffers = kRecvBuffers,
+                                     .recv_buffer_bytes = kRecvBufferBytes,
+                                     .recv_buffers_at_first = kRecvBuffers});
+  if (!ring) die("the load tool's ring: " + ring.error().text());
+  if (auto enabled = (*ring)->enable(); !enabled)
+    die("the load tool's ring: " + enabled.error().text());
+  const auto first = static_cast<std::uint32_t>(clients_.size());
+  clients_.resize(first + clients);
+  for (std::uint32_t i = 0; i < clients; ++i)
+    clients_[first + i].shard = static_cast<std::uint16_t>(rings_.size());
+  rings_.push_back({.ring = std::move(*ring), .first = first});
 }
 
 ClientRings::~ClientRings() {
@@ -98,7 +109,9 @@ void ClientRings::connect(std::uint32_t client, const std::string& request, int 
   if (!shard_of(client).ring->adopt(slot_of(client), fd))
     die("the ring refused client " + std::to_string(client));
   const std::uint32_t generation = one.generation + 1;
+  const std::uint16_t shard = one.shard;
   one = Client();
+  one.shard = shard;
   one.generation = generation & runtime::CompletionKey::kGenerationMask;
   one.stage = Stage::kUpgrading;
   one.pending = request;
@@ -109,6 +122,12 @@ void ClientRings::connect(std::uint32_t client, const std::string& request, int 
 void ClientRings::send_payload(std::uint32_t client, std::string_view payload) {
   if (clients_[client].stage != Stage::kOpen) return;
   append_masked_frame(clients_[client].pending, options_.binary ? kFinBinary : kFinText, payload);
+  queue(client);
+}
+
+void ClientRings::send_ping(std::uint32_t client) {
+  if (clients_[client].stage != Stage::kOpen) return;
+  append_masked_frame(clients_[client].pending, kFinPing, {});
   queue(client);
 }
 
@@ -132,16 +151,14 @@ void ClientRings::cut(std::uint32_t client) {
 
 bool ClientRings::turn() {
   unsigned came = 0;
-  for (std::size_t i = 0; i < rings_.size(); ++i) {
-    Shard& shard = rings_[i];
+  for (Shard& shard : rings_) {
     flush(shard);
     shard.ring->submit_and_run();
     if (shard.ring->ready() == 0) continue;
     now_ns_ = monotonic_ns();
-    const auto first = static_cast<std::uint32_t>(i) * per_ring_;
-    came +=
-        shard.ring->reap([&](const Completion& completion) { on_completion(first, completion); },
-                         kCompletionsPerTurn);
+    came += shard.ring->reap(
+        [&](const Completion& completion) { on_completion(shard.first, completion); },
+        kCompletionsPerVisit);
   }
   return came > 0;
 }
@@ -236,6 +253,7 @@ void ClientRings::on_bytes(std::uint32_t client, std::string_view bytes) {
         return end(client, ClientEnd::kRefused, bytes.substr(0, bytes.find('\r')));
       taken = head_end + 4;
       one.stage = Stage::kOpen;
+      one.sending = std::string();  // the request's kilobyte, of each of 250,000
       sink_.on_open(client);
     }
   }
@@ -274,11 +292,11 @@ std::size_t ClientRings::take_frames(std::uint32_t client, std::string_view byte
       case kFinBinary:
         sink_.on_payload(client, payload, now_ns_);
         break;
-      case 0x89:
+      case kFinPing:
         append_masked_frame(clients_[client].pending, kFinPong, payload);
         queue(client);
         break;
-      case 0x8A:
+      case kFinPong:
         break;
       case 0x88: {
         std::string reason = "no code";

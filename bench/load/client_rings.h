@@ -38,7 +38,9 @@ class ClientSink {
 class ClientRings {
  public:
   struct Options {
-    std::uint32_t clients = 0;
+    // How many clients; each group has rings of its own, so that what comes for few is not looked at behind what comes for
+    // many.
+    std::vector<std::uint32_t> groups;
     std::uint16_t port = 0;  // on 127.0.0.1
     bool binary = false;     // what is sent
   };
@@ -53,6 +55,8 @@ class ClientRings {
   void connect(std::uint32_t client, const std::string& request, int receive_bytes = 0);
   // Queues a masked text (or binary) frame; goes out with the next turn.
   void send_payload(std::uint32_t client, std::string_view payload);
+  // The same with an empty ping frame.
+  void send_ping(std::uint32_t client);
   // Reads no more; what comes fills its socket.
   void stop_reading(std::uint32_t client);
   // Resets the connection without a goodbye; on_end(kCut) follows.
@@ -76,6 +80,7 @@ class ClientRings {
     bool armed = false;
     bool reads = true;
     bool cut = false;
+    std::uint16_t shard = 0;
     std::uint32_t generation = 0;
     std::string pending;  // to be sent
     std::string sending;  // given to the ring in the last turn
@@ -83,12 +88,15 @@ class ClientRings {
   };
   struct Shard {
     std::unique_ptr<runtime::Ring> ring;
+    std::uint32_t first = 0;  // its clients are numbered on from here
     std::vector<std::uint32_t> queued = {};
   };
 
-  [[nodiscard]] Shard& shard_of(std::uint32_t client) { return shards()[client / per_ring_]; }
-  [[nodiscard]] std::vector<Shard>& shards() { return rings_; }
-  [[nodiscard]] std::uint32_t slot_of(std::uint32_t client) const { return client % per_ring_; }
+  [[nodiscard]] Shard& shard_of(std::uint32_t client) { return rings_[clients_[client].shard]; }
+  [[nodiscard]] std::uint32_t slot_of(std::uint32_t client) const {
+    return client - rings_[clients_[client].shard].first;
+  }
+  void open_ring(std::uint32_t clients);
   [[nodiscard]] runtime::CompletionKey key(runtime::OpKind kind, std::uint32_t client) const {
     return {.kind = kind, .generation = clients_[client].generation, .slot = slot_of(client)};
   }
@@ -107,7 +115,6 @@ class ClientRings {
 
   Options options_;
   ClientSink& sink_;
-  std::uint32_t per_ring_ = 0;
   std::vector<Shard> rings_;
   std::vector<Client> clients_;
   std::uint32_t source_ = 0;  // the next (address, port)

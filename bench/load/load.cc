@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <memory>
@@ -10,6 +11,7 @@
 #include <CLI/CLI.hpp>
 
 #include "bench/load/load_run.h"
+#include "bench/load/program.h"
 #include "bench/load/report.h"
 
 namespace uproar::bench {
@@ -24,6 +26,8 @@ struct Arguments {
   std::string auth_key_file;
   std::vector<std::string> overrides;
   std::string json;
+  std::string world;
+  bool only_prepare = false;
 };
 
 std::string first_line(const std::string& path) {
@@ -31,6 +35,17 @@ std::string first_line(const std::string& path) {
   std::string line;
   if (!std::getline(in, line)) die("cannot read " + path);
   return line;
+}
+
+// What is not read from a file is made, and written to it.
+void prepare(LoadRun& load, const Scenario& scenario, const std::string& path) {
+  if (!path.empty() && std::filesystem::exists(path)) {
+    auto world = read_world(path, scenario.members());
+    if (!world) die(world.error());
+    return load.use_world(std::move(*world));
+  }
+  const World& world = load.make_world();
+  if (!path.empty() && !write_world(path, world, scenario.members())) die("cannot write " + path);
 }
 
 int run(const Arguments& arguments) {
@@ -44,6 +59,10 @@ int run(const Arguments& arguments) {
   }
   if (target->groups && arguments.auth_key_file.empty())
     die(arguments.target + " signs tokens: give --auth-key-file, the server's auth-secret-file");
+  if (!target->groups && !arguments.world.empty())
+    die(target->name + " needs nothing made before the run: --world is for targets with groups");
+  if (arguments.only_prepare && arguments.world.empty())
+    die("--only-prepare needs --world FILE, or nobody could use what it made");
   if (arguments.core >= 0) pin_to_core(arguments.core);
   auto load = std::make_unique<LoadRun>(
       *scenario, *target,
@@ -52,6 +71,8 @@ int run(const Arguments& arguments) {
           .server_pid = arguments.pid,
           .auth_key = arguments.auth_key_file.empty() ? "" : first_line(arguments.auth_key_file),
           .progress = ::isatty(STDERR_FILENO) == 1});
+  if (target->groups) prepare(*load, *scenario, arguments.world);
+  if (arguments.only_prepare) return 0;
   const RunResult result = load->run();
   print_result(*scenario, *target, result);
   if (!arguments.json.empty() && !write_result(arguments.json, *scenario, *target, result))
@@ -78,6 +99,10 @@ int main_program(int argc, char** argv) {
   app.add_option("--core", arguments.core, "run on this processor only");
   app.add_option("--set", arguments.overrides,
                  "KEY=VALUE instead of the scenario's, e.g. seconds=2 or hall.members=500");
+  app.add_option(
+      "--world", arguments.world,
+      "users and conversations: read from this file if it exists, else made and written");
+  app.add_flag("--only-prepare", arguments.only_prepare, "make the world and end");
   app.add_option("--json", arguments.json, "write the result to this file as well");
   try {
     app.parse(argc, argv);

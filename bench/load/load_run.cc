@@ -6,14 +6,18 @@
 #include <cstdio>
 #include <thread>
 
+#include "bench/load/program.h"
+
 namespace uproar::bench {
 namespace {
 
 constexpr std::int64_t kSecond = 1'000'000'000;
 constexpr std::int64_t kStallNs = 30 * kSecond;
+constexpr std::int64_t kLateNs = kSecond / 20;
 constexpr double kSettleSeconds = 1;  // a server may hold live traffic for a moment after a join
 constexpr std::size_t kWaitingMax = 1U << 16;  // stored publishes without an acknowledgement
 constexpr std::uint32_t kPublishesPerTurnMax = 256;
+constexpr std::uint32_t kHeartbeatsPerTurnMax = 256;
 constexpr std::size_t kRoomDigits = 7;
 
 // All of one length, so that frames are: "room-0000042".
@@ -34,13 +38,15 @@ LoadRun::LoadRun(const Scenario& scenario, const Target& target, Options options
     : scenario_(scenario),
       target_(target),
       options_(std::move(options)),
-      rings_({.clients = scenario.clients(), .port = options_.port, .binary = target.binary},
+      rings_({.groups = clients_of(scenario), .port = options_.port, .binary = target.binary},
              *this),
       ledger_(seats_of(scenario)),
+      heartbeats_(scenario.clients(), scenario.heartbeat_seconds, monotonic_ns()),
       seats_(scenario.clients()),
       room_of_(scenario.clients()),
       cut_ns_(scenario.clients()),
       waiting_(kWaitingMax) {
+  if (target.groups) tokens_.emplace(options_.auth_key);
   seat_clients();
 }
 
@@ -52,6 +58,12 @@ std::vector<DeliveryLedger::Room> LoadRun::seats_of(const Scenario& scenario) {
                 .readers = one.members - one.silent,
                 .publishers = one.publishers});
   }
+  return out;
+}
+
+std::vector<std::uint32_t> LoadRun::clients_of(const Scenario& scenario) {
+  std::vector<std::uint32_t> out;
+  for (const Traffic& one : scenario.traffic) out.push_back(one.rooms * one.members);
   return out;
 }
 
@@ -74,7 +86,8 @@ void LoadRun::seat_clients() {
 }
 
 RunResult LoadRun::run() {
-  if (options_.server_pid > 0) result_.server_memory_before = memory_of(options_.server_pid);
+  if (options_.server_pid > 0 && result_.server_memory_before.rss_bytes == 0)
+    result_.server_memory_before = memory_of(options_.server_pid);
   come_all();
   turn_for(kSettleSeconds, "settling");
   begin_publishing();
@@ -93,6 +106,7 @@ RunResult LoadRun::run() {
     result_.server_cpu = cpu_time(options_.server_pid) - cpu_before;
     result_.server_memory = memory_of(options_.server_pid);
   }
+  result_.begin_ns = begin;
   result_.seconds = wall / kSecond;
   result_.load_busy = static_cast<double>(busy_ns_) / wall;
   result_.received_bytes = rings_.received_bytes() - bytes_before;
@@ -104,6 +118,7 @@ RunResult LoadRun::run() {
   result_.missing = ledger_.missing();
   result_.lost = ledger_.lost();
   result_.repeated = ledger_.repeated();
+  send_away();  // 250,000 armed receives ended one by one take seconds, all at once by the kernel a minute
   return std::move(result_);
 }
 
@@ -116,7 +131,7 @@ void LoadRun::on_payload(std::uint32_t client, std::string_view payload, std::in
   Lane& lane = lanes_[rooms_[room_of_[client]].traffic];
   PublishName name;
   if (!find_name(payload, lane.marker_offset, name)) {
-    if (making_groups_) on_group_payload(client, payload);
+    if (making_world_) on_group_payload(client, payload);
     return;
   }
   on_delivery(client, name, now_ns);
@@ -136,6 +151,7 @@ void LoadRun::on_delivery(std::uint32_t client, PublishName name, std::int64_t n
     ++result.deliveries;
     result.delivery.record(
         static_cast<std::uint64_t>(std::max<std::int64_t>(now_ns - outcome.due_ns, 0)));
+    if (outcome.complete && now_ns - outcome.due_ns > kLateNs) ++result.late;
   }
   if (outcome.complete && publishing_ && scenario_.traffic[traffic].in_flight > 0)
     publish_next(traffic, now_ns);
@@ -184,7 +200,8 @@ void LoadRun::begin_publishing() {
   publishing_ = true;
   const std::int64_t now_ns = monotonic_ns();
   for (std::uint32_t traffic = 0; traffic < lanes_.size(); ++traffic) {
-    lanes_[traffic].begun_ns = now_ns;
+    lanes_[traffic].open_loop = {.per_second = scenario_.traffic[traffic].publishes_per_second,
+                                 .begun_ns = now_ns};
     for (std::uint32_t i = 0; i < scenario_.traffic[traffic].in_flight; ++i)
       publish_next(traffic, now_ns);
   }
@@ -192,20 +209,32 @@ void LoadRun::begin_publishing() {
 
 void LoadRun::publish_due(std::int64_t now_ns) {
   for (std::uint32_t traffic = 0; traffic < lanes_.size(); ++traffic) {
-    const double rate = scenario_.traffic[traffic].publishes_per_second;
-    if (rate <= 0) continue;
     Lane& lane = lanes_[traffic];
-    const auto due =
-        static_cast<std::uint64_t>(static_cast<double>(now_ns - lane.begun_ns) * rate / kSecond);
-    for (std::uint32_t i = 0; lane.due < due && i < kPublishesPerTurnMax; ++i) {
-      const auto after_ns =
-          static_cast<std::int64_t>(static_cast<double>(lane.due++) / rate * kSecond);
-      publish_next(traffic, lane.begun_ns + after_ns);
-    }
+    if (lane.open_loop.per_second <= 0) continue;
+    const std::uint64_t due = lane.open_loop.due_by(now_ns);
+    for (std::uint32_t i = 0; lane.sent < due && i < kPublishesPerTurnMax; ++i)
+      publish_next(traffic, lane.open_loop.due_ns(lane.sent++));
     if (measuring_) {
       std::uint64_t& behind = result_.traffic[traffic].behind_max;
-      behind = std::max(behind, ledger_.under_way() + (due - lane.due));
+      behind = std::max(behind, ledger_.under_way() + (due - lane.sent));
     }
+  }
+}
+
+// A peer's answer is no delivery: on_payload() finds no name in it.
+void LoadRun::say_heartbeats(std::int64_t now_ns) {
+  for (std::uint32_t i = 0; i < kHeartbeatsPerTurnMax; ++i) {
+    const auto client = heartbeats_.next(now_ns);
+    if (!client) return;
+    if (seats_[*client] != Seat::kIn) continue;
+    if (target_.heartbeat.empty()) {
+      rings_.send_ping(*client);
+    } else {
+      text_.clear();
+      target_.heartbeat.fill(values_of(*client), text_);
+      rings_.send_payload(*client, text_);
+    }
+    if (measuring_) ++result_.heartbeats;
   }
 }
 
@@ -230,10 +259,8 @@ void LoadRun::storm() {
 void LoadRun::turn() {
   const std::int64_t begin = monotonic_ns();
   if (publishing_) publish_due(begin);
-  if (rings_.turn()) {
-    moved_ns_ = monotonic_ns();
-    busy_ns_ += moved_ns_ - begin;
-  }
+  say_heartbeats(begin);
+  if (rings_.turn()) busy_ns_ += monotonic_ns() - begin;
 }
 
 bool LoadRun::is_idle() const {
@@ -255,7 +282,7 @@ void LoadRun::turn_until(const char* what, const std::function<bool()>& done) {
                    seats_.size(), rooms_made_, rooms_.size());
     }
     if (now_ns - moved_ns_ > kStallNs)
-      die(std::string(what) + ": nothing came for 30 s; " + std::to_string(in_) + " of " +
+      die(std::string(what) + ": no headway for 30 s; " + std::to_string(in_) + " of " +
           std::to_string(seats_.size()) + " clients are in");
   }
 }

@@ -1,29 +1,54 @@
 // How a run begins: everybody connects, gets a seat, and is in a room.
 
 #include <algorithm>
+#include <cstdlib>
 
-#include "bench/client/room.h"
 #include "bench/load/load_run.h"
+#include "bench/load/program.h"
 
 namespace uproar::bench {
 namespace {
 
-constexpr std::uint32_t kOpeningMax = 128;  // handshakes under way: below any listener's backlog
-constexpr std::uint32_t kRoomsAtOnce = 64;
-constexpr std::uint32_t kMembersPerCommand = 1000;
-constexpr std::int64_t kAskAgainNs = 200'000'000;  // after a refusal that says retry_after_ms
+constexpr int kMemoryReadingsMin = 3;
+constexpr int kMemoryReadingsMax = 30;
+constexpr double kMemoryPauseSeconds = 0.5;
+constexpr std::int64_t kMemoryStillBytes = std::int64_t{64} * 1024;
 constexpr int kSilentReceiveBytes = 64 * 1024;
 
 }  // namespace
 
 void LoadRun::come_all() {
-  if (target_.groups) make_groups();
-  bring_in("connecting", kOpeningMax, [](std::uint32_t) { return true; });
+  if (scenario_.memory_steps > 0 && options_.server_pid > 0)
+    come_in_steps();
+  else
+    bring_in("connecting", kOpeningMax, [](std::uint32_t) { return true; });
   for (const Room& room : rooms_) {
     const std::uint32_t silent = scenario_.traffic[room.traffic].silent;
     for (std::uint32_t i = room.members - silent; i < room.members; ++i)
       rings_.stop_reading(room.first_client + i);
   }
+}
+
+void LoadRun::come_in_steps() {
+  const std::uint64_t all = seats_.size();
+  for (std::uint64_t step = 0; step <= scenario_.memory_steps; ++step) {
+    const auto upto = static_cast<std::uint32_t>(all * step / scenario_.memory_steps);
+    bring_in("connecting", kOpeningMax, [upto](std::uint32_t client) { return client < upto; });
+    result_.memory.push_back({.clients = upto, .memory = settled_memory()});
+  }
+}
+
+Memory LoadRun::settled_memory() {
+  Memory last = memory_of(options_.server_pid);
+  for (int i = 0; i < kMemoryReadingsMax; ++i) {
+    turn_for(kMemoryPauseSeconds, "reading memory");
+    const Memory next = memory_of(options_.server_pid);
+    const auto moved =
+        static_cast<std::int64_t>(next.rss_bytes) - static_cast<std::int64_t>(last.rss_bytes);
+    last = next;
+    if (i >= kMemoryReadingsMin && std::abs(moved) < kMemoryStillBytes) break;
+  }
+  return last;
 }
 
 void LoadRun::bring_in(const char* what, std::uint32_t opening_max,
@@ -36,6 +61,8 @@ void LoadRun::bring_in(const char* what, std::uint32_t opening_max,
   std::size_t next = 0;
   turn_until(what, [&] {
     while (next < todo.size() && opening_ < opening_max) connect(todo[next++]);
+    if (next == todo.size() && opening_ == 0 && in_ < all_in)
+      die(std::string(what) + ": the server ended a connection, " + result_.first_end);
     return in_ == all_in;
   });
 }
@@ -45,12 +72,14 @@ PlaceholderValues LoadRun::values_of(std::uint32_t client) {
   client_number_ = std::to_string(client);
   values[Placeholder::kRoom] = rooms_[room_of_[client]].name;
   values[Placeholder::kClient] = client_number_;
-  if (!tokens_.empty()) values[Placeholder::kToken] = tokens_[client];
   return values;
 }
 
 void LoadRun::connect(std::uint32_t client) {
-  const PlaceholderValues values = values_of(client);
+  PlaceholderValues values = values_of(client);
+  std::string token;
+  if (tokens_) token = tokens_->sign(client, world_.users[client]);
+  values[Placeholder::kToken] = token;
   std::string request = "GET ";
   target_.path.fill(values, request);
   request +=
@@ -87,6 +116,7 @@ void LoadRun::come_in(std::uint32_t client, std::int64_t now_ns) {
   seats_[client] = Seat::kIn;
   ++in_;
   --opening_;
+  moved_ns_ = now_ns;
   if (measuring_ && cut_ns_[client] != 0)
     result_.reconnect.record(static_cast<std::uint64_t>(now_ns - cut_ns_[client]));
 }
@@ -99,78 +129,10 @@ void LoadRun::on_end(std::uint32_t client, ClientEnd end, std::string_view reaso
   else
     --opening_;
   seats_[client] = Seat::kOut;
+  moved_ns_ = monotonic_ns();
   if (end == ClientEnd::kCut) return;
   if (result_.ended++ == 0)
     result_.first_end = "client " + std::to_string(client) + ": " + std::string(reason);
-}
-
-void LoadRun::send_away() {
-  for (std::uint32_t client = 0; client < seats_.size(); ++client) rings_.cut(client);
-  turn_until("letting go", [&] { return in_ == 0; });
-}
-
-// Users come to be when they are first seen, and members must be known. Members who are connected while others are added hear of
-// each: so everybody comes once and goes, then the publishers make the rooms, then all come.
-void LoadRun::make_groups() {
-  const Users users =
-      bench::make_users(static_cast<std::uint32_t>(seats_.size()), options_.auth_key);
-  tokens_ = users.tokens;
-  for (const Uuid& id : users.ids) user_ids_.push_back(id.text());
-  bring_in("introducing users", kOpeningMax, [](std::uint32_t) { return true; });
-  send_away();
-  bring_in("connecting publishers", kOpeningMax, [this](std::uint32_t client) {
-    return rooms_[room_of_[client]].first_client == client;
-  });
-  std::uint32_t asked = 0;
-  making_groups_ = true;
-  turn_until("making rooms", [&] {
-    while (asked < rooms_.size() && asked < rooms_made_ + kRoomsAtOnce) grow_group(rooms_[asked++]);
-    ask_again();
-    return rooms_made_ == rooms_.size();
-  });
-  making_groups_ = false;
-}
-
-// The next command that a room needs: conversation.create with the first members, then conversation.add with the others.
-void LoadRun::grow_group(Room& room) {
-  const std::uint32_t from = std::max(room.seated, 1U);
-  const std::uint32_t end = std::min(from + kMembersPerCommand, room.members);
-  text_ = room.seated == 0 ? R"({"type":"conversation.create","id":1,"kind":"group","name":")" +
-                                 room.name + R"(","members":[)"
-                           : R"({"type":"conversation.add","id":1,"conversation_id":")" +
-                                 room.name + R"(","user_ids":[)";
-  for (std::uint32_t i = from; i < end; ++i) {
-    if (i > from) text_ += ',';
-    text_ += '"' + user_ids_[room.first_client + i] + '"';
-  }
-  rings_.send_payload(room.first_client, text_ + "]}");
-}
-
-// What publishers are told while the rooms are made. Each makes one, so the client tells which.
-void LoadRun::on_group_payload(std::uint32_t client, std::string_view payload) {
-  Room& room = rooms_[room_of_[client]];
-  if (payload.starts_with(R"({"type":"error")")) {
-    if (payload.find(R"("retry_after_ms")") == std::string_view::npos)
-      die("making a room: " + std::string(payload));
-    refused_.push_back({.room = room_of_[client], .due_ns = monotonic_ns() + kAskAgainNs});
-    return;
-  }
-  if (payload.starts_with(R"({"type":"conversation.created")"))
-    room.name = field(payload, R"("conversation":{"id":")");
-  else if (!payload.starts_with(R"({"type":"member.added","id":)"))
-    return;
-  room.seated = std::min(std::max(room.seated, 1U) + kMembersPerCommand, room.members);
-  if (room.seated < room.members)
-    grow_group(room);
-  else
-    ++rooms_made_;
-}
-
-void LoadRun::ask_again() {
-  while (!refused_.empty() && refused_.front().due_ns <= monotonic_ns()) {
-    grow_group(rooms_[refused_.front().room]);
-    refused_.pop_front();
-  }
 }
 
 }  // namespace uproar::bench

@@ -35,6 +35,39 @@ void write_latency(std::FILE* out, const char* name, const LatencyHistogram& lat
       us(latency.max_ns()), latency.mean_ns() / 1000);
 }
 
+double growth_per_client(const MemoryReading& reading, const MemoryReading& from) {
+  return (static_cast<double>(reading.memory.rss_bytes) -
+          static_cast<double>(from.memory.rss_bytes)) /
+         static_cast<double>(reading.clients - from.clients);
+}
+
+void print_memory(const std::vector<MemoryReading>& readings) {
+  if (readings.empty()) return;
+  std::printf("%10s %10s %10s %14s %18s\n", "clients", "Rss KiB", "Pss KiB", "anonymous KiB",
+              "bytes per client");
+  for (const MemoryReading& one : readings) {
+    std::printf("%10u %10llu %10llu %14llu", one.clients,
+                static_cast<unsigned long long>(one.memory.rss_bytes / 1024),
+                static_cast<unsigned long long>(one.memory.pss_bytes / 1024),
+                static_cast<unsigned long long>(one.memory.anonymous_bytes / 1024));
+    if (one.clients > 0) std::printf(" %18.0f", growth_per_client(one, readings.front()));
+    std::printf("\n");
+  }
+}
+
+void write_memory(std::FILE* out, const std::vector<MemoryReading>& readings) {
+  std::fprintf(out, "\"memory\":[");
+  for (std::size_t i = 0; i < readings.size(); ++i) {
+    const MemoryReading& one = readings[i];
+    std::fprintf(
+        out, "%s{\"clients\":%u,\"rss_bytes\":%llu,\"pss_bytes\":%llu,\"anonymous_bytes\":%llu}",
+        i > 0 ? "," : "", one.clients, static_cast<unsigned long long>(one.memory.rss_bytes),
+        static_cast<unsigned long long>(one.memory.pss_bytes),
+        static_cast<unsigned long long>(one.memory.anonymous_bytes));
+  }
+  std::fprintf(out, "],");
+}
+
 // Reasons come from a peer.
 std::string json_text(std::string_view text) {
   std::string out;
@@ -62,12 +95,15 @@ void print_result(const Scenario& scenario, const Target& target, const RunResul
     std::printf("all back after %.2f s\n", result.reconnect_seconds);
     print_latency("cut to back", result.reconnect);
   }
+  if (result.heartbeats > 0)
+    std::printf("%llu heartbeats\n", static_cast<unsigned long long>(result.heartbeats));
   if (result.server_memory.rss_bytes > 0) {
-    std::printf("server: %.3f us of CPU per delivery, %.2f cores, %.1f MiB (%.1f before)\n",
+    std::printf("server: %.3f us of CPU per delivery, %.3f cores, %.1f MiB (%.1f before)\n",
                 per_delivery_us(result.server_cpu.total_ns, result), cores(result),
                 static_cast<double>(result.server_memory.rss_bytes) / 1048576,
                 static_cast<double>(result.server_memory_before.rss_bytes) / 1048576);
   }
+  print_memory(result.memory);
   std::printf("lost %llu, repeated %llu, missing %llu; connections ended by the server: %llu%s%s\n",
               static_cast<unsigned long long>(result.lost),
               static_cast<unsigned long long>(result.repeated),
@@ -82,20 +118,22 @@ bool write_result(const std::string& path, const Scenario& scenario, const Targe
   std::FILE* out = std::fopen(path.c_str(), "w");
   if (out == nullptr) return false;
   std::fprintf(
-      out, "{\"scenario\":\"%s\",\"target\":\"%s\",\"clients\":%u,\"seconds\":%.3f,\"traffic\":[",
+      out,
+      "{\"scenario\":\"%s\",\"target\":\"%s\",\"clients\":%u,\"begin_ns\":%lld,\"seconds\":%.3f,"
+      "\"traffic\":[",
       json_text(scenario.name).c_str(), json_text(target.name).c_str(), scenario.clients(),
-      result.seconds);
+      static_cast<long long>(result.begin_ns), result.seconds);
   for (std::size_t i = 0; i < result.traffic.size(); ++i) {
     const TrafficResult& one = result.traffic[i];
     std::fprintf(
         out,
         "%s{\"name\":\"%s\",\"publishes\":%llu,\"deliveries\":%llu,\"deliveries_per_second\":%.1f,"
-        "\"behind_max\":%llu,",
+        "\"behind_max\":%llu,\"late\":%llu,",
         i > 0 ? "," : "", json_text(one.name).c_str(),
         static_cast<unsigned long long>(one.publishes),
         static_cast<unsigned long long>(one.deliveries),
         static_cast<double>(one.deliveries) / result.seconds,
-        static_cast<unsigned long long>(one.behind_max));
+        static_cast<unsigned long long>(one.behind_max), static_cast<unsigned long long>(one.late));
     write_latency(out, "delivery_us", one.delivery);
     std::fprintf(out, ",");
     write_latency(out, "ack_us", one.ack);
@@ -104,12 +142,14 @@ bool write_result(const std::string& path, const Scenario& scenario, const Targe
   std::fprintf(
       out,
       "],\"lost\":%llu,\"repeated\":%llu,\"missing\":%llu,\"ended\":%llu,\"first_end\":\"%s\","
-      "\"load_busy\":%.4f,\"received_bytes\":%llu,",
+      "\"load_busy\":%.4f,\"received_bytes\":%llu,\"heartbeats\":%llu,",
       static_cast<unsigned long long>(result.lost),
       static_cast<unsigned long long>(result.repeated),
       static_cast<unsigned long long>(result.missing),
       static_cast<unsigned long long>(result.ended), json_text(result.first_end).c_str(),
-      result.load_busy, static_cast<unsigned long long>(result.received_bytes));
+      result.load_busy, static_cast<unsigned long long>(result.received_bytes),
+      static_cast<unsigned long long>(result.heartbeats));
+  write_memory(out, result.memory);
   write_latency(out, "reconnect_us", result.reconnect);
   std::fprintf(out,
                ",\"reconnect_seconds\":%.3f,\"server\":{\"cpu_us_per_delivery\":%.4f,"

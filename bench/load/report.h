@@ -12,8 +12,9 @@ void print_result(const Scenario& scenario, const Target& target, const RunResul
 
 // Shape: {"scenario", "target", "clients", "seconds", "traffic": [{"name", "publishes", "deliveries", "deliveries_per_second",
 // "delivery_us": {"p50", "p90", "p99", "p99.9", "max", "mean"}, "ack_us": {…}, "behind_max"}], "lost", "repeated", "missing",
-// "ended", "first_end", "load_busy", "server": {"cpu_us_per_delivery", "cpu_cores", "shard_cpu_us_per_delivery",
-// "rss_bytes_before", "rss_bytes"}, "reconnect_us": {…}, "reconnect_seconds"}. False: the file cannot be written.
+// "ended", "first_end", "load_busy", "received_bytes", "heartbeats",
+// "memory": [{"clients", "rss_bytes", "pss_bytes", "anonymous_bytes"}], "server": {"cpu_us_per_delivery", "cpu_cores",
+// "shard_cpu_us_per_delivery", "rss_bytes_before", "rss_bytes"}, "reconnect_us": {…}, "reconnect_seconds"}. False: the file cannot be written.
 [[nodiscard]] bool write_result(const std::string& path, const Scenario& scenario,
                                 const Target& target, const RunResult& result);
 

@@ -40,6 +40,12 @@ std::uint32_t Scenario::clients() const {
   return count;
 }
 
+std::vector<std::uint32_t> Scenario::members() const {
+  std::vector<std::uint32_t> out;
+  for (const Traffic& one : traffic) out.insert(out.end(), one.rooms, one.members);
+  return out;
+}
+
 Result<Scenario, std::string> read_scenario(const std::string& path,
                                             const std::vector<std::string>& overrides) {
   TomlReader file(path);
@@ -49,6 +55,8 @@ Result<Scenario, std::string> read_scenario(const std::string& path,
   scenario.about = file.text("about");
   scenario.seconds = file.number("seconds", scenario.seconds);
   scenario.warmup_seconds = file.number("warmup_seconds", scenario.warmup_seconds);
+  scenario.heartbeat_seconds = file.number("heartbeat_seconds", scenario.heartbeat_seconds);
+  scenario.memory_steps = file.count("memory_steps", scenario.memory_steps);
   file.tables("traffic", [&] { scenario.traffic.push_back(read_traffic(file)); });
   file.table("storm", [&] {
     scenario.storm.fraction = file.number("fraction", 1);

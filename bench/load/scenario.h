@@ -6,6 +6,8 @@
 //   about = "1,000 rooms of 2 beside a room of 10,000 that is saturated"
 //   seconds = 5.0             # measured; default 5
 //   warmup_seconds = 1.0      # before it; default 1
+//   heartbeat_seconds = 30    # each client that is in says its target's heartbeat once in this time, evenly spread; default 0: nobody
+//   memory_steps = 4          # read the server's memory before the first client and at each quarter of them; default 0: only at the end
 //
 //   [[traffic]]               # one kind of rooms; a client is a member of one room
 //   name = "hall"
@@ -53,10 +55,14 @@ struct Scenario {
   std::string about;
   double seconds = 5;
   double warmup_seconds = 1;
+  double heartbeat_seconds = 0;
+  std::uint32_t memory_steps = 0;
   std::vector<Traffic> traffic;
   Storm storm;
 
   [[nodiscard]] std::uint32_t clients() const;
+  // Members of each room, in the order of the rooms.
+  [[nodiscard]] std::vector<std::uint32_t> members() const;
 };
 
 // `overrides`: "seconds=2", "storm.fraction=0.5", "hall.in_flight=16" (hall: a traffic's name). The error says which file, which

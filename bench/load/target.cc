@@ -85,6 +85,7 @@ Result<Target, std::string> read_target(const std::string& path) {
   read_template("publish_stored", target.publish_stored);
   target.stored_ack = file.text("stored_ack");
   target.groups = file.boolean("groups", false);
+  read_template("heartbeat", target.heartbeat);
   target.ping = file.text("ping");
   target.pong = file.text("pong");
   target.binary = file.boolean("binary", false);

@@ -11,14 +11,15 @@
 //   publish = '{"type":"event.publish","conversation_id":"$room","name":"tick","data":"$data"}'
 //   publish_stored = '…'                              # of traffic with stored = true; empty: this server stores nothing
 //   stored_ack = '{"type":"message.sent","id":'       # begins the acknowledgement; $n of the publish follows
-//   groups = false                                    # true: rooms are Uproar's conversations, made before the run
+//   groups = false                                    # true: rooms are Uproar's conversations, made before the run (world.h)
+//   heartbeat = '{"type":"ping"}'                     # what a client says to be known alive; empty: a ping frame
 //   ping = "2"                                        # a payload that asks for a sign of life; empty: only RFC 6455's own
 //   pong = "3"                                        # its answer
 //   binary = false                                    # true: frames are sent as binary
 //   gathers = false                                   # true: one payload may hold several deliveries
 //
 // $room: the room's name (of 12 characters, as the last group of a UUID) or conversation id. $client: number of the client. $data:
-// the payload. $n: number of the publish, unique in a run. $token: of the client's user, signed with the server's key. $size: how many
+// the payload. $n: number of the publish, unique in a run. $token: of the client's user, signed with the server's key; in path and headers. $size: how many
 // bytes stand between the end of its line and the line end that closes the text, for protocols that count: "PUB $room $size\r\n…\r\n".
 
 #include <array>
@@ -67,6 +68,7 @@ struct Target {
   Template publish_stored;
   std::string stored_ack;
   bool groups = false;
+  Template heartbeat;
   std::string ping;
   std::string pong;
   bool binary = false;

@@ -1,90 +1,161 @@
-"""One self-contained HTML page of a run: a chart and a table for each cell, our history over commits, the doubts in plain sight."""
+"""One self-contained HTML page of a run: what was asked and held, a chart and a table for each cell, our history over commits."""
 
 import html
 
-HEADLINES = {
-    "cpu": ("Server CPU per delivery, microseconds (less is better)", "cpu", 1, "{:.2f}"),
-    "rate": ("Deliveries per second (more is better)", "rate", 1, "{:,.0f}"),
-    "p99": ("p99 from publish to delivery, milliseconds (less is better)", "p99", 1000, "{:.2f}"),
-    "memory": ("Memory per connection, bytes (less is better)", "memory", 1, "{:,.0f}"),
-    "reconnect": ("Seconds until all are back (less is better)", "reconnect", 1, "{:.2f}"),
-}
-COLUMNS = [("CPU us/delivery", "cpu", 1, "{:.3f}"), ("cores", "cores", 1, "{:.2f}"), ("deliveries/s", "rate", 1, "{:,.0f}"),
-           ("p50 ms", "p50", 1000, "{:.2f}"), ("p99 ms", "p99", 1000, "{:.2f}"), ("p99.9 ms", "p99.9", 1000, "{:.2f}"),
-           ("max ms", "max", 1000, "{:.1f}"), ("bytes/connection", "memory", 1, "{:,.0f}"), ("load busy", "load_busy", 1, "{:.0%}")]
-STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#1b1f24}
-table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}td,th{padding:.2rem .6rem;text-align:right;border-bottom:1px solid #ddd}
-td:first-child,th:first-child{text-align:left}.doubt{background:#fff4d6;padding:.4rem .8rem;margin:.4rem 0}.fault{background:#ffe0dd;padding:.4rem .8rem}
-svg{width:100%;height:auto;margin:.6rem 0}text{font:13px system-ui,sans-serif}dl{display:grid;grid-template-columns:max-content auto;gap:.1rem 1rem}dt{color:#667}
-@media(prefers-color-scheme:dark){body{background:#15181c;color:#dde}.doubt{background:#4a3b10}.fault{background:#5a1f1a}td,th{border-color:#333}text{fill:#dde}}"""
-BAR, GAP, LABEL, WIDTH = 22, 8, 130, 1000
+from runner import charts, figures
+from runner.report_style import STYLE
+
 ESCAPED = html.escape
+HEADLINES = {
+    "cpu": ("Server CPU per delivery, microseconds (less is better)", 1, "{:.2f}"),
+    "rate": ("Deliveries per second (more is better)", 1, "{:,.0f}"),
+    "acked": ("Acknowledged messages per second (more is better)", 1, "{:,.0f}"),
+    "p99": ("p99 from publish to delivery, milliseconds (less is better)", 1000, "{:.2f}"),
+    "p99.9": ("p99.9 from publish to delivery, milliseconds (less is better)", 1000, "{:.2f}"),
+    "ack_p99": ("p99 from publish to acknowledgement, milliseconds (less is better)", 1000, "{:.2f}"),
+    "memory": ("Memory per connection, bytes (less is better)", 1, "{:,.0f}"),
+    "reconnect": ("Seconds until all are back (less is better)", 1, "{:.2f}"),
+}
+COLUMNS = [("CPU µs/delivery", "cpu", 1, "{:.3f}"), ("cores", "cores", 1, "{:.3f}"), ("deliveries/s", "rate", 1, "{:,.0f}"),
+           ("bytes each", "frame", 1, "{:.0f}"), ("p50 ms", "p50", 1000, "{:.2f}"), ("p99 ms", "p99", 1000, "{:.2f}"),
+           ("p99.9 ms", "p99.9", 1000, "{:.2f}"), ("max ms", "max", 1000, "{:.1f}"), ("bytes/connection", "memory", 1, "{:,.0f}"),
+           ("heartbeats/s", "heartbeats", 1, "{:,.0f}"), ("load busy", "load_busy", 1, "{:.0%}")]
+ACK_COLUMNS = [("acked/s", "acked", 1, "{:,.0f}"), ("ack p50 ms", "ack_p50", 1000, "{:.2f}"), ("ack p99 ms", "ack_p99", 1000, "{:.2f}"),
+               ("ack p99.9 ms", "ack_p99.9", 1000, "{:.2f}")]
+SYNC_COLUMN = ("fsyncs/message", "syncs_per_message", 1, "{:.3f}")
+LEVEL_COLUMNS = [("published/s", "published", 1, "{:,.0f}"), ("CPU µs/delivery", "cpu", 1, "{:.3f}"), ("load busy", "load_busy", 1, "{:.0%}")]
+PERCENTILES = [("p50", "p50 ms"), ("p99", "p99 ms"), ("p99.9", "p99.9 ms"), ("max", "max ms")]
+LATE_COLUMN = ("over 50 ms", "late", 1, "{:,.0f}")
 
 
-def bars(rows, pattern):
-    """rows: (name, low, median, high). Bars to the median with whiskers to the quartiles."""
-    top = max(high for _, _, _, high in rows) or 1
-    scale = (WIDTH - LABEL - 130) / top
-    out = [f'<svg viewBox="0 0 {WIDTH} {len(rows) * (BAR + GAP)}" role="img">']
-    for i, (name, low, median, high) in enumerate(rows):
-        y = i * (BAR + GAP)
-        color = "#2f6fde" if name == "uproar" else "#8a93a0" if name.startswith("floor") else "#c4813d"
-        out.append(f'<text x="{LABEL - 8}" y="{y + 16}" text-anchor="end">{ESCAPED(name)}</text>'
-                   f'<rect x="{LABEL}" y="{y}" width="{max(median * scale, 1):.1f}" height="{BAR}" fill="{color}" rx="2"/>'
-                   f'<path d="M{LABEL + low * scale:.1f} {y + BAR / 2}H{LABEL + high * scale:.1f}" stroke="currentColor" stroke-width="2"/>'
-                   f'<text x="{LABEL + max(median, high) * scale + 8:.1f}" y="{y + 16}">{pattern.format(median)}</text>')
-    return "".join(out) + "</svg>"
+def figure_text(three, unit, pattern):
+    return pattern.format(three["median"] / unit) if three else ""
 
 
-def line(points, width=WIDTH, height=180):
-    """points: (label, value). A line over the labels in order."""
-    top = max(value for _, value in points) or 1
-    step = (width - 120) / max(len(points) - 1, 1)
-    at = [(60 + i * step, height - 30 - value / top * (height - 60)) for i, (_, value) in enumerate(points)]
-    path = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in at)
-    marks = "".join(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="#2f6fde"/><text x="{x:.1f}" y="{y - 8:.1f}" text-anchor="middle">{value:.2f}</text>'
-                    f'<text x="{x:.1f}" y="{height - 8}" text-anchor="middle">{ESCAPED(label)}</text>'
-                    for (x, y), (label, value) in zip(at, points))
-    return f'<svg viewBox="0 0 {width} {height}" role="img"><path d="{path}" fill="none" stroke="#2f6fde" stroke-width="2"/>{marks}</svg>'
+def ratio_text(three):
+    return "x" + figures.range_text(three, "{:.2f}".format) if three else ""
 
 
-def table(entries):
-    head = "".join(f"<th>{ESCAPED(title)}</th>" for title, *_ in COLUMNS)
+def why_not(entry):
+    return entry["error"].splitlines()[0] if entry["error"] else "refused: " + "; ".join(entry["refused"])
+
+
+def is_shown(entry):
+    return not entry["error"] and "summary" in entry
+
+
+def extra_columns(keys):
+    """Of figures whose names only the cell knows: rates of further traffic, metrics of the server."""
+    rates = [(f"{key.removeprefix('rate of ')}: deliveries/s", key, 1, "{:,.0f}") for key in keys if key.startswith("rate of ")]
+    metrics = [(key.removeprefix("uproar_").removesuffix("_total").replace("_", " "), key, 1, "{:,.0f}") for key in keys if key.startswith("uproar_")]
+    return rates + metrics
+
+
+def columns_of(cell):
+    """Those that mean something in this cell: what is 0 for everybody says nothing."""
+    shown = [entry["summary"] for entry in cell["contenders"].values() if is_shown(entry)]
+    extra = extra_columns(shown[0]) if shown else []
+    return [column for column in (*COLUMNS, *extra, *ACK_COLUMNS, SYNC_COLUMN)
+            if any(of.get(column[1], {"high": 0})["high"] for of in shown)]
+
+
+def table(cell):
+    columns = columns_of(cell)
+    head = "".join(f"<th>{ESCAPED(title)}</th>" for title, *_ in columns)
     body = []
-    for name, entry in entries.items():
-        if entry["error"]:
-            body.append(f'<tr><td>{ESCAPED(name)}</td><td colspan="{len(COLUMNS) + 1}">{ESCAPED(entry["error"].splitlines()[0])}</td></tr>')
-            continue
-        cells = "".join(f"<td>{pattern.format(entry['summary'][key]['median'] / unit)}</td>" for _, key, unit, pattern in COLUMNS)
-        ratio = entry.get("uproar_to_it", {}).get("cpu")
-        shown = f"x{ratio['median']:.2f} ({ratio['low']:.2f}-{ratio['high']:.2f})" if ratio else ""
+    for name, entry in cell["contenders"].items():
+        ratio = (entry.get("to_it") or {}).get("cpu")
+        shown = ratio_text(ratio) if ratio else ESCAPED("; ".join(entry["ratio_refused"])) if is_shown(entry) else ""
+        cells = "".join(f"<td>{figure_text(entry['summary'].get(key), unit, pattern)}</td>" for _, key, unit, pattern in columns) \
+            if is_shown(entry) else f'<td class="why" colspan="{max(len(columns), 1)}">{ESCAPED(why_not(entry))}</td>'
         body.append(f"<tr><td>{ESCAPED(name)}</td>{cells}<td>{shown}</td></tr>")
-    return f"<table><tr><th></th>{head}<th>our CPU to its</th></tr>{''.join(body)}</table>"
+    return (f'<div class="wide"><table><tr><th></th>{head}<th>CPU of {ESCAPED(cell["subject"])} to its</th></tr>{"".join(body)}</table></div>')
+
+
+def kind_of(cell, name):
+    entry = cell["contenders"][name]
+    return "us" if entry["contender"] == "uproar" else charts.colour_class(entry["contender"])
+
+
+def levels_table(cell):
+    prefix = "ack_" if cell["level_acks"] else ""
+    columns = [*LEVEL_COLUMNS, *((title, prefix + key, 1000, "{:.2f}") for key, title in PERCENTILES), LATE_COLUMN]
+    if any("syncs_per_message" in level.get("summary", {}) for entry in cell["contenders"].values() for level in entry["levels"]):
+        columns.append(SYNC_COLUMN)
+    body = []
+    for name, entry in cell["contenders"].items():
+        for level in entry["levels"] if not entry["error"] and not entry["ratio_refused"] else ():
+            yardstick = level.get("to_yardstick")
+            cells = "".join(f"<td>{figure_text(level['summary'].get(key), unit, pattern)}</td>" for _, key, unit, pattern in columns) \
+                if "summary" in level else f'<td class="why" colspan="{len(columns)}">refused: {ESCAPED("; ".join(level.get("refused", [])))}</td>'
+            body.append(f"<tr><td>{ESCAPED(name)} at {level['fraction']:.0%}</td>{cells}<td>{ratio_text(yardstick)}</td></tr>")
+    head = "".join(f"<th>{ESCAPED(title)}</th>" for title, *_ in columns)
+    of = f"p99.9 to a full fan-out of {ESCAPED(cell['yardstick'])}" if cell["yardstick"] else ""
+    return f'<div class="wide"><table><tr><th>of its own saturation</th>{head}<th>{of}</th></tr>{"".join(body)}</table></div>'
+
+
+def levels_chart(cell):
+    prefix, what = ("ack_", "acknowledgement") if cell["level_acks"] else ("", "delivery")
+    series = []
+    for colour, (name, entry) in enumerate(item for item in cell["contenders"].items() if item[1]["levels"]):
+        levels = [level["summary"] for level in entry["levels"] if "summary" in level and not entry["ratio_refused"]]
+        for dash, key in enumerate(("p99.9", "p99", "p50")):
+            points = [(of["acked" if prefix else "rate"]["median"], of[prefix + key]["median"] / 1000) for of in levels]
+            series.append((f"{name} {key}", colour, dash, points))
+    return charts.lines(series, "acknowledged messages per second" if prefix else "deliveries per second",
+                        f"Milliseconds from publish to {what}, open loop", log_x=True, log_y=True)
+
+
+def memory_chart(cell):
+    series = [(name, colour, 0, [(clients, grown / (1 << 20)) for clients, grown in entry["memory_steps"]])
+              for colour, (name, entry) in enumerate(cell["contenders"].items()) if is_shown(entry) and entry.get("memory_steps")]
+    return charts.lines(series, "connections", "MiB that the server grew by, last round") if series else ""
 
 
 def section(cell):
-    title, key, unit, pattern = HEADLINES[cell["headline"]]
-    rows = [(name, *(entry["summary"][key][which] / unit for which in ("low", "median", "high")))
-            for name, entry in cell["contenders"].items() if not entry["error"]]
-    doubts = "".join(f'<p class="doubt">{ESCAPED(doubt)}</p>' for doubt in cell["doubts"])
+    title, unit, pattern = HEADLINES[cell["headline"]]
+    rows = [(name, kind_of(cell, name), *(entry["summary"][cell["headline"]][which] / unit for which in ("low", "median", "high")))
+            for name, entry in cell["contenders"].items() if is_shown(entry) and cell["headline"] in entry["summary"]]
     faults = "".join(f'<p class="fault">{ESCAPED(name)}: {ESCAPED("; ".join(entry["faults"][:3]))}</p>'
                      for name, entry in cell["contenders"].items() if entry["faults"])
-    chart = f"<p>{ESCAPED(title)}</p>{bars(rows, pattern)}" if rows else ""
-    return (f'<h2 id="{ESCAPED(cell["name"])}">{ESCAPED(cell["title"])}</h2>{faults}{doubts}{chart}{table(cell["contenders"])}')
+    chart = f'<p class="axis">{ESCAPED(title)}</p>{charts.bars(rows, pattern)}' if rows else ""
+    levels = levels_chart(cell) + levels_table(cell) + "<h3>At saturation</h3>" if cell["has_levels"] else ""
+    raw = '<p class="axis">NAME-raw is the peer without JSON: a byte that says what it is, and the payload.</p>' \
+        if any(entry["contender"].endswith("-raw") for entry in cell["contenders"].values()) else ""
+    return f'<h2 id="{ESCAPED(cell["name"])}">{ESCAPED(cell["title"])}</h2>{raw}{faults}{levels}{chart}{memory_chart(cell)}{table(cell)}'
+
+
+def judgement(verdicts):
+    if not verdicts:
+        return ""
+    body = []
+    for one in verdicts:
+        kind, word = {True: ("held", "held"), False: ("missed", "missed"), None: ("open", "not measured")}[one["held"]]
+        found = figures.range_text(one["measured"]) if one["measured"] else ESCAPED(one["why"])
+        against = f", against {ESCAPED(one['against'])}" if one["against"] and one["measured"] else ""
+        body.append(f'<tr><td><a href="#{ESCAPED(one["cell"])}">{ESCAPED(one["cell"])}</a></td><td>{ESCAPED(one["asks"])}</td>'
+                    f'<td>{found}{against}</td><td class="{kind}">{word}</td></tr>')
+    return ('<h2>What is asked, and what was measured</h2><div class="wide"><table class="words"><tr><th>cell</th><th>asked</th>'
+            f'<th>measured: median (quartiles)</th><th></th></tr>{"".join(body)}</table></div>')
+
+
+def history_part(cells, history):
+    past = []
+    for cell in cells:
+        points = [(commit, of[cell["name"]]) for commit, of in history if of.get(cell["name"])]
+        if len(points) > 1:
+            past.append(f"<h3>{ESCAPED(cell['title'])}</h3>{charts.steps(points)}")
+    return "<h2>Our CPU per delivery over commits, microseconds</h2>" + "".join(past) if past else ""
 
 
 def page(run, history):
     """run: what bench/run writes as JSON. history: [(commit, {cell: cpu})], oldest first."""
-    facts = "".join(f"<dt>{ESCAPED(key)}</dt><dd>{ESCAPED(', '.join(value) if isinstance(value, list) else str(value))}</dd>"
+    facts = "".join(f"<dt>{ESCAPED(key.replace('_', ' '))}</dt><dd>{'<br>'.join(map(ESCAPED, value)) if isinstance(value, list) else ESCAPED(str(value))}</dd>"
                     for key, value in run["machine"].items())
-    past = []
-    for cell in run["cells"]:
-        points = [(commit, of[cell["name"]]) for commit, of in history if of.get(cell["name"])]
-        if len(points) > 1:
-            past.append(f"<h3>{ESCAPED(cell['title'])}</h3>{line(points)}")
-    history_part = "<h2>Our CPU per delivery over commits</h2>" + "".join(past) if past else ""
+    doubts = "".join(f'<p class="doubt">{ESCAPED(doubt)}</p>' for doubt in run["doubts"])
     return (f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
             f"<title>Uproar: {ESCAPED(run['machine']['commit'])}</title><style>{STYLE}</style><h1>Uproar beside its peers</h1>"
-            f"<p>Medians of {run['rounds']} paired rounds; whiskers are quartiles. Server on one core, load on another. Ratios are medians of "
-            f"ratios within a round. Command: <code>{ESCAPED(run['command'])}</code></p><dl>{facts}</dl>"
-            f"{''.join(section(cell) for cell in run['cells'])}{history_part}</html>")
+            f"<p>Medians of {run['rounds']} interleaved rounds; whiskers are quartiles. Server on one core, load on another, unless a cell says "
+            f"otherwise. Ratios are medians of the ratios within a round. A result that the load tool or the machine spoiled is not shown, "
+            f"only why. Command: <code>{ESCAPED(run['command'])}</code></p>{doubts}{judgement(run['verdicts'])}"
+            f"{''.join(section(cell) for cell in run['cells'])}{history_part(run['cells'], history)}<h2>Machine and versions</h2><dl>{facts}</dl></html>")

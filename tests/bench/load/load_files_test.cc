@@ -58,9 +58,12 @@ TEST_F(LoadFiles, what_is_committed_can_be_read) {
 
 TEST_F(LoadFiles, an_override_reaches_the_file_a_table_and_a_traffic) {
   const auto scenario = read_scenario(file(std::string(kHall) + "[storm]\nfraction = 0.5\n"),
-                                      {"seconds=2.5", "hall.in_flight=16", "storm.opening=7"});
+                                      {"seconds=2.5", "heartbeat_seconds=0.5", "memory_steps=4",
+                                       "hall.in_flight=16", "storm.opening=7"});
   ASSERT_TRUE(scenario) << scenario.error();
   EXPECT_EQ(scenario->seconds, 2.5);
+  EXPECT_EQ(scenario->heartbeat_seconds, 0.5);
+  EXPECT_EQ(scenario->memory_steps, 4U);
   EXPECT_EQ(scenario->traffic[0].in_flight, 16U);
   EXPECT_EQ(scenario->storm.opening, 7U);
   EXPECT_EQ(scenario->clients(), 10U);

@@ -1,0 +1,125 @@
+"""Whether bounds are judged and shown as they were measured, and the page holds what it says."""
+
+import unittest
+
+from samples import PlayedBench, entries_of
+
+from runner import bounds, charts, measure, plan, report_html, suite
+
+
+def judged(bound, play, entrants=("uproar", "floor-send", "bun", "ws"), **more):
+    cell = plan.Cell("c", "T", "room-1000", entrants=entrants, bounds=(bound,), **more)
+    entries = entries_of(cell, PlayedBench(play))
+    return bounds.judge(suite.cell_report(cell, entries), cell.bounds, plan.PEERS)[0]
+
+
+def page_of(verdicts=(), play=lambda *_: {}, history=(), **more):
+    cell = plan.Cell("c", "T", "room-1000", entrants=("uproar", "bun"), **more)
+    entries = {name: measure.without_refused(entry) for name, entry in entries_of(cell, PlayedBench(play)).items()}
+    run = {"command": "x", "rounds": 1, "machine": {"commit": "abc", "commit_time": ""}, "doubts": ["not quiet"],
+           "verdicts": list(verdicts), "cells": [suite.cell_report(cell, entries)]}
+    return report_html.page(run, list(history))
+
+
+class Bounds(unittest.TestCase):
+    def cpu(self, **of):
+        return lambda entrant, _: {"cpu": of[entrant.name.replace("-", "_")]}
+
+    def test_a_ratio_to_one_entrant(self):
+        play = self.cpu(uproar=2.0, floor_send=4.0, bun=1.0, ws=9.0)
+        held = judged(bounds.Bound("cpu", "CPU", most=1.0, against="floor-send"), play)
+        self.assertEqual((held["held"], held["measured"]["median"]), (True, 0.5))
+        missed = judged(bounds.Bound("cpu", "CPU", most=1.0, against="bun"), play)
+        self.assertEqual((missed["held"], missed["measured"]["median"]), (False, 2.0))
+
+    def test_the_best_peer_is_the_one_with_the_least_cpu_and_the_highest_rate(self):
+        play = self.cpu(uproar=2.0, floor_send=0.1, bun=4.0, ws=2.5)
+        self.assertEqual(judged(bounds.Bound("cpu", "CPU", most=1.0, against=bounds.BEST_PEER), play)["against"], "ws")
+        rates = judged(bounds.Bound("rate", "rate", least=2.0, against=bounds.BEST_PEER),
+                       lambda entrant, _: {"rate": {"uproar": 30, "bun": 20, "ws": 5}.get(entrant.name, 99)})
+        self.assertEqual((rates["against"], rates["held"], rates["measured"]["median"]), ("bun", False, 1.5))
+
+    def test_a_figure_itself_in_its_unit(self):
+        verdict = judged(bounds.Bound("p99", "p99", most=10, unit="ms"), lambda *_: {"p99": 10500})
+        self.assertEqual((verdict["held"], verdict["measured"]["median"], verdict["asks"]), (False, 10.5, "p99: at most 10 ms"))
+
+    def test_what_was_refused_is_neither_held_nor_missed(self):
+        verdict = judged(bounds.Bound("cpu", "CPU", most=1.0, against="bun"),
+                         lambda entrant, _: {"load_busy": 0.99, "cores": 0.1} if entrant.name == "bun" else {})
+        self.assertEqual((verdict["held"], verdict["measured"]), (None, None))
+        self.assertIn("load tool was the limit", verdict["why"])
+
+    def test_no_lesser_peer_stands_in_for_the_best_one_when_that_is_refused(self):
+        verdict = judged(bounds.Bound("cpu", "CPU", most=1.0, against=bounds.BEST_PEER),
+                         lambda entrant, _: {"cpu": {"uproar": 2.0, "bun": 2.5}.get(entrant.name, 9.0),
+                                             **({"load_busy": 0.99, "cores": 0.1} if entrant.name == "bun" else {})})
+        self.assertEqual((verdict["held"], verdict["against"]), (None, "bun"))
+
+    def test_who_did_not_take_part_is_named(self):
+        verdict = judged(bounds.Bound("cpu", "CPU", most=1.0, against="bun"), lambda *_: {}, entrants=("uproar",))
+        self.assertEqual((verdict["held"], verdict["why"]), (None, "bun did not take part"))
+
+    def test_at_a_level(self):
+        bound = bounds.Bound("p99.9", "p99.9", most=2.0, against="floor-send", at=0.7)
+        levels = plan.Levels((0.7,), "hall", bound_by="floor-send", members=1000)
+        verdict = judged(bound, lambda _, more: {"p99.9": 9000.0} if more else {"cpu": 3.0}, entrants=("uproar", "floor-send"), levels=levels)
+        self.assertEqual((verdict["held"], verdict["measured"]["median"]), (False, 3.0))
+
+    def test_a_slow_hour_leaves_ratios_to_be_judged(self):
+        cell = plan.Cell("c", "T", "room-1000", entrants=("uproar", "bun"))
+        slower = {"uproar": iter((1.0, 2.0, 4.0, 8.0)), "bun": iter((2.0, 4.0, 8.0, 16.0))}
+        entries = entries_of(cell, PlayedBench(lambda entrant, _: {"cpu": next(slower[entrant.name])}), rounds=4)
+        report = suite.cell_report(cell, entries)
+        asked = (bounds.Bound("cpu", "CPU", most=1.0, against="bun"), bounds.Bound("cpu", "CPU", most=1.0, unit="cores"))
+        ratio, figure = bounds.judge(report, asked, plan.PEERS)
+        self.assertEqual((ratio["held"], ratio["measured"]["median"]), (True, 0.5))
+        self.assertEqual(figure["held"], None)
+        self.assertIn("too noisy", figure["why"])
+
+
+class Page(unittest.TestCase):
+    def test_what_a_peer_says_is_escaped_and_doubts_are_shown(self):
+        page = page_of(play=lambda entrant, _: measure.Failed("<b>bun</b> is not there\nmore") if entrant.name == "bun" else {},
+                       history=[("a", {"c": 1.0}), ("b", {"c": 2.0})])
+        self.assertIn("&lt;b&gt;bun&lt;/b&gt; is not there", page)
+        self.assertNotIn("<b>", page)
+        self.assertIn("not quiet", page)
+        self.assertIn("over commits", page)
+        self.assertNotIn("http", page, "self-contained")
+
+    def test_a_refused_result_is_a_reason_and_no_figure(self):
+        page = page_of(play=lambda entrant, _: {"cpu": 77.125, "load_busy": 0.99, "cores": 0.2} if entrant.name == "bun" else {})
+        self.assertIn("refused: the load tool was the limit", page)
+        self.assertNotIn("77.1", page)
+
+    def test_a_miss_is_shown(self):
+        verdict = {"cell": "c", "asks": "CPU: at most 1", "against": "bun", "measured": {"low": 1, "median": 2, "high": 3}, "held": False, "why": ""}
+        self.assertIn('<td class="missed">missed</td>', page_of(verdicts=[verdict]))
+
+    def test_levels_have_a_chart_and_a_table(self):
+        page = page_of(play=lambda _, more: {"p99.9": 9000.0} if more else {}, levels=plan.Levels((0.25, 0.5), "hall"))
+        self.assertIn("uproar at 25%", page)
+        self.assertIn("bun p99.9", page)
+
+
+    def test_memory_over_connections_is_a_chart(self):
+        self.assertIn("MiB that the server grew by", page_of())
+
+
+class Charts(unittest.TestCase):
+    def test_ticks_enclose_the_values(self):
+        self.assertEqual(charts.log_ticks(3, 40), [2, 5, 10, 20, 50])
+        self.assertEqual(charts.log_ticks(10, 10), [10, 20])
+        self.assertEqual(charts.even_ticks(250000), [0, 50000, 100000, 150000, 200000, 250000])
+        self.assertEqual(charts.even_ticks(0)[0], 0)
+
+    def test_labels_do_not_cover_each_other(self):
+        moved = charts.spread_apart({"a": 10, "b": 12, "c": 100}, least=15)
+        self.assertEqual(moved, {"a": 10, "b": 25, "c": 100})
+
+    def test_points_that_a_logarithm_cannot_show_are_left_out(self):
+        self.assertEqual(charts.lines([("x", 0, 0, [(1, 0)])], "", "", log_y=True), "")
+
+
+if __name__ == "__main__":
+    unittest.main()
