@@ -6,7 +6,7 @@
 //   about = "1,000 rooms of 2 beside a room of 10,000 that is saturated"
 //   seconds = 5.0             # measured; default 5
 //   warmup_seconds = 1.0      # before it; default 1
-//   heartbeat_seconds = 30    # each client that is in says its target's heartbeat once in this time, evenly spread; default 0: nobody
+//   heartbeat_seconds = 48    # each client that is in says its target's heartbeat once in this time, evenly spread; default 0: nobody
 //   memory_steps = 4          # read the server's memory before the first client and at each quarter of them; default 0: only at the end
 //
 //   [[traffic]]               # one kind of rooms; a client is a member of one room

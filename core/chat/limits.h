@@ -10,6 +10,15 @@
 
 namespace uproar::chat {
 
+inline constexpr std::uint32_t kHeartbeatTimeoutMs = 120'000;  // docs/contract.md, D8; 4208
+
+// What clients are advised: two heartbeats to a timeout and a fifth of it to spare. 48 s of 120 stay below the 60 s after
+// which proxies commonly close what is silent (nginx proxy_read_timeout), and wake the server and the radio of a phone
+// least.
+constexpr std::uint32_t heartbeat_interval_ms_of(std::uint32_t timeout_ms) {
+  return static_cast<std::uint32_t>(std::uint64_t{timeout_ms} * 2 / 5);
+}
+
 struct ChatLimits {
   // --- what a command may carry (the decoder refuses the same; too_large or invalid_field) ---
   std::uint32_t content_bytes_max = kContentBytesMax;
@@ -22,7 +31,8 @@ struct ChatLimits {
   std::uint32_t sync_conversations_max = kSyncConversationsMax;  // cursors of one sync. too_large
   // presence.subscribe per connection. too_large.
   std::uint32_t presence_watch_max = kPresenceListMax;
-  std::uint32_t heartbeat_interval_ms = 30'000;  // advised in session.ready: four tries per timeout
+  std::uint32_t heartbeat_interval_ms =
+      heartbeat_interval_ms_of(kHeartbeatTimeoutMs);  // advised in session.ready
 
   // --- rates (GCRA buckets; above: rate_limited with retry_after_ms, and 4202 for who does not stop) ---
   std::uint32_t commands_per_s = 100;
@@ -44,13 +54,11 @@ struct ChatLimits {
 };
 
 // --- session ---
-inline constexpr std::uint32_t kHeartbeatTries = 4;            // pings advised per timeout
-inline constexpr std::uint32_t kHeartbeatTimeoutMs = 120'000;  // docs/contract.md, D8; 4208
 // Deadlines are kept in buckets of this width and run early rather than late: closed 115 to 120 s after the last frame.
 inline constexpr std::uint32_t kHeartbeatBucketMs = 4'000;
 inline constexpr std::uint32_t kHeartbeatBuckets = kHeartbeatTimeoutMs / kHeartbeatBucketMs + 2;
 static_assert(kHeartbeatTimeoutMs % kHeartbeatBucketMs == 0 &&
-              ChatLimits().heartbeat_interval_ms * 3 < kHeartbeatTimeoutMs);
+              ChatLimits().heartbeat_interval_ms * 2 + kHeartbeatBucketMs < kHeartbeatTimeoutMs);
 // Live traffic waits for a first sync that may follow.
 inline constexpr std::uint32_t kHoldMs = 250;
 inline constexpr std::uint32_t kHoldResumeMs = 10'000;  // the same when a sync was announced

@@ -29,7 +29,7 @@ void SessionRole::presence_subscribe(const Actor& actor, PresenceSubscribe comma
     for (const UserId user : command.users) {
       if (!hears(*session, topic_of(user))) fresh.push_back(user);
     }
-    const std::size_t watched = session->watches ? session->watches->size() : 0;
+    const std::size_t watched = session->extras ? session->extras->watches.size() : 0;
     if (watched + fresh.size() > context_.limits.presence_watch_max) {
       context_.refuse(actor, ErrorCode::kTooLarge, "user_ids: too many are watched");
       return;
@@ -39,8 +39,7 @@ void SessionRole::presence_subscribe(const Actor& actor, PresenceSubscribe comma
         context_.refuse(actor, ErrorCode::kOverloaded);
         return;
       }
-      if (!session->watches) session->watches = std::make_unique<std::vector<std::uint32_t>>();
-      session->watches->push_back(session->topics.back());
+      session->make_extras().watches.push_back(session->topics.back());
     }
   }
   // Asked behind the announcements and on the same way: what changes after the answer is heard.

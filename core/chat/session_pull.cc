@@ -15,12 +15,12 @@ namespace uproar::chat {
 void SessionRole::on(SessionNotice said) {
   Session* session = live(said.session);
   if (session == nullptr) return;
-  if (session->starting) {
-    if (session->starting->notices.size() >= kEarlyNoticesMax) {
+  if (SessionStarting* starting = session->starting()) {
+    if (starting->notices.size() >= kEarlyNoticesMax) {
       fail(said.session, *session, ErrorCode::kOverloaded);
       return;
     }
-    session->starting->notices.push_back(std::move(said));
+    starting->notices.push_back(std::move(said));
     return;
   }
   const Endpoint endpoint = said.session;
@@ -40,8 +40,8 @@ void SessionRole::joined(const Endpoint& endpoint, Session& session, const Sessi
   const TopicId topic = topic_of(conversation);
   // What the session heard or asked for before the news arrived is exact by itself.
   if (hears(session, topic)) return;
-  if (session.puller != 0) {
-    Puller& puller = *pullers_.at(session.puller);
+  if (session.puller() != 0) {
+    Puller& puller = *pullers_.at(session.puller());
     const auto is_it = [&](const auto& x) {
       if constexpr (std::is_same_v<std::decay_t<decltype(x)>, PullItem>) {
         return x.conversation == conversation;
@@ -61,8 +61,8 @@ void SessionRole::joined(const Endpoint& endpoint, Session& session, const Sessi
     }
   }
   const auto index = topics_.acquire(topic);
-  const std::uint32_t number = session.puller != 0
-                                   ? session.puller
+  const std::uint32_t number = session.puller() != 0
+                                   ? session.puller()
                                    : make_puller(endpoint, session.user, Attach::Mode::kLive);
   if (!index || number == 0 || pullers_.at(number)->queue.size() >= kSyncQueueMax) {
     if (index) topics_.release(*index);
@@ -70,7 +70,7 @@ void SessionRole::joined(const Endpoint& endpoint, Session& session, const Sessi
          ErrorCode::kOverloaded);  // never a conversation that goes unheard in silence
     return;
   }
-  session.puller = number;
+  session.make_extras().puller = number;
   if (!said.silent) {
     context_.outbox.tell(endpoint, ServerEvent(ConversationJoined{said.change.conversation}),
                          Delivery::kMessage);
@@ -85,8 +85,8 @@ void SessionRole::joined(const Endpoint& endpoint, Session& session, const Sessi
 
 void SessionRole::removed(const Endpoint& endpoint, Session& session, ConversationId conversation) {
   (void)unhear(endpoint, session, topic_of(conversation), PendingFrames::kDeliver);
-  if (session.puller == 0) return;
-  const std::uint32_t number = session.puller;
+  const std::uint32_t number = session.puller();
+  if (number == 0) return;
   if (auto item = take_item(number, *pullers_.at(number), conversation)) {
     item->joined_at.reset();
     finish_item(number, std::move(*item), 0, ErrorCode::kNotMember);
@@ -121,11 +121,11 @@ void SessionRole::sync(const Actor& actor, Sync command) {
                 cursors.end());
   std::uint32_t number = 0;
   if (session != nullptr) {
-    if (session->puller != 0 && pullers_.at(session->puller)->is_syncing) {
+    number = session->puller();
+    if (number != 0 && pullers_.at(number)->is_syncing) {
       context_.refuse(actor, ErrorCode::kConflict, "a sync is under way");
       return;
     }
-    number = session->puller;
   }
   if (number == 0) {
     number = make_puller(actor.from, actor.user,
@@ -135,7 +135,7 @@ void SessionRole::sync(const Actor& actor, Sync command) {
     context_.refuse(actor, ErrorCode::kOverloaded);
     return;
   }
-  if (session != nullptr) session->puller = number;
+  if (session != nullptr) session->make_extras().puller = number;
   context_.counters.syncs.add();
   Puller& puller = *pullers_.at(number);
   puller.is_syncing = true;
@@ -178,11 +178,11 @@ Session* SessionRole::live_session(const Endpoint& endpoint) {
 void SessionRole::unread(const Actor& actor, const UnreadFetch& command) {
   // One at a time: who does not read must not pile up pullers that others need.
   if (Session* session = live_session(actor.from)) {
-    if (session->unread_puller != 0) {
+    if (session->unread_puller() != 0) {
       context_.refuse(actor, ErrorCode::kConflict, "an unread.fetch is under way");
       return;
     }
-    session->unread_puller = kUnreadAsked;
+    session->make_extras().unread_puller = kUnreadAsked;
   }
   context_.directory.unread_conversations(
       actor.user, kUnreadConversationsMax,
@@ -196,7 +196,7 @@ void SessionRole::unread_listed(const Actor& actor, std::uint32_t limit,
                                 Result<std::vector<ConversationView>, storage::StoreError> listed) {
   Session* session = live_session(actor.from);
   if (session == nullptr && actor.from.kind == Endpoint::Kind::kSession) return;
-  if (session != nullptr) session->unread_puller = 0;
+  if (session != nullptr) session->end_unread();
   if (!listed.ok()) {
     context_.refuse(actor, error_of(listed.error()));
     return;
@@ -206,7 +206,7 @@ void SessionRole::unread_listed(const Actor& actor, std::uint32_t limit,
     context_.refuse(actor, ErrorCode::kOverloaded);
     return;
   }
-  if (session != nullptr) session->unread_puller = number;
+  if (session != nullptr) session->make_extras().unread_puller = number;
   Puller& puller = *pullers_.at(number);
   puller.is_syncing = true;
   puller.sync_id = actor.request;
@@ -398,7 +398,7 @@ void SessionRole::finish_item(std::uint32_t number, PullItem item, Seq cursor,
   if (is_live) {
     const Endpoint to = puller.to;
     Session* session = live(to);
-    UPROAR_CHECK(session != nullptr && session->puller == number, number);
+    UPROAR_CHECK(session != nullptr && session->puller() == number, number);
     if (refused) {
       topics_.release(item.topic);
       if (!item.is_sync && *refused != ErrorCode::kNotMember) {
@@ -444,9 +444,9 @@ void SessionRole::finish_sync_if_done(std::uint32_t number) {
   }
   if (puller.is_syncing || !puller.queue.empty() || !puller.underway.empty()) return;
   if (puller.mode == Attach::Mode::kLive) {
-    if (Session* session = live(puller.to)) session->puller = 0;
+    if (Session* session = live(puller.to)) session->end_pull();
   } else if (Session* session = live_session(puller.to)) {
-    session->unread_puller = 0;
+    session->end_unread();
   }
   pullers_.erase(it);
 }
@@ -500,8 +500,8 @@ void SessionRole::resume_pull(const Uuid& key) {
 void SessionRole::on_drained(const Endpoint& endpoint) {
   const Session* session = live(endpoint);
   if (session == nullptr) return;
-  const std::uint32_t unread = session->unread_puller;  // a pump may end the session
-  if (session->puller != 0) pump(session->puller);
+  const std::uint32_t unread = session->unread_puller();  // a pump may end the session
+  if (session->puller() != 0) pump(session->puller());
   if (unread != 0 && unread != kUnreadAsked && pullers_.contains(unread)) pump(unread);
 }
 

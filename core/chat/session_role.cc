@@ -50,8 +50,7 @@ void SessionRole::open(const Endpoint& endpoint, UserId user, SessionId id, bool
   }
   ++session_count_;
   session.state = Session::State::kStarting;
-  session.starting = std::make_unique<SessionStarting>();
-  session.starting->resume_announced = resume_announced;
+  session.make_extras().starting.emplace().resume_announced = resume_announced;
   session.is_held = true;
   wheel_.insert(endpoint.slot, session, context_.now.monotonic_us);
   context_.outbox.hold(endpoint);
@@ -95,7 +94,7 @@ void SessionRole::audience_loaded(const Endpoint& endpoint,
   }
   storage::Audience& audience = *loaded;
   session->topics.reserve(audience.conversations.size() + audience.peers.size());
-  SessionStarting& starting = *session->starting;
+  SessionStarting& starting = *session->starting();
   const auto listen = [&](const TopicId& topic) {
     const auto index = topics_.acquire(topic);
     if (!index) return false;
@@ -125,18 +124,20 @@ void SessionRole::on(const InterestReady& ready) {
   for (const Endpoint& endpoint : topics_.on(ready)) {
     Session* session = live(endpoint);
     if (session == nullptr || session->state != Session::State::kStarting) continue;
-    UPROAR_CHECK(session->starting->topics_awaited > 0, endpoint.slot);
+    SessionStarting& starting = *session->starting();
+    UPROAR_CHECK(starting.topics_awaited > 0, endpoint.slot);
     // Not earlier: what an earlier announcement left on the way ends before this answer, and may end with a gap.
     (void)context_.outbox.subscribe(endpoint, ready.topic);
-    if (--session->starting->topics_awaited == 0) become_ready(endpoint, *session);
+    if (--starting.topics_awaited == 0) become_ready(endpoint, *session);
   }
 }
 
 void SessionRole::become_ready(const Endpoint& endpoint, Session& session) {
   session.state = Session::State::kReady;
-  const std::vector<UserId> peers = std::move(session.starting->peers);
-  std::vector<EarlyMessage> early = std::move(session.starting->early);
-  const bool resume_announced = session.starting->resume_announced;
+  SessionStarting& starting = *session.starting();
+  const std::vector<UserId> peers = std::move(starting.peers);
+  std::vector<EarlyMessage> early = std::move(starting.early);
+  const bool resume_announced = starting.resume_announced;
   context_.counters.sessions_opened.add();
   const ChatLimits& limits = context_.limits;
   context_.outbox.tell(
@@ -176,8 +177,10 @@ void SessionRole::release_hold(const Endpoint& endpoint, Session& session) {
   if (!session.is_held) return;
   session.is_held = false;
   context_.outbox.release(endpoint);
-  const std::unique_ptr<SessionStarting> starting = std::move(session.starting);
-  for (SessionNotice& said : starting->notices) {
+  std::vector<SessionNotice> notices = std::move(session.starting()->notices);
+  session.extras->starting.reset();
+  session.free_empty_extras();
+  for (SessionNotice& said : notices) {
     if (live(endpoint) == nullptr) return;
     notice(endpoint, session, std::move(said));
   }
@@ -200,13 +203,12 @@ void SessionRole::fail(const Endpoint& endpoint, Session& session, ErrorCode cod
 }
 
 void SessionRole::detach(const Endpoint& endpoint, Session& session, std::int64_t offline_at_us) {
-  if (session.puller != 0) drop_puller(std::exchange(session.puller, 0));
-  const std::uint32_t unread = std::exchange(session.unread_puller, 0);
-  if (unread != 0 && unread != kUnreadAsked) drop_puller(unread);
+  const std::unique_ptr<SessionExtras> extras = std::move(session.extras);
+  if (extras && extras->puller != 0) drop_puller(extras->puller);
+  if (extras && extras->unread_puller != 0 && extras->unread_puller != kUnreadAsked)
+    drop_puller(extras->unread_puller);
   const std::vector<std::uint32_t> topics = std::exchange(session.topics, {});
   for (const std::uint32_t topic : topics) topics_.release(topic);
-  session.watches.reset();
-  session.starting.reset();
   wheel_.remove(endpoint.slot, session);
   context_.send(context_.owner(session.user), SessionEnd{endpoint, session.user, offline_at_us});
 }
@@ -265,7 +267,10 @@ bool SessionRole::unhear(const Endpoint& endpoint, Session& session, const Topic
                          PendingFrames pending) {
   const auto index = topics_.find(topic);
   if (!index || std::erase(session.topics, *index) == 0) return false;
-  if (session.watches) std::erase(*session.watches, *index);
+  if (session.extras) {
+    std::erase(session.extras->watches, *index);
+    session.free_empty_extras();
+  }
   (void)context_.outbox.unsubscribe(endpoint, topic, pending);
   topics_.release(*index);
   return true;
@@ -335,7 +340,7 @@ void SessionRole::refuse_in_turn(const Actor& actor, Session& session, const Err
 
 // REQUIRES: the session is starting.
 void SessionRole::say_early(Session& session, EarlyMessage said) {
-  auto& early = session.starting->early;
+  auto& early = session.starting()->early;
   if (early.size() >= kEarlyMessagesMax) {
     fail(said.command.actor.from, session, ErrorCode::kOverloaded,
          "too much was said before session.ready");

@@ -20,7 +20,7 @@ struct EarlyMessage {
   std::optional<Error> refused;
 };
 
-// What only a session that is starting needs; freed when live traffic is released.
+// What a session needs until live traffic is released.
 struct SessionStarting {
   bool resume_announced = false;
   bool audience_loaded = false;
@@ -31,6 +31,19 @@ struct SessionStarting {
   std::vector<SessionNotice> notices;
 };
 
+// What a session that only listens does not have.
+struct SessionExtras {
+  std::optional<SessionStarting> starting;
+  // Of the topics heard, users that presence.subscribe asked for; peers that are heard without asking are not among them.
+  std::vector<std::uint32_t> watches;
+  std::uint32_t puller = 0;         // of a sync under way; 0: none
+  std::uint32_t unread_puller = 0;  // of an unread.fetch; kUnreadAsked: the store has not answered
+
+  [[nodiscard]] bool empty() const {
+    return !starting && watches.empty() && puller == 0 && unread_puller == 0;
+  }
+};
+
 struct Session {
   static constexpr std::uint32_t kNone = ~0U;
   enum class State : std::uint8_t { kFree, kStarting, kReady, kClosing };
@@ -39,22 +52,41 @@ struct Session {
   SessionId id;
   RateBucket commands;
   RateBucket bytes;
-  std::vector<std::uint32_t> topics;  // numbers in LocalTopics: heard, once each
-  // Of them, users that presence.subscribe asked for; peers that are heard without asking are not among them. Null: none.
-  std::unique_ptr<std::vector<std::uint32_t>> watches;
-  std::unique_ptr<SessionStarting> starting;
+  std::vector<std::uint32_t> topics;      // numbers in LocalTopics: heard, once each
+  std::unique_ptr<SessionExtras> extras;  // null: has none
   std::uint32_t generation = 0;
   std::uint32_t heartbeat_s = 0;     // monotonic seconds of the last frame, rounded down
   std::uint32_t wheel_next = kNone;  // slots: the heartbeat bucket that the session is in
   std::uint32_t wheel_prev = kNone;
-  std::uint32_t puller = 0;         // of a sync under way; 0: none
-  std::uint32_t unread_puller = 0;  // of an unread.fetch; kUnreadAsked: the store has not answered
   std::uint16_t wheel_bucket = 0;
   std::uint16_t rate_strikes = 0;
   State state = State::kFree;
   bool is_held = false;
+
+  [[nodiscard]] SessionStarting* starting() {
+    return extras && extras->starting ? &*extras->starting : nullptr;
+  }
+  [[nodiscard]] std::uint32_t puller() const { return extras ? extras->puller : 0; }
+  [[nodiscard]] std::uint32_t unread_puller() const { return extras ? extras->unread_puller : 0; }
+
+  SessionExtras& make_extras() {
+    if (!extras) extras = std::make_unique<SessionExtras>();
+    return *extras;
+  }
+  void end_pull() {
+    if (extras) extras->puller = 0;
+    free_empty_extras();
+  }
+  void end_unread() {
+    if (extras) extras->unread_puller = 0;
+    free_empty_extras();
+  }
+  // After something in it has ended.
+  void free_empty_extras() {
+    if (extras && extras->empty()) extras.reset();
+  }
 };
-static_assert(sizeof(Session) <= 128, "idle sessions are most of what a shard holds");
+static_assert(sizeof(Session) <= 104, "idle sessions are most of what a shard holds");
 
 class SessionTable {
  public:
@@ -77,7 +109,7 @@ class SessionTable {
   }
 
  private:
-  static constexpr std::size_t kChunk = 256;
+  static constexpr std::size_t kChunk = 512;  // whole pages: 104 * 512 = 13 * 4,096
   std::vector<std::unique_ptr<std::array<Session, kChunk>>> chunks_;  // addresses stay
 };
 

@@ -137,9 +137,16 @@ class SqliteClient final : public StoreClient, BatchStore, HistoryReader, Direct
   void find_users(std::vector<UserId> ids, Done<std::vector<User>> done) override {
     read(std::move(done), [ids = std::move(ids)](Reads& reads) { return reads.find_users(ids); });
   }
+  // Nearly every user who connects is known: only the others take the writer's time and its page cache. After a
+  // restart all of them are asked for.
   void ensure_user(UserId id, std::string name, std::int64_t at_us, Done<User> done) override {
-    write(std::move(done), [id, name = std::move(name), at_us](Accounts& accounts) {
-      return accounts.ensure_user(id, name, at_us);
+    find_users({id}, [this, id, name = std::move(name), at_us,
+                      done = std::move(done)](Result<std::vector<User>, StoreError> found) {
+      if (!found.ok()) return done(Err{found.error()});
+      if (!found.value().empty()) return done(std::move(found.value().front()));
+      write(done, [id, name, at_us](Accounts& accounts) {
+        return accounts.ensure_user(id, name, at_us);
+      });
     });
   }
   void set_last_online(UserId id, std::int64_t at_us) override {

@@ -281,6 +281,14 @@ TEST_F(SqliteFaults, AClientMayGoWhileItsWorkIsUnderWay) {
   EXPECT_EQ(last_seq(), 50U) << "what was handed over is stored all the same";
 }
 
+TEST_F(SqliteFaults, AUserWhoIsKnownCostsTheWriterNothing) {
+  const std::uint64_t jobs_before = store->writer_counters().jobs.value();
+  EXPECT_EQ(call->ensure_user(user(1), "other", 9).value().name, "one");
+  EXPECT_EQ(store->writer_counters().jobs.value(), jobs_before);
+  EXPECT_EQ(call->ensure_user(user(2), "two", 9).value().name, "two");
+  EXPECT_EQ(store->writer_counters().jobs.value(), jobs_before + 1);
+}
+
 TEST_F(SqliteFaults, FilesAreTheServersOwn) {
   struct stat status {};
   ASSERT_EQ(stat(data().c_str(), &status), 0);
