@@ -67,14 +67,26 @@ def measured_at(cell, bound):
     return (level.get("to_yardstick") if yardstick else None), bound.against, why
 
 
+def opponent(cell, bound, peers):
+    """Whom a bound compares with; empty: nobody."""
+    return best_peer(cell, bound, peers) if bound.against == BEST_PEER else bound.against
+
+
+def opponents(cell, bounds, peers):
+    """Of all bounds that compare whole runs, once each: who is worth a duel (measure.duel)."""
+    names = [opponent(cell, bound, peers) for bound in bounds if bound.at is None]
+    return [name for name in dict.fromkeys(names) if name in cell["contenders"] and not cell["contenders"][name]["error"]]
+
+
 def measured(cell, bound, peers):
-    """({low, median, high}, whom it was compared with, why not)."""
+    """({low, median, high}, whom it was compared with, why not). Where the two had a duel, that is what counts."""
     if not bound.against:
         entry, why = shown(cell, cell["subject"], "refused")
         return (figures.scaled(entry["summary"][bound.figure], SCALES[bound.unit]) if entry else None), "", why
-    name = best_peer(cell, bound, peers) if bound.against == BEST_PEER else bound.against
+    name = opponent(cell, bound, peers)
     if not name:
         return None, "", "no peer's figures count"
+    cell = cell.get("duels", {}).get(name, cell)
     _, why = shown(cell, cell["subject"], "ratio_refused")
     entry, why_not = shown(cell, name, "ratio_refused")
     if why or entry is None:

@@ -1,5 +1,6 @@
 """Runs a cell: every entrant in turn, round by round, in an order that turns round every other time."""
 
+import dataclasses
 import json
 import subprocess
 import tempfile
@@ -129,6 +130,13 @@ class CellRun:
             return
         entry["to_it"] = figures.ratios(ours["runs"], entry["runs"])
         entry["ratio_refused"] += trust.refuse_ratio(entry["to_it"], len(entry["runs"]))
+
+
+def duel(cell, subject, other, bench, rounds, progress):
+    """Entries of the two alone, run by run in turn. In a round of all entrants minutes lie between the first and the last, and the machine's
+    speed drifts meanwhile: what a bound compares is measured here."""
+    progress.say(f"  side by side: {subject.name} and {other.name}")
+    return CellRun(dataclasses.replace(cell, levels=None), [subject, other], bench, progress).run(rounds)
 
 
 def without_refused(entry):

@@ -127,7 +127,7 @@ def level_cells():
     room = ("hall.in_flight=16", "hall.publishers=16")
     return [
         Cell("latency-room-1000", "Latency over load, room of 1,000", "room-1000", room,
-             ("uproar", "bun", "ws", "gorilla", Entrant("floor-send", settings=("hall.in_flight=1", "hall.publishers=1"))),
+             ("uproar", Entrant("floor-send", settings=("hall.in_flight=1", "hall.publishers=1")), "bun", "ws", "gorilla"),
              "rate", levels=Levels((0.1, 0.25, 0.5, 0.7, 0.9), "hall", bound_by="floor-send", members=1000),
              bounds=(Bound("p99.9", "p99.9 at 70 % of saturation", most=2.0, against="floor-send", at=0.7),)),
         Cell("latency-stored", "Latency over load, stored messages of 1,000 pairs", "rooms-of-2",

@@ -148,6 +148,10 @@ def history_part(cells, history):
     return "<h2>Our CPU per delivery over commits, microseconds</h2>" + "".join(past) if past else ""
 
 
+def duels_text(run):
+    return f"; what a bound compares has {run['duel_rounds']} rounds of the two alone" if run["duel_rounds"] else ""
+
+
 def page(run, history):
     """run: what bench/run writes as JSON. history: [(commit, {cell: cpu})], oldest first."""
     facts = "".join(f"<dt>{ESCAPED(key.replace('_', ' '))}</dt><dd>{'<br>'.join(map(ESCAPED, value)) if isinstance(value, list) else ESCAPED(str(value))}</dd>"
@@ -156,6 +160,6 @@ def page(run, history):
     return (f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
             f"<title>Uproar: {ESCAPED(run['machine']['commit'])}</title><style>{STYLE}</style><h1>Uproar beside its peers</h1>"
             f"<p>Medians of {run['rounds']} interleaved rounds; whiskers are quartiles. Server on one core, load on another, unless a cell says "
-            f"otherwise. Ratios are medians of the ratios within a round. A result that the load tool or the machine spoiled is not shown, "
+            f"otherwise. Ratios are medians of the ratios within a round{duels_text(run)}. A result that the load tool or the machine spoiled is not shown, "
             f"only why. Command: <code>{ESCAPED(run['command'])}</code></p>{doubts}{judgement(run['verdicts'])}"
             f"{''.join(section(cell) for cell in run['cells'])}{history_part(run['cells'], history)}<h2>Machine and versions</h2><dl>{facts}</dl></html>")

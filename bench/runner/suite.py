@@ -14,19 +14,33 @@ def taking_part(cell, peers, raw, also=None):
               if one.contender == "uproar" or one.contender in plan.FLOORS or (one.base in peers and (raw or one.contender == one.base)))]
 
 
-def cell_report(cell, entries):
+def cell_report(cell, entries, duels=None):
+    """`duels`: {opponent: entries of the two}."""
     levels = cell.levels
     return {"name": cell.name, "title": cell.title, "headline": cell.headline, "subject": cell.entrants[0].name,
             "has_levels": levels is not None, "level_acks": bool(levels and levels.acks), "yardstick": levels.bound_by if levels else "",
-            "contenders": entries}
+            "contenders": entries,
+            "duels": {name: {"subject": cell.entrants[0].name, "contenders": both} for name, both in (duels or {}).items()}}
 
 
-def measured(cell, entrants, bench, rounds, progress):
+def runs_planned(cell, entrants, rounds, duel_rounds):
+    """Runs of a cell; whom BEST_PEER will be counts as somebody of his own."""
+    opponents = {bound.against for bound in cell.bounds if bound.against and bound.at is None}
+    return rounds * cell.runs_a_round(entrants) + duel_rounds * 2 * len(opponents)
+
+
+def measured(cell, entrants, bench, rounds, duel_rounds, progress):
     """(report of the cell without what was refused, verdicts on its bounds)."""
     progress.begin_cell(cell.name, cell.title)
     entries = measure.CellRun(cell, entrants, bench, progress).run(rounds)
-    verdicts = bounds.judge(cell_report(cell, entries), cell.bounds, plan.PEERS)
-    return cell_report(cell, {name: measure.without_refused(entry) for name, entry in entries.items()}), verdicts
+    names = bounds.opponents(cell_report(cell, entries), cell.bounds, plan.PEERS) if duel_rounds else []
+    duels = {one.name: measure.duel(cell, entrants[0], one, bench, duel_rounds, progress) for one in entrants if one.name in names}
+    verdicts = bounds.judge(cell_report(cell, entries, duels), cell.bounds, plan.PEERS)
+    return cell_report(cell, kept(entries), {name: kept(both) for name, both in duels.items()}), verdicts
+
+
+def kept(entries):
+    return {name: measure.without_refused(entry) for name, entry in entries.items()}
 
 
 def history():

@@ -2,9 +2,9 @@
 
 import unittest
 
-from samples import PlayedBench, entries_of
+from samples import PlayedBench, Silent, entries_of
 
-from runner import bounds, charts, measure, plan, report_html, suite
+from runner import bounds, charts, measure, plan, progress, report_html, suite
 
 
 def judged(bound, play, entrants=("uproar", "floor-send", "bun", "ws"), **more):
@@ -16,7 +16,7 @@ def judged(bound, play, entrants=("uproar", "floor-send", "bun", "ws"), **more):
 def page_of(verdicts=(), play=lambda *_: {}, history=(), **more):
     cell = plan.Cell("c", "T", "room-1000", entrants=("uproar", "bun"), **more)
     entries = {name: measure.without_refused(entry) for name, entry in entries_of(cell, PlayedBench(play)).items()}
-    run = {"command": "x", "rounds": 1, "machine": {"commit": "abc", "commit_time": ""}, "doubts": ["not quiet"],
+    run = {"command": "x", "rounds": 1, "duel_rounds": 0, "machine": {"commit": "abc", "commit_time": ""}, "doubts": ["not quiet"],
            "verdicts": list(verdicts), "cells": [suite.cell_report(cell, entries)]}
     return report_html.page(run, list(history))
 
@@ -54,6 +54,23 @@ class Bounds(unittest.TestCase):
                          lambda entrant, _: {"cpu": {"uproar": 2.0, "bun": 2.5}.get(entrant.name, 9.0),
                                              **({"load_busy": 0.99, "cores": 0.1} if entrant.name == "bun" else {})})
         self.assertEqual((verdict["held"], verdict["against"]), (None, "bun"))
+
+    def test_what_two_came_to_alone_counts_more_than_what_they_came_to_among_all(self):
+        cell = plan.Cell("c", "T", "room-1000", entrants=("uproar", "ws", "bun"), bounds=(bounds.Bound("cpu", "CPU", most=1.0, against=bounds.BEST_PEER),))
+        # Among all, bun is the best and uproar is worse; alone with it uproar is better.
+        cpu = iter((3.0, 9.0, 2.0, 1.0, 2.0, 2.0, 1.0))
+        bench = PlayedBench(lambda *_: {"cpu": next(cpu)})
+        report, verdicts = suite.measured(cell, list(cell.entrants), bench, 1, 2, progress.Progress(1, 7, out=Silent()))
+        self.assertEqual([name for name, _ in bench.asked[3:]], ["uproar", "bun", "bun", "uproar"])
+        self.assertEqual((verdicts[0]["held"], verdicts[0]["measured"]["median"], verdicts[0]["against"]), (True, 0.5, "bun"))
+        self.assertEqual(list(report["duels"]), ["bun"])
+        self.assertEqual(suite.runs_planned(cell, cell.entrants, 1, 2), 7)
+
+    def test_who_cannot_run_has_no_duel(self):
+        cell = plan.Cell("c", "T", "room-1000", entrants=("uproar", "bun"), bounds=(bounds.Bound("cpu", "CPU", most=1.0, against="bun"),))
+        bench = PlayedBench(lambda entrant, _: measure.Failed("gone") if entrant.name == "bun" else {})
+        report, verdicts = suite.measured(cell, list(cell.entrants), bench, 1, 2, progress.Progress(1, 7, out=Silent()))
+        self.assertEqual((report["duels"], verdicts[0]["held"], verdicts[0]["why"]), ({}, None, "bun: gone"))
 
     def test_who_did_not_take_part_is_named(self):
         verdict = judged(bounds.Bound("cpu", "CPU", most=1.0, against="bun"), lambda *_: {}, entrants=("uproar",))
