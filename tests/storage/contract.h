@@ -14,7 +14,7 @@
 #include <gtest/gtest.h>
 
 #include "storage/store.h"
-#include "tests/storage/manual_reactor.h"
+#include "tests/storage/poll_reactor.h"
 
 namespace uproar::storage {
 
@@ -28,13 +28,15 @@ class Backend {
 };
 std::unique_ptr<Backend> make_memory_backend();
 std::unique_ptr<Backend> make_sqlite_backend();
+std::unique_ptr<Backend> make_postgres_backend();
 
 struct BackendKind {
   const char* name;
   std::unique_ptr<Backend> (*make)();
 };
 inline constexpr BackendKind kBackends[] = {{"memory", make_memory_backend},
-                                            {"sqlite", make_sqlite_backend}};
+                                            {"sqlite", make_sqlite_backend},
+                                            {"postgres", make_postgres_backend}};
 
 // A folder that is gone when the test is.
 class TemporaryFolder {
@@ -143,10 +145,10 @@ class Caller {
 
   HistoryReader& history() { return client_->history(); }
   Directory& directory() { return client_->directory(); }
-  ManualReactor& reactor() { return reactor_; }
+  PollReactor& reactor() { return reactor_; }
 
  private:
-  ManualReactor reactor_;
+  PollReactor reactor_;
   std::unique_ptr<StoreClient> client_;
 };
 

@@ -257,7 +257,8 @@ TEST_P(Differential, DoesWhatTheReferenceDoes) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, Differential,
-                         testing::Combine(testing::Values(kBackends[1]), testing::Range(1, 11)),
+                         testing::Combine(testing::Values(kBackends[1], kBackends[2]),
+                                          testing::Range(1, 11)),
                          [](const auto& run) {
                            return std::string(std::get<0>(run.param).name) + "_" +
                                   std::to_string(std::get<1>(run.param));

@@ -19,6 +19,7 @@
 #include "storage/sqlite/sqlite_store.h"
 #include "tests/storage/contract.h"
 #include "tests/storage/failing_vfs.h"
+#include "tests/storage/manual_reactor.h"
 
 namespace uproar::storage {
 namespace {

@@ -1,0 +1,219 @@
+#include "storage/postgres/connector.h"
+
+#include <span>
+#include <string_view>
+#include <utility>
+
+#include <libpq-fe.h>
+
+#include "storage/postgres/limits.h"
+#include "storage/postgres/statements.h"
+
+namespace uproar::storage::postgres {
+namespace {
+
+// Plans are pinned to what every one of our statements wants, index look-ups in a nested loop: a plan that was made
+// while a table was small would otherwise stay, and read the whole of it when it has grown.
+constexpr const char* kSessionSetup = R"sql(
+set client_encoding = 'UTF8';
+set client_min_messages = warning;
+set plan_cache_mode = force_generic_plan;
+set jit = off;
+set enable_seqscan = off;
+set enable_hashjoin = off;
+set enable_mergejoin = off;
+set enable_material = off;
+set client_connection_check_interval = 1000;
+-- D1: an operator may ask for more than the local disk (remote_apply), never for less.
+select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') in ('off');
+)sql";
+
+const char* hint_of(std::string_view message) {
+  const auto says = [&](std::string_view words) {
+    return message.find(words) != std::string_view::npos;
+  };
+  if (says("password authentication failed") || says("no password supplied"))
+    return "correct the user and password in the URL";
+  if (says("does not exist") && says("database"))
+    return "create it (createdb), or correct the name after the last / of the URL";
+  if (says("does not exist") && says("role"))
+    return "create the role, or correct the user in the URL";
+  if (says("pg_hba.conf")) return "let this host and user in: pg_hba.conf on the server";
+  if (says("too many clients") || says("remaining connection slots"))
+    return "raise max_connections on the server: each shard takes two connections";
+  return "start the server, or correct host and port in the URL";
+}
+
+Result<void, SystemError> run(PGconn* connection, const std::string& url, const char* sql) {
+  const std::unique_ptr<PGresult, decltype(&PQclear)> result(PQexec(connection, sql), &PQclear);
+  const ExecStatusType status = PQresultStatus(result.get());
+  if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) return {};
+  return Err{describe_failure(url, "set up a session",
+                              PQresultErrorField(result.get(), PG_DIAG_SQLSTATE),
+                              PQerrorMessage(connection))};
+}
+
+// All in one round trip.
+Result<void, SystemError> prepare(PGconn* connection, const std::string& url,
+                                  std::span<const char* const> texts) {
+  PQenterPipelineMode(connection);
+  for (std::size_t i = 0; i < texts.size(); ++i)
+    PQsendPrepare(connection, std::to_string(i).c_str(), texts[i], 0, nullptr);
+  PQpipelineSync(connection);
+  Result<void, SystemError> outcome;
+  for (bool is_synced = false; !is_synced && PQstatus(connection) == CONNECTION_OK;) {
+    PGresult* result = PQgetResult(connection);
+    if (result == nullptr) continue;
+    is_synced = PQresultStatus(result) == PGRES_PIPELINE_SYNC;
+    if (PQresultStatus(result) == PGRES_FATAL_ERROR && outcome.ok()) {
+      outcome = Err{describe_failure(url, "prepare statements",
+                                     PQresultErrorField(result, PG_DIAG_SQLSTATE),
+                                     PQresultErrorMessage(result))};
+    }
+    PQclear(result);
+  }
+  if (outcome.ok() && PQstatus(connection) != CONNECTION_OK)
+    return Err{describe_failure(url, "prepare statements", nullptr, PQerrorMessage(connection))};
+  return outcome;
+}
+
+}  // namespace
+
+void CloseConnection::operator()(pg_conn* connection) const {
+  PQfinish(connection);
+}
+
+std::string describe_server(const std::string& url) {
+  PQconninfoOption* options = PQconninfoParse(url.c_str(), nullptr);
+  if (options == nullptr) return "postgres";
+  std::string user, host = "localhost", port, database;
+  for (const PQconninfoOption* one = options; one->keyword != nullptr; ++one) {
+    if (one->val == nullptr) continue;
+    const std::string_view key = one->keyword;
+    if (key == "user") user = std::string(one->val) + "@";
+    if (key == "host" || key == "hostaddr") host = one->val;
+    if (key == "port") port = std::string(":") + one->val;
+    if (key == "dbname") database = std::string("/") + one->val;
+  }
+  PQconninfoFree(options);
+  return "postgres://" + user + host + port + database;
+}
+
+SystemError describe_failure(const std::string& url, std::string operation, const char* sqlstate,
+                             const char* message) {
+  std::string words = message == nullptr ? "" : message;
+  while (!words.empty() && (words.back() == '\n' || words.back() == ' ')) words.pop_back();
+  SystemError error{.operation = std::move(operation),
+                    .subject = describe_server(url) + ": " + words,
+                    .code = 0,
+                    .hint = {}};
+  const std::string_view state = sqlstate == nullptr ? "" : sqlstate;
+  if (state == "42501") error.hint = "grant the role of the URL what is missing";
+  if (state == "53100") error.hint = "free disk space on the database server";
+  if (state == "42P01" || state == "3F000") error.hint = "run uproar migrate against this database";
+  if (state == "25006") error.hint = "point the URL at the primary: this server takes no writes";
+  if (state.empty()) error.hint = hint_of(words);
+  return error;
+}
+
+Result<ConnectionPtr, SystemError> connect(const ServerOptions& options, Purpose purpose) {
+  char* parse_error = nullptr;
+  PQconninfoOption* parsed = PQconninfoParse(options.url.c_str(), &parse_error);
+  if (parsed == nullptr) {
+    std::string why = parse_error == nullptr ? "" : parse_error;
+    PQfreemem(parse_error);
+    while (!why.empty() && why.back() == '\n') why.pop_back();
+    // The words may quote the URL, and with it the password.
+    if (const auto at = why.find('"'); at != std::string::npos) why.erase(at ? at - 1 : 0);
+    return Err{SystemError{.operation = "connect",
+                           .subject = "postgres: this is no URL of a database (" + why + ")",
+                           .code = 0,
+                           .hint = "write postgres://USER:PASSWORD@HOST:5432/DATABASE"}};
+  }
+  PQconninfoFree(parsed);
+
+  const std::string timeout = std::to_string(options.connect_timeout_s);
+  const std::string name = "uproar " + options.node;
+  // Later ones win: what the URL itself says about keepalives and the like stands, our name does not hide its own.
+  const char* keywords[] = {"fallback_application_name",
+                            "connect_timeout",
+                            "keepalives_idle",
+                            "keepalives_interval",
+                            "keepalives_count",
+                            "dbname",
+                            nullptr};
+  const char* values[] = {name.c_str(), timeout.c_str(),     "10",   "5",
+                          "3",          options.url.c_str(), nullptr};
+  ConnectionPtr connection(PQconnectdbParams(keywords, values, 1));
+  if (PQstatus(connection.get()) != CONNECTION_OK)
+    return Err{describe_failure(options.url, "connect", nullptr, PQerrorMessage(connection.get()))};
+  PQsetNoticeProcessor(
+      connection.get(), [](void*, const char*) {}, nullptr);
+  if (purpose == Purpose::kAdmin) return connection;
+
+  std::string setup = kSessionSetup;
+  setup += "set statement_timeout = " + std::to_string(options.statement_timeout_ms) + ";";
+  setup += "set lock_timeout = " + std::to_string(options.statement_timeout_ms) + ";";
+  setup +=
+      "set idle_in_transaction_session_timeout = " + std::to_string(kIdleInTransactionMs) + ";";
+  // Several statements of one unit see one state of the database.
+  setup += purpose == Purpose::kRead ? "set default_transaction_isolation = 'repeatable read';"
+                                       "set default_transaction_read_only = on;"
+                                     : "set default_transaction_isolation = 'read committed';";
+  auto ready = run(connection.get(), options.url, setup.c_str());
+  if (!ready.ok()) return Err{ready.error()};
+  ready = prepare(connection.get(), options.url,
+                  purpose == Purpose::kRead ? read_statements() : write_statements());
+  if (!ready.ok()) return Err{ready.error()};
+  PQsetnonblocking(connection.get(), 1);
+  return connection;
+}
+
+Connector::Connector(ServerOptions options)
+    : options_(std::move(options)), thread_([this] { run(); }) {}
+
+Connector::~Connector() {
+  {
+    const std::lock_guard lock(mutex_);
+    is_stopping_ = true;
+  }
+  has_requests_.notify_one();
+  thread_.join();
+}
+
+void Connector::request(Purpose purpose, Connected connected) {
+  {
+    const std::lock_guard lock(mutex_);
+    requests_.push_back({.purpose = purpose, .connected = std::move(connected)});
+  }
+  has_requests_.notify_one();
+}
+
+void Connector::run() {
+  while (true) {
+    Request next;
+    {
+      std::unique_lock lock(mutex_);
+      has_requests_.wait(lock, [this] { return is_stopping_ || !requests_.empty(); });
+      if (is_stopping_) return;
+      next = std::move(requests_.front());
+      requests_.pop_front();
+    }
+    auto made = connect(options_, next.purpose);
+    if (made.ok()) {
+      next.connected(std::move(made));
+      continue;
+    }
+    // The server that refused this one would let the others wait as long, one after the other.
+    std::deque<Request> others;
+    {
+      const std::lock_guard lock(mutex_);
+      others.swap(requests_);
+    }
+    const SystemError why = made.error();
+    next.connected(Err{why});
+    for (Request& other : others) other.connected(Err{why});
+  }
+}
+
+}  // namespace uproar::storage::postgres

@@ -1,0 +1,78 @@
+#pragma once
+
+// Makes connections, on a thread of its own: names are looked up, TLS and SCRAM are computed and statements are prepared
+// there, all of which would stop a shard for milliseconds, or for seconds when nobody answers.
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "proto/base/result.h"
+
+struct pg_conn;  // PGconn of libpq
+
+namespace uproar::storage::postgres {
+
+struct CloseConnection {
+  void operator()(pg_conn* connection) const;
+};
+using ConnectionPtr = std::unique_ptr<pg_conn, CloseConnection>;
+
+// What a session is for, hence how it is set up.
+enum class Purpose : std::uint8_t {
+  kAdmin,  // migrations and checks: nothing prepared
+  kWrite,  // batches and accounts
+  kRead    // one snapshot for each unit, read only
+};
+
+struct ServerOptions {
+  std::string url;
+  std::string node;  // shown in pg_stat_activity
+  std::uint32_t statement_timeout_ms = 0;
+  std::uint32_t connect_timeout_s = 0;
+};
+
+// Blocks until the session is ready for its purpose. The error names the server, without its password.
+Result<ConnectionPtr, SystemError> connect(const ServerOptions& options, Purpose purpose);
+
+// "postgres://user@host:port/database" for messages; the password is left out.
+std::string describe_server(const std::string& url);
+// What a failed statement says, with what mends it where that is known.
+SystemError describe_failure(const std::string& url, std::string operation, const char* sqlstate,
+                             const char* message);
+
+class Connector {
+ public:
+  using Connected = std::function<void(Result<ConnectionPtr, SystemError>)>;
+
+  explicit Connector(ServerOptions options);
+  // Ends after the attempt under way; those that wait are not answered.
+  ~Connector();
+  Connector(const Connector&) = delete;
+  Connector& operator=(const Connector&) = delete;
+
+  // From any thread; `connected` runs on the connector's.
+  void request(Purpose purpose, Connected connected);
+  [[nodiscard]] const ServerOptions& options() const { return options_; }
+
+ private:
+  struct Request {
+    Purpose purpose;
+    Connected connected;
+  };
+  void run();
+
+  const ServerOptions options_;
+  std::mutex mutex_;
+  std::condition_variable has_requests_;
+  std::deque<Request> requests_;  // two for each client at most
+  bool is_stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace uproar::storage::postgres

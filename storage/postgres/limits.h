@@ -1,0 +1,54 @@
+#pragma once
+
+// Bounds of storage/postgres.
+
+#include <cstddef>
+#include <cstdint>
+
+namespace uproar::storage::postgres {
+
+// What is asked of the server: client_connection_check_interval, which ends the work of clients that are gone.
+inline constexpr int kServerVersionMin = 140000;
+
+// Units (a batch's step, a read, a group of account work) that one connection holds unanswered. One takes 50 us to
+// 5 ms; 4,096 are a few seconds of work. Beyond it: kOverloaded.
+inline constexpr std::size_t kUnitsWaitingMax = 4096;
+
+// Account work that shares one transaction, hence one sync. Beyond it: the next one.
+inline constexpr std::size_t kAccountGroupMax = 64;
+// Account work held back while a batch is open; beyond it: kOverloaded.
+inline constexpr std::size_t kAccountJobsMax = 4096;
+
+// Users whose last_online waits to be written: 65,536 * 40 bytes = 2.6 MiB for each client. Beyond it the newest are
+// dropped: the value is lossy by contract.
+inline constexpr std::size_t kLastOnlineMax = 65536;
+inline constexpr std::uint32_t kLastOnlineDelayMs = 200;
+
+// How often one batch starts again: a unique key that another node took between our look and our write, a deadlock with
+// somebody else's tool, or a row that turned out to break the schema and is left out.
+inline constexpr int kBatchAttemptsMax = 8;
+
+// The server gives up a statement after kStatementTimeoutMs, the client gives up the server when nothing came for
+// kAnswerTimeoutMs: later, so that the server's own word comes first.
+inline constexpr std::uint32_t kStatementTimeoutMs = 5000;
+inline constexpr std::uint32_t kAnswerTimeoutMs = 7000;
+static_assert(kAnswerTimeoutMs > kStatementTimeoutMs);
+// A node that stops between the two steps of a batch holds the rows of its conversations for this long at most.
+inline constexpr std::uint32_t kIdleInTransactionMs = 3000;
+// libpq takes whole seconds, and at least two.
+inline constexpr std::uint32_t kConnectTimeoutS = 3;
+
+// Reconnecting: doubled after each failure, each wait drawn between half of it and all of it, so that many shards of
+// many nodes do not come back in step. The longest, with a connection's set-up, is well below 5 s.
+inline constexpr std::uint32_t kReconnectMsMin = 50;
+inline constexpr std::uint32_t kReconnectMsMax = 2000;
+
+// While commits fail for other reasons than the connection, the store tries one by itself this often.
+inline constexpr std::uint32_t kProbeIntervalMs = 500;
+inline constexpr std::size_t kProbeRowBytes = 8192;
+
+// Partitions of messages. A power of two, chosen once: enough for vacuum and index builds of a large table to go piece
+// by piece, few enough that a plan over all of them is cheap.
+inline constexpr int kMessagePartitions = 16;
+
+}  // namespace uproar::storage::postgres

@@ -1,0 +1,106 @@
+#include "storage/postgres/node_claim.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <utility>
+
+#include <libpq-fe.h>
+
+#include "storage/postgres/limits.h"
+
+namespace uproar::storage::postgres {
+namespace {
+
+constexpr const char* kAlone =
+    "select pg_try_advisory_lock(1433432691, hashtext(current_schema()))";
+constexpr const char* kShared =
+    "select pg_try_advisory_lock_shared(1433432691, hashtext(current_schema()))";
+constexpr const char* kHolders = R"sql(
+select string_agg(distinct a.application_name || coalesce(' at ' || host(a.client_addr), ''), ', ')
+from pg_locks l join pg_stat_activity a using (pid)
+where l.locktype = 'advisory' and l.granted and l.classid = 1433432691::oid
+  and l.objid::bigint = (hashtext(current_schema())::bigint & 4294967295))sql";
+
+}  // namespace
+
+Result<AdminSession, SystemError> NodeClaim::claim(const ServerOptions& options, Kind kind) {
+  auto session = AdminSession::open(options);
+  if (!session.ok()) return session;
+  const std::string got = session->value(kind == Kind::kAlone ? kAlone : kShared);
+  if (!session->ok()) return Err{session->error()};
+  if (got == "t") return session;
+  const std::string others = session->value(kHolders);
+  return Err{SystemError{
+      .operation = "open",
+      .subject =
+          describe_server(options.url) + ": another node is on this database (" + others + ")",
+      .code = 0,
+      .hint =
+          kind == Kind::kAlone
+              ? "stop it, or give all nodes a bus: without one their clients do not hear each other"
+              : "stop the node that has no bus, or give it one"}};
+}
+
+Result<std::unique_ptr<NodeClaim>, SystemError> NodeClaim::take(ServerOptions options, Kind kind,
+                                                                Health& health) {
+  auto session = claim(options, kind);
+  if (!session.ok()) return Err{session.error()};
+  const int stop_fd = eventfd(0, EFD_CLOEXEC);
+  if (stop_fd < 0)
+    return Err{SystemError{.operation = "eventfd", .subject = {}, .code = errno, .hint = {}}};
+  return std::unique_ptr<NodeClaim>(
+      new NodeClaim(std::move(options), kind, health, std::move(session).value(), stop_fd));
+}
+
+NodeClaim::NodeClaim(ServerOptions options, Kind kind, Health& health, AdminSession session,
+                     int stop_fd)
+    : options_(std::move(options)),
+      kind_(kind),
+      health_(health),
+      session_(std::move(session)),
+      stop_fd_(stop_fd),
+      thread_([this] { run(); }) {}
+
+NodeClaim::~NodeClaim() {
+  const std::uint64_t one = 1;
+  (void)!::write(stop_fd_, &one, sizeof(one));
+  thread_.join();
+  close(stop_fd_);
+  if (!is_held()) health_.recovered();
+}
+
+bool NodeClaim::wait_for_end_of_session(int timeout_ms) {
+  pollfd fds[2] = {
+      {.fd = stop_fd_, .events = POLLIN, .revents = 0},
+      {.fd = is_held() ? PQsocket(session_.connection()) : -1, .events = POLLIN, .revents = 0}};
+  poll(fds, 2, timeout_ms);
+  return (fds[0].revents & POLLIN) != 0;
+}
+
+void NodeClaim::run() {
+  while (!wait_for_end_of_session(is_held() ? -1 : static_cast<int>(kProbeIntervalMs))) {
+    if (is_held()) {
+      // Nobody talks on this session but the server: what comes is a notice, or the end.
+      if (PQconsumeInput(session_.connection()) == 1 &&
+          PQstatus(session_.connection()) == CONNECTION_OK) {
+        continue;
+      }
+      health_.fell_sick();
+      is_held_.store(false, std::memory_order_release);
+    }
+    auto again = claim(options_, kind_);
+    if (!again.ok()) {
+      health_.say(again.error().text());
+      continue;
+    }
+    session_ = std::move(again).value();
+    is_held_.store(true, std::memory_order_release);
+    health_.recovered();
+  }
+}
+
+}  // namespace uproar::storage::postgres

@@ -1,0 +1,141 @@
+#include "storage/postgres/postgres_store.h"
+
+#include <utility>
+
+#include "storage/postgres/accounts.h"
+#include "storage/postgres/reads.h"
+
+namespace uproar::storage {
+namespace {
+
+using postgres::Connection;
+using postgres::Connector;
+using postgres::Purpose;
+using postgres::ServerOptions;
+using postgres::WriteSession;
+
+ServerOptions server_of(const PostgresStore::Options& options) {
+  return {.url = options.url,
+          .node = options.node,
+          .statement_timeout_ms = options.statement_timeout_ms,
+          .connect_timeout_s = options.connect_timeout_s};
+}
+
+class PostgresClient final : public StoreClient, BatchStore, HistoryReader, Directory {
+ public:
+  PostgresClient(Connector& connector, Reactor& reactor, postgres::Health& health,
+                 const PostgresStore::Options& options,
+                 std::shared_ptr<postgres::WriteCounters> counters)
+      : writes_(connector, reactor, health,
+                {.answer_timeout_ms = options.answer_timeout_ms,
+                 .probe_interval_ms = options.probe_interval_ms},
+                std::move(counters)),
+        read_connection_(
+            connector, reactor,
+            {.purpose = Purpose::kRead, .answer_timeout_ms = options.answer_timeout_ms},
+            [](bool, const std::string&) {}),
+        reads_(read_connection_),
+        accounts_(writes_, read_connection_) {}
+
+  BatchStore& batches() override { return *this; }
+  HistoryReader& history() override { return *this; }
+  Directory& directory() override { return *this; }
+  void probe(std::function<void(bool)> done) override { writes_.probe(std::move(done)); }
+
+ private:
+  void commit(std::vector<Operation> batch, CommitDone done) override {
+    writes_.commit(std::move(batch), std::move(done));
+  }
+
+  void load_conversation(ConversationId id, Done<ConversationState> done) override {
+    reads_.load_conversation(id, std::move(done));
+  }
+  void read_page(const PageQuery& query, Done<Page> done) override {
+    reads_.read_page(query, std::move(done));
+  }
+
+  void create_user(User user, Done<UserId> done) override {
+    accounts_.create_user(user, std::move(done));
+  }
+  void find_user_by_name(std::string name, Done<User> done) override {
+    reads_.find_user_by_name(name, std::move(done));
+  }
+  void find_users(std::vector<UserId> ids, Done<std::vector<User>> done) override {
+    reads_.find_users(ids, std::move(done));
+  }
+  void ensure_user(UserId id, std::string name, std::int64_t at_us, Done<User> done) override {
+    accounts_.ensure_user(id, name, at_us, std::move(done));
+  }
+  void set_last_online(UserId id, std::int64_t at_us) override {
+    writes_.set_last_online(id, at_us);
+  }
+  void create_session(SessionRecord session, Done<SessionId> done) override {
+    accounts_.create_session(session, std::move(done));
+  }
+  void rotate_session(std::string old_digest, std::string new_digest, std::int64_t now_us,
+                      std::int64_t expires_at_us, Done<SessionRecord> done) override {
+    accounts_.rotate_session(old_digest, new_digest, now_us, expires_at_us, std::move(done));
+  }
+  void revoke_session(SessionId id, std::int64_t at_us, Done<bool> done) override {
+    accounts_.revoke_session(id, at_us, std::move(done));
+  }
+  void revoked_since(std::int64_t since_us, Done<std::vector<SessionId>> done) override {
+    reads_.revoked_since(since_us, std::move(done));
+  }
+  void load_audience(UserId user, std::uint32_t conversations_max, std::uint32_t peers_max,
+                     std::uint32_t small_group_max, Done<Audience> done) override {
+    reads_.load_audience(user, conversations_max, peers_max, small_group_max, std::move(done));
+  }
+  void list_conversations(ListQuery query, Done<ConversationList> done) override {
+    reads_.list_conversations(query, std::move(done));
+  }
+  void view_conversation(ConversationId id, UserId viewer, std::uint32_t members_max,
+                         Done<chat::ConversationView> done) override {
+    reads_.view_conversation(id, viewer, members_max, std::move(done));
+  }
+  void unread_conversations(UserId user, std::uint32_t limit,
+                            Done<std::vector<chat::ConversationView>> done) override {
+    reads_.unread_conversations(user, limit, std::move(done));
+  }
+
+  WriteSession writes_;
+  Connection read_connection_;
+  postgres::Reads reads_;
+  postgres::Accounts accounts_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<PostgresStore>, SystemError> PostgresStore::open(Options options) {
+  auto state = postgres::prepare_database(server_of(options), options.server_version_min);
+  if (!state.ok()) return Err{state.error()};
+  return std::unique_ptr<PostgresStore>(
+      new PostgresStore(std::move(options), std::move(state).value()));
+}
+
+PostgresStore::PostgresStore(Options options, postgres::DatabaseState state)
+    : options_(std::move(options)), state_(std::move(state)), connector_(server_of(options_)) {}
+
+Result<void, SystemError> PostgresStore::claim(Claim kind) {
+  auto claim = postgres::NodeClaim::take(server_of(options_), kind, health_);
+  if (!claim.ok()) return Err{claim.error()};
+  claim_ = std::move(claim).value();
+  return {};
+}
+
+std::unique_ptr<StoreClient> PostgresStore::open_client(Reactor& reactor) {
+  auto counters = std::make_shared<postgres::WriteCounters>();
+  {
+    const std::lock_guard lock(mutex_);
+    counters_.push_back(counters);
+  }
+  return std::make_unique<PostgresClient>(connector_, reactor, health_, options_,
+                                          std::move(counters));
+}
+
+std::vector<std::shared_ptr<const postgres::WriteCounters>> PostgresStore::counters() const {
+  const std::lock_guard lock(mutex_);
+  return {counters_.begin(), counters_.end()};
+}
+
+}  // namespace uproar::storage

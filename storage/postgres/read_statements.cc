@@ -1,0 +1,107 @@
+#include <array>
+
+#include "storage/postgres/statements.h"
+
+namespace uproar::storage::postgres {
+namespace {
+
+// read_message() in reads.cc takes them in this order. Every reaction moves the version: a message at its first has none.
+#define MESSAGE_COLUMNS                                                                           \
+  "m.conversation_id, m.seq, m.no, m.version, m.id, m.user_id, m.client_id, m.type, m.content, "  \
+  "m.attachments, m.reply_to, m.mentions, m.sent_at, m.edited_at, m.deleted_at, m.delivered_at, " \
+  "m.seen_at, m.system, m.subject, m.role, "                                                      \
+  "case when m.version <> m.seq and m.deleted_at is null then array(select r.emoji from "         \
+  "reactions r where r.conversation_id = m.conversation_id and r.message_seq = m.seq order by "   \
+  "r.seq) end, "                                                                                  \
+  "case when m.version <> m.seq and m.deleted_at is null then array(select r.user_id from "       \
+  "reactions r where r.conversation_id = m.conversation_id and r.message_seq = m.seq order by "   \
+  "r.seq) end "
+
+// read_view() in reads.cc: the message's columns come first.
+#define SELECT_VIEW                                                                         \
+  "select " MESSAGE_COLUMNS                                                                 \
+  ", c.id, c.kind, c.name, v.role, c.last_seq, c.last_no, v.read_seq, v.delivered_seq, "    \
+  "v.read_no, c.member_count, v.muted_until, c.created_at "                                 \
+  "from users_conversations v join conversations c on c.id = v.conversation_id "            \
+  "left join lateral (select * from messages_with_status x where x.conversation_id = c.id " \
+  "and x.seq = c.last_message_seq and c.last_message_seq > v.joined_seq) m on true "        \
+  "where v.user_id = $1 "
+
+// The conversations that load_audience() tells of, most recently active first.
+#define AUDIENCE                                                                      \
+  "select c.id, c.last_seq, v.joined_seq, c.kind, c.member_count, c.last_message_at " \
+  "from users_conversations v join conversations c on c.id = v.conversation_id "      \
+  "where v.user_id = $1 order by c.last_message_at desc, c.id limit $2"
+
+#define USER_COLUMNS "u.id, u.name, u.password_hash, u.created_at, u.last_online"
+#define MEMBER_COLUMNS                                                                        \
+  "p.conversation_id, p.user_id, u.name, p.role, p.joined_seq, p.delivered_seq, p.read_seq, " \
+  "p.read_no"
+
+constexpr std::array<const char*, static_cast<std::size_t>(Read::kCount)> kTexts = {
+    // kConversation
+    "select kind, name, last_seq, last_no, created_at from conversations where id = $1",
+    // kMembers: none when there are more than $2.
+    "select " MEMBER_COLUMNS
+    " from conversations c join users_conversations p on p.conversation_id = c.id "
+    "join users u on u.id = p.user_id where c.id = $1 and c.member_count <= $2 "
+    "order by p.joined_seq, p.user_id",
+    // kPageBefore
+    "select " MESSAGE_COLUMNS
+    "from messages_with_status m where m.conversation_id = $1 and m.seq < $2 and m.seq > $3 "
+    "order by m.seq desc limit $4",
+    // kPageAfter
+    "select " MESSAGE_COLUMNS
+    "from messages_with_status m where m.conversation_id = $1 and m.seq > $2 "
+    "order by m.seq limit $3",
+    // kPageChanged: fresh rows are found by their seq, changed ones by their version; $2 is not below the floor $3.
+    "select " MESSAGE_COLUMNS
+    "from ((select * from messages_with_status where conversation_id = $1 and seq > $2 and "
+    "version = seq order by seq limit $4) union all "
+    "(select * from messages_with_status where conversation_id = $1 and version > $2 and "
+    "version <> seq and seq > $3 order by version limit $4)) m order by m.version limit $4",
+    // kUserByName
+    "select " USER_COLUMNS
+    " from users u where lower(u.name collate \"C\") = lower($1::text collate \"C\")",
+    // kUsers: in the order asked.
+    "select " USER_COLUMNS
+    " from unnest($1::uuid[]) with ordinality as k(id, n) join users u on u.id = k.id order by k.n",
+    // kRevoked
+    "select id from sessions where revoked_at >= $1 order by revoked_at desc, id desc limit $2",
+    // kAudience
+    AUDIENCE,
+    // kPeers: in the order in which somebody who reads the conversations one by one meets them.
+    "select user_id from (select p.user_id, min(a.n) as n from (select *, row_number() over (order "
+    "by last_message_at desc, id) as n from (" AUDIENCE
+    ") t) a join users_conversations p on p.conversation_id = a.id "
+    "where (a.kind = 0 or (a.kind = 1 and a.member_count <= $3)) and p.user_id <> $1 "
+    "group by p.user_id) met order by n, user_id limit $4",
+    // kListViews
+    SELECT_VIEW "and v.conversation_id > $2 order by v.conversation_id limit $3",
+    // kListMembers
+    "select " MEMBER_COLUMNS
+    " from (select v.conversation_id from users_conversations v where v.user_id = $1 and "
+    "v.conversation_id > $2 order by v.conversation_id limit $3) l "
+    "join conversations c on c.id = l.conversation_id and c.member_count <= $4 "
+    "join users_conversations p on p.conversation_id = c.id join users u on u.id = p.user_id "
+    "order by p.conversation_id, p.joined_seq, p.user_id",
+    // kView
+    SELECT_VIEW "and v.conversation_id = $2",
+    // kUnreadViews
+    SELECT_VIEW "and c.last_no > v.read_no order by c.last_message_at desc, c.id limit $2",
+};
+
+constexpr bool all_set() {
+  for (const char* text : kTexts)
+    if (text == nullptr) return false;
+  return true;
+}
+static_assert(all_set(), "a text for every name");
+
+}  // namespace
+
+std::span<const char* const> read_statements() {
+  return kTexts;
+}
+
+}  // namespace uproar::storage::postgres
