@@ -43,4 +43,15 @@ inline constexpr std::int64_t kExpiredSessionKeptUs = std::int64_t{7} * 24 * 360
 // it sees, and counts, what it must forget.
 inline constexpr std::uint32_t kRevokedReadMax = 1'000'000;
 
+// The bus. A payload is an encoded event: 16 KiB of content that all needs six-byte escapes, and 4 KiB of attachments,
+// are 120 KiB; 256 KiB leaves room. Above it: PublishResult::kTooLarge.
+inline constexpr std::size_t kBusPayloadBytesMax = std::size_t{256} * 1024;
+inline constexpr std::size_t kBusChannelBytesMax = 256;
+// Published and not yet answered by the server, per shard. 100,000 publishes/s of 0.3 KiB to a server that answers
+// within 250 ms are 7.5 MiB. At the bound: PublishResult::kFull.
+inline constexpr std::size_t kBusOutgoingBytesMax = std::size_t{8} * 1024 * 1024;
+static_assert(kBusPayloadBytesMax * 16 <= kBusOutgoingBytesMax);
+// Channels whose last publish is in doubt: 16,384 * 100 bytes = 1.6 MiB a shard. Beyond it: on_publish_lost(all).
+inline constexpr std::size_t kBusInDoubtChannelsMax = 16384;
+
 }  // namespace uproar::storage

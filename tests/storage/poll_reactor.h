@@ -7,6 +7,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <deque>
@@ -52,8 +53,27 @@ class PollReactor final : public Reactor {
   // A test that waits for what never comes is ended by ctest's timeout.
   template <class Condition>
   void run_until(Condition is_done) {
-    while (!is_done()) run_once(is_done);
+    while (!is_done()) run_once(is_done, -1);
   }
+  // False when it is not done in time: then the test says what it was waiting for. The time is far above what anything
+  // takes; no verdict depends on it.
+  template <class Condition>
+  [[nodiscard]] bool run_within(Condition is_done, int deadline_ms = 60'000) {
+    const auto end = Clock::now() + std::chrono::milliseconds(deadline_ms);
+    while (!is_done()) {
+      if (Clock::now() >= end) return false;
+      run_once(is_done, 50);
+    }
+    return true;
+  }
+  // One turn: waits for at most `wait_ms`, then runs what is there.
+  void turn(int wait_ms) {
+    run_once([] { return false; }, wait_ms);
+  }
+
+  // For tests of who cleans up behind himself.
+  [[nodiscard]] std::size_t watched() const { return watches_.size(); }
+  [[nodiscard]] std::size_t armed_timers() const { return timers_.size(); }
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -64,15 +84,15 @@ class PollReactor final : public Reactor {
   };
 
   template <class Condition>
-  void run_once(const Condition& is_done) {
+  void run_once(const Condition& is_done, int wait_ms) {
     while (run_posted()) {
       if (is_done()) return;
     }
-    int wait_ms = -1;
     if (!timers_.empty()) {
       const auto left = timers_.begin()->first.first - Clock::now();
       const auto left_ms = std::chrono::ceil<std::chrono::milliseconds>(left).count();
-      wait_ms = left_ms < 0 ? 0 : static_cast<int>(left_ms);
+      const int due_ms = left_ms < 0 ? 0 : static_cast<int>(left_ms);
+      wait_ms = wait_ms < 0 ? due_ms : std::min(wait_ms, due_ms);
     }
     std::vector<pollfd> fds = {{.fd = wake_fd_, .events = POLLIN, .revents = 0}};
     std::vector<std::uint64_t> ids = {0};

@@ -1,0 +1,375 @@
+#include "storage/redis/redis_subscriber.h"
+
+#include <algorithm>
+#include <functional>
+#include <utility>
+
+#include "absl/strings/string_view.h"
+
+namespace uproar::storage::redis {
+namespace {
+
+// Abseil of Debian 12 has a string_view of its own, and hashes no other.
+absl::string_view key_of(std::string_view name) {
+  return {name.data(), name.size()};
+}
+
+}  // namespace
+
+RedisSubscriber::RedisSubscriber(Reactor& reactor, Listener& listener, RedisCommands& servers,
+                                 const RedisLinkOptions& options, BusCounters& counters,
+                                 std::int64_t (*monotonic_us)())
+    : reactor_(reactor),
+      listener_(listener),
+      commands_(servers),
+      options_(options),
+      counters_(counters),
+      monotonic_us_(monotonic_us),
+      self_(std::make_shared<ClientLink>(reactor)) {}
+
+RedisSubscriber::~RedisSubscriber() {
+  self_->close();
+  if (retry_timer_) reactor_.cancel_timer(*retry_timer_);
+}
+
+void RedisSubscriber::subscribe(std::string_view name) {
+  const auto [found, is_new] = channels_.try_emplace(std::string(name));
+  counters_.channels.set(static_cast<std::int64_t>(channels_.size()));
+  Channel& channel = found->second;
+  if (is_new) return place(found->first, channel);
+  if (channel.phase != Phase::kLeaving) return;
+  // The UNSUBSCRIBE is on its way already; this follows it.
+  channel.phase = Phase::kQueued;
+  channel.gap = BusGap::kSubscribed;
+  channel.server->queue.push_back({.channel = found->first, .is_subscribe = true});
+  flush_later();
+}
+
+void RedisSubscriber::unsubscribe(std::string_view name) {
+  const auto found = channels_.find(key_of(name));
+  if (found == channels_.end() || found->second.phase == Phase::kLeaving) return;
+  Channel& channel = found->second;
+  if (channel.phase != Phase::kLive && channel.gap != BusGap::kSubscribed) --interrupted_;
+  if (channel.phase == Phase::kSent || channel.phase == Phase::kLive) {
+    channel.phase = Phase::kLeaving;
+    channel.gap = BusGap::kSubscribed;
+    channel.server->queue.push_back({.channel = found->first, .is_subscribe = false});
+    flush_later();
+  } else {
+    forget(name);
+  }
+  if (interrupted_ == 0) listener_.on_subscriber_changed();
+}
+
+// Gives a channel that is nowhere to the server that has it now.
+void RedisSubscriber::place(const std::string& name, Channel& channel) {
+  channel.phase = Phase::kHomeless;
+  channel.server = nullptr;
+  const auto address = commands_.server_for(name);
+  if (!address) return;  // servers_changed() comes
+  const auto server = servers_.find(address->text());
+  if (server == servers_.end()) return;  // likewise
+  channel.phase = Phase::kQueued;
+  channel.server = server->second.get();
+  channel.server->queue.push_back({.channel = name, .is_subscribe = true});
+  flush_later();
+}
+
+// It is not live from now on, though it may have been.
+void RedisSubscriber::interrupt(Channel& channel, BusGap gap) {
+  if (channel.phase != Phase::kLive) return;
+  channel.gap = gap;
+  channel.interrupted_us = monotonic_us_ != nullptr ? monotonic_us_() : 0;
+  ++interrupted_;
+}
+
+void RedisSubscriber::leave_server(const std::string& name, Channel& channel) {
+  interrupt(channel, BusGap::kMoved);
+  if (channel.server != nullptr && channel.server->link->is_up() && channel.phase != Phase::kQueued)
+    channel.server->queue.push_back({.channel = name, .is_subscribe = false});
+}
+
+void RedisSubscriber::servers_changed() {
+  if (map_version_ != commands_.map_version()) {
+    map_version_ = commands_.map_version();
+    open_servers();
+    route_all();
+  }
+  flush_later();
+}
+
+void RedisSubscriber::open_servers() {
+  const std::vector<RedisAddress> wanted = commands_.servers();
+  for (const RedisAddress& address : wanted) {
+    auto& server = servers_[address.text()];
+    if (server != nullptr) continue;
+    RedisLinkOptions options = options_;
+    options.jitter_seed ^= std::hash<std::string>{}("subscriber " + address.text());
+    server = std::make_unique<Server>(*this);
+    server->link = std::make_unique<RedisLink>(reactor_, *server, RedisLink::Role::kSubscriber,
+                                               std::vector<RedisAddress>{address}, options);
+    server->link->start();
+  }
+  for (auto server = servers_.begin(); server != servers_.end();) {
+    const auto is_this = [&](const RedisAddress& address) {
+      return address.text() == server->first;
+    };
+    if (std::any_of(wanted.begin(), wanted.end(), is_this)) {
+      ++server;
+      continue;
+    }
+    for (auto& [name, channel] : channels_) {
+      if (channel.server != server->second.get()) continue;
+      interrupt(channel, BusGap::kMoved);
+      // A leaving one has left; route_all() takes the rest on.
+      channel.server = nullptr;
+      if (channel.phase != Phase::kLeaving) channel.phase = Phase::kHomeless;
+    }
+    absl::erase_if(channels_, [](const auto& entry) {
+      return entry.second.phase == Phase::kLeaving && entry.second.server == nullptr;
+    });
+    server->second->has_slots = false;
+    leaving_.push_back(std::move(server->second));
+    server = servers_.erase(server);
+    self_->post([this] { leaving_.clear(); });
+  }
+}
+
+void RedisSubscriber::route_all() {
+  for (auto& [name, channel] : channels_) {
+    if (channel.phase == Phase::kLeaving) continue;
+    const auto address = commands_.server_for(name);
+    if (!address) continue;
+    const auto server = servers_.find(address->text());
+    if (server == servers_.end() || server->second.get() == channel.server) continue;
+    leave_server(name, channel);
+    place(name, channel);
+  }
+}
+
+void RedisSubscriber::flush_later() {
+  if (flush_posted_) return;
+  flush_posted_ = true;
+  self_->post([this] {
+    flush_posted_ = false;
+    flush();
+  });
+}
+
+void RedisSubscriber::flush() {
+  for (auto& [address, server] : servers_) pump(*server);
+}
+
+// Moves what may be sent next from the queue into `batch`: as many of one kind as one command takes.
+bool RedisSubscriber::take_next(Server& server, Sent& batch, std::size_t channels_max) {
+  batch = {};
+  batch.serial = ++last_serial_;
+  while (!server.queue.empty() && batch.channels.size() < channels_max) {
+    Intent& next = server.queue.front();
+    if (!batch.channels.empty() && batch.is_subscribe != next.is_subscribe) break;
+    const auto found = channels_.find(key_of(next.channel));
+    const bool is_here = found != channels_.end() && found->second.server == &server;
+    if (next.is_subscribe) {
+      if (!is_here || found->second.phase != Phase::kQueued) {
+        server.queue.pop_front();
+        continue;
+      }
+      found->second.phase = Phase::kSent;
+    }
+    if (is_here) found->second.serial = batch.serial;
+    batch.is_subscribe = next.is_subscribe;
+    batch.channels.push_back(std::move(next.channel));
+    server.queue.pop_front();
+  }
+  return !batch.channels.empty();
+}
+
+void RedisSubscriber::pump(Server& server) {
+  if (!server.link->is_up()) return;
+  const bool is_cluster = commands_.mode() == RedisCommands::Mode::kCluster;
+  // Channels of one sharded command must share a slot, which random names do not.
+  const std::size_t channels_max = is_cluster ? 1 : kChannelsPerCommandMax;
+  Sent batch;
+  while (server.unconfirmed < kUnconfirmedMax && take_next(server, batch, channels_max)) {
+    std::vector<std::string_view> arguments;
+    arguments.reserve(batch.channels.size() + 1);
+    if (batch.is_subscribe) {
+      arguments.push_back(is_cluster ? "SSUBSCRIBE" : "SUBSCRIBE");
+    } else {
+      arguments.push_back(is_cluster ? "SUNSUBSCRIBE" : "UNSUBSCRIBE");
+    }
+    arguments.insert(arguments.end(), batch.channels.begin(), batch.channels.end());
+    server.link->send({.wire = WireCommand(arguments), .done = {}});
+    server.unconfirmed += batch.channels.size();
+    server.sent.push_back(std::move(batch));
+  }
+  server.link->flush();
+}
+
+void RedisSubscriber::heard(Server& server, const RedisValue& push) {
+  if (push.is_error()) return refused(server, push);
+  if (push.size() < 3) return;
+  const std::string_view kind = push[0].text();
+  const std::string_view name = push[1].text();
+  if (kind == "message" || kind == "smessage") {
+    const auto found = channels_.find(key_of(name));
+    const bool is_live = found != channels_.end() && found->second.server == &server &&
+                         found->second.phase == Phase::kLive;
+    if (is_live) listener_.on_channel_message(name, push[2].text());
+  } else if (kind == "subscribe" || kind == "ssubscribe") {
+    confirmed(server, name);
+  } else if (kind == "unsubscribe" || kind == "sunsubscribe") {
+    left(server, name);
+  }
+}
+
+// The serial of the oldest unanswered command if this is its answer, which brings it one answer nearer to its end; else 0.
+std::uint64_t RedisSubscriber::answered_serial(Server& server, std::string_view name,
+                                               bool is_subscribe) {
+  if (server.sent.empty() || server.sent.front().is_subscribe != is_subscribe) return 0;
+  Sent& oldest = server.sent.front();
+  if (oldest.channels[oldest.confirmed] != name) return 0;
+  const std::uint64_t serial = oldest.serial;
+  --server.unconfirmed;
+  if (++oldest.confirmed == oldest.channels.size()) server.sent.pop_front();
+  if (!server.queue.empty()) flush_later();
+  return serial;
+}
+
+void RedisSubscriber::confirmed(Server& server, std::string_view name) {
+  const std::uint64_t serial = answered_serial(server, name, true);
+  const auto found = channels_.find(key_of(name));
+  if (found == channels_.end() || found->second.server != &server) return;
+  Channel& channel = found->second;
+  if (channel.phase != Phase::kSent || channel.serial != serial) return;
+  channel.phase = Phase::kLive;
+  const BusGap gap = std::exchange(channel.gap, BusGap::kSubscribed);
+  if (gap != BusGap::kSubscribed) {
+    --interrupted_;
+    counters_.gaps.add();
+    if (monotonic_us_ != nullptr)
+      counters_.outage_us.record(static_cast<std::uint64_t>(
+          std::max<std::int64_t>(0, monotonic_us_() - channel.interrupted_us)));
+  }
+  listener_.on_channel_live(name, gap);
+  if (gap != BusGap::kSubscribed && interrupted_ == 0) listener_.on_subscriber_changed();
+}
+
+void RedisSubscriber::left(Server& server, std::string_view name) {
+  const std::uint64_t serial = answered_serial(server, name, false);
+  const auto found = channels_.find(key_of(name));
+  if (found == channels_.end() || found->second.server != &server) return;
+  Channel& channel = found->second;
+  if (channel.phase == Phase::kLeaving && channel.serial == serial) return forget(name);
+  if (serial != 0 || channel.phase != Phase::kLive) return;
+  // Nobody asked: its slot has moved to another server.
+  interrupt(channel, BusGap::kMoved);
+  place(found->first, channel);
+  commands_.refresh_slots();
+  listener_.on_subscriber_changed();
+}
+
+void RedisSubscriber::refused(Server& server, const RedisValue& error) {
+  if (server.sent.empty()) return;
+  const Sent command = std::move(server.sent.front());
+  server.sent.pop_front();
+  server.unconfirmed -= command.channels.size() - command.confirmed;
+  const auto redirect = parse_redirect(error.text(), server.link->address());
+  if (!redirect)
+    last_error_ = {.operation = "subscribe",
+                   .subject = server.link->address().text(),
+                   .code = 0,
+                   .hint = std::string(error.text())};
+  for (const std::string& name : command.channels) {
+    const auto found = channels_.find(key_of(name));
+    if (found == channels_.end() || found->second.server != &server ||
+        found->second.serial != command.serial)
+      continue;
+    if (found->second.phase == Phase::kLeaving) {
+      forget(name);
+    } else if (found->second.phase == Phase::kSent) {
+      found->second.phase = Phase::kHomeless;
+      found->second.server = nullptr;
+      if (!redirect) refused_.push_back(name);
+    }
+  }
+  if (!redirect) return retry_later();
+  commands_.learn(*redirect);
+  servers_changed();  // places those without a home
+}
+
+void RedisSubscriber::forget(std::string_view name) {
+  channels_.erase(key_of(name));
+  counters_.channels.set(static_cast<std::int64_t>(channels_.size()));
+}
+
+void RedisSubscriber::retry_later() {
+  if (retry_timer_) return;
+  retry_timer_ = reactor_.arm_timer(kRejectedRetryMs, [this] {
+    retry_timer_.reset();
+    for (const std::string& name : std::exchange(refused_, {})) {
+      const auto found = channels_.find(key_of(name));
+      if (found != channels_.end() && found->second.phase == Phase::kHomeless)
+        place(found->first, found->second);
+    }
+  });
+}
+
+// The connection of `server` has ended: it knows none of its channels any more.
+void RedisSubscriber::lost(Server& server) {
+  counters_.disconnects.add();
+  server.sent.clear();
+  server.queue.clear();
+  server.unconfirmed = 0;
+  absl::erase_if(channels_, [&](const auto& entry) {
+    return entry.second.server == &server && entry.second.phase == Phase::kLeaving;
+  });
+  counters_.channels.set(static_cast<std::int64_t>(channels_.size()));
+  for (auto& [name, channel] : channels_) {
+    if (channel.server != &server) continue;
+    interrupt(channel, BusGap::kReconnected);
+    place(name, channel);
+  }
+}
+
+void RedisSubscriber::Server::on_link_up(RedisLink& /*link*/) {
+  if (!has_slots) return;
+  subscriber.pump(*this);
+  subscriber.listener_.on_subscriber_changed();
+}
+
+void RedisSubscriber::Server::on_link_down(RedisLink& the_link, bool was_up) {
+  if (!has_slots) return;
+  subscriber.last_error_ = the_link.last_error();
+  if (was_up) subscriber.lost(*this);
+  subscriber.commands_.refresh_slots();
+  subscriber.listener_.on_subscriber_changed();
+}
+
+void RedisSubscriber::Server::on_link_lost(RedisLink& /*link*/, RedisCommand /*command*/,
+                                           RedisLost /*lost*/) {
+  // on_link_down() has queued every channel again.
+}
+
+void RedisSubscriber::Server::on_link_suspect(RedisLink& /*link*/) {
+  if (has_slots) subscriber.listener_.on_subscriber_changed();
+}
+
+void RedisSubscriber::Server::on_link_reply(RedisLink& /*link*/, RedisReply reply,
+                                            RedisCommand /*none*/) {
+  if (has_slots) subscriber.heard(*this, reply.value());
+}
+
+bool RedisSubscriber::is_whole() const {
+  return interrupted_ == 0 && !servers_.empty() &&
+         std::all_of(servers_.begin(), servers_.end(), [](const auto& server) {
+           return server.second->link->is_up() && !server.second->link->is_suspect();
+         });
+}
+
+bool RedisSubscriber::is_partly_up() const {
+  return std::any_of(servers_.begin(), servers_.end(),
+                     [](const auto& server) { return server.second->link->is_up(); });
+}
+
+}  // namespace uproar::storage::redis
