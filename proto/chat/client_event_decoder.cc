@@ -40,6 +40,10 @@ bool text_of(ondemand::value& value, ondemand::json_type type, std::string_view&
       return value.get_array().get(array) == simdjson::SUCCESS &&
              array.raw_json().get(out) == simdjson::SUCCESS;
     }
+    case ondemand::json_type::string:
+      // Taken: one that is stepped over and followed by ':' passes for the key of a field.
+      out = value.raw_json_token();
+      return value.get_raw_json_string().error() == simdjson::SUCCESS;
     default:
       out = value.raw_json_token();
       return true;  // left unconsumed: the iterator steps over it

@@ -102,6 +102,14 @@ TEST(Decoder, TellsTheIdAlsoWhenAnotherStringIsNoText) {
   }
 }
 
+TEST(Decoder, TakesNoStringForTheNameOfAField) {
+  for (const char* text :
+       {R"({"type":"ping","a":"x":false})", R"({"type":"ping","a":"x":false,"y":[]},"b":1})",
+        R"({"type":"ping","id":"x":1,"y":[]},"b":1})"}) {
+    expect_error(text, ErrorCode::kBadJson);
+  }
+}
+
 TEST(Decoder, RefusesUnknownTypes) {
   for (const char* type : {"", "message", "message.sent", "PING", "ping ", "call.start"}) {
     expect_error(R"({"type":")" + std::string(type) + R"("})", ErrorCode::kUnknownType);
