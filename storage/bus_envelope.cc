@@ -1,23 +1,8 @@
 #include "storage/bus_envelope.h"
 
+#include "storage/big_endian.h"
+
 namespace uproar::storage {
-namespace {
-
-template <class Unsigned>
-void write_big_endian(Unsigned value, std::byte* out) {
-  for (std::size_t i = 0; i < sizeof(Unsigned); ++i)
-    out[i] = static_cast<std::byte>(value >> (8 * (sizeof(Unsigned) - 1 - i)));
-}
-
-template <class Unsigned>
-Unsigned read_big_endian(const std::byte* in) {
-  Unsigned value = 0;
-  for (std::size_t i = 0; i < sizeof(Unsigned); ++i)
-    value = static_cast<Unsigned>((value << 8) | static_cast<Unsigned>(in[i]));
-  return value;
-}
-
-}  // namespace
 
 std::array<std::byte, kBusHeaderBytes> encode_bus_header(const BusHeader& header) {
   std::array<std::byte, kBusHeaderBytes> out{};

@@ -54,4 +54,19 @@ static_assert(kBusPayloadBytesMax * 16 <= kBusOutgoingBytesMax);
 // Channels whose last publish is in doubt: 16,384 * 100 bytes = 1.6 MiB a shard. Beyond it: on_publish_lost(all).
 inline constexpr std::size_t kBusInDoubtChannelsMax = 16384;
 
+// Users of one PresenceStore::read(). A list of 1,000 conversations has some 1,000 peers. More: kOverloaded.
+inline constexpr std::size_t kPresenceReadUsersMax = 1024;
+// A row that its node does not tell again is forgotten after this: rows of the dead that nobody reads. Rows are told again
+// three times as often: 100,000 users of a shard in 300 s are 333 a second.
+inline constexpr std::uint32_t kPresenceKeptS = 900;
+inline constexpr std::uint32_t kPresenceRefreshS = kPresenceKeptS / 3;
+
+// A node that is not heard of for this long is dead to the others (--node-lease).
+inline constexpr std::uint32_t kNodeLeaseMs = 10'000;
+// Name and URL of a node: host names have 253 characters.
+inline constexpr std::size_t kNodeNameBytesMax = 128;
+inline constexpr std::size_t kNodeUrlBytesMax = 512;
+// Nodes that are listed; more are cut. 256 * 1 KiB.
+inline constexpr std::size_t kNodesMax = 256;
+
 }  // namespace uproar::storage
