@@ -124,11 +124,11 @@ void SessionRole::on(const InterestReady& ready) {
   for (const Endpoint& endpoint : topics_.on(ready)) {
     Session* session = live(endpoint);
     if (session == nullptr || session->state != Session::State::kStarting) continue;
-    SessionStarting& starting = *session->starting();
-    UPROAR_CHECK(starting.topics_awaited > 0, endpoint.slot);
+    SessionStarting* starting = session->starting();
+    UPROAR_CHECK(starting != nullptr && starting->topics_awaited > 0, endpoint.slot);
     // Not earlier: what an earlier announcement left on the way ends before this answer, and may end with a gap.
     (void)context_.outbox.subscribe(endpoint, ready.topic);
-    if (--starting.topics_awaited == 0) become_ready(endpoint, *session);
+    if (--starting->topics_awaited == 0) become_ready(endpoint, *session);
   }
 }
 
@@ -198,8 +198,8 @@ void SessionRole::fail(const Endpoint& endpoint, Session& session, ErrorCode cod
                        std::string_view detail) {
   context_.outbox.close(
       endpoint, {.code = code, .detail = detail, .retry_after_ms = context_.retry_after_ms(code)});
+  session.state = Session::State::kClosing;  // first, as in close()
   detach(endpoint, session, 0);
-  session.state = Session::State::kClosing;
 }
 
 void SessionRole::detach(const Endpoint& endpoint, Session& session, std::int64_t offline_at_us) {

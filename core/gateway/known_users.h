@@ -18,8 +18,9 @@ class KnownUsers {
   }
 
  private:
-  static constexpr std::size_t kUsersMax =
-      14'336;  // 7/8 of 16,384 places of 17 bytes: 272 KiB a shard
+  // 7/8 of 16,384 places of 17 bytes: 272 KiB a shard. It is there for who comes back soon; everybody else costs one
+  // read of the store on its own thread, so more would be memory of all for the few.
+  static constexpr std::size_t kUsersMax = 14'336;
   absl::flat_hash_set<UserId> users_;
 };
 

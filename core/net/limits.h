@@ -11,8 +11,8 @@ namespace uproar::net {
 // (docs/rings.md, "The loop's policy"). A turn begins with 16: the first look at the completion queue comes early.
 inline constexpr std::uint32_t kBatchSendsMin = 16;
 inline constexpr std::uint32_t kBatchSendsMax = 128;
-// What a topic that was at rest may send before older ones. Larger rooms finish among the old topics, where
-// a quantum of sends is made before the next has its turn.
+// To how many members a topic that was at rest may send before older ones. Larger rooms finish among the old topics,
+// where a quantum of members is served before the next has its turn. Members who are blocked count: they are given references.
 inline constexpr std::uint32_t kNewTopicSends = 64;
 inline constexpr std::uint32_t kTopicQuantumSends = 512;
 // New topics leave one send in so many to the old ones.

@@ -17,8 +17,8 @@
 // owed to those behind it.
 //
 // Whose turn it is, as RFC 8290 section 4.1 has it for flows: active topics stand in two lists, first come first served.
-// A topic that was at rest joins the new ones for kNewTopicSends, enough for a small room; what it owes then it sends
-// among the old ones, a quantum at a time. New topics go first but leave the old ones a part of every batch, so a
+// A topic that was at rest joins the new ones for kNewTopicSends members, enough for a small room; what it owes then it
+// sends among the old ones, a quantum at a time. New topics go first but leave the old ones a part of every batch, so a
 // conversation of two waits for no large room and no number of small ones stops a large one.
 //
 // What everybody was served is forgotten in confirm(), which the caller invokes when no byte of it can still be needed,
@@ -192,10 +192,9 @@ class TopicTable {
         if (member.served == end) continue;
         const Window window{index, member.served, end};
         member.served = end;
-        if (deliver(member.slot, window)) {
-          ++sends;
-          --topic.quantum_left;
-        }
+        --topic
+              .quantum_left;  // also for who is blocked and gets a reference: it is work like another
+        if (deliver(member.slot, window)) ++sends;
       }
       if (topic.remaining == 0) {
         retire(index);

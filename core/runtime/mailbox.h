@@ -4,10 +4,10 @@
 // are staged and become visible together at publish(), so a turn costs one release store per target
 // however much it says.
 //
-// Use, sender's turn:    mailbox.try_push(parcel) …; at the end  if (mailbox.publish())
-// waker.wake_from(ring);
-//      receiver's turn:  mailbox.drain(on_parcel, parcels_max);  before sleeping  !mailbox.empty()
-//      (Waker, waker.h)
+// Use, sender's turn:    mailbox.try_push(parcel) …;
+//                        at the end  if (mailbox.publish()) waker.wake_from(ring);   (waker.h)
+//      receiver's turn:  mailbox.drain(on_parcel, parcels_max);
+//                        before sleeping  !mailbox.empty()
 //
 // Parcels lie in a list of chunks, of which one goes round while the reader keeps up: shards squared
 // times the bound would be more memory than all else that a shard keeps.
@@ -17,7 +17,8 @@
 // (acquire) to know what is still there. An emptied chunk goes back through spare_. Each side keeps a
 // copy of the other's index, so the shared lines move only when that copy runs out.
 //
-// Hot path: per parcel. Allocations: 0 while the reader keeps up; else one for each kChunkParcels.
+// Hot path: per parcel. Allocations: 0 while the reader keeps up; else one for each kChunkParcels, which the
+// reader's thread frees: a reader that is behind pays for it, not the path that keeps up.
 
 #include <array>
 #include <atomic>
@@ -118,8 +119,9 @@ class Mailbox {
     return read_chunk_->at(read_++);
   }
 
-  // Producer's line, consumer's line, and what both or neither write.
+  // Producer's line, consumer's line, and what both write.
   alignas(kCacheLineBytes) std::atomic<std::uint32_t> tail_{0};
+  const std::uint32_t capacity_;
   std::uint32_t staged_ = 0;
   std::uint32_t head_seen_ = 0;
   std::uint32_t written_ = 0;  // slots of write_chunk_ that were used
@@ -129,7 +131,6 @@ class Mailbox {
   std::uint32_t read_ = 0;
   Chunk* read_chunk_;
   alignas(kCacheLineBytes) std::atomic<Chunk*> spare_{nullptr};
-  const std::uint32_t capacity_;
 };
 
 }  // namespace uproar::runtime

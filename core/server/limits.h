@@ -12,12 +12,12 @@
 
 namespace uproar::server {
 
-// Parcels of one shard for another within about a turn: 8,192 * some 400 bytes = 3.2 MiB per ordered pair, while they wait.
+// Parcels of one shard for another within about a turn: 8,192 * 544 bytes = 4.3 MiB per ordered pair, while they wait.
 inline constexpr std::uint32_t kMailboxParcels = 8'192;
 // Beyond this many parcels waiting for a full mailbox, lossy publishes are dropped instead of queued.
 inline constexpr std::uint32_t kHeldBackLossyMax = 8'192;
 // From here on new commands are refused as overloaded until the other shard has caught up. 65,536 *
-// some 400 bytes = 26 MiB per shard, and what accepted commands still cause on top of it.
+// 544 bytes = 34 MiB per shard, and what accepted commands still cause on top of it.
 inline constexpr std::int64_t kHeldBackParcelsMax = 65'536;
 // How soon a full mailbox is tried again. Its reader drains half of it in a turn, which takes about a millisecond.
 inline constexpr std::int64_t kHeldBackRetryUs = 1'000;
@@ -25,6 +25,15 @@ inline constexpr std::int64_t kHeldBackRetryUs = 1'000;
 inline constexpr std::uint32_t kAskRevocationsAgainMs = 500;
 // Parcels handled in one turn, so that sockets and timers get their share.
 inline constexpr std::uint32_t kParcelsPerTurnMax = 4'096;
+
+// A connection is pinged once it was silent for so long. Later than the heartbeat that clients are advised, so that who
+// follows the advice is never asked; early enough for a proxy that closes what is silent for 60 s.
+constexpr std::uint32_t ping_interval_ms_of(std::uint32_t timeout_ms) {
+  return static_cast<std::uint32_t>(std::uint64_t{timeout_ms} * 9 / 20);
+}
+static_assert(ping_interval_ms_of(chat::kHeartbeatTimeoutMs) >=
+                  chat::heartbeat_interval_ms_of(chat::kHeartbeatTimeoutMs) + 5'000 &&
+              ping_interval_ms_of(chat::kHeartbeatTimeoutMs) < 60'000);
 
 static_assert(chat::kAudienceConversationsMax + chat::kAudiencePeersMax + chat::kPresenceListMax +
                       chat::kSyncConversationsMax <=

@@ -18,7 +18,7 @@ net::NetOptions net_options(const Config& config, std::uint32_t direct_slots) {
   options.message_bytes_max = chat::kMessageBytesMax;
   options.deflate = config.deflate;
   options.idle_timeout_ms = config.heartbeat_timeout_s * 1000;
-  options.ping_interval_ms = options.idle_timeout_ms * 3 / 8;  // 45 of 120 s: two pings may be lost
+  options.ping_interval_ms = ping_interval_ms_of(options.idle_timeout_ms);
   options.allowed_origins = config.allow_origins;
   options.handshakes_per_address_per_second_max = config.connections_per_address;
   options.egress_shard_bytes_max = std::uint64_t{config.egress_mb_max} << 20;

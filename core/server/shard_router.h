@@ -20,6 +20,7 @@
 namespace uproar::server {
 
 using ShardMailbox = runtime::Mailbox<gateway::ShardParcel>;
+static_assert(sizeof(gateway::ShardParcel) <= 544, "the bounds of limits.h are reckoned with it");
 
 // All mailboxes of the process; [from][to], made before any shard runs.
 class MailboxGrid {

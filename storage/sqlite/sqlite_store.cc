@@ -137,8 +137,8 @@ class SqliteClient final : public StoreClient, BatchStore, HistoryReader, Direct
   void find_users(std::vector<UserId> ids, Done<std::vector<User>> done) override {
     read(std::move(done), [ids = std::move(ids)](Reads& reads) { return reads.find_users(ids); });
   }
-  // Nearly every user who connects is known: only the others take the writer's time and its page cache. After a
-  // restart all of them are asked for.
+  // Nearly every user who connects is known: only the others take the writer's time and its page cache. A crowd after a
+  // restart waits for the readers instead, who see the same queue bound (kOverloaded) and are several.
   void ensure_user(UserId id, std::string name, std::int64_t at_us, Done<User> done) override {
     find_users({id}, [this, id, name = std::move(name), at_us,
                       done = std::move(done)](Result<std::vector<User>, StoreError> found) {

@@ -92,6 +92,21 @@ TEST_F(Turns, ALargeRoomIsNewForItsFirstSendsOnly) {
   EXPECT_EQ(sends[kNewTopicSends], 2U);
 }
 
+TEST_F(Turns, ALargeRoomWhoseMembersAreBlockedIsNewForNoLonger) {
+  room(1, kNewTopicSends + 100);
+  room(2, 2);
+  publish(1);
+  publish(2);
+  std::vector<std::uint32_t> rooms;
+  const auto deliver = [&](std::uint32_t slot, const TopicTable::Window&) {
+    rooms.push_back(slot / 10'000);
+    return slot / 10'000 != 1;
+  };
+  table_.serve(100'000, deliver, [](std::uint32_t) {});
+  ASSERT_EQ(rooms.size(), kNewTopicSends + 102U);
+  EXPECT_EQ(rooms[kNewTopicSends], 2U);
+}
+
 TEST_F(Turns, OldRoomsTakeTurnsByTheQuantum) {
   for (const std::uint32_t number : {1, 2}) {
     room(number, kNewTopicSends + kTopicQuantumSends + 10);
