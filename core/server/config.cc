@@ -119,6 +119,29 @@ Problem read_log_level(Config& config, const std::string& text) {
   return std::nullopt;
 }
 
+// Without the password that it may hold, in either of libpq's forms.
+std::string show_postgres(const Config& config) {
+  std::string shown = config.postgres;
+  if (const auto scheme = shown.find("://"); scheme != std::string::npos) {
+    const auto begin = scheme + 3;
+    const auto at = shown.find_last_of('@', shown.find_first_of("/?", begin));
+    const auto colon = shown.find(':', begin);
+    if (at != std::string::npos && colon < at) shown.replace(colon + 1, at - colon - 1, "***");
+  }
+  const auto password = shown.find("password=");
+  if (password != std::string::npos) shown.replace(password + 9, std::string::npos, "***");
+  return or_none(shown);
+}
+
+Problem read_postgres(Config& config, const std::string& text) {
+  const bool has_scheme = text.find("://") != std::string::npos;
+  const bool is_url = text.starts_with("postgres://") || text.starts_with("postgresql://");
+  if (!is_url && (has_scheme || text.find('=') == std::string::npos))
+    return "expected postgres://USER:PASSWORD@HOST:PORT/DATABASE, or libpq's key=value form";
+  config.postgres = text;
+  return std::nullopt;
+}
+
 std::string show_listen(const Config& config) {
   const bool v6 = config.listen_host.find(':') != std::string::npos;
   const std::string host = v6 ? "[" + config.listen_host + "]" : config.listen_host;
@@ -153,6 +176,9 @@ const std::vector<Setting>& settings() {
              &Config::shards, 0, 64),
       text("data", "DIR", "folder of the embedded store and keys; made if missing",
            &Config::data_dir),
+      custom("postgres", "URL",
+             "keep everything in this PostgreSQL database, not in the data folder", read_postgres,
+             show_postgres),
       custom("log-level", "LEVEL", "trace, debug, info, warn, error or off", read_log_level,
              [](const Config& config) { return config.log_level; }),
       text("node", "NAME", "what this node is called in session.ready and metrics", &Config::node),
@@ -290,8 +316,9 @@ struct Flags {
 
 Result<Flags, ConfigError> read_flags(const std::vector<std::string>& arguments) {
   Flags flags;
-  CLI::App app{"Serves chat over HTTP and WebSocket from one embedded data folder.",
-               "uproar serve"};
+  CLI::App app{
+      "Serves chat over HTTP and WebSocket, from an embedded data folder or a PostgreSQL database.",
+      "uproar serve"};
   app.add_option("--config", flags.config_file,
                  "settings file; default ./uproar.toml if there is one")
       ->type_name("FILE");

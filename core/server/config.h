@@ -20,6 +20,7 @@ struct Config {
   std::uint16_t listen_port = 8080;
   std::uint32_t shards = 0;  // 0: one per processor this process may use
   std::string data_dir = "uproar-data";
+  std::string postgres;  // URL; empty: everything is kept in data_dir
   std::string log_level = "info";
   std::string node = "uproar-1";  // shown in session.ready
   std::string advertise;          // "wss://chat.example.com"; empty: from each request's Host

@@ -34,6 +34,9 @@ Err<SystemError> failure(std::string operation, const std::string& path, std::st
 }
 
 Result<std::string, SystemError> make_key(const std::string& path) {
+  // The data folder may be missing where the store is elsewhere. Should this fail, opening the file says why.
+  if (const auto slash = path.rfind('/'); slash != std::string::npos && slash != 0)
+    static_cast<void>(::mkdir(path.substr(0, slash).c_str(), 0700));
   const Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (file.get() < 0)
     return failure("create key file", path,

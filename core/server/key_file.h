@@ -8,8 +8,8 @@
 
 namespace uproar::server {
 
-// Reads the key: the file's bytes without a trailing newline. Makes the file (32 random bytes as base64url, mode 0600)
-// when it does not exist and `make` allows it. Refuses short keys and files that others may read.
+// Reads the key: the file's bytes without a trailing newline. Makes the file (32 random bytes as base64url, mode 0600; its
+// folder with mode 0700) when it does not exist and `make` allows it. Refuses short keys and files that others may read.
 [[nodiscard]] Result<std::string, SystemError> read_key_file(const std::string& path, bool make);
 
 }  // namespace uproar::server

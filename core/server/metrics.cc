@@ -12,6 +12,7 @@
 
 #include "core/server/shard.h"
 #include "proto/base/counters.h"
+#include "storage/postgres/postgres_store.h"
 #include "storage/sqlite/sqlite_store.h"
 
 namespace uproar::server {
@@ -400,10 +401,65 @@ constexpr auto kReaderHistograms = std::to_array<HistogramRow<storage::sqlite::R
      &storage::sqlite::ReaderCounters::read_us, Unit::kMicroseconds},
 });
 
+constexpr auto kPostgresCounters = std::to_array<Row<storage::postgres::WriteCounters, Counter>>({
+    {"uproar_store_commits_total", "transactions committed: batches, and groups of account work",
+     &storage::postgres::WriteCounters::transactions},
+    {"uproar_store_committed_rows_total", "operations in them",
+     &storage::postgres::WriteCounters::rows},
+    {"uproar_store_failed_commits_total",
+     "transactions that did not commit, or whose answer never came; nothing in them was "
+     "acknowledged",
+     &storage::postgres::WriteCounters::failed},
+    {"uproar_store_restarted_batches_total",
+     "batches that began again: a key was taken meanwhile, or a deadlock",
+     &storage::postgres::WriteCounters::restarted},
+    {"uproar_store_constraint_faults_total",
+     "operations that the schema refused: a fault of the program, report it",
+     &storage::postgres::WriteCounters::left_out},
+    {"uproar_store_refused_writes_total", "jobs turned away because the write queue was full",
+     &storage::postgres::WriteCounters::refused_full},
+    {"uproar_store_probes_total", "commits that were tried while commits failed",
+     &storage::postgres::WriteCounters::probes},
+    {"uproar_store_connects_total", "times a session for writing was opened",
+     &storage::postgres::WriteCounters::connects},
+});
+constexpr auto kPostgresGauges = std::to_array<Row<storage::postgres::WriteCounters, Gauge>>({
+    {"uproar_store_up", "1 while connected and commits work, 0 while they fail",
+     &storage::postgres::WriteCounters::up},
+});
+constexpr auto kPostgresHistograms = std::to_array<HistogramRow<storage::postgres::WriteCounters>>({
+    {"uproar_store_commit_rows", "operations per commit",
+     &storage::postgres::WriteCounters::rows_per_commit, Unit::kEntries},
+    {"uproar_store_commit_seconds", "from the first statement to the answer of the commit",
+     &storage::postgres::WriteCounters::commit_us, Unit::kMicroseconds},
+});
+
+void add_sqlite(const storage::SqliteStore& store, std::vector<MetricFamily>& families) {
+  const std::vector<Source<storage::sqlite::WriterCounters>> writer{{"", &store.writer_counters()}};
+  add(writer, kWriterCounters, families);
+  add(writer, kWriterGauges, families);
+  add(writer, kWriterHistograms, families);
+  const std::vector<Source<storage::sqlite::ReaderCounters>> reader{{"", &store.reader_counters()}};
+  add(reader, kReaderCounters, families);
+  add(reader, kReaderGauges, families);
+  add(reader, kReaderHistograms, families);
+}
+
+// Each shard has a session of its own for writing.
+void add_postgres(const storage::PostgresStore& store, std::vector<MetricFamily>& families) {
+  const auto kept = store.counters();
+  std::vector<Source<storage::postgres::WriteCounters>> sessions;
+  for (std::size_t i = 0; i < kept.size(); ++i)
+    sessions.push_back({std::to_string(i), kept[i].get()});
+  add(sessions, kPostgresCounters, families);
+  add(sessions, kPostgresGauges, families);
+  add(sessions, kPostgresHistograms, families);
+}
+
 }  // namespace
 
 std::string render_metrics(const std::vector<std::unique_ptr<Shard>>& shards,
-                           const storage::SqliteStore& store) {
+                           const StoreCounters& store) {
   std::vector<MetricFamily> families;
   const auto ring = per_shard(shards, [](const Shard& shard) { return &shard.ring_counters(); });
   add(ring, kRingCounters, families);
@@ -431,14 +487,8 @@ std::string render_metrics(const std::vector<std::unique_ptr<Shard>>& shards,
       per_shard(shards, [](const Shard& shard) { return &shard.router_counters(); });
   add(router, kRouterCounters, families);
   add(router, kRouterGauges, families);
-  const std::vector<Source<storage::sqlite::WriterCounters>> writer{{"", &store.writer_counters()}};
-  add(writer, kWriterCounters, families);
-  add(writer, kWriterGauges, families);
-  add(writer, kWriterHistograms, families);
-  const std::vector<Source<storage::sqlite::ReaderCounters>> reader{{"", &store.reader_counters()}};
-  add(reader, kReaderCounters, families);
-  add(reader, kReaderGauges, families);
-  add(reader, kReaderHistograms, families);
+  if (store.sqlite != nullptr) add_sqlite(*store.sqlite, families);
+  if (store.postgres != nullptr) add_postgres(*store.postgres, families);
   return prometheus::TextSerializer().Serialize(families);
 }
 

@@ -8,15 +8,22 @@
 #include <vector>
 
 namespace uproar::storage {
+class PostgresStore;
 class SqliteStore;
-}
+}  // namespace uproar::storage
 
 namespace uproar::server {
 
 class Shard;
 
+// The store that is open; the other is null.
+struct StoreCounters {
+  const storage::SqliteStore* sqlite = nullptr;
+  const storage::PostgresStore* postgres = nullptr;
+};
+
 // Any thread: counters are read while their shards write them.
 [[nodiscard]] std::string render_metrics(const std::vector<std::unique_ptr<Shard>>& shards,
-                                         const storage::SqliteStore& store);
+                                         const StoreCounters& store);
 
 }  // namespace uproar::server

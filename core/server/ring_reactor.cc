@@ -43,7 +43,7 @@ RingReactor::WatchId RingReactor::watch(int fd, short events, std::function<void
 }
 
 void RingReactor::unwatch(WatchId id) {
-  if (watches_.erase(id) == 0) return;
+  if (watches_.erase(id) == 0 || context_ == nullptr) return;
   context_->ring().cancel(key_of(id), {.kind = runtime::OpKind::kPoll, .generation = 0, .slot = 0});
   // The library may close the descriptor right after this: the cancel must be in the kernel by then.
   context_->ring().submit();
@@ -74,7 +74,7 @@ RingReactor::TimerId RingReactor::arm_timer(std::uint32_t delay_ms, Task task) {
 void RingReactor::cancel_timer(TimerId id) {
   const auto found = timers_.find(id);
   if (found == timers_.end()) return;
-  context_->timers().cancel(found->second.handle);
+  if (context_ != nullptr) context_->timers().cancel(found->second.handle);
   timers_.erase(found);
 }
 

@@ -23,6 +23,9 @@ class RingReactor final : public storage::Reactor {
 
   // On the shard thread, once.
   void attach(runtime::ShardContext& context) { context_ = &context; }
+  // On the shard thread, when it ends: the ring is about to. A store's client that dies later may still unwatch and
+  // cancel, which then only forgets; nothing fires any more.
+  void detach() { context_ = nullptr; }
 
   void post(Task task) override;
   WatchId watch(int fd, short events, std::function<void(short)> ready) override;

@@ -19,6 +19,7 @@
 #include "core/server/log.h"
 #include "core/server/metrics.h"
 #include "core/server/shard.h"
+#include "storage/postgres/postgres_store.h"
 #include "storage/sqlite/sqlite_store.h"
 
 namespace uproar::server {
@@ -65,7 +66,8 @@ struct Server::State {
   std::atomic<bool> draining{false};
   std::uint16_t port = 0;
   std::vector<int> listeners;
-  std::unique_ptr<storage::SqliteStore> store;
+  std::unique_ptr<storage::Store> store;
+  StoreCounters store_counters;  // of `store`
   std::unique_ptr<runtime::BlockingPool> pool;
   std::unique_ptr<MailboxGrid> grid;
   std::unique_ptr<gateway::LoginLimits> login_limits;
@@ -73,6 +75,8 @@ struct Server::State {
   std::vector<std::unique_ptr<Shard>> shards;
   std::unique_ptr<JwksRefresher> refresher;
 
+  [[nodiscard]] Result<void, SystemError> open_sqlite();
+  [[nodiscard]] Result<void, SystemError> open_postgres();
   [[nodiscard]] Result<void, SystemError> open_environment();
   [[nodiscard]] Result<void, SystemError> open_listeners();
   [[nodiscard]] Result<void, SystemError> start_shards();
@@ -93,6 +97,26 @@ std::uint16_t Server::port() const {
   return state_->port;
 }
 
+Result<void, SystemError> Server::State::open_sqlite() {
+  auto opened = storage::SqliteStore::open({.folder = config.data_dir});
+  if (!opened.ok()) return Err{opened.error()};
+  store_counters.sqlite = opened.value().get();
+  store = std::move(opened.value());
+  return {};
+}
+
+Result<void, SystemError> Server::State::open_postgres() {
+  auto opened = storage::PostgresStore::open({.url = config.postgres, .node = config.node});
+  if (!opened.ok()) return Err{opened.error()};
+  // Without a bus clients here would not hear those of another node.
+  if (auto alone = opened.value()->claim(storage::PostgresStore::Claim::kAlone); !alone.ok())
+    return alone;
+  for (const std::string& warning : opened.value()->warnings()) log(LogLevel::kWarn, warning);
+  store_counters.postgres = opened.value().get();
+  store = std::move(opened.value());
+  return {};
+}
+
 Result<void, SystemError> Server::State::open_environment() {
   std::string jwks_document;
   if (!config.jwks.empty()) {
@@ -100,24 +124,23 @@ Result<void, SystemError> Server::State::open_environment() {
     if (!document.ok()) return Err{document.error()};
     jwks_document = std::move(document.value());
   }
-  auto opened = storage::SqliteStore::open({.folder = config.data_dir});
-  if (!opened.ok()) return Err{opened.error()};
-  store = std::move(opened.value());
+  if (auto opened = config.postgres.empty() ? open_sqlite() : open_postgres(); !opened.ok())
+    return opened;
   auto key = read_key_file(config.auth_secret_file,
                            config.auth_secret_file == config.data_dir + "/auth.key");
   if (!key.ok()) return Err{key.error()};
   pool = std::make_unique<runtime::BlockingPool>(runtime::BlockingPool::Options{});
   grid = std::make_unique<MailboxGrid>(config.shards);
   login_limits = std::make_unique<gateway::LoginLimits>(config.logins_per_address);
-  environment = std::make_unique<ShardEnvironment>(
-      ShardEnvironment{.config = config,
-                       .store = *store,
-                       .blocking_pool = *pool,
-                       .login_limits = *login_limits,
-                       .auth_key = std::move(key.value()),
-                       .jwks_document = jwks_document,
-                       .render_metrics = [this] { return server::render_metrics(shards, *store); },
-                       .draining = draining});
+  environment = std::make_unique<ShardEnvironment>(ShardEnvironment{
+      .config = config,
+      .store = *store,
+      .blocking_pool = *pool,
+      .login_limits = *login_limits,
+      .auth_key = std::move(key.value()),
+      .jwks_document = jwks_document,
+      .render_metrics = [this] { return server::render_metrics(shards, store_counters); },
+      .draining = draining});
   if (!jwks_document.empty()) {
     refresher = std::make_unique<JwksRefresher>(config.jwks, jwks_document,
                                                 [this](const std::string& document) {
@@ -222,6 +245,7 @@ void Server::State::stop() {
   for (const auto& shard : shards) shard->join();
   shards.clear();
   environment.reset();
+  store_counters = {};
   store.reset();
   for (const int fd : listeners) ::close(fd);
   listeners.clear();
@@ -232,7 +256,7 @@ void Server::stop() {
 }
 
 std::string Server::render_metrics() const {
-  return server::render_metrics(state_->shards, *state_->store);
+  return server::render_metrics(state_->shards, state_->store_counters);
 }
 
 }  // namespace uproar::server

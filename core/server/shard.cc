@@ -294,6 +294,7 @@ std::int64_t Shard::next_deadline_us() const {
 
 void Shard::on_stop() {
   started_.store(false, std::memory_order_release);
+  reactor_.detach();
 }
 
 void Shard::begin_drain(std::uint32_t closes_per_second, std::uint32_t spread_ms) {

@@ -1,10 +1,10 @@
 // The real server for a test: a free port, a data folder of its own, gone afterwards.
 
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 
 import { SignJWT } from 'jose';
 
@@ -48,6 +48,16 @@ export function run(args, { env = {}, cwd } = {}) {
   });
 }
 
+// With on_postgres.py around the test: a database for each data folder, kept as long as that is.
+function store_flags(data) {
+  const base = process.env.UPROAR_TEST_POSTGRES;
+  if (!base) return {};
+  const database = basename(data).toLowerCase().replace(/[^a-z0-9]/g, '_');
+  const made = spawnSync('psql', ['-X', '-q', base, '-c', `create database ${database}`], { encoding: 'utf8' });
+  if (made.status !== 0 && !/already exists/.test(made.stderr)) throw new Error(`psql: ${made.error ?? made.stderr}`);
+  return { postgres: base.replace(/[^/]*$/, database) };
+}
+
 export class Server {
   // flags: {name: value, …} over the usual ones, undefined takes one away. data: a folder to keep; otherwise a new one
   // that is removed by stop(). launcher: words before the binary (prlimit …).
@@ -57,7 +67,8 @@ export class Server {
     server.data = data ?? await mkdtemp(join(tmpdir(), 'uproar-e2e-'));
     server.clients = new Set();
     server.people_made = 0;
-    const all = { listen: '127.0.0.1:0', shards: String(shards), data: server.data, ...kUsualFlags, ...flags };
+    const all = { listen: '127.0.0.1:0', shards: String(shards), data: server.data, ...store_flags(server.data),
+                  ...kUsualFlags, ...flags };
     const words = Object.entries(all).filter(([, value]) => value !== undefined)
       .flatMap(([name, value]) => [`--${name}`, String(value)]);
     // With SIGXFSZ ignored a write beyond limit_files() fails instead of killing.

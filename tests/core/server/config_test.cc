@@ -37,6 +37,11 @@ const std::vector<Row>& rows() {
        {"9000", "", "localhost:", "a:65536", "a:-1", "a:1x", "a: 1"}},
       {"shards", "0", "4", "4", {"65", "-1", "four", "", "1.5", "4 ", "0x4"}},
       {"data", "uproar-data", "/var/lib/uproar", "/var/lib/uproar", {}},
+      {"postgres",
+       "(none)",
+       "postgres://me:secret@db.example.com:5432/chat",
+       "postgres://me:***@db.example.com:5432/chat",
+       {"db.example.com", "http://db.example.com/chat", "mysql://db/chat?x=1"}},
       {"log-level", "info", "debug", "debug", {"DEBUG", "verbose", "", "warning"}},
       {"node", "uproar-1", "berlin-7", "berlin-7", {}},
       {"advertise",
@@ -207,6 +212,7 @@ TEST_F(ConfigTest, FlagsWinOverVariablesAndVariablesOverTheFile) {
     // The row's own value is on the winning side, a value that is allowed as well on the losing one.
     const std::string other = name == "auth-secret-file" ? "other.key"
                               : name == "advertise"      ? "ws://other:1"
+                              : name == "postgres"       ? "postgres://other/chat"
                               : name == "allow-origin"   ? "https://other.example.com"
                                                          : row.usual;
     folder_.write("uproar.toml", key_of(name) + " = \"" + other + "\"\n");
@@ -362,6 +368,23 @@ TEST_F(ConfigTest, TheAddressToListenOnHasItsForms) {
     ASSERT_TRUE(config.ok()) << config.error().text;
     EXPECT_EQ(config->listen_host, form.host);
     EXPECT_EQ(config->listen_port, form.port);
+  }
+}
+
+TEST_F(ConfigTest, APasswordIsNeverShown) {
+  const std::pair<std::string, std::string> forms[] = {
+      {"postgresql://me:hun:t@er2@db/chat?sslmode=require",
+       "postgresql://me:***@db/chat?sslmode=require"},
+      {"postgres://me@db/chat", "postgres://me@db/chat"},
+      {"postgres://db:5432/chat", "postgres://db:5432/chat"},
+      {"host=db user=me password=hunter2 dbname=chat", "host=db user=me password=***"},
+  };
+  for (const auto& [given, shown] : forms) {
+    const auto config = read_config({.arguments = {"--postgres", given}, .environment = {}});
+    ASSERT_TRUE(config.ok()) << given;
+    EXPECT_EQ(config->postgres, given);
+    EXPECT_NE(show_config(*config).find(shown + "\n"), std::string::npos) << show_config(*config);
+    EXPECT_EQ(show_config(*config).find("hun"), std::string::npos);
   }
 }
 

@@ -54,9 +54,12 @@ TEST(KeyFile, IsNotMadeWhereAnOperatorNamedOne) {
   EXPECT_FALSE(std::filesystem::exists(folder.file("typo.key")));
 }
 
-TEST(KeyFile, CannotBeMadeInAFolderThatIsNotThere) {
+TEST(KeyFile, IsMadeWithItsFolderButNotWithThatOnesParents) {
   const TempFolder folder;
-  const auto key = read_key_file(folder.file("no/auth.key"), true);
+  ASSERT_TRUE(read_key_file(folder.file("new/auth.key"), true).ok());
+  EXPECT_EQ(std::filesystem::status(folder.file("new")).permissions(),
+            std::filesystem::perms::owner_all);
+  const auto key = read_key_file(folder.file("no/no/auth.key"), true);
   ASSERT_FALSE(key.ok());
   EXPECT_EQ(key.error().operation, "create key file");
 }

@@ -113,6 +113,7 @@ class RingReactorTest : public ::testing::Test, public runtime::TurnHandler {
     if (reactor_.posted_waiting()) reactor_.run_posted();
   }
   bool flush(const Now&) override { return false; }
+  void on_stop() override { reactor_.detach(); }
 
   runtime::ShardThread thread_;
   RingReactor reactor_;
@@ -198,6 +199,21 @@ TEST_F(RingReactorTest, TellsWhenADescriptorIsReadableAsOftenAsItIs) {
     EXPECT_EQ(calls, 3);
     reactor_.unwatch(id);  // the pair is about to hang up
   });
+}
+
+// A store's client dies after the shard's thread and its ring, and puts its affairs in order then.
+TEST_F(RingReactorTest, AfterTheShardHasEndedUnwatchingAndCancellingOnlyForget) {
+  SocketPair pair;
+  RingReactor::WatchId watch = 0;
+  RingReactor::TimerId timer = 0;
+  on_shard([&] {
+    watch = reactor_.watch(pair.ours(), POLLIN, [](short) { FAIL() << "it was unwatched"; });
+    timer = reactor_.arm_timer(3'600'000, [] { FAIL() << "it was cancelled"; });
+  });
+  stop();
+  reactor_.unwatch(watch);
+  reactor_.cancel_timer(timer);
+  reactor_.unwatch(watch);  // and once more: it is forgotten
 }
 
 TEST_F(RingReactorTest, TellsWritableAndHungUp) {
