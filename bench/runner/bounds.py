@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from runner import figures
+from runner import figures, trust
 
 BEST_PEER = "the best peer"
 SCALES = {"": 1, "ms": 1000, "MiB": 1, "B": 1, "cores": 1}   # figures hold microseconds
@@ -17,54 +17,87 @@ class Bound:
     against: str = ""           # an entrant's name or BEST_PEER: the ratio counts, round by round; empty: the figure itself
     at: float | None = None     # of a cell with levels: at which fraction
     unit: str = ""              # of a figure itself: a key of SCALES
+    seconds_min: float = 0      # of the measured time: what it says of ten minutes is not told by one second
+
+    def limit(self):
+        return f"at most {self.most:g}" if self.most is not None else f"at least {self.least:g}"
+
+    def whose(self):
+        if not self.against:
+            return f" {self.unit}" if self.unit else ""
+        if self.at is not None:
+            return f" x the time in which {self.against} sends one publish to all members"
+        return f" x {BEST_PEER}'s" if self.against == BEST_PEER else f" x that of {self.against}"
 
     def asks(self):
-        limit = f"at most {self.most:g}" if self.most is not None else f"at least {self.least:g}"
-        whose = {"": f" {self.unit}" if self.unit else "", BEST_PEER: f" x {BEST_PEER}'s"}.get(self.against, f" x that of {self.against}")
-        return f"{self.what}: {limit}{whose}"
+        return f"{self.what}: {self.limit()}{self.whose()}"
 
     def is_held_by(self, value):
         return value <= self.most if self.most is not None else value >= self.least
 
 
-def shown(cell, name, key):
-    """The figures of one entrant, or why there are none."""
+@dataclasses.dataclass
+class Finding:
+    """What was measured for a bound: `three` are {low, median, high}, or None and then `why` says what stood in the way."""
+    three: dict | None = None
+    against: str = ""           # whom it was compared with
+    why: str = ""
+    side_by_side: dict | None = None   # of a duel: {"rounds", "ours", "theirs"}, the figures of the two as figures.of_run has them
+
+    def unless(self, reasons):
+        return dataclasses.replace(self, three=None, why="; ".join(reasons)) if reasons else self
+
+
+def unable(cell, name):
+    """Why nothing of an entrant counts."""
     entry = cell["contenders"].get(name)
     if entry is None:
-        return None, f"{name} did not take part"
+        return [f"{name} did not take part"]
     if entry["error"]:
-        return None, f"{name}: {entry['error'].splitlines()[0]}"
-    if entry[key]:
-        return None, "; ".join(entry[key])
-    return entry, ""
+        return [f"{name}: {entry['error'].splitlines()[0]}"]
+    return entry["spoiled"]
+
+
+def too_short(bound, part):
+    lasted = part["summary"]["seconds"]["low"]
+    # The tool ends its window with the first turn after it was due, or a rounding before.
+    return [f"measured for {lasted:g} s instead of {bound.seconds_min:g}"] if lasted < 0.999 * bound.seconds_min else []
+
+
+def of_figure(bound, part):
+    """The figure itself, of an entrant or one of its levels."""
+    three = part["summary"].get(bound.figure)
+    if three is None:
+        return Finding(why=f"too few values for {bound.figure}")
+    return Finding(figures.scaled(three, SCALES[bound.unit])).unless(too_short(bound, part) or trust.noisy(bound.what, three, len(part["runs"])))
 
 
 def best_peer(cell, bound, peers):
     """The peer that does best in the figure, by median. Should its ratio be refused, no lesser one stands in for it."""
-    able = [(figures.summary(entry["runs"])[bound.figure]["median"], name) for name, entry in cell["contenders"].items()
-            if name in peers and not entry["error"] and entry["runs"]]
+    able = [(three["median"], name) for name, entry in cell["contenders"].items()
+            if name in peers and not entry["error"] and entry["runs"] and (three := figures.summary(entry["runs"]).get(bound.figure))]
     if not able:
         return ""
     return (min(able) if bound.most is not None else max(able))[1]
 
 
 def at_level(entry, fraction):
-    return next((level for level in entry.get("levels", []) if level["fraction"] == fraction), None)
+    return next((level for level in entry["levels"] if level["fraction"] == fraction), None)
 
 
-def measured_at(cell, bound):
-    """As measured(), of a level."""
-    key = "ratio_refused" if bound.against else "refused"
-    entry, why = shown(cell, cell["subject"], key)
-    level = at_level(entry, bound.at) if entry else None
+def found_at_level(cell, bound):
+    subject = cell["subject"]
+    if why := unable(cell, subject):
+        return Finding(why="; ".join(why))
+    level = at_level(cell["contenders"][subject], bound.at)
     if level is None or not level["runs"]:
-        return None, "", why or f"{cell['subject']} was not measured at {bound.at:.0%}"
-    if level[key]:
-        return None, "", "; ".join(level[key])
+        return Finding(why=f"{subject} was not measured at {bound.at:.0%}")
     if not bound.against:
-        return figures.scaled(level["summary"][bound.figure], SCALES[bound.unit]), "", ""
-    yardstick, why = shown(cell, bound.against, "ratio_refused")
-    return (level.get("to_yardstick") if yardstick else None), bound.against, why
+        return of_figure(bound, level).unless(level["spoiled"])
+    if why := unable(cell, bound.against) or level["ratio_refused"] or too_short(bound, level):
+        return Finding(against=bound.against, why="; ".join(why))
+    three = level.get("to_yardstick")
+    return Finding(three, bound.against, "" if three else f"too few values for {bound.figure}")
 
 
 def opponent(cell, bound, peers):
@@ -78,28 +111,46 @@ def opponents(cell, bounds, peers):
     return [name for name in dict.fromkeys(names) if name in cell["contenders"] and not cell["contenders"][name]["error"]]
 
 
-def measured(cell, bound, peers):
-    """({low, median, high}, whom it was compared with, why not). Where the two had a duel, that is what counts."""
-    if not bound.against:
-        entry, why = shown(cell, cell["subject"], "refused")
-        return (figures.scaled(entry["summary"][bound.figure], SCALES[bound.unit]) if entry else None), "", why
+def side_by_side(cell, name, bound):
+    """Figures of a duel for the reader; none where they drifted, for only the ratio survives that."""
+    ours, theirs = (cell["contenders"][one] for one in (cell["subject"], name))
+    threes = [entry.get("summary", {}).get(bound.figure) for entry in (ours, theirs)]
+    if None in threes or any(trust.noisy("", three, len(ours["runs"])) for three in threes):
+        threes = [None, None]
+    return {"rounds": len(ours["runs"]), "ours": threes[0], "theirs": threes[1]}
+
+
+def found_beside(cell, bound, peers):
+    """The ratio to another entrant. Where the two had a duel, that is what counts."""
     name = opponent(cell, bound, peers)
     if not name:
-        return None, "", "no peer's figures count"
-    cell = cell.get("duels", {}).get(name, cell)
-    _, why = shown(cell, cell["subject"], "ratio_refused")
-    entry, why_not = shown(cell, name, "ratio_refused")
-    if why or entry is None:
-        return None, name, why or why_not
-    ratio = (entry.get("to_it") or {}).get(bound.figure)
-    return ratio, name, "" if ratio else f"{name} has no such figure"
+        return Finding(why="no peer's figures count")
+    duel = cell.get("duels", {}).get(name)
+    cell = duel or cell
+    if why := unable(cell, cell["subject"]) or unable(cell, name):
+        return Finding(against=name, why="; ".join(why))
+    entry = cell["contenders"][name]
+    three = (entry.get("to_it") or {}).get(bound.figure)
+    found = Finding(three, name, "" if three else f"{cell['subject']} or {name} has no such figure", side_by_side(cell, name, bound) if duel else None)
+    return found.unless(trust.noisy(f"the ratio of {bound.what}", three, len(entry["runs"])))
+
+
+def found_for(cell, bound, peers):
+    if bound.at is not None:
+        return found_at_level(cell, bound)
+    if bound.against:
+        return found_beside(cell, bound, peers)
+    if why := unable(cell, cell["subject"]):
+        return Finding(why="; ".join(why))
+    return of_figure(bound, cell["contenders"][cell["subject"]])
 
 
 def judge(cell, bounds, peers):
-    """[{"cell", "asks", "against", "measured", "held", "why"}]; held is None where nothing could be measured."""
+    """[{"cell", "asks", "against", "measured", "held", "why", "side_by_side"}]; held is None where nothing could be measured."""
     out = []
     for bound in bounds:
-        found, against, why = measured(cell, bound, peers) if bound.at is None else measured_at(cell, bound)
-        out.append({"cell": cell["name"], "asks": bound.asks(), "against": against, "measured": found,
-                    "held": bound.is_held_by(found["median"]) if found else None, "why": why})
+        found = found_for(cell, bound, peers)
+        out.append({"cell": cell["name"], "asks": bound.asks(), "against": found.against, "measured": found.three,
+                    "held": bound.is_held_by(found.three["median"]) if found.three else None, "why": found.why,
+                    "figure": bound.figure, "side_by_side": found.side_by_side})
     return out

@@ -1,6 +1,8 @@
 """Who is measured: Uproar, the floors, and the peers that bench/peers knows. Each is one process, pinned, started afresh for every run,
-and killed after it."""
+and killed after it, or when we die."""
 
+import ctypes
+import functools
 import os
 import pathlib
 import secrets
@@ -13,11 +15,14 @@ import time
 import urllib.request
 
 from runner import syncs
+from runner.testbed import ROOT
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 TARGETS = ROOT / "bench/targets"
 START_SECONDS = 120   # a peer may have to be built first
 STOP_SECONDS = 60
+SAID_MAX = 800        # characters of a server's log that explain why it cannot run
+PR_SET_PDEATHSIG = 1
+LIBC = ctypes.CDLL(None)
 
 # Lifts the limits meant for strangers: one process plays all users.
 UPROAR_FLAGS = ("--shards", "1", "--connections-per-address", "0", "--commands-per-second", "1000000")
@@ -39,6 +44,20 @@ def is_listening(port):
         return True
     except OSError:
         return False
+
+
+def die_with(parent):
+    """In a child before its exec: it ends when we do, even if nobody could tell it."""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def without_paths(text, *folders):
+    """A report is published: where its maker keeps things is nobody's business."""
+    for folder in (*folders, ROOT):
+        text = text.replace(f"{folder}/", "").replace(str(folder), ".")
+    return text
 
 
 def merged(*flags):
@@ -65,46 +84,55 @@ def copy_all(source, target, names):
             shutil.copy2(source / name, target / name)
 
 
-def load_command(build, scenario, server, core, settings):
-    """uproar_load against a running server; `core` None: whichever is free."""
-    command = [str(build / "bench/load/uproar_load"), str(ROOT / f"bench/scenarios/{scenario}.toml"), *server.load_arguments()]
-    if core is not None:
-        command += ["--core", str(core)]
+def load_command(bed, scenario, server, role, settings):
+    """uproar_load against a running server, on the processor of a role; None: whichever is free."""
+    command = [str(bed.build / "bench/load/uproar_load"), str(ROOT / f"bench/scenarios/{scenario}.toml"), *server.load_arguments()]
+    if role is not None:
+        command += ["--core", str(bed.cores.of(role))]
     for setting in settings:
         command += ["--set", setting]
     return command
 
 
 class Contender:
-    """A running server; use as a context. `load_arguments` say to uproar_load how to reach it."""
+    """A running server; use as a context. `load_arguments` say to uproar_load how to reach it. `roles`: of the processors that it runs on."""
 
-    def __init__(self, name, build, cores, flags=()):
-        self.name, self.build, self.cores, self.flags = name, build, cores, tuple(flags)
+    def __init__(self, name, bed, roles, flags=()):
+        self.name, self.bed, self.build, self.flags = name, bed, bed.build, tuple(flags)
+        self.cores = tuple(bed.cores.of(role) for role in roles)
         self.folder = self.process = None
         self.environment = {}
 
     def __enter__(self):
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="uproar-bench-"))
+        try:
+            self.start()
+        except BaseException:   # Ctrl-C and SIGTERM too: nobody else knows of the process and the folder yet
+            self.__exit__()
+            raise
+        return self
+
+    def start(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"{self.name}-", dir=self.bed.scratch))
         self.port = free_port()
         self.furnish()
         with open(self.folder / "log", "wb") as log:
-            self.process = subprocess.Popen(self.command(), stdout=log, stderr=log, start_new_session=True,
-                                            env={**os.environ, **self.environment})
+            self.process = subprocess.Popen(self.command(), stdout=log, stderr=log, start_new_session=True, env={**os.environ, **self.environment},
+                                            preexec_fn=functools.partial(die_with, os.getpid()))
         try:
             self.wait_until_ready()
         except Unavailable as reason:
-            tail = (self.folder / "log").read_text(errors="replace")[-800:]
-            self.__exit__()
-            raise Unavailable(f"{reason}\n{tail}") from None
-        return self
+            said = without_paths((self.folder / "log").read_text(errors="replace"), self.folder)
+            raise Unavailable(f"{reason}\n{said[-SAID_MAX:]}") from None
 
     def __exit__(self, *_):
-        try:
-            os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        self.process.wait()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if self.process is not None:
+            try:
+                os.killpg(self.process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            self.process.wait()
+        if self.folder is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def furnish(self):
         """What the folder must hold before the start."""
@@ -142,8 +170,8 @@ class Uproar(Contender):
 
     KEPT = ("data", "auth.key", "world")
 
-    def __init__(self, name, build, cores, flags=(), world=None, counts_syncs=False):
-        super().__init__(name, build, cores, flags)
+    def __init__(self, name, bed, roles, flags=(), world=None, counts_syncs=False):
+        super().__init__(name, bed, roles, flags)
         self.world, self.counts_syncs = world, counts_syncs
 
     def furnish(self):
@@ -208,6 +236,6 @@ class Peer(Contender):
                 str(self.cores[0]), *raw]
 
 
-def make(name, build, cores):
+def make(name, bed, roles):
     """One that needs no more than that; Uproar is made by its class."""
-    return (Floor if name.startswith("floor-") else Peer)(name, build, cores)
+    return (Floor if name.startswith("floor-") else Peer)(name, bed, roles)

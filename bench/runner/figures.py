@@ -1,8 +1,14 @@
 """From runs to figures: medians, quartiles, and ratios of runs of the same round. Times are microseconds."""
 
+import math
 import statistics
 
 MIB = 1 << 20
+BEYOND_MIN = 10   # values above a percentile, so that it is not one value's accident
+PERCENTILES = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999}
+# What the load tool counts that must not happen; values are how it is told.
+WRONG = {"lost": "lost", "repeated": "repeated", "missing": "missing", "unknown": "never published, or in the wrong room",
+         "missing_acks": "acknowledgements missing", "strange_acks": "acknowledgements of nothing that waited"}
 
 
 def quartiles(values):
@@ -29,12 +35,27 @@ def range_text(three, form=short):
 
 
 def spread(three):
-    """(upper quartile - lower quartile) / median."""
-    return (three["high"] - three["low"]) / three["median"] if three["median"] else 0
+    """(upper quartile - lower quartile) / median; without bound where the median is nothing and others are not."""
+    if three["median"]:
+        return (three["high"] - three["low"]) / abs(three["median"])
+    return 0 if three["low"] == three["high"] else math.inf
+
+
+def percentiles(of, prefix=""):
+    """Of a latency histogram; None where fewer than BEYOND_MIN values lie above."""
+    out = {prefix + name: of[name] if of["count"] * (1 - part) >= BEYOND_MIN - 1e-6 else None for name, part in PERCENTILES.items()}
+    return {**out, prefix + "max": of["max"] if of["count"] else None}
+
+
+def of_storm(result):
+    """How they came back: server CPU for each, how busy the load tool and the server were meanwhile. Nothing without a storm."""
+    seconds, cpu_us = result["reconnect_seconds"], result["server"].get("reconnect_cpu_us", 0)
+    return {"reconnect": seconds, "reconnect_cpu": cpu_us, "storm_busy": result.get("storm_busy", 0),
+            "storm_cores": cpu_us * result.get("reconnect_us", {}).get("count", 0) / 1e6 / seconds if seconds else 0}
 
 
 def of_run(result):
-    """The figures of one run of uproar_load, by name."""
+    """The figures of one run of uproar_load, by name; None where it has too few values to tell."""
     traffic = result["traffic"][-1]   # the last one is what a scenario is about
     deliveries = sum(one["deliveries"] for one in result["traffic"])
     grown = result["server"]["rss_bytes"] - result["server"]["rss_bytes_before"]
@@ -45,17 +66,19 @@ def of_run(result):
         "rate": deliveries / seconds,
         "counted": traffic["delivery_us"]["count"],
         "published": traffic["publishes"] / seconds,
-        "acked": traffic["ack_us"]["count"] / seconds,
+        "acked": traffic.get("acked", traffic["ack_us"]["count"]) / seconds,
         "frame": result["received_bytes"] / deliveries if deliveries else 0,
-        **{key: traffic["delivery_us"][key] for key in ("p50", "p99", "p99.9", "max")},
-        **{f"ack_{key}": traffic["ack_us"][key] for key in ("p50", "p99", "p99.9", "max")},
+        **percentiles(traffic["delivery_us"]),
+        **percentiles(traffic["ack_us"], "ack_"),
         **{f"rate of {one['name']}": one["deliveries"] / seconds for one in result["traffic"][:-1]},
         "memory": grown / result["clients"],
         "grown_mib": grown / MIB,
         "heartbeats": result["heartbeats"] / seconds,
         "late": traffic["late"],
-        "reconnect": result["reconnect_seconds"],
+        **of_storm(result),
         "load_busy": result["load_busy"],
+        "retried": result.get("retried", 0),
+        "seconds": seconds,
     }
 
 
@@ -66,26 +89,31 @@ def memory_of(result):
 
 
 def faults_of(result, may_end):
-    """Why a run does not count: deliveries that were wrong, connections that the server ended."""
-    out = [f"{result[what]} {what}" for what in ("lost", "repeated", "missing") if result[what]]
+    """Why a run does not count: deliveries and acknowledgements that were wrong, what the server refused, connections that it ended."""
+    out = [f"{result[key]} {words}" for key, words in WRONG.items() if result.get(key)]
+    if result.get("refused"):
+        out.append(f"{result['refused']} refused by the server ({result.get('first_refused', '')})")
     if result["ended"] and not may_end:
         out.append(f"{result['ended']} connections ended by the server ({result['first_end']})")
+    if result.get("server_error"):
+        out.append(result["server_error"])
     return out
 
 
 def summary(runs):
-    """runs: figures of one entrant, round by round -> {name: {low, median, high}}."""
-    return {name: quartiles([run[name] for run in runs]) for name in runs[0] if name != "round"}
+    """runs: figures of one entrant, round by round -> {name: {low, median, high}}. A figure that one round could not tell is left out."""
+    return {name: quartiles([run[name] for run in runs]) for name in runs[0]
+            if name != "round" and all(run.get(name) is not None for run in runs)}
 
 
 def ratios(ours, theirs):
-    """Of the rounds that both took part in: ours / theirs. None where theirs is 0."""
+    """Of the rounds that both took part in: ours / theirs. None where theirs is 0 in one of them, or one could not tell."""
     of_round = {run["round"]: run for run in theirs}
     both = [(run, of_round[run["round"]]) for run in ours if run["round"] in of_round]
     out = {}
     for name in both[0][0] if both else ():
-        pairs = [a[name] / b[name] for a, b in both if b.get(name)]
-        out[name] = quartiles(pairs) if pairs else None
+        pairs = [a[name] / b[name] for a, b in both if b.get(name) and a[name] is not None]
+        out[name] = quartiles(pairs) if len(pairs) == len(both) else None
     out.pop("round", None)
     return out
 
@@ -93,5 +121,5 @@ def ratios(ours, theirs):
 def to_yardstick(level_runs, yardstick_runs, members):
     """p99.9 of a level to the time in which the yardstick sends one publish to all members; of the rounds that have both."""
     of_round = {run["round"]: run["cpu"] * members for run in yardstick_runs}
-    pairs = [run["p99.9"] / of_round[run["round"]] for run in level_runs if of_round.get(run["round"])]
+    pairs = [run["p99.9"] / of_round[run["round"]] for run in level_runs if of_round.get(run["round"]) and run["p99.9"] is not None]
     return quartiles(pairs) if pairs else None

@@ -1,19 +1,14 @@
-"""What a figure is worth nothing without: machine, kernel, versions, commit; and who else used the machine meanwhile."""
+"""What a figure is worth nothing without: machine, kernel, disk, cores, peers' versions."""
 
+import gzip
 import os
 import pathlib
 import platform
-import subprocess
-import time
 
-from runner.contenders import ROOT
+from runner import testbed
+from runner.builds import output
 
-
-def output(*command):
-    try:
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return ""
+IRQ_TIME = "CONFIG_IRQ_TIME_ACCOUNTING"
 
 
 def cpu_model():
@@ -23,64 +18,48 @@ def cpu_model():
     return platform.machine()
 
 
-def facts(build):
+def kernel_settings():
+    """The text of the kernel's configuration; empty where it is not told."""
+    try:
+        return gzip.decompress(pathlib.Path("/proc/config.gz").read_bytes()).decode()
+    except OSError:
+        pass
+    try:
+        return pathlib.Path(f"/boot/config-{platform.release()}").read_text()
+    except OSError:
+        return ""
+
+
+def irq_time_is_apart(settings=None):
+    """Whether this kernel takes the time of interrupts out of that of processes; None: it does not tell."""
+    settings = kernel_settings() if settings is None else settings
+    if not settings:
+        return None
+    return f"{IRQ_TIME}=y" in settings.splitlines()
+
+
+def facts(bed):
+    kind, device = testbed.filesystem_of(bed.scratch)
     return {
-        "cpu": cpu_model(), "cores": len(os.sched_getaffinity(0)), "kernel": platform.release(),
+        "cpu": cpu_model(), "processors": len(os.sched_getaffinity(0)), "server_core": bed.cores.server, "load_core": bed.cores.load,
+        "cores_are_siblings": bed.cores.are_siblings, "kernel": platform.release(), "irq_time_is_apart": irq_time_is_apart(),
         "memory_gib": round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30, 1),
         "distribution": platform.freedesktop_os_release().get("PRETTY_NAME", ""),
-        "uproar": output(str(build / "tools/uproar"), "--version").splitlines()[:1],
-        "commit": output("git", "rev-parse", "--short", "HEAD"),
-        "commit_time": output("git", "show", "-s", "--format=%cI", "HEAD"),
-        "uncommitted": bool(output("git", "status", "--porcelain")),
-        "compiler": output("c++", "--version").splitlines()[:1],
-        "peers": output(str(ROOT / "bench/peers/run"), "--list").splitlines(),
+        "filesystem": f"{kind} on {device}",
+        "peers": output(str(testbed.ROOT / "bench/peers/run"), "--list").splitlines(),
     }
 
 
-def cpu_seconds_of(pid):
-    """User and system time of all threads of a process so far."""
-    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def idle_seconds():
-    """Of all processors since boot, waiting for disks included."""
-    fields = pathlib.Path("/proc/stat").read_text().splitlines()[0].split()
-    return (int(fields[4]) + int(fields[5])) / os.sysconf("SC_CLK_TCK")
-
-
-def busy_cores(seconds=1.0):
-    """How many all programs together use now; looks for so long."""
-    begin, idle = time.monotonic(), idle_seconds()
-    time.sleep(seconds)
-    wall = time.monotonic() - begin
-    return max(os.cpu_count() - (idle_seconds() - idle) / wall, 0)
-
-
-def softirq_threads():
-    """Kernel threads that carry packets when a core is full: theirs is work of the traffic that is measured. None may be visible in a container."""
+def doubts_about(bed):
     out = []
-    for comm in pathlib.Path("/proc").glob("[0-9]*/comm"):
-        try:
-            if comm.read_text().startswith("ksoftirqd/"):
-                out.append(int(comm.parent.name))
-        except OSError:
-            continue   # a process that has just ended
+    if bed.cores.are_siblings:
+        out.append(f"Server and load ran on processors {bed.cores.server} and {bed.cores.load}, two threads of one core: each slowed the other down.")
+    kind, device = testbed.filesystem_of(bed.scratch)
+    if kind in testbed.NOT_A_DISK:
+        costs = "nothing" if kind in testbed.IN_MEMORY else "something else than on a disk"
+        out.append(f"Stored data lay on {kind} ({device}), where waiting for the disk costs {costs}: --scratch FOLDER names another place.")
+    if (apart := irq_time_is_apart()) is not False:
+        told = "accounts" if apart else "does not tell whether it accounts"
+        out.append(f"This kernel {told} interrupts apart ({IRQ_TIME}): CPU per delivery {'lacks' if apart else 'may lack'} what TCP did in them. "
+                   "The column softirq has it, in cores, of all traffic.")
     return out
-
-
-class Bystanders:
-    """Cores that neither the traffic nor our own children used, from its making to cores()."""
-
-    def __init__(self, server_pid):
-        self.pids = [server_pid, *softirq_threads()]
-        self.begin = self.now()
-
-    def now(self):
-        children = os.times()
-        known = sum(map(cpu_seconds_of, self.pids)) + children.children_user + children.children_system
-        return time.monotonic(), idle_seconds(), known
-
-    def cores(self):
-        wall, idle, known = (after - before for before, after in zip(self.begin, self.now()))
-        return max(wall * os.cpu_count() - idle - known, 0) / wall if wall else 0

@@ -2,10 +2,11 @@
 
 import dataclasses
 import json
+import pathlib
 import subprocess
 import tempfile
 
-from runner import contenders, figures, machine, syncs, trust
+from runner import bystanders, contenders, figures, machine, syncs, testbed, trust
 
 
 class Failed(Exception):
@@ -13,39 +14,46 @@ class Failed(Exception):
 
 
 class Bench:
-    """What all runs share: the build, what --set says for each of them, and the worlds that Uproar begins with."""
+    """What all runs share: the testbed, what --set says for each of them, and the worlds that Uproar begins with."""
 
-    def __init__(self, build, settings, worlds):
-        self.build, self.settings, self.worlds = build, tuple(settings), worlds
+    def __init__(self, bed, settings, worlds):
+        self.bed, self.settings, self.worlds = bed, tuple(settings), worlds
+        self.irq_time_is_apart = machine.irq_time_is_apart()
 
     def load(self, cell, entrant, server, settings):
         """The JSON of one run of uproar_load."""
-        with tempfile.NamedTemporaryFile(suffix=".json") as out:
-            command = [*contenders.load_command(self.build, cell.scenario, server, entrant.load_core, settings), "--json", out.name]
-            ended = subprocess.run(command, capture_output=True, text=True, timeout=cell.seconds_max)
-            text = open(out.name, encoding="utf-8").read()
+        with tempfile.NamedTemporaryFile(suffix=".json", dir=self.bed.scratch) as out:
+            command = [*contenders.load_command(self.bed, cell.scenario, server, entrant.load_core, settings), "--json", out.name]
+            try:
+                ended = subprocess.run(command, capture_output=True, text=True, timeout=cell.seconds_max)
+            except subprocess.TimeoutExpired:   # its own text is the whole command
+                raise Failed(f"uproar_load against {entrant.name} did not end within {cell.seconds_max} s") from None
+            text = pathlib.Path(out.name).read_text(encoding="utf-8")
         if not text:
-            raise Failed(ended.stderr.strip() or f"uproar_load ended with {ended.returncode}")
+            said = contenders.without_paths(ended.stderr.strip(), server.folder, self.bed.build, self.bed.scratch)
+            raise Failed(said or f"uproar_load ended with {ended.returncode}")
         return json.loads(text)
 
     def make(self, cell, entrant, settings):
         if entrant.contender != "uproar":
-            return contenders.make(entrant.contender, self.build, entrant.cores)
-        flags = (*cell.flags, *entrant.flags)
-        world = self.worlds.of(cell, flags, settings)
-        return contenders.Uproar(entrant.contender, entrant.build or self.build, entrant.cores, flags, world, cell.counts_syncs)
+            return contenders.make(entrant.contender, self.bed, entrant.cores)
+        if cell.counts_syncs and self.bed.filesystem in testbed.IN_MEMORY:
+            raise contenders.Unavailable(f"the scratch folder is on {self.bed.filesystem}, where waiting for the disk costs nothing: "
+                                         "--scratch FOLDER names one on a disk")
+        flags, bed = (*cell.flags, *entrant.flags), self.bed.with_build(entrant.build)
+        world = self.worlds.of(cell, bed, flags, settings)
+        return contenders.Uproar(entrant.contender, bed, entrant.cores, flags, world, cell.counts_syncs)
 
     def one_run(self, cell, entrant, own=(), forced=()):
         """(figures, faults, growth of memory while clients came) of a server that was started for it.
         --set overrides `own` settings, and `forced` ones override --set."""
         settings = (*cell.settings, *entrant.settings, *own, *self.settings, *forced)
         with self.make(cell, entrant, settings) as server:
-            bystanders = machine.Bystanders(server.pid())
+            watch = bystanders.Bystanders(server.pid(), self.irq_time_is_apart)
             result = self.load(cell, entrant, server, settings)
-            run = {**figures.of_run(result), "others": bystanders.cores()}
+            run = {**figures.of_run(result), **watch.found()}
             if cell.counts_syncs and entrant.contender == "uproar":
-                acked = result["traffic"][-1]["ack_us"]["count"]
-                run["syncs_per_message"] = syncs.per_message(server.sync_times(), result["begin_ns"], result["seconds"], acked)
+                run["syncs_per_message"] = syncs.per_message(server.sync_times(), result["begin_ns"], result["seconds"], run["acked"] * result["seconds"])
             if cell.metrics and entrant.contender == "uproar":
                 run.update(server.metrics(cell.metrics))
             return run, figures.faults_of(result, cell.may_end), figures.memory_of(result)
@@ -55,6 +63,10 @@ def open_loop(levels, rate):
     return f"{levels.traffic}.in_flight=0", f"{levels.traffic}.publishes_per_second={rate:.3f}"
 
 
+def ms(us):
+    return "of too few" if us is None else f"{us / 1000:.2f} ms"
+
+
 def told(run, limited):
     """One line of a run; what the load tool limited is no figure of the server."""
     if limited:
@@ -62,8 +74,8 @@ def told(run, limited):
     if not run["rate"]:
         back = f"  all back after {run['reconnect']:.2f} s" if run["reconnect"] else ""
         return f"{run['cores']:8.3f} cores {run['memory']:12,.0f} bytes/connection{back}"
-    ack = f"  acked {run['acked']:,.0f}/s  ack p99 {run['ack_p99'] / 1000:.2f} ms" if run["acked"] else ""
-    return f"{run['cpu']:8.3f} us/delivery {run['rate']:12,.0f}/s  p99 {run['p99'] / 1000:8.2f} ms{ack}"
+    ack = f"  acked {run['acked']:,.0f}/s  ack p99 {ms(run['ack_p99'])}" if run["acked"] else ""
+    return f"{run['cpu']:8.3f} us/delivery {run['rate']:12,.0f}/s  p99 {ms(run['p99']):>11}{ack}"
 
 
 class CellRun:
@@ -71,7 +83,7 @@ class CellRun:
 
     def __init__(self, cell, entrants, bench, progress):
         self.cell, self.entrants, self.bench, self.progress = cell, entrants, bench, progress
-        self.entries = {one.name: {"contender": one.contender, "runs": [], "faults": [], "error": None,
+        self.entries = {one.name: {"contender": one.contender, "cores": len(one.cores), "runs": [], "faults": [], "error": None,
                                    "levels": [{"fraction": fraction, "runs": [], "faults": []} for fraction in cell.fractions_of(one)]}
                         for one in entrants}
 
@@ -83,7 +95,7 @@ class CellRun:
                 if not entry["error"]:
                     try:
                         self.take_turn(entrant, entry, turn, rounds)
-                    except (contenders.Unavailable, Failed, OSError, subprocess.TimeoutExpired) as reason:   # OSError: it is gone
+                    except (contenders.Unavailable, Failed, syncs.TooMany, OSError) as reason:   # OSError: it is gone
                         entry["error"] = str(reason).strip()
                         self.progress.say(f"  {entrant.name}: {entry['error'].splitlines()[0]}")
                 self.progress.runs_done(self.cell.runs_a_round([entrant]) - (self.progress.done - before))
@@ -116,20 +128,31 @@ class CellRun:
         return self.entries
 
     def sum_up(self, entry, cores):
-        entry["refused"], entry["ratio_refused"] = [], []
+        """Reasons not to believe: `spoiled` holds for every figure and ratio, `refused` for what the page shows, `ratio_refused` for its ratio."""
+        entry["spoiled"], entry["refused"], entry["ratio_refused"] = [], [], []
         for part in (entry, *entry["levels"]):
             if part["runs"]:
                 part["summary"] = figures.summary(part["runs"])
-                part["refused"], part["ratio_refused"] = trust.refusals(part["runs"], part["faults"], cores)
-            yardstick = self.entries.get(self.cell.levels.bound_by) if self.cell.levels else None
-            if part is not entry and yardstick and part["runs"]:
-                part["to_yardstick"] = figures.to_yardstick(part["runs"], yardstick["runs"], self.cell.levels.members)
+                part["spoiled"] = trust.spoiled(part["runs"], part["faults"], cores)
+                part["ratio_refused"] = list(part["spoiled"])
+                shown = self.cell.headline if part is entry else self.cell.levels.headline
+                part["refused"] = part["spoiled"] + trust.noisy(shown, part["summary"].get(shown), len(part["runs"]))
+        for level in entry["levels"]:
+            self.set_against_yardstick(level)
+
+    def set_against_yardstick(self, level):
+        yardstick = self.entries.get(self.cell.levels.bound_by)
+        if not yardstick or not yardstick["runs"] or not level["runs"]:
+            return
+        level["to_yardstick"] = figures.to_yardstick(level["runs"], yardstick["runs"], self.cell.levels.members)
+        level["ratio_refused"] += trust.spoiled(yardstick["runs"], yardstick["faults"], 1)
+        level["ratio_refused"] += trust.noisy("p99.9 to a fan-out of the yardstick", level["to_yardstick"], len(level["runs"]))
 
     def compare(self, ours, entry):
         if not ours["runs"] or not entry["runs"]:
             return
         entry["to_it"] = figures.ratios(ours["runs"], entry["runs"])
-        entry["ratio_refused"] += trust.refuse_ratio(entry["to_it"], len(entry["runs"]))
+        entry["ratio_refused"] += trust.noisy("the ratio of CPU per delivery", entry["to_it"].get("cpu"), len(entry["runs"]))
 
 
 def duel(cell, subject, other, bench, rounds, progress):
@@ -145,8 +168,11 @@ def without_refused(entry):
     if out.get("refused"):
         out.pop("summary", None)
         out.pop("memory_steps", None)
+    if out.get("to_it"):
+        out["to_it"] = trust.steady(out["to_it"], len(out["runs"]))
     if out.get("ratio_refused"):
-        out.pop("to_it", None)
         out.pop("to_yardstick", None)
+    if out.get("spoiled"):
+        out.pop("to_it", None)
         out["runs"] = []
     return out

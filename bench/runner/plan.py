@@ -4,6 +4,7 @@ import dataclasses
 import pathlib
 
 from runner.bounds import BEST_PEER, Bound
+from runner.cores import LOAD, SERVER
 
 PEERS = ["bun", "ws", "socketio", "nchan", "nats", "gorilla", "beast"]
 FLOORS = ["floor-send", "floor-gather", "floor-ring"]
@@ -20,8 +21,8 @@ class Entrant:
     name: str = ""              # in the report; the contender's if there is only one way
     settings: tuple = ()        # KEY=VALUE for uproar_load, after the cell's
     flags: tuple = ()           # for uproar, after the cell's
-    cores: tuple = (0,)         # of the server
-    load_core: int | None = 1   # None: whichever is free
+    cores: tuple = (SERVER,)    # of the server: roles of processors
+    load_core: str | None = LOAD   # None: whichever is free
     build: pathlib.Path | None = None   # of uproar, where it is not the one that --build names
 
     def __post_init__(self):
@@ -47,6 +48,11 @@ class Levels:
     bound_by: str = ""          # the entrant whose CPU for one publish to all members is the yardstick
     members: int = 0
 
+    @property
+    def headline(self):
+        """The figure that must not spread for a level to be shown."""
+        return "ack_p99" if self.acks else "p99"
+
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
@@ -64,6 +70,7 @@ class Cell:
     may_end: bool = False       # the server may end connections
     by_name: bool = False       # only when --cell names it
     seconds_max: int = 300      # of one run
+    frames_as: str = ""         # an entrant whose deliveries are as long as those of the first one
 
     def __post_init__(self):
         object.__setattr__(self, "entrants", tuple(Entrant(one) if isinstance(one, str) else one for one in self.entrants))
@@ -93,8 +100,8 @@ def room_cells():
         Cell("rooms-of-2", "5,000 rooms of 2, 200 in flight", "rooms-of-2", (), ("uproar", "floor-send", "floor-ring", *PEERS),
              bounds=(Bound("cpu", "CPU per delivery", most=0.85, against=BEST_PEER),)),
         Cell("two-shards", "Room of 1,000 spread over two shards, one in flight", "room-1000", ("hall.in_flight=1",),
-             (Entrant("uproar", "two shards", flags=("--shards", "2"), cores=(0, 1), load_core=None),
-              Entrant("uproar", "one shard"), Entrant("uproar", "one shard, load on its core", load_core=0)),
+             (Entrant("uproar", "two shards", flags=("--shards", "2"), cores=(SERVER, LOAD), load_core=None),
+              Entrant("uproar", "one shard"), Entrant("uproar", "one shard, load on its core", load_core=SERVER)),
              bounds=(Bound("cpu", "CPU per delivery", most=1.15, against="one shard"),)),
         Cell("hall-and-pairs", "1,000 rooms of 2 beside a busy room of 10,000", "hall-and-pairs", (), ("uproar", *PEERS), "p99",
              bounds=(Bound("p99", "the pairs' p99", most=10, unit="ms"), Bound("p99", "the pairs' p99", most=0.2, against="bun"))),
@@ -113,7 +120,7 @@ def stored_cells():
     return [
         Cell("stored-1", "Room of 1,000, stored, one in flight", "room-1000", ("hall.in_flight=1",),
              (Entrant("uproar", settings=("hall.stored=true",)), Entrant("floor-send", settings=(STORED_AS_FLOOR,))),
-             counts_syncs=True),
+             counts_syncs=True, frames_as="floor-send"),
         Cell("one-to-one", "1,000 pairs, 200 in flight", "rooms-of-2", pairs, ("uproar", "floor-send", *PEERS)),
         Cell("one-to-one-rate", "1,000 pairs, 1,000 publishes a second", "rooms-of-2", at_rate, ("uproar", "floor-send", *PEERS), "p99"),
         Cell("one-to-one-stored", "1,000 pairs, stored, 200 in flight", "rooms-of-2", (*pairs, "pairs.stored=true"), ("uproar",),
@@ -135,8 +142,8 @@ def level_cells():
              levels=Levels((0.25, 0.5, 0.75), "pairs", acks=True), counts_syncs=True),
         Cell("stalls", "Ten minutes at 70 % of saturation, room of 1,000", "room-1000", room, ("uproar",), "rate",
              levels=Levels((0.7,), "hall", settings=("seconds=600",)), by_name=True, seconds_max=900,
-             bounds=(Bound("late", "publishes in ten minutes that not everybody had within 50 ms", most=0, at=0.7),
-                     Bound("max", "longest delivery in ten minutes", most=50, at=0.7, unit="ms"))),
+             bounds=(Bound("late", "publishes in ten minutes that not everybody had within 50 ms", most=0, at=0.7, seconds_min=600),
+                     Bound("max", "longest delivery in ten minutes", most=50, at=0.7, unit="ms", seconds_min=600))),
     ]
 
 

@@ -2,7 +2,7 @@
 
 import html
 
-from runner import charts, figures
+from runner import builds, charts, figures, suite
 from runner.report_style import STYLE
 
 ESCAPED = html.escape
@@ -19,7 +19,9 @@ HEADLINES = {
 COLUMNS = [("CPU µs/delivery", "cpu", 1, "{:.3f}"), ("cores", "cores", 1, "{:.3f}"), ("deliveries/s", "rate", 1, "{:,.0f}"),
            ("bytes each", "frame", 1, "{:.0f}"), ("p50 ms", "p50", 1000, "{:.2f}"), ("p99 ms", "p99", 1000, "{:.2f}"),
            ("p99.9 ms", "p99.9", 1000, "{:.2f}"), ("max ms", "max", 1000, "{:.1f}"), ("bytes/connection", "memory", 1, "{:,.0f}"),
-           ("heartbeats/s", "heartbeats", 1, "{:,.0f}"), ("load busy", "load_busy", 1, "{:.0%}")]
+           ("heartbeats/s", "heartbeats", 1, "{:,.0f}"), ("softirq cores", "softirq", 1, "{:.3f}"),
+           ("all back s", "reconnect", 1, "{:.2f}"), ("CPU µs/reconnect", "reconnect_cpu", 1, "{:.1f}"),
+           ("load busy in the storm", "storm_busy", 1, "{:.0%}"), ("load busy", "load_busy", 1, "{:.0%}")]
 ACK_COLUMNS = [("acked/s", "acked", 1, "{:,.0f}"), ("ack p50 ms", "ack_p50", 1000, "{:.2f}"), ("ack p99 ms", "ack_p99", 1000, "{:.2f}"),
                ("ack p99.9 ms", "ack_p99.9", 1000, "{:.2f}")]
 SYNC_COLUMN = ("fsyncs/message", "syncs_per_message", 1, "{:.3f}")
@@ -53,10 +55,10 @@ def extra_columns(keys):
 
 def columns_of(cell):
     """Those that mean something in this cell: what is 0 for everybody says nothing."""
-    shown = [entry["summary"] for entry in cell["contenders"].values() if is_shown(entry)]
-    extra = extra_columns(shown[0]) if shown else []
+    summaries = [entry["summary"] for entry in cell["contenders"].values() if is_shown(entry)]
+    extra = extra_columns(summaries[0]) if summaries else []
     return [column for column in (*COLUMNS, *extra, *ACK_COLUMNS, SYNC_COLUMN)
-            if any(of.get(column[1], {"high": 0})["high"] for of in shown)]
+            if any(of.get(column[1], {"high": 0})["high"] for of in summaries)]
 
 
 def table(cell):
@@ -65,16 +67,20 @@ def table(cell):
     body = []
     for name, entry in cell["contenders"].items():
         ratio = (entry.get("to_it") or {}).get("cpu")
-        shown = ratio_text(ratio) if ratio else ESCAPED("; ".join(entry["ratio_refused"])) if is_shown(entry) else ""
+        beside = ESCAPED("; ".join(entry["ratio_refused"])) if is_shown(entry) and entry["ratio_refused"] else ratio_text(ratio)
         cells = "".join(f"<td>{figure_text(entry['summary'].get(key), unit, pattern)}</td>" for _, key, unit, pattern in columns) \
             if is_shown(entry) else f'<td class="why" colspan="{max(len(columns), 1)}">{ESCAPED(why_not(entry))}</td>'
-        body.append(f"<tr><td>{ESCAPED(name)}</td>{cells}<td>{shown}</td></tr>")
+        body.append(f"<tr><td>{ESCAPED(name)}</td>{cells}<td>{beside}</td></tr>")
     return (f'<div class="wide"><table><tr><th></th>{head}<th>CPU of {ESCAPED(cell["subject"])} to its</th></tr>{"".join(body)}</table></div>')
 
 
 def kind_of(cell, name):
     entry = cell["contenders"][name]
     return "us" if entry["contender"] == "uproar" else charts.colour_class(entry["contender"])
+
+
+def yardstick_text(level):
+    return ESCAPED("; ".join(level["ratio_refused"])) if level.get("ratio_refused") else ratio_text(level.get("to_yardstick"))
 
 
 def levels_table(cell):
@@ -84,11 +90,10 @@ def levels_table(cell):
         columns.append(SYNC_COLUMN)
     body = []
     for name, entry in cell["contenders"].items():
-        for level in entry["levels"] if not entry["error"] and not entry["ratio_refused"] else ():
-            yardstick = level.get("to_yardstick")
+        for level in entry["levels"] if not entry["error"] and not entry["spoiled"] else ():
             cells = "".join(f"<td>{figure_text(level['summary'].get(key), unit, pattern)}</td>" for _, key, unit, pattern in columns) \
                 if "summary" in level else f'<td class="why" colspan="{len(columns)}">refused: {ESCAPED("; ".join(level.get("refused", [])))}</td>'
-            body.append(f"<tr><td>{ESCAPED(name)} at {level['fraction']:.0%}</td>{cells}<td>{ratio_text(yardstick)}</td></tr>")
+            body.append(f"<tr><td>{ESCAPED(name)} at {level['fraction']:.0%}</td>{cells}<td>{yardstick_text(level)}</td></tr>")
     head = "".join(f"<th>{ESCAPED(title)}</th>" for title, *_ in columns)
     of = f"p99.9 to a full fan-out of {ESCAPED(cell['yardstick'])}" if cell["yardstick"] else ""
     return f'<div class="wide"><table><tr><th>of its own saturation</th>{head}<th>{of}</th></tr>{"".join(body)}</table></div>'
@@ -98,9 +103,9 @@ def levels_chart(cell):
     prefix, what = ("ack_", "acknowledgement") if cell["level_acks"] else ("", "delivery")
     series = []
     for colour, (name, entry) in enumerate(item for item in cell["contenders"].items() if item[1]["levels"]):
-        levels = [level["summary"] for level in entry["levels"] if "summary" in level and not entry["ratio_refused"]]
+        levels = [level["summary"] for level in entry["levels"] if "summary" in level and not entry["spoiled"]]
         for dash, key in enumerate(("p99.9", "p99", "p50")):
-            points = [(of["acked" if prefix else "rate"]["median"], of[prefix + key]["median"] / 1000) for of in levels]
+            points = [(of["acked" if prefix else "rate"]["median"], of[prefix + key]["median"] / 1000) for of in levels if prefix + key in of]
             series.append((f"{name} {key}", colour, dash, points))
     return charts.lines(series, "acknowledged messages per second" if prefix else "deliveries per second",
                         f"Milliseconds from publish to {what}, open loop", log_x=True, log_y=True)
@@ -115,14 +120,26 @@ def memory_chart(cell):
 def section(cell):
     title, unit, pattern = HEADLINES[cell["headline"]]
     rows = [(name, kind_of(cell, name), *(entry["summary"][cell["headline"]][which] / unit for which in ("low", "median", "high")))
-            for name, entry in cell["contenders"].items() if is_shown(entry) and cell["headline"] in entry["summary"]]
+            for name, entry in cell["contenders"].items()
+            if is_shown(entry) and cell["headline"] in entry["summary"] and name != cell["yardstick"]]   # a yardstick did something else
     faults = "".join(f'<p class="fault">{ESCAPED(name)}: {ESCAPED("; ".join(entry["faults"][:3]))}</p>'
-                     for name, entry in cell["contenders"].items() if entry["faults"])
+                     for name, entry in suite.parts_of(cell) if entry["faults"])
     chart = f'<p class="axis">{ESCAPED(title)}</p>{charts.bars(rows, pattern)}' if rows else ""
     levels = levels_chart(cell) + levels_table(cell) + "<h3>At saturation</h3>" if cell["has_levels"] else ""
     raw = '<p class="axis">NAME-raw is the peer without JSON: a byte that says what it is, and the payload.</p>' \
         if any(entry["contender"].endswith("-raw") for entry in cell["contenders"].values()) else ""
     return f'<h2 id="{ESCAPED(cell["name"])}">{ESCAPED(cell["title"])}</h2>{raw}{faults}{levels}{chart}{memory_chart(cell)}{table(cell)}'
+
+
+def side_by_side_text(verdict):
+    """What the two came to in their duel, under the ratio that was judged."""
+    duel = verdict["side_by_side"]
+    if not duel:
+        return ""
+    unit, pattern = next(((unit, pattern) for _, key, unit, pattern in COLUMNS if key == verdict["figure"]), (1, "{:.3g}"))
+    both = " and ".join(pattern.format(three["median"] / unit) for three in (duel["ours"], duel["theirs"]) if three) or "figures that drifted"
+    title = next((title for title, key, *_ in COLUMNS if key == verdict["figure"]), verdict["figure"])
+    return f"<br>{duel['rounds']} rounds side by side: {both} ({ESCAPED(title)})"
 
 
 def judgement(verdicts):
@@ -134,7 +151,7 @@ def judgement(verdicts):
         found = figures.range_text(one["measured"]) if one["measured"] else ESCAPED(one["why"])
         against = f", against {ESCAPED(one['against'])}" if one["against"] and one["measured"] else ""
         body.append(f'<tr><td><a href="#{ESCAPED(one["cell"])}">{ESCAPED(one["cell"])}</a></td><td>{ESCAPED(one["asks"])}</td>'
-                    f'<td>{found}{against}</td><td class="{kind}">{word}</td></tr>')
+                    f'<td>{found}{against}{side_by_side_text(one)}</td><td class="{kind}">{word}</td></tr>')
     return ('<h2>What is asked, and what was measured</h2><div class="wide"><table class="words"><tr><th>cell</th><th>asked</th>'
             f'<th>measured: median (quartiles)</th><th></th></tr>{"".join(body)}</table></div>')
 
@@ -145,7 +162,7 @@ def history_part(cells, history):
         points = [(commit, of[cell["name"]]) for commit, of in history if of.get(cell["name"])]
         if len(points) > 1:
             past.append(f"<h3>{ESCAPED(cell['title'])}</h3>{charts.steps(points)}")
-    return "<h2>Our CPU per delivery over commits, microseconds</h2>" + "".join(past) if past else ""
+    return "<h2>Our CPU per delivery over commits, to that of plain send() in the same rounds</h2>" + "".join(past) if past else ""
 
 
 def duels_text(run):
@@ -153,9 +170,10 @@ def duels_text(run):
 
 
 def page(run, history):
-    """run: what bench/run writes as JSON. history: [(commit, {cell: cpu})], oldest first."""
+    """run: what bench/run writes as JSON. history: of suite.history()."""
+    made = [builds.line_of(name, facts) for name, facts in run["builds"].items()]
     facts = "".join(f"<dt>{ESCAPED(key.replace('_', ' '))}</dt><dd>{'<br>'.join(map(ESCAPED, value)) if isinstance(value, list) else ESCAPED(str(value))}</dd>"
-                    for key, value in run["machine"].items())
+                    for key, value in {**run["machine"], "builds": made}.items())
     doubts = "".join(f'<p class="doubt">{ESCAPED(doubt)}</p>' for doubt in run["doubts"])
     return (f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
             f"<title>Uproar: {ESCAPED(run['machine']['commit'])}</title><style>{STYLE}</style><h1>Uproar beside its peers</h1>"

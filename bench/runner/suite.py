@@ -3,7 +3,10 @@
 import dataclasses
 import json
 
-from runner import bounds, contenders, figures, measure, plan
+from runner import bounds, figures, measure, plan, testbed, trust
+
+FLOOR = "floor-send"
+RUN_SECONDS = 10   # about, of one run: start, clients, warm-up, five measured seconds, what is owed
 
 
 def taking_part(cell, peers, raw, also=None):
@@ -24,36 +27,60 @@ def cell_report(cell, entries, duels=None):
 
 
 def runs_planned(cell, entrants, rounds, duel_rounds):
-    """Runs of a cell; whom BEST_PEER will be counts as somebody of his own."""
-    opponents = {bound.against for bound in cell.bounds if bound.against and bound.at is None}
+    """Runs of a cell at most; whom BEST_PEER will be counts as somebody of his own."""
+    names = {one.name for one in entrants} | ({bounds.BEST_PEER} if any(one.is_peer for one in entrants) else set())
+    opponents = {bound.against for bound in cell.bounds if bound.against and bound.at is None} & names
     return rounds * cell.runs_a_round(entrants) + duel_rounds * 2 * len(opponents)
 
 
-def measured(cell, entrants, bench, rounds, duel_rounds, progress):
-    """(report of the cell without what was refused, verdicts on its bounds)."""
+def hours(runs):
+    return f"{runs} runs, about {runs * RUN_SECONDS / 3600:.1f} hours"
+
+
+def run_cell(cell, entrants, bench, rounds, duel_rounds, progress):
+    """(report of the cell without what was refused, verdicts on its bounds, doubts about it)."""
     progress.begin_cell(cell.name, cell.title)
+    end = progress.done + runs_planned(cell, entrants, rounds, duel_rounds)
     entries = measure.CellRun(cell, entrants, bench, progress).run(rounds)
     names = bounds.opponents(cell_report(cell, entries), cell.bounds, plan.PEERS) if duel_rounds else []
     duels = {one.name: measure.duel(cell, entrants[0], one, bench, duel_rounds, progress) for one in entrants if one.name in names}
+    progress.runs_done(end - progress.done)   # fewer opponents than could have been
     verdicts = bounds.judge(cell_report(cell, entries, duels), cell.bounds, plan.PEERS)
-    return cell_report(cell, kept(entries), {name: kept(both) for name, both in duels.items()}), verdicts
+    doubts = doubts_about(cell, entries, duels)
+    return cell_report(cell, kept(entries), {name: kept(both) for name, both in duels.items()}), verdicts, doubts
+
+
+def doubts_about(cell, entries, duels):
+    out = []
+    for part in (entries, *duels.values()):
+        for name, entry in part.items():
+            out += trust.retries_doubted(cell.name, name, [run for one in (entry, *entry["levels"]) for run in one["runs"]])
+    if cell.frames_as in entries:
+        out += trust.frames_doubted(cell.name, *(entries[name].get("summary", {}) for name in (cell.entrants[0].name, cell.frames_as)))
+    return out
 
 
 def kept(entries):
     return {name: measure.without_refused(entry) for name, entry in entries.items()}
 
 
-def history():
-    """Our CPU per delivery in the reports that are kept under docs/benchmarks, oldest first."""
+def to_floor(cell):
+    """Our CPU per delivery to that of plain send(), of two that ran in the same rounds; None where that was not measured."""
+    both = cell.get("duels", {}).get(FLOOR, cell)
+    ratio = (both["contenders"].get(FLOOR, {}).get("to_it") or {}).get("cpu")
+    return ratio["median"] if ratio else None
+
+
+def history(folder=testbed.ROOT / "docs/benchmarks"):
+    """[(commit, {cell: to_floor()})] of the reports that are kept under docs/benchmarks, oldest first. Ratios, for times of different days do not compare."""
     out = []
-    for path in (contenders.ROOT / "docs/benchmarks").rglob("*.json"):
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        if "cells" not in kept:
+    for path in folder.rglob("*.json"):
+        report = json.loads(path.read_text(encoding="utf-8"))
+        if "cells" not in report:
             continue
-        ours = {cell["name"]: cell["contenders"][cell["subject"]]["summary"]["cpu"]["median"] for cell in kept["cells"]
-                if "summary" in cell["contenders"][cell["subject"]]}
-        out.append((kept["machine"]["commit_time"], kept["machine"]["commit"], ours))
-    return [(commit, ours) for _, commit, ours in sorted(out)]
+        ours = {cell["name"]: ratio for cell in report["cells"] if (ratio := to_floor(cell)) is not None}
+        out.append((report["machine"]["commit_time"], report["machine"]["commit"], ours))
+    return [(commit, ours) for _, commit, ours in sorted(out, key=lambda one: one[:2])]
 
 
 def verdict_line(verdict):
@@ -64,8 +91,18 @@ def verdict_line(verdict):
     return f"{word:12} {verdict['cell']}: {verdict['asks']}: {what}"
 
 
+def parts_of(cell):
+    """(what it is called, entry) of all that was run: entrants, their levels, their duels."""
+    for name, entry in cell["contenders"].items():
+        yield name, entry
+        for level in entry["levels"]:
+            yield f"{name} at {level['fraction']:.0%}", {"error": None, **level, "contender": entry["contender"]}
+    for opponent, duel in cell["duels"].items():
+        for name, entry in duel["contenders"].items():
+            yield f"{name} side by side with {opponent if name == duel['subject'] else duel['subject']}", entry
+
+
 def faults_of_ours(cells):
     """Of Uproar and the floors: wrong deliveries, and runs that did not come about. A peer that is missing is no fault."""
-    return [f"{cell['name']}, {name}: {entry['error'] or '; '.join(entry['faults'])}" for cell in cells
-            for name, entry in cell["contenders"].items()
+    return [f"{cell['name']}, {name}: {entry['error'] or '; '.join(entry['faults'])}" for cell in cells for name, entry in parts_of(cell)
             if entry["contender"] in ("uproar", *plan.FLOORS) and (entry["error"] or entry["faults"])]

@@ -7,18 +7,23 @@ VARIABLE = "SYNC_COUNT_FILE"
 WORD = struct.calcsize("q")
 
 
+class TooMany(Exception):
+    """More than the file holds: what came later would not be counted."""
+
+
 def environment(build, path):
     return {"LD_PRELOAD": str(build / LIBRARY), VARIABLE: str(path)}
 
 
 def times_of(path):
-    """When each began, nanoseconds by the monotonic clock. [] if there were none, and the file was not made."""
+    """When each began, nanoseconds by the monotonic clock. [] if there were none, and the file was not made. Raises TooMany."""
     if not path.exists():
         return []
     with open(path, "rb") as file:
         count, = struct.unpack("q", file.read(WORD))
-        kept = min(count, path.stat().st_size // WORD - 1)
-        return list(struct.unpack(f"{kept}q", file.read(kept * WORD)))
+        if count > (most := path.stat().st_size // WORD - 1):
+            raise TooMany(f"{count:,} syncs, of which the file holds {most:,}: measure for a shorter time")
+        return list(struct.unpack(f"{count}q", file.read(count * WORD)))
 
 
 def per_message(times, begin_ns, seconds, acked):

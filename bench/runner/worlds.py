@@ -5,11 +5,10 @@ process on a copy of what the first one stored. Every run with the same rooms be
 
 import pathlib
 import subprocess
-import tempfile
 
 from runner import contenders
+from runner.cores import LOAD, SERVER
 
-WORLD_CORE = 1   # of the load tool meanwhile
 SHAPE = (".rooms", ".members")
 
 
@@ -20,32 +19,29 @@ def shape_of(scenario, settings):
 
 
 class Worlds:
-    """Use as a context: they are gone afterwards."""
+    """They lie in the scratch folder of the testbed, and go with it. A build makes its own: another one may store them otherwise."""
 
-    def __init__(self, build):
-        self.build, self.made = build, {}
+    def __init__(self):
+        self.made = {}
 
-    def __enter__(self):
-        self.scratch = tempfile.TemporaryDirectory(prefix="uproar-bench-worlds-")
-        return self
-
-    def __exit__(self, *_):
-        self.scratch.cleanup()
-
-    def of(self, cell, flags, settings):
+    def of(self, cell, bed, flags, settings):
         """The folder of a world, with the names that contenders.Uproar expects."""
-        shape = shape_of(cell.scenario, settings)
+        shape = (bed.build, *shape_of(cell.scenario, settings))
         if shape not in self.made:
-            folder = pathlib.Path(self.scratch.name) / str(len(self.made))
-            self.make(folder, cell, flags, settings)
+            folder = pathlib.Path(bed.scratch) / f"world-{len(self.made)}"
+            self.make(folder, cell, bed, flags, settings)
             self.made[shape] = folder
         return self.made[shape]
 
-    def make(self, folder, cell, flags, settings):
-        with contenders.Uproar("uproar", self.build, (0,), flags) as server:
-            command = [*contenders.load_command(self.build, cell.scenario, server, WORLD_CORE, settings), "--only-prepare"]
-            ended = subprocess.run(command, capture_output=True, text=True, timeout=cell.seconds_max)
+    def make(self, folder, cell, bed, flags, settings):
+        with contenders.Uproar("uproar", bed, (SERVER,), flags) as server:
+            command = [*contenders.load_command(bed, cell.scenario, server, LOAD, settings), "--only-prepare"]
+            try:
+                ended = subprocess.run(command, capture_output=True, text=True, timeout=cell.seconds_max)
+            except subprocess.TimeoutExpired:
+                raise contenders.Unavailable(f"no world could be made for {cell.name} within {cell.seconds_max} s") from None
             if ended.returncode != 0:
-                raise contenders.Unavailable(f"no world could be made for {cell.name}: {ended.stderr.strip()}")
+                said = contenders.without_paths(ended.stderr.strip(), server.folder, bed.build)
+                raise contenders.Unavailable(f"no world could be made for {cell.name}: {said}")
             server.stop()
             server.keep(folder)

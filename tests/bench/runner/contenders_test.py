@@ -1,17 +1,31 @@
-"""What is asked of servers: flags, metrics, whether a peer serves yet. No server is started."""
+"""What is asked of servers: flags, metrics, whether a peer serves yet; and that none outlives its run. `sleep` and scripts stand in for servers."""
 
 import pathlib
+import signal
+import subprocess
+import sys
 import tempfile
+import time
 import unittest
 
-import samples  # noqa: F401  the way to the runner's modules
+import samples
 
-from runner import contenders
+from runner import contenders, cores
+
+GONE_SECONDS = 20   # a process that was told to end has ended by then, or never will
 
 
 class Flags(unittest.TestCase):
     def test_a_later_flag_takes_the_place_of_an_earlier_one(self):
         self.assertEqual(contenders.merged(("--shards", "1", "--x", "2"), ("--shards", "13")), ["--shards", "13", "--x", "2"])
+
+    def test_roles_become_processors(self):
+        bed = samples.bed_of("/scratch")
+        server = contenders.Uproar("uproar", bed, (cores.SERVER, cores.LOAD))
+        self.assertEqual(server.pinned(["x"]), ["taskset", "-c", "4,6", "x"])
+        server.load_arguments = lambda: []
+        self.assertEqual(contenders.load_command(bed, "idle", server, cores.LOAD, ())[-2:], ["--core", "6"])
+        self.assertNotIn("--core", contenders.load_command(bed, "idle", server, None, ()))
 
 
 class Metrics(unittest.TestCase):
@@ -25,11 +39,98 @@ class Metrics(unittest.TestCase):
 class Readiness(unittest.TestCase):
     def test_a_peer_is_ready_when_its_launcher_says_so_and_not_when_a_log_line_has_the_word(self):
         with tempfile.TemporaryDirectory() as folder:
-            peer = contenders.Peer("bun", None, (0,))
+            peer = contenders.Peer("bun", samples.bed_of(folder), ("server",))
             peer.folder = pathlib.Path(folder)
             for said, ready in (("", False), ("server is ready\n", False), ("read", False), ("building\nready\n", True)):
                 (peer.folder / "log").write_text(said)
                 self.assertEqual(peer.is_ready(), ready, said)
+
+
+class NeverReady(contenders.Contender):
+    """Its `trouble` comes while it is waited for."""
+
+    trouble = KeyboardInterrupt()
+
+    def command(self):
+        return ["sleep", "1000"]
+
+    def is_ready(self):
+        raise self.trouble
+
+
+class Starting(unittest.TestCase):
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.scratch = pathlib.Path(scratch.name)
+
+    def contender(self, kind=NeverReady, **changed):
+        made = kind("sleeper", samples.bed_of(self.scratch), (cores.SERVER,))
+        for name, value in changed.items():
+            setattr(made, name, value)
+        return made
+
+    def assert_nothing_is_left(self, made):
+        self.assertEqual(list(self.scratch.iterdir()), [])
+        if made.process is not None:
+            self.assertIsNotNone(made.process.returncode)
+
+    def test_an_interruption_while_it_starts_leaves_neither_server_nor_folder(self):
+        for trouble in (KeyboardInterrupt(), SystemExit("stopped"), contenders.Unavailable("no")):
+            made = self.contender(trouble=trouble)
+            with self.assertRaises(type(trouble)):
+                made.__enter__()
+            self.assert_nothing_is_left(made)
+            self.assertEqual(made.process.returncode, -signal.SIGKILL)
+
+    def test_neither_does_one_before_the_server_is_there(self):
+        def interrupted():
+            raise KeyboardInterrupt
+        for part in ("furnish", "command"):
+            made = self.contender(**{part: interrupted})
+            with self.assertRaises(KeyboardInterrupt):
+                made.__enter__()
+            self.assert_nothing_is_left(made)
+
+    def test_a_program_that_is_not_there(self):
+        made = self.contender(command=lambda: ["/nonexistent/server"])
+        with self.assertRaises(FileNotFoundError):
+            made.__enter__()
+        self.assert_nothing_is_left(made)
+
+    def test_what_it_said_is_told_without_where_it_was(self):
+        made = self.contender(is_ready=lambda: False)
+        made.command = lambda: ["sh", "-c", f"echo {made.folder}/data: no; exit 3"]
+        with self.assertRaises(contenders.Unavailable) as caught:
+            made.__enter__()
+        self.assertEqual(str(caught.exception), "sleeper ended at once with status 3\ndata: no\n")
+
+    def test_a_server_ends_when_whoever_started_it_is_killed(self):
+        script = ("import sys, time; sys.path.insert(0, sys.argv[1]); import samples\n"
+                  "from runner import contenders\n"
+                  "class Server(contenders.Contender):\n"
+                  "    command = lambda self: ['sleep', '1000']\n"
+                  "    is_ready = lambda self: True\n"
+                  "with Server('x', samples.bed_of(sys.argv[2]), ('server',)) as server:\n"
+                  "    print(server.process.pid, flush=True)\n"
+                  "    time.sleep(1000)\n")
+        starter = subprocess.Popen([sys.executable, "-c", script, str(pathlib.Path(__file__).parent), str(self.scratch)], stdout=subprocess.PIPE, text=True)
+        self.addCleanup(starter.stdout.close)
+        server = int(starter.stdout.readline())
+        starter.kill()
+        starter.wait()
+        deadline = time.monotonic() + GONE_SECONDS
+        while is_running(server) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        self.assertFalse(is_running(server))
+
+
+def is_running(pid):
+    """A zombie that nobody collects is not."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 if __name__ == "__main__":

@@ -1,10 +1,13 @@
 """How a cell is run: order, levels, what fails, what is kept of a refused result."""
 
+import pathlib
+import tempfile
+import types
 import unittest
 
-from samples import PlayedBench, Silent, entries_of
+from samples import PlayedBench, Silent, bed_of, entries_of
 
-from runner import contenders, measure, plan, progress, suite, worlds
+from runner import contenders, measure, plan, progress, suite, testbed
 
 
 def cell_of(**changed):
@@ -54,11 +57,96 @@ class Measure(unittest.TestCase):
         self.assertIn("summary", measure.without_refused(found["floor-send"]))
 
 
+class Refused(unittest.TestCase):
+    def rounds(self, **of):
+        """Each figure's values, round by round."""
+        turns = {name: iter(values) for name, values in of.items()}
+        return lambda *_: {name: next(values) for name, values in turns.items()}
+
+    def refused(self, headline, play):
+        found = entries_of(cell_of(entrants=("uproar",), headline=headline), PlayedBench(play), rounds=4)
+        return measure.without_refused(found["uproar"])
+
+    def test_what_the_page_shows_is_refused_for_its_own_spread_and_not_for_that_of_another_figure(self):
+        wild, calm = (1.0, 2.0, 3.0, 4.0), (5.0, 5.0, 5.0, 5.0)
+        self.assertIn("too noisy: rate", self.refused("rate", self.rounds(rate=wild, cpu=calm))["refused"][0])
+        self.assertIn("summary", self.refused("rate", self.rounds(rate=calm, cpu=wild)))
+        self.assertIn("too noisy: memory", self.refused("memory", self.rounds(memory=wild, cpu=(0, 0, 0, 0), rate=(0, 0, 0, 0)))["refused"][0])
+        self.assertIn("too noisy: reconnect", self.refused("reconnect", self.rounds(reconnect=wild))["refused"][0])
+
+    def test_a_ratio_that_spreads_is_left_out_and_the_others_stay(self):
+        play = {"uproar": self.rounds(cpu=(1.0, 2.0, 1.0, 2.0), rate=(9.0,) * 4), "bun": self.rounds(cpu=(1.0,) * 4, rate=(3.0,) * 4)}
+        found = entries_of(cell_of(entrants=("uproar", "bun")), PlayedBench(lambda entrant, _: play[entrant.name](None)), rounds=4)
+        kept = measure.without_refused(found["bun"])
+        self.assertEqual((kept["to_it"]["cpu"], kept["to_it"]["rate"]["median"]), (None, 3.0))
+
+    def test_a_level_is_refused_for_the_spread_of_its_latency_and_its_ratio_with_the_yardstick(self):
+        p99 = iter((1.0, 2.0, 3.0, 4.0))
+        levels = plan.Levels((0.7,), "hall", bound_by="floor-send", members=1000)
+        found = entries_of(cell_of(entrants=("uproar", "floor-send"), levels=levels),
+                           PlayedBench(lambda _, forced: {"p99": next(p99), "p99.9": 6000.0} if forced else {"cpu": 3.0},
+                                       faults=lambda entrant, _: ["2 lost"] if entrant.name == "floor-send" else []), rounds=4)
+        level = measure.without_refused(found["uproar"])["levels"][0]
+        self.assertIn("too noisy: p99", level["refused"][0])
+        self.assertEqual(level["ratio_refused"], ["wrong: 2 lost"] * 3)
+        self.assertFalse({"summary", "to_yardstick"} & set(level))
+
+    def test_a_fan_out_that_spreads_refuses_the_ratio_to_it(self):
+        cpu = iter((1.0, 2.0, 3.0, 4.0))
+        levels = plan.Levels((0.7,), "hall", bound_by="floor-send", members=1000)
+        found = entries_of(cell_of(entrants=("uproar", "floor-send"), levels=levels),
+                           PlayedBench(lambda entrant, forced: {"p99.9": 6000.0} if forced else {"cpu": next(cpu) if entrant.name == "floor-send" else 3.0}),
+                           rounds=4)
+        self.assertIn("p99.9 to a fan-out of the yardstick", found["uproar"]["levels"][0]["ratio_refused"][0])
+
+
+class Tool(unittest.TestCase):
+    """Scripts in place of uproar_load."""
+
+    def bench(self, script, filesystem="ext4"):
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        tool = pathlib.Path(scratch.name) / "bench/load/uproar_load"
+        tool.parent.mkdir(parents=True)
+        tool.write_text(f"#!/bin/sh\n{script}\n")
+        tool.chmod(0o755)
+        bed = bed_of(scratch.name, build=pathlib.Path(scratch.name), filesystem=filesystem)
+        return measure.Bench(bed, (), None), types.SimpleNamespace(load_arguments=lambda: [], folder=pathlib.Path(scratch.name) / "server")
+
+    def failure(self, script, seconds_max=20):
+        bench, server = self.bench(script)
+        with self.assertRaises(measure.Failed) as caught:
+            bench.load(cell_of(seconds_max=seconds_max), plan.Entrant("bun"), server, ())
+        return str(caught.exception)
+
+    def test_one_that_does_not_end_is_told_by_the_name_of_its_opponent(self):
+        self.assertEqual(self.failure("exec sleep 1000", 0.2), "uproar_load against bun did not end within 0.2 s")
+
+    def test_what_it_says_is_told_without_where_it_is(self):
+        self.assertEqual(self.failure('echo "$(dirname $0)/x: no" >&2; exit 2'), "bench/load/x: no")
+        self.assertEqual(self.failure("exit 2"), "uproar_load ended with 2")
+
+    def test_its_result_counts_whatever_its_status(self):
+        bench, server = self.bench('while [ "$1" != --json ]; do shift; done; echo "{\\"lost\\": 2}" > "$2"; exit 1')
+        self.assertEqual(bench.load(cell_of(), plan.Entrant("bun"), server, ()), {"lost": 2})
+
+    def test_waiting_for_a_disk_in_memory_is_not_measured(self):
+        bench, _ = self.bench("exit 0", filesystem="tmpfs")
+        with self.assertRaisesRegex(contenders.Unavailable, "tmpfs, where waiting for the disk costs nothing"):
+            bench.make(cell_of(counts_syncs=True), plan.Entrant("uproar"), ())
+        bench.make(cell_of(counts_syncs=True), plan.Entrant("floor-send"), ())   # stores nothing
+
+
 class Lines(unittest.TestCase):
     def test_a_run_in_which_nobody_speaks_is_told_by_what_it_is_about(self):
         silent = {"rate": 0, "cores": 0.02, "memory": 940.4, "reconnect": 0}
         self.assertEqual(measure.told(silent, []).split(), ["0.020", "cores", "940", "bytes/connection"])
         self.assertIn("all back after 1.50 s", measure.told({**silent, "reconnect": 1.5}, []))
+
+    def test_a_percentile_of_too_few_is_no_figure(self):
+        line = measure.told({"rate": 5, "cpu": 1.0, "p99": None, "acked": 3, "ack_p99": 1500.0}, [])
+        self.assertIn("p99  of too few", line)
+        self.assertIn("ack p99 1.50 ms", line)
 
     def test_what_the_load_tool_limited_is_no_figure(self):
         self.assertEqual(measure.told({"rate": 5}, ["the load tool was the limit"]), "the load tool was the limit")
@@ -70,7 +158,7 @@ class Plan(unittest.TestCase):
         self.assertEqual(len({cell.name for cell in cells}), len(cells))
         for cell in cells:
             self.assertEqual(len({one.name for one in cell.entrants}), len(cell.entrants), cell.name)
-            self.assertTrue((contenders.ROOT / f"bench/scenarios/{cell.scenario}.toml").exists(), cell.scenario)
+            self.assertTrue((testbed.ROOT / f"bench/scenarios/{cell.scenario}.toml").exists(), cell.scenario)
             for one in cell.entrants:
                 target = "floor" if one.contender in plan.FLOORS else one.contender
                 self.assertTrue((contenders.TARGETS / f"{target}.toml").exists(), target)
@@ -91,17 +179,19 @@ class Plan(unittest.TestCase):
 
 
     def test_a_further_build_takes_part_as_the_first_entrant_does(self):
-        cell = cell_of(entrants=(plan.Entrant("uproar", "two shards", cores=(0, 1)), "floor-send"))
-        ours, other, floor = suite.taking_part(cell, [], raw=True, also={"before": contenders.ROOT})
-        self.assertEqual((ours.build, other.name, other.build, other.cores, floor.name), (None, "before", contenders.ROOT, (0, 1), "floor-send"))
+        cell = cell_of(entrants=(plan.Entrant("uproar", "two shards", cores=("server", "load")), "floor-send"))
+        ours, other, floor = suite.taking_part(cell, [], raw=True, also={"before": testbed.ROOT})
+        self.assertEqual((ours.build, other.name, other.build, other.cores, floor.name), (None, "before", testbed.ROOT, ("server", "load"), "floor-send"))
 
+    def test_what_is_said_of_ten_minutes_asks_for_ten_minutes(self):
+        stalls = next(cell for cell in plan.cells() if cell.name == "stalls")
+        self.assertEqual({bound.seconds_min for bound in stalls.bounds}, {600})
+        self.assertIn("seconds=600", stalls.levels.settings)
 
-class Worlds(unittest.TestCase):
-    def test_a_world_is_shared_by_runs_with_the_same_rooms_whatever_else_differs(self):
-        one = worlds.shape_of("room-1000", ("hall.in_flight=1", "hall.members=10", "hall.members=20"))
-        self.assertEqual(one, worlds.shape_of("room-1000", ("hall.members=20", "hall.stored=true", "seconds=9")))
-        self.assertNotEqual(one, worlds.shape_of("room-1000", ("hall.members=10",)))
-        self.assertNotEqual(one, worlds.shape_of("rooms-of-2", ("hall.members=20",)))
+    def test_deliveries_that_are_meant_to_be_equally_long_are_compared(self):
+        for cell in plan.cells():
+            if any(plan.STORED_AS_FLOOR in one.settings for one in cell.entrants):
+                self.assertEqual(cell.frames_as, "floor-send", cell.name)
 
 
 class Progress(unittest.TestCase):

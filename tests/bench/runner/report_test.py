@@ -2,21 +2,24 @@
 
 import unittest
 
-from samples import PlayedBench, Silent, entries_of
+from samples import PlayedBench, entries_of
 
-from runner import bounds, charts, measure, plan, progress, report_html, suite
+from runner import bounds, charts, measure, plan, report_html, suite
 
 
-def judged(bound, play, entrants=("uproar", "floor-send", "bun", "ws"), **more):
+BUILD = {"version": "uproar 0.1.0", "type": "Release", "compiler": "g++", "flags": "-O3", "sanitize": "", "commit": "abc", "uncommitted": False}
+
+
+def judged(bound, play, entrants=("uproar", "floor-send", "bun", "ws"), rounds=1, **more):
     cell = plan.Cell("c", "T", "room-1000", entrants=entrants, bounds=(bound,), **more)
-    entries = entries_of(cell, PlayedBench(play))
+    entries = entries_of(cell, PlayedBench(play), rounds)
     return bounds.judge(suite.cell_report(cell, entries), cell.bounds, plan.PEERS)[0]
 
 
-def page_of(verdicts=(), play=lambda *_: {}, history=(), **more):
-    cell = plan.Cell("c", "T", "room-1000", entrants=("uproar", "bun"), **more)
-    entries = {name: measure.without_refused(entry) for name, entry in entries_of(cell, PlayedBench(play)).items()}
-    run = {"command": "x", "rounds": 1, "duel_rounds": 0, "machine": {"commit": "abc", "commit_time": ""}, "doubts": ["not quiet"],
+def page_of(verdicts=(), play=lambda *_: {}, history=(), faults=lambda *_: [], **more):
+    cell = plan.Cell(**{"name": "c", "title": "T", "scenario": "room-1000", "entrants": ("uproar", "bun"), **more})
+    entries = {name: measure.without_refused(entry) for name, entry in entries_of(cell, PlayedBench(play, faults)).items()}
+    run = {"command": "x", "rounds": 1, "duel_rounds": 0, "machine": {"commit": "abc", "commit_time": ""}, "builds": {"uproar": BUILD}, "doubts": ["not quiet"],
            "verdicts": list(verdicts), "cells": [suite.cell_report(cell, entries)]}
     return report_html.page(run, list(history))
 
@@ -49,28 +52,46 @@ class Bounds(unittest.TestCase):
         self.assertEqual((verdict["held"], verdict["measured"]), (None, None))
         self.assertIn("load tool was the limit", verdict["why"])
 
+    def rounds(self, **of):
+        turns = {name: iter(values) for name, values in of.items()}
+        return lambda *_: {name: next(values) for name, values in turns.items()}
+
+    def test_a_bound_is_judged_by_the_spread_of_the_very_figure_it_names(self):
+        wild, calm = (1.0, 2.0, 3.0, 4.0), (5.0,) * 4
+        asked = bounds.Bound("p99", "p99", most=10, unit="ms")
+        noisy = judged(asked, self.rounds(p99=wild, cpu=calm), entrants=("uproar",), rounds=4)
+        self.assertEqual(noisy["held"], None)
+        self.assertIn("too noisy: p99", noisy["why"])
+        self.assertEqual(judged(asked, self.rounds(p99=calm, cpu=wild), entrants=("uproar",), rounds=4)["held"], True)
+        memory = judged(bounds.Bound("memory", "memory", most=512, unit="B"), self.rounds(memory=wild, cpu=(0.0,) * 4, rate=(0,) * 4), entrants=("uproar",), rounds=4)
+        self.assertIn("too noisy: memory", memory["why"], "where nobody speaks there is noise too")
+
+    def test_a_ratio_is_judged_by_its_own_spread(self):
+        def play(ours):
+            turns = self.rounds(rate=ours, cpu=(1.0,) * 4)
+            return lambda entrant, _: turns() if entrant.name == "uproar" else {"rate": 2.0, "cpu": 1.0}
+        asked = bounds.Bound("rate", "deliveries a second", least=2.0, against="bun")
+        noisy = judged(asked, play((4.0, 8.0, 4.0, 8.0)), entrants=("uproar", "bun"), rounds=4)
+        self.assertEqual(noisy["held"], None)
+        self.assertIn("the ratio of deliveries a second", noisy["why"])
+        self.assertEqual(judged(asked, play((4.0,) * 4), entrants=("uproar", "bun"), rounds=4)["held"], True)
+
+    def test_what_too_few_values_tell_is_not_measured(self):
+        self.assertEqual(judged(bounds.Bound("p99", "p99", most=10, unit="ms"), lambda *_: {"p99": None})["why"], "too few values for p99")
+        self.assertEqual(judged(bounds.Bound("p99", "p99", most=1.0, against="bun"), lambda *_: {"p99": None})["why"], "uproar or bun has no such figure")
+
+    def test_ten_minutes_are_not_told_by_one_second(self):
+        bound = bounds.Bound("max", "longest in ten minutes", most=50, at=0.7, unit="ms", seconds_min=600)
+        levels = plan.Levels((0.7,), "hall")
+        one = judged(bound, lambda _, more: {"max": 900.0, "seconds": 1.0}, entrants=("uproar",), levels=levels)
+        self.assertEqual((one["held"], one["why"]), (None, "measured for 1 s instead of 600"))
+        self.assertTrue(judged(bound, lambda _, more: {"max": 900.0, "seconds": 600.0}, entrants=("uproar",), levels=levels)["held"])
+
     def test_no_lesser_peer_stands_in_for_the_best_one_when_that_is_refused(self):
         verdict = judged(bounds.Bound("cpu", "CPU", most=1.0, against=bounds.BEST_PEER),
                          lambda entrant, _: {"cpu": {"uproar": 2.0, "bun": 2.5}.get(entrant.name, 9.0),
                                              **({"load_busy": 0.99, "cores": 0.1} if entrant.name == "bun" else {})})
         self.assertEqual((verdict["held"], verdict["against"]), (None, "bun"))
-
-    def test_what_two_came_to_alone_counts_more_than_what_they_came_to_among_all(self):
-        cell = plan.Cell("c", "T", "room-1000", entrants=("uproar", "ws", "bun"), bounds=(bounds.Bound("cpu", "CPU", most=1.0, against=bounds.BEST_PEER),))
-        # Among all, bun is the best and uproar is worse; alone with it uproar is better.
-        cpu = iter((3.0, 9.0, 2.0, 1.0, 2.0, 2.0, 1.0))
-        bench = PlayedBench(lambda *_: {"cpu": next(cpu)})
-        report, verdicts = suite.measured(cell, list(cell.entrants), bench, 1, 2, progress.Progress(1, 7, out=Silent()))
-        self.assertEqual([name for name, _ in bench.asked[3:]], ["uproar", "bun", "bun", "uproar"])
-        self.assertEqual((verdicts[0]["held"], verdicts[0]["measured"]["median"], verdicts[0]["against"]), (True, 0.5, "bun"))
-        self.assertEqual(list(report["duels"]), ["bun"])
-        self.assertEqual(suite.runs_planned(cell, cell.entrants, 1, 2), 7)
-
-    def test_who_cannot_run_has_no_duel(self):
-        cell = plan.Cell("c", "T", "room-1000", entrants=("uproar", "bun"), bounds=(bounds.Bound("cpu", "CPU", most=1.0, against="bun"),))
-        bench = PlayedBench(lambda entrant, _: measure.Failed("gone") if entrant.name == "bun" else {})
-        report, verdicts = suite.measured(cell, list(cell.entrants), bench, 1, 2, progress.Progress(1, 7, out=Silent()))
-        self.assertEqual((report["duels"], verdicts[0]["held"], verdicts[0]["why"]), ({}, None, "bun: gone"))
 
     def test_who_did_not_take_part_is_named(self):
         verdict = judged(bounds.Bound("cpu", "CPU", most=1.0, against="bun"), lambda *_: {}, entrants=("uproar",))
@@ -81,6 +102,15 @@ class Bounds(unittest.TestCase):
         levels = plan.Levels((0.7,), "hall", bound_by="floor-send", members=1000)
         verdict = judged(bound, lambda _, more: {"p99.9": 9000.0} if more else {"cpu": 3.0}, entrants=("uproar", "floor-send"), levels=levels)
         self.assertEqual((verdict["held"], verdict["measured"]["median"]), (False, 3.0))
+        self.assertEqual(verdict["asks"], "p99.9: at most 2 x the time in which floor-send sends one publish to all members")
+
+    def test_a_ratio_at_a_level_is_judged_by_its_own_spread(self):
+        bound = bounds.Bound("p99.9", "p99.9", most=2.0, against="floor-send", at=0.7)
+        levels = plan.Levels((0.7,), "hall", bound_by="floor-send", members=1000)
+        tail = iter((1000.0, 2000.0, 4000.0, 8000.0))
+        verdict = judged(bound, lambda _, more: {"p99.9": next(tail)} if more else {"cpu": 3.0}, entrants=("uproar", "floor-send"), levels=levels, rounds=4)
+        self.assertEqual(verdict["held"], None)
+        self.assertIn("too noisy", verdict["why"])
 
     def test_a_slow_hour_leaves_ratios_to_be_judged(self):
         cell = plan.Cell("c", "T", "room-1000", entrants=("uproar", "bun"))
@@ -110,7 +140,8 @@ class Page(unittest.TestCase):
         self.assertNotIn("77.1", page)
 
     def test_a_miss_is_shown(self):
-        verdict = {"cell": "c", "asks": "CPU: at most 1", "against": "bun", "measured": {"low": 1, "median": 2, "high": 3}, "held": False, "why": ""}
+        verdict = {"cell": "c", "asks": "CPU: at most 1", "against": "bun", "measured": {"low": 1, "median": 2, "high": 3}, "held": False, "why": "",
+                   "figure": "cpu", "side_by_side": None}
         self.assertIn('<td class="missed">missed</td>', page_of(verdicts=[verdict]))
 
     def test_levels_have_a_chart_and_a_table(self):
@@ -118,6 +149,32 @@ class Page(unittest.TestCase):
         self.assertIn("uproar at 25%", page)
         self.assertIn("bun p99.9", page)
 
+    def test_a_yardstick_has_no_bar_beside_those_that_did_something_else(self):
+        levels = plan.Levels((0.5,), "hall", bound_by="floor-send", members=1000)
+        self.assertNotIn('class="floor"', page_of(entrants=("uproar", "floor-send"), levels=levels))
+        self.assertIn('class="floor"', page_of(entrants=("uproar", "floor-send")))
+
+    def test_there_is_no_ratio_to_a_yardstick_that_was_refused(self):
+        levels = plan.Levels((0.5,), "hall", bound_by="floor-send", members=1000)
+        play = lambda _, more: {"p99.9": 3.0 * 1000 * 1.37} if more else {"cpu": 3.0}   # noqa: E731
+        self.assertIn("x1.37", page_of(entrants=("uproar", "floor-send"), play=play, levels=levels))
+        refused = page_of(entrants=("uproar", "floor-send"), play=play, levels=levels, faults=lambda entrant, _: ["2 lost"] if entrant.name == "floor-send" else [])
+        self.assertNotIn("x1.37", refused)
+        self.assertIn("<td>wrong: 2 lost</td>", refused)
+
+    def test_what_two_came_to_side_by_side_stands_beside_the_verdict(self):
+        verdict = {"cell": "c", "asks": "p99", "against": "bun", "measured": {"low": 0.5, "median": 0.5, "high": 0.5}, "held": True, "why": "", "figure": "p99",
+                   "side_by_side": {"rounds": 9, "ours": {"low": 1, "median": 1200, "high": 3}, "theirs": {"low": 1, "median": 2400, "high": 3}}}
+        self.assertIn("9 rounds side by side: 1.20 and 2.40 (p99 ms)", page_of(verdicts=[verdict]))
+        verdict["side_by_side"] = {"rounds": 9, "ours": None, "theirs": None}
+        self.assertIn("9 rounds side by side: figures that drifted", page_of(verdicts=[verdict]))
+
+    def test_a_fault_of_a_level_is_shown(self):
+        page = page_of(levels=plan.Levels((0.5,), "hall"), faults=lambda entrant, forced: ["7 lost"] if entrant.name == "bun" and forced else [])
+        self.assertIn('<p class="fault">bun at 50%: 7 lost</p>', page)
+
+    def test_how_a_build_was_made_is_shown(self):
+        self.assertIn("uproar: uproar 0.1.0; commit abc; Release, g++, -O3", page_of())
 
     def test_memory_over_connections_is_a_chart(self):
         self.assertIn("MiB that the server grew by", page_of())
