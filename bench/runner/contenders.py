@@ -32,6 +32,10 @@ class Unavailable(Exception):
     """A contender that cannot run here; the text says what to do."""
 
 
+class Unending(Exception):
+    """A load tool that had to be killed; the text says after how long."""
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -92,6 +96,14 @@ def load_command(bed, scenario, server, role, settings):
     for setting in settings:
         command += ["--set", setting]
     return command
+
+
+def run_load(command, seconds_max):
+    """Runs uproar_load; like a server it ends when we do. Raises Unending."""
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=seconds_max, preexec_fn=functools.partial(die_with, os.getpid()))
+    except subprocess.TimeoutExpired:   # its own text is the whole command
+        raise Unending(f"did not end within {seconds_max} s") from None
 
 
 class Contender:

@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import pathlib
-import subprocess
 import tempfile
 
 from runner import bystanders, contenders, figures, machine, syncs, testbed, trust
@@ -25,9 +24,9 @@ class Bench:
         with tempfile.NamedTemporaryFile(suffix=".json", dir=self.bed.scratch) as out:
             command = [*contenders.load_command(self.bed, cell.scenario, server, entrant.load_core, settings), "--json", out.name]
             try:
-                ended = subprocess.run(command, capture_output=True, text=True, timeout=cell.seconds_max)
-            except subprocess.TimeoutExpired:   # its own text is the whole command
-                raise Failed(f"uproar_load against {entrant.name} did not end within {cell.seconds_max} s") from None
+                ended = contenders.run_load(command, cell.seconds_max)
+            except contenders.Unending as reason:
+                raise Failed(f"uproar_load against {entrant.name} {reason}") from None
             text = pathlib.Path(out.name).read_text(encoding="utf-8")
         if not text:
             said = contenders.without_paths(ended.stderr.strip(), server.folder, self.bed.build, self.bed.scratch)

@@ -4,7 +4,6 @@ Making them leaves traces in a process that no node has after a restart (caches,
 process on a copy of what the first one stored. Every run with the same rooms begins with the same copy."""
 
 import pathlib
-import subprocess
 
 from runner import contenders
 from runner.cores import LOAD, SERVER
@@ -37,9 +36,9 @@ class Worlds:
         with contenders.Uproar("uproar", bed, (SERVER,), flags) as server:
             command = [*contenders.load_command(bed, cell.scenario, server, LOAD, settings), "--only-prepare"]
             try:
-                ended = subprocess.run(command, capture_output=True, text=True, timeout=cell.seconds_max)
-            except subprocess.TimeoutExpired:
-                raise contenders.Unavailable(f"no world could be made for {cell.name} within {cell.seconds_max} s") from None
+                ended = contenders.run_load(command, cell.seconds_max)
+            except contenders.Unending as reason:
+                raise contenders.Unavailable(f"no world could be made for {cell.name}: uproar_load {reason}") from None
             if ended.returncode != 0:
                 said = contenders.without_paths(ended.stderr.strip(), server.folder, bed.build)
                 raise contenders.Unavailable(f"no world could be made for {cell.name}: {said}")

@@ -12,7 +12,7 @@ import samples
 
 from runner import contenders, cores
 
-GONE_SECONDS = 20   # a process that was told to end has ended by then, or never will
+GONE_SECONDS = 20   # what has not come about by then never will
 
 
 class Flags(unittest.TestCase):
@@ -105,24 +105,32 @@ class Starting(unittest.TestCase):
             made.__enter__()
         self.assertEqual(str(caught.exception), "sleeper ended at once with status 3\ndata: no\n")
 
-    def test_a_server_ends_when_whoever_started_it_is_killed(self):
-        script = ("import sys, time; sys.path.insert(0, sys.argv[1]); import samples\n"
+    def test_server_and_load_tool_end_when_whoever_started_them_is_killed(self):
+        script = ("import sys; sys.path.insert(0, sys.argv[1]); import samples\n"
                   "from runner import contenders\n"
                   "class Server(contenders.Contender):\n"
                   "    command = lambda self: ['sleep', '1000']\n"
                   "    is_ready = lambda self: True\n"
                   "with Server('x', samples.bed_of(sys.argv[2]), ('server',)) as server:\n"
-                  "    print(server.process.pid, flush=True)\n"
-                  "    time.sleep(1000)\n")
-        starter = subprocess.Popen([sys.executable, "-c", script, str(pathlib.Path(__file__).parent), str(self.scratch)], stdout=subprocess.PIPE, text=True)
-        self.addCleanup(starter.stdout.close)
-        server = int(starter.stdout.readline())
+                  "    said = f'{sys.argv[2]}/pids'\n"
+                  "    contenders.run_load(['sh', '-c', f'echo {server.process.pid} $$ > {said}.new; mv {said}.new {said}; exec sleep 1000'], 1000)\n")
+        starter = subprocess.Popen([sys.executable, "-c", script, str(pathlib.Path(__file__).parent), str(self.scratch)])
+        self.addCleanup(starter.wait)
+        self.addCleanup(starter.kill)
+        said = self.scratch / "pids"
+        self.assertTrue(comes_about(said.exists))
+        started = list(map(int, said.read_text().split()))
         starter.kill()
-        starter.wait()
-        deadline = time.monotonic() + GONE_SECONDS
-        while is_running(server) and time.monotonic() < deadline:
-            time.sleep(0.01)
-        self.assertFalse(is_running(server))
+        self.assertEqual(len(started), 2)
+        for pid in started:
+            self.assertTrue(comes_about(lambda: not is_running(pid)), pid)
+
+
+def comes_about(condition):
+    deadline = time.monotonic() + GONE_SECONDS
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return condition()
 
 
 def is_running(pid):

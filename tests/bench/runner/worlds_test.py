@@ -62,7 +62,7 @@ class Worlds(unittest.TestCase):
 
     def test_one_that_takes_too_long_is_told_without_the_command(self):
         self.cell.seconds_max = 0.2
-        with self.assertRaisesRegex(contenders.Unavailable, "^no world could be made for c within 0.2 s$"):
+        with self.assertRaisesRegex(contenders.Unavailable, "^no world could be made for c: uproar_load did not end within 0.2 s$"):
             worlds.Worlds().of(self.cell, self.bed("ours", "exec sleep 1000"), (), ())
 
     def test_a_world_is_shared_by_runs_with_the_same_rooms_whatever_else_differs(self):
