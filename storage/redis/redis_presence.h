@@ -29,7 +29,7 @@ struct RedisPresenceOptions {
   std::uint32_t beat_ms = 2000;
   std::uint32_t refresh_s = kPresenceRefreshS;
   // Whether a node is among the living; asked while reading. Empty: every node is.
-  std::function<bool(const NodeId&)> is_live;
+  std::function<bool(const NodeId&)> is_live = {};
 };
 
 class RedisPresence final : public PresenceStore {

@@ -1,0 +1,345 @@
+#include "storage/etcd/etcd_discovery.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "proto/base/check.h"
+#include "storage/etcd/limits.h"
+
+namespace uproar::storage::etcd {
+namespace {
+
+// etcd notices an end up to a second late: the lease that others see is the one that was asked for.
+std::uint32_t ttl_for(std::uint32_t lease_ms) {
+  return std::max(kLeaseSecondsMin, lease_ms < 1000 ? 0 : (lease_ms - 1000) / 1000);
+}
+
+}  // namespace
+
+EtcdDiscovery::EtcdDiscovery(Reactor& reactor, DiscoveryListener& listener,
+                             EtcdDiscoveryOptions options)
+    : reactor_(reactor),
+      listener_(listener),
+      options_(std::move(options)),
+      nodes_prefix_(options_.prefix + "nodes/"),
+      ttl_s_(ttl_for(options_.lease_ms)),
+      self_(std::make_shared<ClientLink>(reactor)),
+      list_(listener, counters_),
+      http_(reactor) {
+  UPROAR_CHECK(!options_.urls.empty());
+  beat_timer_ = reactor_.arm_timer(0, [this] { beat(); });
+  read_list();
+}
+
+EtcdDiscovery::~EtcdDiscovery() {
+  self_->close();
+  for (auto* timer : {&beat_timer_, &retry_timer_, &recheck_timer_, &withdraw_timer_})
+    if (*timer) reactor_.cancel_timer(**timer);
+}
+
+std::string EtcdDiscovery::key_of(const NodeId& id) const {
+  return nodes_prefix_ + id.text();
+}
+
+void EtcdDiscovery::call(std::string_view path, std::string body, std::function<void(Body)> done) {
+  const std::string url = options_.urls[url_index_] + std::string(path);
+  // An answer that is later than the next beat is none.
+  const std::uint32_t timeout_ms = ttl_s_ * 1000 / kRenewalsALease;
+  http_.post(url, std::move(body), timeout_ms,
+             [this, path = std::string(path), done = std::move(done)](HttpAnswer answer) {
+               if (answer.status == 200) return done(std::move(answer.body));
+               std::string why = answer.status == 0 ? answer.error : read_error(answer.body);
+               if (why.empty())
+                 why = "HTTP status " + std::to_string(answer.status) + "; is this etcd v3?";
+               failed(path, std::move(why));
+               if (answer.status == 0 || answer.status >= 500) leave_member();
+               done(std::nullopt);
+             });
+}
+
+// --- the own record ---------------------------------------------------------------------------------------------------
+
+void EtcdDiscovery::announce(const NodeRecord& record) {
+  UPROAR_CHECK(!own_ || own_->id == record.id);
+  UPROAR_CHECK(record.name.size() <= kNodeNameBytesMax && record.url.size() <= kNodeUrlBytesMax);
+  own_ = record;
+  is_changed_ = true;
+  renew();
+}
+
+void EtcdDiscovery::beat() {
+  beat_timer_ = reactor_.arm_timer(ttl_s_ * 1000 / kRenewalsALease, [this] { beat(); });
+  // Who has nothing to keep alive has to look in another way whether etcd still answers.
+  if (!own_) return read_list();
+  if (++silent_beats_ > kRenewalsALease) lose_lease();
+  renew();
+}
+
+void EtcdDiscovery::renew() {
+  if (is_renewing_ || !own_) return;  // its end comes back here if there is more to do
+  is_renewing_ = true;
+  if (lease_.empty()) {
+    grant();
+  } else if (is_changed_ || !is_registered_) {
+    put();
+  } else {
+    keep_alive();
+  }
+}
+
+void EtcdDiscovery::grant() {
+  call("/v3/lease/grant", grant_body(ttl_s_), [this](const Body& body) { granted(body); });
+}
+
+void EtcdDiscovery::granted(const Body& body) {
+  is_renewing_ = false;
+  if (!body) return;  // the next beat tries again
+  auto lease = read_grant(*body);
+  if (!lease) return failed("/v3/lease/grant", "the answer is not that of etcd v3");
+  lease_ = std::move(*lease);
+  renew();
+}
+
+void EtcdDiscovery::keep_alive() {
+  call("/v3/lease/keepalive", lease_body(lease_), [this](const Body& body) { kept_alive(body); });
+}
+
+void EtcdDiscovery::kept_alive(const Body& body) {
+  is_renewing_ = false;
+  if (!body) return;
+  const auto ttl_s = read_keepalive(*body);
+  if (!ttl_s) return failed("/v3/lease/keepalive", "the answer is not that of etcd v3");
+  if (*ttl_s == 0) {
+    lease_.clear();
+    lose_lease();
+    return renew();
+  }
+  silent_beats_ = 0;
+  counters_.renewals.add();
+  update_state();
+  if (is_changed_ || !is_registered_) renew();
+}
+
+void EtcdDiscovery::put() {
+  is_changed_ = false;
+  call("/v3/kv/put", put_body(key_of(own_->id), encode_node_record(*own_), lease_),
+       [this, state = own_->state](const Body& body) { put_done(state, body); });
+}
+
+void EtcdDiscovery::put_done(NodeState state, const Body& body) {
+  is_renewing_ = false;
+  if (!own_) return;
+  if (!body) {
+    // Most of all: the lease is gone. With another one it will be put again.
+    is_changed_ = true;
+    lease_.clear();
+    return lose_lease();
+  }
+  silent_beats_ = 0;
+  if (state == NodeState::kLeaving) {
+    // The record goes with its lease.
+    return call("/v3/lease/revoke", lease_body(lease_), [this](const Body&) { end_withdrawal(); });
+  }
+  if (!withdrawn_ && !std::exchange(is_registered_, true)) listener_.on_registered();
+  update_state();
+  if (is_changed_) renew();
+}
+
+void EtcdDiscovery::lose_lease() {
+  if (!std::exchange(is_registered_, false)) return;
+  counters_.leases_lost.add();
+  update_state();
+  listener_.on_lease_lost();
+}
+
+void EtcdDiscovery::withdraw(std::function<void()> done) {
+  if (!own_) {
+    self_->post(std::move(done));
+    return;
+  }
+  own_->state = NodeState::kLeaving;
+  is_registered_ = false;
+  is_changed_ = true;
+  withdrawn_ = std::move(done);
+  withdraw_timer_ = reactor_.arm_timer(options_.lease_ms, [this] {
+    withdraw_timer_.reset();
+    end_withdrawal();
+  });
+  renew();
+}
+
+void EtcdDiscovery::end_withdrawal() {
+  if (!withdrawn_) return;
+  own_.reset();
+  lease_.clear();
+  if (withdraw_timer_) reactor_.cancel_timer(*std::exchange(withdraw_timer_, std::nullopt));
+  std::exchange(withdrawn_, {})();
+}
+
+// --- the others -------------------------------------------------------------------------------------------------------
+
+void EtcdDiscovery::read_list() {
+  if (is_reading_) return;
+  is_reading_ = true;
+  call("/v3/kv/range", range_body(nodes_prefix_), [this](const Body& body) { list_read(body); });
+}
+
+void EtcdDiscovery::list_read(const Body& body) {
+  is_reading_ = false;
+  if (!body) return retry_later();
+  const auto range = read_range(*body);
+  if (!range) {
+    failed("/v3/kv/range", "the answer is not that of etcd v3");
+    return retry_later();
+  }
+  const bool is_younger = range->revision < revision_;
+  if (is_younger && watch_) return;  // overtaken by what was watched
+  counters_.resyncs.add();
+  // A store that has lost its data: the living get a lease's time to register again before they count as dead.
+  if (is_younger) {
+    is_forgiving_ = true;
+    recheck_later();
+  }
+  if (!is_forgiving_) remove_missing(*range);
+  for (const KeyValue& entry : range->found) apply(entry.key, entry.value);
+  is_read_ = true;
+  if (!watch_) {
+    revision_ = range->revision;
+    watch();
+  }
+}
+
+void EtcdDiscovery::recheck_later() {
+  if (recheck_timer_) reactor_.cancel_timer(*recheck_timer_);
+  recheck_timer_ = reactor_.arm_timer(options_.lease_ms, [this] {
+    recheck_timer_.reset();
+    is_forgiving_ = false;
+    read_list();
+  });
+}
+
+void EtcdDiscovery::remove_missing(const Range& range) {
+  std::vector<std::string> missing;
+  for (const NodeRecord& node : list_.nodes()) {
+    std::string key = key_of(node.id);
+    const bool is_there = std::any_of(range.found.begin(), range.found.end(),
+                                      [&](const KeyValue& entry) { return entry.key == key; });
+    if (!is_there) missing.push_back(std::move(key));
+  }
+  for (const std::string& key : missing) removed(key);
+}
+
+void EtcdDiscovery::watch() {
+  watch_ = http_.stream(
+      options_.urls[url_index_] + "/v3/watch", watch_body(nodes_prefix_, revision_ + 1),
+      ttl_s_ * 1000 / kRenewalsALease, [this](std::string_view line) { watch_line(line); },
+      [this](const HttpAnswer& answer) { watch_ended(answer); });
+}
+
+void EtcdDiscovery::watch_line(std::string_view text) {
+  const auto line = read_watch_line(text);
+  if (!line) {
+    const std::string why = read_error(text);
+    failed("/v3/watch", why.empty() ? "the answer is not that of etcd v3" : why);
+    stop_watch();
+    return retry_later();
+  }
+  // A start that was compacted away, or a store that is younger than what we know of it: changes cannot be had.
+  if (line->is_canceled || line->revision < revision_) {
+    stop_watch();
+    is_read_ = false;
+    return read_list();
+  }
+  if (line->is_created) {
+    is_watching_ = true;
+    retry_ms_ = 0;
+    // If the store was lost and has grown beyond revision_ since, nothing shows it: one more look will.
+    recheck_later();
+    return update_state();
+  }
+  for (const WatchEvent& event : line->events) {
+    if (event.is_delete) {
+      removed(event.entry.key);
+    } else {
+      apply(event.entry.key, event.entry.value);
+    }
+  }
+  revision_ = line->revision;
+}
+
+void EtcdDiscovery::watch_ended(const HttpAnswer& answer) {
+  watch_.reset();
+  is_watching_ = false;
+  url_index_ = (url_index_ + 1) % options_.urls.size();
+  std::string why = answer.status == 0 ? answer.error : read_error(answer.body);
+  failed("/v3/watch", why.empty() ? "etcd has ended the watch" : std::move(why));
+  retry_later();
+}
+
+void EtcdDiscovery::stop_watch() {
+  if (watch_) http_.cancel(*std::exchange(watch_, std::nullopt));
+  is_watching_ = false;
+}
+
+void EtcdDiscovery::retry_later() {
+  if (retry_timer_ || watch_) return;
+  retry_ms_ = std::clamp(retry_ms_ * 2, kRetryMsMin, kRetryMsMax);
+  retry_timer_ = reactor_.arm_timer(retry_ms_, [this] {
+    retry_timer_.reset();
+    if (watch_) return;
+    if (is_read_) {
+      watch();
+    } else {
+      read_list();
+    }
+  });
+}
+
+void EtcdDiscovery::apply(std::string_view key, std::string_view value) {
+  if (!key.starts_with(nodes_prefix_)) return;
+  const auto id = NodeId::parse(key.substr(nodes_prefix_.size()));
+  const auto record = id ? decode_node_record(*id, value) : std::nullopt;
+  if (record) list_.seen(*record);
+}
+
+void EtcdDiscovery::removed(std::string_view key) {
+  if (!key.starts_with(nodes_prefix_)) return;
+  const auto id = NodeId::parse(key.substr(nodes_prefix_.size()));
+  if (!id) return;
+  if (!own_ || own_->id != *id || withdrawn_) return list_.gone(*id);
+  // Our own record: the lease has run out, or somebody has removed it.
+  if (!is_registered_) return;
+  lease_.clear();
+  lose_lease();
+  renew();
+}
+
+void EtcdDiscovery::failed(std::string_view what, std::string why) {
+  counters_.failures.add();
+  last_error_ = {.operation = "ask etcd for " + std::string(what),
+                 .subject = options_.urls[url_index_],
+                 .code = 0,
+                 .hint = std::move(why)};
+  if (std::exchange(state_, DiscoveryState::kDown) != DiscoveryState::kDown) {
+    counters_.state.set(static_cast<std::int64_t>(state_));
+    listener_.on_discovery_state(state_);
+  }
+}
+
+// It does not answer, and the next one may. A watch on it would be silent for ever.
+void EtcdDiscovery::leave_member() {
+  url_index_ = (url_index_ + 1) % options_.urls.size();
+  if (!watch_) return;
+  stop_watch();
+  retry_later();
+}
+
+void EtcdDiscovery::update_state() {
+  const bool is_whole = is_watching_ && (!own_ || is_registered_ || withdrawn_);
+  const DiscoveryState now = is_whole ? DiscoveryState::kUp : DiscoveryState::kUncertain;
+  if (std::exchange(state_, now) == now) return;
+  counters_.state.set(static_cast<std::int64_t>(now));
+  listener_.on_discovery_state(now);
+}
+
+}  // namespace uproar::storage::etcd

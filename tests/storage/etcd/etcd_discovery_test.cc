@@ -1,0 +1,130 @@
+// What only etcd can do to its watchers. tests/storage/discovery_contract_test.cc has the rest.
+
+#include "storage/etcd/etcd_discovery.h"
+
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "tests/services/etcd_server.h"
+#include "tests/storage/poll_reactor.h"
+#include "tests/storage/redis/fake_server.h"
+
+namespace uproar::storage::etcd {
+namespace {
+
+class CountingListener : public DiscoveryListener {
+ public:
+  void on_node_joined(const NodeRecord& /*record*/) override { ++joined; }
+  void on_node_changed(const NodeRecord& /*record*/) override {}
+  void on_node_gone(const NodeRecord& /*record*/, NodeEnd /*end*/) override { ++gone; }
+  void on_registered() override {}
+  void on_lease_lost() override {}
+  void on_discovery_state(DiscoveryState /*state*/) override {}
+  int joined = 0;
+  int gone = 0;
+};
+
+class EtcdDiscoveryTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!services::is_installed("etcd"))
+      GTEST_SKIP() << "etcd is not installed: tools/dev deps --tests";
+    server_.start();
+  }
+  [[nodiscard]] EtcdDiscoveryOptions options() const {
+    return {.urls = {server_.url()}, .lease_ms = 3000};
+  }
+  // A record that a node which is not under test has left, without a lease.
+  void put_record(std::uint64_t number) {
+    const NodeId id(Uuid{.high = number, .low = number});
+    (void)server_.ask("/v3/kv/put", put_body("uproar/nodes/" + id.text(), "name=n\n", "0"));
+  }
+
+  services::EtcdServer server_;
+  PollReactor reactor_;
+  CountingListener hears_;
+};
+
+TEST_F(EtcdDiscoveryTest, ReadsEverythingAgainWhenWhatItMissedWasCompactedAway) {
+  put_record(1);
+  put_record(2);
+  EtcdDiscovery discovery(reactor_, hears_, options());
+  ASSERT_TRUE(reactor_.run_within(
+      [&] { return discovery.state() == DiscoveryState::kUp && hears_.joined == 2; }));
+  const std::uint64_t resyncs = discovery.counters().resyncs.value();
+  server_.kill_now();
+  server_.start();
+  // The reactor stands still meanwhile, so that the watch resumes after all this.
+  put_record(3);
+  put_record(4);
+  const NodeId first(Uuid{.high = 1, .low = 1});
+  (void)server_.ask("/v3/kv/deleterange", range_body("uproar/nodes/" + first.text()));
+  const auto now = read_range(server_.ask("/v3/kv/range", range_body("uproar/")));
+  ASSERT_TRUE(now.has_value());
+  const std::string compacted =
+      server_.ask("/v3/kv/compaction",
+                  R"({"revision":")" + std::to_string(now->revision) + R"(","physical":true})");
+  ASSERT_NE(compacted.find("header"), std::string::npos) << compacted;
+  ASSERT_TRUE(reactor_.run_within([&] { return hears_.joined == 4 && hears_.gone == 1; }));
+  EXPECT_GT(discovery.counters().resyncs.value(), resyncs);
+  put_record(5);
+  EXPECT_TRUE(reactor_.run_within([&] { return hears_.joined == 5; })) << "the watch goes on";
+}
+
+TEST_F(EtcdDiscoveryTest, ResumesItsWatchWhereItEnded) {
+  put_record(1);
+  EtcdDiscovery discovery(reactor_, hears_, options());
+  ASSERT_TRUE(reactor_.run_within(
+      [&] { return discovery.state() == DiscoveryState::kUp && hears_.joined == 1; }));
+  server_.kill_now();
+  server_.start();
+  put_record(2);
+  const NodeId first(Uuid{.high = 1, .low = 1});
+  (void)server_.ask("/v3/kv/deleterange", range_body("uproar/nodes/" + first.text()));
+  ASSERT_TRUE(reactor_.run_within([&] { return hears_.joined == 2 && hears_.gone == 1; }));
+  EXPECT_TRUE(reactor_.run_within([&] { return discovery.state() == DiscoveryState::kUp; }));
+}
+
+TEST_F(EtcdDiscoveryTest, TriesItsMembersInTurn) {
+  put_record(1);
+  EtcdDiscoveryOptions several = options();
+  several.urls.insert(several.urls.begin(),
+                      "http://127.0.0.1:" + std::to_string(services::free_port()));
+  EtcdDiscovery discovery(reactor_, hears_, several);
+  EXPECT_TRUE(reactor_.run_within(
+      [&] { return discovery.state() == DiscoveryState::kUp && hears_.joined == 1; }));
+}
+
+TEST_F(EtcdDiscoveryTest, SkipsRecordsThatItCannotRead) {
+  (void)server_.ask("/v3/kv/put", put_body("uproar/nodes/no-id", "name=n\n", "0"));
+  (void)server_.ask("/v3/kv/put", put_body("uproar/nodes/00000000-0000-0001-0000-000000000001",
+                                           "no record", "0"));
+  put_record(2);
+  EtcdDiscovery discovery(reactor_, hears_, options());
+  ASSERT_TRUE(reactor_.run_within(
+      [&] { return discovery.state() == DiscoveryState::kUp && hears_.joined > 0; }));
+  EXPECT_EQ(hears_.joined, 1);
+}
+
+TEST_F(EtcdDiscoveryTest, SaysWhatIsWrongWithWhatIsNoEtcd) {
+  FakeServer web(reactor_, "HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nnone");
+  FakeServer odd(reactor_, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+  const std::pair<std::string, std::string> rows[] = {
+      {"http://127.0.0.1:" + std::to_string(services::free_port()), "onnect"},
+      {"http://127.0.0.1:" + std::to_string(web.port()), "is this etcd v3?"},
+      {"http://127.0.0.1:" + std::to_string(odd.port()), "not that of etcd v3"},
+  };
+  for (const auto& [url, hint] : rows) {
+    EtcdDiscovery discovery(reactor_, hears_, {.urls = {url}, .lease_ms = 3000});
+    EXPECT_TRUE(reactor_.run_within([&] {
+      return discovery.last_error().hint.find(hint) != std::string::npos;
+    })) << url
+        << ": " << discovery.last_error().text();
+    EXPECT_EQ(discovery.state(), DiscoveryState::kDown) << url;
+  }
+}
+
+}  // namespace
+}  // namespace uproar::storage::etcd
