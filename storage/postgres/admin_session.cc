@@ -4,29 +4,40 @@
 
 #include <libpq-fe.h>
 
+#include "storage/postgres/patience.h"
+
 namespace uproar::storage::postgres {
 
-Result<AdminSession, SystemError> AdminSession::open(const ServerOptions& options) {
+Result<AdminSession, SystemError> AdminSession::open(const ServerOptions& options,
+                                                     std::uint32_t answer_timeout_ms) {
   auto connection = connect(options, Purpose::kAdmin);
   if (!connection.ok()) return Err{connection.error()};
-  return AdminSession(options.url, std::move(connection).value());
+  return AdminSession(options.url, answer_timeout_ms, std::move(connection).value());
 }
 
 std::vector<std::string> AdminSession::row(const char* sql) {
   std::vector<std::string> out;
   if (!ok()) return out;
-  const std::unique_ptr<PGresult, decltype(&PQclear)> result(PQexec(connection_.get(), sql),
-                                                             &PQclear);
-  const ExecStatusType status = PQresultStatus(result.get());
-  if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
-    error_ = describe_failure(url_, "open", PQresultErrorField(result.get(), PG_DIAG_SQLSTATE),
-                              PQerrorMessage(connection_.get()));
-    return out;
+  PQsendQuery(connection_.get(), sql);
+  const Patience patience(answer_timeout_ms_);
+  while (true) {  // several statements have several results
+    const std::optional<PGresult*> next = patience.next_result(connection_.get());
+    if (!next) {
+      error_ = describe_failure(url_, "open", nullptr, "no answer in time");
+      return out;
+    }
+    if (*next == nullptr) return out;
+    const std::unique_ptr<PGresult, decltype(&PQclear)> result(*next, &PQclear);
+    const ExecStatusType status = PQresultStatus(result.get());
+    if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK && ok()) {
+      error_ = describe_failure(url_, "open", PQresultErrorField(result.get(), PG_DIAG_SQLSTATE),
+                                PQresultErrorMessage(result.get()));
+    }
+    if (status != PGRES_TUPLES_OK || PQntuples(result.get()) == 0) continue;
+    out.clear();
+    for (int column = 0; column < PQnfields(result.get()); ++column)
+      out.emplace_back(PQgetvalue(result.get(), 0, column));
   }
-  if (PQntuples(result.get()) == 0) return out;
-  for (int column = 0; column < PQnfields(result.get()); ++column)
-    out.emplace_back(PQgetvalue(result.get(), 0, column));
-  return out;
 }
 
 int AdminSession::server_version() const {

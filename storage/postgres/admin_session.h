@@ -3,6 +3,7 @@
 // A blocking session for work that is done once, in text. Errors stick: after one nothing more is sent, and the first
 // is what error() says.
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
@@ -14,7 +15,9 @@ namespace uproar::storage::postgres {
 
 class AdminSession {
  public:
-  static Result<AdminSession, SystemError> open(const ServerOptions& options);
+  // `answer_timeout_ms` is for each run(), row() or value(); 0: as long as it takes.
+  static Result<AdminSession, SystemError> open(const ServerOptions& options,
+                                                std::uint32_t answer_timeout_ms);
 
   [[nodiscard]] bool ok() const { return !error_.has_value(); }
   // REQUIRES: !ok().
@@ -31,10 +34,13 @@ class AdminSession {
   [[nodiscard]] pg_conn* connection() const { return connection_.get(); }
 
  private:
-  AdminSession(std::string url, ConnectionPtr connection)
-      : url_(std::move(url)), connection_(std::move(connection)) {}
+  AdminSession(std::string url, std::uint32_t answer_timeout_ms, ConnectionPtr connection)
+      : url_(std::move(url)),
+        answer_timeout_ms_(answer_timeout_ms),
+        connection_(std::move(connection)) {}
 
   std::string url_;
+  std::uint32_t answer_timeout_ms_;
   ConnectionPtr connection_;
   std::optional<SystemError> error_;
 };

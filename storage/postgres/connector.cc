@@ -1,5 +1,7 @@
 #include "storage/postgres/connector.h"
 
+#include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -7,6 +9,7 @@
 #include <libpq-fe.h>
 
 #include "storage/postgres/limits.h"
+#include "storage/postgres/patience.h"
 #include "storage/postgres/statements.h"
 
 namespace uproar::storage::postgres {
@@ -44,37 +47,45 @@ const char* hint_of(std::string_view message) {
   return "start the server, or correct host and port in the URL";
 }
 
-Result<void, SystemError> run(PGconn* connection, const std::string& url, const char* sql) {
-  const std::unique_ptr<PGresult, decltype(&PQclear)> result(PQexec(connection, sql), &PQclear);
-  const ExecStatusType status = PQresultStatus(result.get());
-  if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) return {};
-  return Err{describe_failure(url, "set up a session",
-                              PQresultErrorField(result.get(), PG_DIAG_SQLSTATE),
-                              PQerrorMessage(connection))};
+// Reads answers until `is_last(result)`, null ones included; the first failure is the outcome.
+template <class IsLast>
+Result<void, SystemError> finish(PGconn* connection, const ServerOptions& options,
+                                 const char* operation, IsLast is_last) {
+  const Patience patience(options.connect_timeout_s * 1000);
+  Result<void, SystemError> outcome;
+  while (true) {
+    const std::optional<PGresult*> next = patience.next_result(connection);
+    if (!next) return Err{describe_failure(options.url, operation, nullptr, "no answer in time")};
+    const std::unique_ptr<PGresult, decltype(&PQclear)> result(*next, &PQclear);
+    if (PQresultStatus(result.get()) == PGRES_FATAL_ERROR && result && outcome.ok()) {
+      outcome = Err{describe_failure(options.url, operation,
+                                     PQresultErrorField(result.get(), PG_DIAG_SQLSTATE),
+                                     PQresultErrorMessage(result.get()))};
+    }
+    if (PQstatus(connection) != CONNECTION_OK) {
+      if (!outcome.ok()) return outcome;
+      return Err{describe_failure(options.url, operation, nullptr, PQerrorMessage(connection))};
+    }
+    if (is_last(result.get())) return outcome;
+  }
+}
+
+Result<void, SystemError> run(PGconn* connection, const ServerOptions& options, const char* sql) {
+  PQsendQuery(connection, sql);
+  return finish(connection, options, "set up a session",
+                [](const PGresult* result) { return result == nullptr; });
 }
 
 // All in one round trip.
-Result<void, SystemError> prepare(PGconn* connection, const std::string& url,
+Result<void, SystemError> prepare(PGconn* connection, const ServerOptions& options,
                                   std::span<const char* const> texts) {
   PQenterPipelineMode(connection);
   for (std::size_t i = 0; i < texts.size(); ++i)
     PQsendPrepare(connection, std::to_string(i).c_str(), texts[i], 0, nullptr);
   PQpipelineSync(connection);
-  Result<void, SystemError> outcome;
-  for (bool is_synced = false; !is_synced && PQstatus(connection) == CONNECTION_OK;) {
-    PGresult* result = PQgetResult(connection);
-    if (result == nullptr) continue;
-    is_synced = PQresultStatus(result) == PGRES_PIPELINE_SYNC;
-    if (PQresultStatus(result) == PGRES_FATAL_ERROR && outcome.ok()) {
-      outcome = Err{describe_failure(url, "prepare statements",
-                                     PQresultErrorField(result, PG_DIAG_SQLSTATE),
-                                     PQresultErrorMessage(result))};
-    }
-    PQclear(result);
-  }
-  if (outcome.ok() && PQstatus(connection) != CONNECTION_OK)
-    return Err{describe_failure(url, "prepare statements", nullptr, PQerrorMessage(connection))};
-  return outcome;
+  return finish(connection, options, "prepare statements", [](const PGresult* result) {
+    return result != nullptr && PQresultStatus(result) == PGRES_PIPELINE_SYNC;
+  });
 }
 
 }  // namespace
@@ -160,9 +171,9 @@ Result<ConnectionPtr, SystemError> connect(const ServerOptions& options, Purpose
   setup += purpose == Purpose::kRead ? "set default_transaction_isolation = 'repeatable read';"
                                        "set default_transaction_read_only = on;"
                                      : "set default_transaction_isolation = 'read committed';";
-  auto ready = run(connection.get(), options.url, setup.c_str());
+  auto ready = run(connection.get(), options, setup.c_str());
   if (!ready.ok()) return Err{ready.error()};
-  ready = prepare(connection.get(), options.url,
+  ready = prepare(connection.get(), options,
                   purpose == Purpose::kRead ? read_statements() : write_statements());
   if (!ready.ok()) return Err{ready.error()};
   PQsetnonblocking(connection.get(), 1);

@@ -28,7 +28,7 @@ where l.locktype = 'advisory' and l.granted and l.classid = 1433432691::oid
 }  // namespace
 
 Result<AdminSession, SystemError> NodeClaim::claim(const ServerOptions& options, Kind kind) {
-  auto session = AdminSession::open(options);
+  auto session = AdminSession::open(options, kAnswerTimeoutMs);
   if (!session.ok()) return session;
   const std::string got = session->value(kind == Kind::kAlone ? kAlone : kShared);
   if (!session->ok()) return Err{session->error()};

@@ -64,7 +64,13 @@ class PostgresClient final : public StoreClient, BatchStore, HistoryReader, Dire
     reads_.find_users(ids, std::move(done));
   }
   void ensure_user(UserId id, std::string name, std::int64_t at_us, Done<User> done) override {
-    accounts_.ensure_user(id, name, at_us, std::move(done));
+    // Nearly every user who connects is known: only the others take a transaction.
+    reads_.find_users({id}, [this, id, name = std::move(name), at_us,
+                             done = std::move(done)](Result<std::vector<User>, StoreError> found) {
+      if (!found.ok()) return done(Err{found.error()});
+      if (!found.value().empty()) return done(std::move(found.value().front()));
+      accounts_.ensure_user(id, name, at_us, done);
+    });
   }
   void set_last_online(UserId id, std::int64_t at_us) override {
     writes_.set_last_online(id, at_us);

@@ -27,8 +27,8 @@ namespace uproar::storage {
 class PostgresStore final : public Store {
  public:
   struct Options {
-    std::string url;   // postgres://USER:PASSWORD@HOST:PORT/DATABASE, or libpq's key=value form
-    std::string node;  // this node's name, as operators see it in pg_stat_activity
+    std::string url{};   // postgres://USER:PASSWORD@HOST:PORT/DATABASE, or libpq's key=value form
+    std::string node{};  // this node's name, as operators see it in pg_stat_activity
     std::uint32_t statement_timeout_ms = postgres::kStatementTimeoutMs;
     std::uint32_t answer_timeout_ms = postgres::kAnswerTimeoutMs;  // above statement_timeout_ms
     std::uint32_t connect_timeout_s = postgres::kConnectTimeoutS;

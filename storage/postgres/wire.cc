@@ -119,13 +119,6 @@ Params& Params::add_int8(std::uint64_t value) {
   return *this;
 }
 
-Params& Params::add_int4(std::uint32_t value) {
-  std::string bytes;
-  append_integer(bytes, value);
-  values_.push_back({.bytes = std::move(bytes)});
-  return *this;
-}
-
 Params& Params::add_text(std::string_view text) {
   values_.push_back({.bytes = std::string(text)});
   return *this;

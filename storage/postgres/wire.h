@@ -70,7 +70,6 @@ class Params {
     return add(id.uuid());
   }
   Params& add_int8(std::uint64_t value);
-  Params& add_int4(std::uint32_t value);
   Params& add_text(std::string_view text);
   Params& add_bytes(std::string_view bytes) { return add_text(bytes); }
   Params& add_time(std::int64_t unix_us);

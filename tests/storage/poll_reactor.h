@@ -66,7 +66,7 @@ class PollReactor final : public Reactor {
     }
     return true;
   }
-  // One turn: waits for at most `wait_ms`, then runs what is there.
+  // One turn: waits for at most `wait_ms` (-1: until something comes), then runs what is there.
   void turn(int wait_ms) {
     run_once([] { return false; }, wait_ms);
   }

@@ -1,5 +1,6 @@
 #include "tests/storage/postgres/postgres_server.h"
 
+#include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,7 +13,6 @@
 #include <thread>
 #include <vector>
 
-#include <fcntl.h>
 #include <libpq-fe.h>
 #include <pwd.h>
 #include <spawn.h>
@@ -165,9 +165,9 @@ std::string PostgresServer::url(const std::string& database) const {
          " user=postgres dbname=" + database;
 }
 
-std::string PostgresServer::make_database() {
+std::string PostgresServer::make_database(const std::string& options) {
   const std::string name = "test" + std::to_string(++databases_);
-  sql("create database " + name + " strategy file_copy");
+  sql("create database " + name + " " + options);
   return url(name);
 }
 

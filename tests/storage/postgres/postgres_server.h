@@ -30,7 +30,8 @@ class PostgresServer {
   static PostgresServer& shared();
 
   // An empty database of a new name; the URL is of the superuser.
-  std::string make_database();
+  std::string make_database() { return make_database("strategy file_copy"); }
+  std::string make_database(const std::string& options);
   // A copy of `url`'s database, which nobody may use meanwhile.
   std::string copy_database(const std::string& url);
   void drop_database(const std::string& url);

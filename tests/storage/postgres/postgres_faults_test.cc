@@ -1,0 +1,437 @@
+// What only the PostgreSQL backend can get wrong while it runs: servers that die, stall and lose answers, nodes that
+// collide. Nothing here depends on how long something takes.
+
+#include <array>
+#include <atomic>
+#include <map>
+#include <random>
+#include <set>
+#include <thread>
+
+#include "storage/postgres/limits.h"
+#include "storage/postgres/postgres_store.h"
+#include "tests/storage/contract.h"
+#include "tests/storage/postgres/intruder.h"
+#include "tests/storage/postgres/postgres_server.h"
+
+namespace uproar::storage {
+namespace {
+
+using testing::Each;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using enum OutcomeStatus;
+
+constexpr ConversationId kRoom = conversation(1);
+
+Operation room_for(ConversationId where, UserId owner) {
+  return {.ticket = 1,
+          .conversation = where,
+          .actor = owner,
+          .at_us = 1,
+          .body = CreateConversation{.kind = chat::ConversationKind::kGroup,
+                                     .members = {{.user = owner}}}};
+}
+Operation text(std::uint64_t n, ConversationId where = kRoom) {
+  return {
+      .ticket = n,
+      .conversation = where,
+      .actor = user(1),
+      .at_us = 10,
+      .body = AppendMessage{
+          .id = make_id<MessageId>(n), .client_id = "c" + std::to_string(n), .content = "text"}};
+}
+std::vector<OutcomeStatus> statuses(const std::vector<Outcome>& outcomes) {
+  std::vector<OutcomeStatus> out;
+  for (const Outcome& outcome : outcomes) out.push_back(outcome.status);
+  return out;
+}
+
+class PostgresFaults : public testing::Test {
+ protected:
+  static void SetUpTestSuite() { server_ = new PostgresServer(); }
+  static void TearDownTestSuite() {
+    delete server_;
+    server_ = nullptr;
+  }
+  PostgresFaults() : url(server().make_database()) {
+    open({.url = url, .node = "one"});
+    UPROAR_CHECK(call->create_user({.id = user(1), .name = "one"}).ok());
+    UPROAR_CHECK(call->commit_one(room_for(kRoom, user(1))).status == kCommitted);
+  }
+  static PostgresServer& server() { return *server_; }
+  void open(PostgresStore::Options options) {
+    call.reset();
+    store.reset();
+    auto opened = PostgresStore::open(std::move(options));
+    UPROAR_CHECK(opened.ok(), opened.error().text());
+    store = std::move(opened).value();
+    call = std::make_unique<Caller>(*store);
+  }
+  std::string sql(const std::string& statement) { return server().sql(url, statement); }
+  void wait_until_healthy() {
+    call->reactor().run_until([&] { return store->healthy(); });
+  }
+  // Sessions of ours that wait for a lock.
+  bool somebody_waits() {
+    return server().sql(
+               "select count(*) from pg_stat_activity where application_name like 'uproar%' and "
+               "wait_event_type = 'Lock'") != "0";
+  }
+  // Both of its sessions stand: locks that come now stop its work alone, not the preparing of it.
+  std::unique_ptr<StoreClient> ready_client(PollReactor& reactor) {
+    auto client = store->open_client(reactor);
+    int answered = 0;
+    client->probe([&](bool committed) { answered += committed ? 1 : 0; });
+    client->history().load_conversation(
+        kRoom,
+        [&](const Result<ConversationState, StoreError>& end) { answered += end.ok() ? 1 : 0; });
+    reactor.run_until([&] { return answered == 2; });
+    return client;
+  }
+  // Until the database has it; the answers of the last attempt.
+  std::vector<Outcome> commit_at_last(const std::vector<Operation>& batch) {
+    while (true) {
+      wait_until_healthy();
+      std::vector<Outcome> outcomes = call->commit(batch);
+      if (outcomes[0].status != kUnavailable) return outcomes;
+    }
+  }
+  Page all_rows() {
+    while (true) {  // the session that reads may still be on its way back
+      const auto page = call->page({.conversation = kRoom, .limit = 500});
+      if (page.ok()) return page.value();
+      call->reactor().turn(0);
+    }
+  }
+
+  const std::string url;
+  std::unique_ptr<PostgresStore> store;
+  std::unique_ptr<Caller> call;
+
+ private:
+  inline static PostgresServer* server_ = nullptr;
+};
+
+TEST_F(PostgresFaults, AServerThatIsKilledUnderABatchHasItWholeOnceOrNotAtAll) {
+  std::uint64_t n = 0;
+  Seq stored = 0;
+  std::map<OutcomeStatus, int> firsts;
+  for (int round = 0; round < 12; ++round) {
+    SCOPED_TRACE(round);
+    wait_until_healthy();
+    const std::vector<Operation> batch = {text(n + 1), text(n + 2), text(n + 3)};
+    n += 3;
+    std::optional<std::vector<Outcome>> first;
+    {
+      PollReactor reactor;
+      const auto client = ready_client(reactor);
+      client->batches().commit(batch, [&](std::vector<Outcome> outcomes) { first = outcomes; });
+      for (int i = 0; i < round % 6 && !first; ++i) reactor.turn(-1);  // deeper each time
+      server().kill();
+      reactor.run_until([&] { return first.has_value(); });
+      server().start();
+    }
+    ++firsts[first->at(0).status];
+    const std::vector<Outcome> last = commit_at_last(batch);
+    ASSERT_EQ(last.size(), 3U);
+    for (std::size_t i = 0; i < 3; ++i) {
+      EXPECT_THAT(last[i].status, testing::AnyOf(kCommitted, kDuplicate));
+      EXPECT_EQ(last[i].status, last[0].status) << "a batch is there whole or not at all";
+      EXPECT_EQ(last[i].seq, ++stored);
+      if (first->at(i).status == kCommitted) {
+        EXPECT_EQ(last[i].status, kDuplicate) << "acknowledged means durable";
+      }
+    }
+  }
+  EXPECT_EQ(all_rows().messages.size(), n);
+  EXPECT_GT(firsts[kCommitted], 0);
+  EXPECT_GT(firsts[kUnavailable], 0);
+}
+
+TEST_F(PostgresFaults, ACommitWhoseAnswerIsLostIsFoundByItsRetry) {
+  open({.url = url, .node = "one", .statement_timeout_ms = 200, .answer_timeout_ms = 300});
+  ASSERT_EQ(call->commit_one(text(1)).seq, 1U);
+  // With a replica that never comes the server commits, and then waits instead of saying so.
+  server().sql("alter system set synchronous_standby_names = 'nobody'");
+  server().sql("select pg_reload_conf()");
+  while (server().sql("show synchronous_standby_names") != "nobody") {
+  }
+  const std::vector<Operation> batch = {text(2), text(3)};
+  EXPECT_THAT(statuses(call->commit(batch)), Each(kUnavailable));
+  EXPECT_FALSE(store->healthy());
+  server().sql("alter system reset synchronous_standby_names");
+  server().sql("select pg_reload_conf()");
+  const std::vector<Outcome> again = commit_at_last(batch);
+  EXPECT_THAT(statuses(again), Each(kDuplicate));
+  EXPECT_EQ(again[0].seq, 2U);
+  EXPECT_EQ(again[1].seq, 3U);
+  EXPECT_EQ(all_rows().messages.size(), 3U);
+}
+
+TEST_F(PostgresFaults, ASessionThatIsTerminatedInABatchIsReplaced) {
+  PollReactor reactor;
+  const auto client = ready_client(reactor);
+  Intruder intruder(url);
+  intruder.run("begin");
+  intruder.run("lock table conversations in exclusive mode");
+  std::optional<std::vector<Outcome>> outcomes;
+  client->batches().commit({text(1), text(2)},
+                           [&](std::vector<Outcome> answer) { outcomes = std::move(answer); });
+  while (!somebody_waits()) reactor.turn(0);
+  server().sql(
+      "select pg_terminate_backend(pid) from pg_stat_activity where application_name like "
+      "'uproar%'");
+  reactor.run_until([&] { return outcomes.has_value(); });
+  EXPECT_THAT(statuses(*outcomes), Each(kUnavailable));
+  EXPECT_FALSE(store->healthy());
+  EXPECT_THAT(store->last_error(), HasSubstr("terminat"));
+  intruder.run("rollback");
+  reactor.run_until([&] { return store->counters()[1]->up.value() == 1; });
+  EXPECT_THAT(statuses(commit_at_last({text(1), text(2)})), Each(kCommitted));
+  EXPECT_EQ(store->last_error(), "");
+  EXPECT_EQ(all_rows().messages.size(), 2U);
+}
+
+TEST_F(PostgresFaults, AServerThatStallsIsGivenUpAndTakenBack) {
+  open({.url = url,
+        .node = "one",
+        .statement_timeout_ms = 200,
+        .answer_timeout_ms = 300,
+        .connect_timeout_s = 2});
+  ASSERT_EQ(call->commit_one(text(1)).seq, 1U);
+  ASSERT_TRUE(call->load(kRoom).ok());
+  server().freeze();
+  const std::vector<Operation> batch = {text(2), text(3)};
+  EXPECT_THAT(statuses(call->commit(batch)), Each(kUnavailable));
+  EXPECT_EQ(call->load(kRoom).error(), StoreError::kUnavailable);
+  EXPECT_EQ(call->create_user({.id = user(7), .name = "seven"}).error(), StoreError::kUnavailable);
+  EXPECT_FALSE(store->healthy());
+  server().thaw();
+  const std::vector<Outcome> again = commit_at_last(batch);
+  EXPECT_EQ(again[0].seq, 2U);
+  EXPECT_EQ(again[1].seq, 3U);
+  EXPECT_EQ(all_rows().messages.size(), 3U);
+}
+
+TEST_F(PostgresFaults, AStatementThatTakesTooLongFailsItsBatchAlone) {
+  open({.url = url, .node = "one", .statement_timeout_ms = 200, .probe_interval_ms = 1});
+  ASSERT_EQ(call->commit_one(text(1)).seq, 1U);
+  Intruder intruder(url);
+  intruder.run("begin");
+  intruder.run("lock table conversations in exclusive mode");
+  EXPECT_EQ(call->commit_one(text(2)).status, kUnavailable);
+  EXPECT_THAT(store->last_error(), HasSubstr("timeout"));
+  intruder.run("rollback");
+  wait_until_healthy();  // it probes by itself
+  EXPECT_GT(store->counters()[0]->probes.value(), 0U);
+  EXPECT_EQ(store->counters()[0]->connects.value(), 1U) << "the session was good all the time";
+  EXPECT_EQ(call->commit_one(text(2)).seq, 2U);
+}
+
+TEST_F(PostgresFaults, HistoryDoesNotWaitBehindABatch) {
+  ASSERT_EQ(call->commit_one(text(1)).seq, 1U);
+  PollReactor reactor;
+  const auto client = ready_client(reactor);
+  Intruder intruder(url);
+  intruder.run("begin");
+  intruder.run("lock table conversations in exclusive mode");
+  bool committed = false;
+  client->batches().commit({text(2)}, [&](const std::vector<Outcome>& outcomes) {
+    committed = outcomes[0].status == kCommitted;
+  });
+  while (!somebody_waits()) reactor.turn(0);
+  std::optional<Page> page;
+  client->history().read_page({.conversation = kRoom}, [&](Result<Page, StoreError> read) {
+    page = std::move(read).value();
+  });
+  reactor.run_until([&] { return page.has_value(); });
+  EXPECT_EQ(page->messages.size(), 1U);
+  EXPECT_FALSE(committed);
+  intruder.run("rollback");
+  reactor.run_until([&] { return committed; });
+}
+
+TEST_F(PostgresFaults, NodesThatCollideNeitherDeadlockNorLoseNorRepeat) {
+  constexpr int kNodes = 3, kRounds = 60, kConversations = 6;
+  std::atomic<int> failed{0};
+  std::array<std::vector<Outcome>, kConversations> outcomes;
+  std::mutex mutex;
+  std::vector<std::thread> threads;
+  for (int node = 0; node < kNodes; ++node) {
+    threads.emplace_back([&, node] {
+      auto opened = PostgresStore::open({.url = url, .node = "n" + std::to_string(node)});
+      UPROAR_CHECK(opened.ok(), opened.error().text());
+      Caller caller(*opened.value());
+      std::mt19937 random(static_cast<std::uint32_t>(node));
+      // Ids that nobody has made yet: whoever comes first makes them, in an order of its own.
+      std::vector<Operation> batch;
+      for (int c = 0; c < kConversations; ++c)
+        batch.push_back(room_for(conversation(100 + static_cast<std::uint64_t>(c)), user(1)));
+      std::shuffle(batch.begin(), batch.end(), random);
+      for (const Outcome& outcome : caller.commit(batch))
+        failed += outcome.status != kCommitted && outcome.status != kDuplicate;
+      for (int round = 0; round < kRounds; ++round) {
+        batch.clear();
+        std::vector<int> places;
+        for (int i = 0; i < 8; ++i) {
+          places.push_back(static_cast<int>(random() % kConversations));
+          const auto n = static_cast<std::uint64_t>(1 + (node * kRounds + round) * 8 + i);
+          batch.push_back(text(n, conversation(100 + static_cast<std::uint64_t>(places.back()))));
+        }
+        const std::vector<Outcome> answers = caller.commit(batch);
+        const std::lock_guard lock(mutex);
+        for (std::size_t i = 0; i < answers.size(); ++i)
+          outcomes[static_cast<std::size_t>(places[i])].push_back(answers[i]);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(failed, 0);
+  std::size_t count = 0;
+  for (const std::vector<Outcome>& of_one : outcomes) {
+    std::set<Seq> seqs;
+    for (const Outcome& outcome : of_one) {
+      EXPECT_EQ(outcome.status, kCommitted);
+      EXPECT_EQ(outcome.no, outcome.seq);
+      seqs.insert(outcome.seq);
+    }
+    EXPECT_EQ(seqs.size(), of_one.size());
+    EXPECT_EQ(*seqs.rbegin(), of_one.size()) << "1, 2, 3 … without holes";
+    count += of_one.size();
+  }
+  EXPECT_EQ(count, static_cast<std::size_t>(kNodes * kRounds * 8));
+  EXPECT_EQ(sql("select deadlocks from pg_stat_database where datname = current_database()"), "0");
+}
+
+TEST_F(PostgresFaults, ARowThatBreaksTheSchemaFailsAlone) {
+  // Only bugs of ours could stage them: a kind that does not exist, and text with a zero byte.
+  Operation kind = room_for(conversation(2), user(1));
+  std::get<CreateConversation>(kind.body).kind = static_cast<chat::ConversationKind>(9);
+  Operation zero = text(50);
+  std::get<AppendMessage>(zero.body).content = std::string("a\0b", 3);
+  const std::vector<Outcome> outcomes = call->commit({text(1), kind, text(2), zero, text(3)});
+  EXPECT_THAT(statuses(outcomes),
+              ElementsAre(kCommitted, kConflict, kCommitted, kConflict, kCommitted));
+  EXPECT_EQ(outcomes[4].seq, 3U);
+  EXPECT_TRUE(store->healthy());
+  EXPECT_EQ(store->counters()[0]->left_out.value(), 2U);
+}
+
+TEST_F(PostgresFaults, AccountWorkThatFailsFailsAlone) {
+  PollReactor reactor;
+  const auto client = store->open_client(reactor);
+  std::vector<std::optional<StoreError>> ends(4);
+  int answered = 0;
+  const std::string names[] = {"a", "b", std::string("c\0", 2), "d"};
+  for (std::size_t i = 0; i < 4; ++i) {
+    client->directory().create_user({.id = user(20 + i), .name = names[i]},
+                                    [&, i](Result<UserId, StoreError> made) {
+                                      if (!made.ok()) ends[i] = made.error();
+                                      ++answered;
+                                    });
+  }
+  reactor.run_until([&] { return answered == 4; });
+  EXPECT_EQ(ends[2], StoreError::kUnavailable);
+  EXPECT_EQ(sql("select string_agg(name, ',' order by name) from users"), "a,b,d,one");
+  EXPECT_TRUE(store->healthy());
+}
+
+TEST_F(PostgresFaults, ATokenThatIsUsedTwiceAtOnceIsGoodOnce) {
+  ASSERT_TRUE(call->create_session({.id = make_id<SessionId>(1),
+                                    .user = user(1),
+                                    .refresh_digest = "d0",
+                                    .device = "phone",
+                                    .created_at_us = 100,
+                                    .expires_at_us = 1000})
+                  .ok());
+  PollReactor reactor;
+  const std::unique_ptr<StoreClient> clients[] = {ready_client(reactor), ready_client(reactor)};
+  Intruder intruder(url);
+  intruder.run("begin");
+  intruder.run("lock table sessions in exclusive mode");
+  int swapped = 0, stolen = 0;
+  for (const auto& client : clients) {
+    client->directory().rotate_session("d0", "d1", 200, 5000,
+                                       [&](const Result<SessionRecord, StoreError>& end) {
+                                         ASSERT_TRUE(end.ok());
+                                         ++(end.value().revoked_at_us == 0 ? swapped : stolen);
+                                       });
+  }
+  while (server().sql("select count(*) from pg_stat_activity where application_name like "
+                      "'uproar%' and wait_event_type = 'Lock'") != "2") {
+    reactor.turn(0);
+  }
+  intruder.run("rollback");
+  reactor.run_until([&] { return swapped + stolen == 2; });
+  EXPECT_EQ(swapped, 1);
+  EXPECT_EQ(stolen, 1) << "two hold it: neither is good any more";
+}
+
+TEST_F(PostgresFaults, MarksOfOneUserAreWrittenOnce) {
+  ASSERT_TRUE(call->ensure_user(user(2), "two", 1).ok());
+  const Operation joins{.ticket = 99,
+                        .conversation = kRoom,
+                        .actor = user(1),
+                        .at_us = 20,
+                        .body = AddMember{.user = user(2)}};
+  std::vector<Operation> batch = {joins};
+  for (std::uint64_t n = 1; n <= 50; ++n) batch.push_back(text(n));
+  ASSERT_THAT(statuses(call->commit(batch)), Each(kCommitted));
+  // Counts every version of a row that is written.
+  sql("create table written(what text)");
+  sql("create function note() returns trigger language plpgsql as $$ begin insert into written "
+      "values (tg_table_name); return new; end $$");
+  sql("create trigger note after insert or update on users_conversations for each row execute "
+      "function note()");
+  sql("create trigger note after insert or update on receipts for each row execute function "
+      "note()");
+  batch.clear();
+  for (Seq seq = 2; seq <= 51; ++seq) {
+    batch.push_back({.ticket = seq,
+                     .conversation = kRoom,
+                     .actor = user(2),
+                     .at_us = 100 + static_cast<std::int64_t>(seq),
+                     .body = AdvanceMark{.kind = chat::MarkKind::kDelivered, .seq = seq}});
+  }
+  batch.push_back(batch.back());
+  std::get<AdvanceMark>(batch.back().body).kind = chat::MarkKind::kSeen;
+  ASSERT_THAT(statuses(call->commit(batch)), Each(kCommitted));
+  EXPECT_EQ(sql("select count(*) from written where what = 'users_conversations'"), "1");
+  EXPECT_EQ(call->view(kRoom, user(2)).value().unread, 0U);
+}
+
+TEST_F(PostgresFaults, ReadsThatWaitAreBounded) {
+  open({.url = url, .node = "one", .statement_timeout_ms = 200, .answer_timeout_ms = 300});
+  ASSERT_TRUE(call->load(kRoom).ok());
+  server().freeze();
+  std::map<StoreError, std::size_t> ends;
+  std::size_t answered = 0;
+  for (std::size_t i = 0; i < postgres::kUnitsWaitingMax + 7; ++i) {
+    call->history().load_conversation(kRoom, [&](const Result<ConversationState, StoreError>& end) {
+      ++ends[end.error()];
+      ++answered;
+    });
+  }
+  call->reactor().run_until([&] { return answered == postgres::kUnitsWaitingMax + 7; });
+  server().thaw();
+  EXPECT_EQ(ends[StoreError::kOverloaded], 7U);
+  EXPECT_EQ(ends[StoreError::kUnavailable], postgres::kUnitsWaitingMax);
+}
+
+TEST_F(PostgresFaults, AClientMayGoWhileItsWorkIsUnderWay) {
+  for (std::uint64_t n = 1; n <= 20; ++n) {
+    PollReactor reactor;
+    const auto client = store->open_client(reactor);
+    client->batches().commit({text(n)},
+                             [](const std::vector<Outcome>&) { FAIL() << "nobody is there"; });
+    client->history().read_page({.conversation = kRoom},
+                                [](const Result<Page, StoreError>&) { FAIL(); });
+    if (n % 2 == 0) reactor.turn(0);
+  }
+  EXPECT_TRUE(store->healthy());
+  EXPECT_EQ(call->commit_one(text(100)).status, kCommitted);
+}
+
+}  // namespace
+}  // namespace uproar::storage
