@@ -9,7 +9,7 @@ from runner import cores, figures, measure, progress, testbed  # noqa: E402  the
 
 
 class Silent:
-    """Where progress goes in tests."""
+    """Where progress goes when nobody looks."""
 
     def isatty(self):
         return False

@@ -1,0 +1,68 @@
+"""bench/run itself: its arguments, and that what is doubtful is said where it can be seen."""
+
+import contextlib
+import importlib.machinery
+import importlib.util
+import io
+import json
+import os
+import pathlib
+import tempfile
+import types
+import unittest
+
+from samples import PlayedBench, bed_of
+
+from runner import plan, progress, testbed
+
+PATH = testbed.ROOT / "bench/run"
+BUILD = {"version": "uproar 0.1.0", "type": "Debug", "compiler": "g++", "flags": "-Og", "sanitize": "", "commit": "abc", "commit_time": "", "uncommitted": False,
+         "doubts": ["its build type is Debug, not Release"]}
+
+
+def loaded():
+    """The program as a module; each test has one of its own, whose parts it may replace."""
+    loader = importlib.machinery.SourceFileLoader("bench_run", str(PATH))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("bench_run", loader))
+    loader.exec_module(module)
+    return module
+
+
+class Arguments(unittest.TestCase):
+    def test_a_build_is_found_from_wherever_servers_are_started(self):
+        with tempfile.TemporaryDirectory() as where, contextlib.chdir(where):
+            pathlib.Path("b/tools").mkdir(parents=True)
+            pathlib.Path("b/tools/uproar").touch()
+            options = loaded().arguments(["--build", "b", "--also", "before=b"])
+            self.assertEqual((options.build, options.also), (pathlib.Path(where).resolve() / "b", [("before", pathlib.Path(where).resolve() / "b")]))
+
+    def test_cores_that_are_not_ours_are_refused(self):
+        run = loaded()
+        for text in ("nonsense", "0", "0,0", "0,100000"):
+            with self.assertRaises(SystemExit, msg=text), contextlib.redirect_stderr(io.StringIO()):
+                run.chosen_cores(run.arguments(["--cores", text]))
+        two = sorted(os.sched_getaffinity(0))[:2]
+        if len(two) == 2:
+            self.assertEqual(run.chosen_cores(run.arguments(["--cores", f"{two[1]},{two[0]}"])).server, two[1])
+
+
+class Doubts(unittest.TestCase):
+    def test_they_are_on_the_terminal_and_in_the_report(self):
+        run, said = loaded(), io.StringIO()
+        run.builds = types.SimpleNamespace(facts_of=lambda _: BUILD)
+        run.bystanders = types.SimpleNamespace(busy_cores=lambda: 0.0)
+        run.measure = types.SimpleNamespace(Bench=lambda *_: PlayedBench(lambda *_: {"retried": 3}))
+        run.progress = types.SimpleNamespace(Progress=lambda cells, runs: progress.Progress(cells, runs, out=said))
+        cell = plan.Cell("c", "T", "room-1000", entrants=("uproar",))
+        with tempfile.TemporaryDirectory() as folder:
+            report, page = run.measured(run.arguments(["--quick", "--against", "none", "--out", folder]), [cell], bed_of(folder))
+            for doubt in ("Debug, not Release", "Not for publishing"):
+                self.assertIn(doubt, said.getvalue())
+                self.assertIn(doubt, page.read_text())
+            kept = json.loads((pathlib.Path(folder) / "report.json").read_text())
+            self.assertEqual(kept["doubts"], report["doubts"])
+            self.assertIn("c, uproar: 3 connects had to be made again, refused or reset by the server.", kept["doubts"])
+
+
+if __name__ == "__main__":
+    unittest.main()
