@@ -60,21 +60,27 @@ function(uproar_library name)
   endif()
 endfunction()
 
-# What the labels unit and fuzz run, and nothing more: all that a sanitizer build needs.
-add_custom_target(uproar_unit_and_fuzz)
+# What the label unit runs, and nothing more: all that a sanitizer build needs.
+add_custom_target(uproar_unit)
 
-# uproar_test(<name> SOURCES ... [LINK ...] [LABELS ...]): a GoogleTest program, one ctest entry.
+# uproar_test(<name> SOURCES ... [LINK ...] [LABELS ...] [THREADED]): a GoogleTest program, one ctest entry. THREADED:
+# several threads run in it; thread sanitizer, which learns nothing from the others, builds only these.
 function(uproar_test name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;LINK;LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "THREADED" "" "SOURCES;LINK;LABELS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_LINK} GTest::gtest GTest::gmock GTest::gtest_main)
+  if(UPROAR_SANITIZE STREQUAL "thread" AND NOT ARG_THREADED)
+    set_target_properties(${name} PROPERTIES EXCLUDE_FROM_ALL ON)
+    return()
+  endif()
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES TIMEOUT 300 LABELS "unit;${ARG_LABELS}")
-  add_dependencies(uproar_unit_and_fuzz ${name})
+  add_dependencies(uproar_unit ${name})
 endfunction()
 
 # uproar_fuzz(<name> SOURCES ... [LINK ...]): with UPROAR_FUZZ a libFuzzer program; otherwise a program that replays
-# the committed corpus tests/fuzz/corpus/<name>/ as an ordinary test.
+# the committed corpus tests/fuzz/corpus/<name>/ as an ordinary test. Other sanitizer builds leave it to the fuzz build, which has
+# address and undefined-behaviour sanitizer as well.
 function(uproar_fuzz name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
   if(UPROAR_FUZZ)
@@ -86,7 +92,9 @@ function(uproar_fuzz name)
     set_tests_properties(fuzz_${name}_corpus PROPERTIES TIMEOUT 120 LABELS "fuzz")
   endif()
   target_link_libraries(fuzz_${name} PRIVATE ${ARG_LINK})
-  add_dependencies(uproar_unit_and_fuzz fuzz_${name})
+  if(UPROAR_SANITIZE AND NOT UPROAR_FUZZ)
+    set_target_properties(fuzz_${name} PROPERTIES EXCLUDE_FROM_ALL ON)
+  endif()
 endfunction()
 
 # uproar_bench(<name> SOURCES ... [LINK ...]): a Google Benchmark program; runs once in ctest so that it cannot rot.
