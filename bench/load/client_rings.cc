@@ -12,6 +12,7 @@
 
 #include "bench/load/masked_frame.h"
 #include "bench/load/program.h"
+#include "bench/load/source_ports.h"
 
 namespace uproar::bench {
 namespace {
@@ -25,10 +26,8 @@ constexpr std::uint32_t kRecvBuffers = 1024;
 constexpr std::uint32_t kRecvBufferBytes = 16 * 1024;
 constexpr std::uint32_t kCompletionsPerVisit = 256;  // then the other rings are looked at
 
-// Away from the ephemeral ports, which other programs are given.
-constexpr std::uint32_t kSourceAddresses = 63;
-constexpr std::uint32_t kFirstPort = 10'000;
-constexpr std::uint32_t kPorts = 22'000;
+// Tries in a row that are refused or reset before nobody is taken to listen.
+constexpr std::uint32_t kRefusalsMax = 16;
 
 int new_socket(int receive_bytes) {
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -48,9 +47,11 @@ int new_socket(int receive_bytes) {
 
 ClientRings::ClientRings(Options options, ClientSink& sink)
     : options_(std::move(options)), sink_(sink) {
-  const auto descriptors = static_cast<std::uint32_t>(
-      std::min<std::uint64_t>(raise_descriptor_limit(), kClientsPerRingMax + kDescriptorsApart));
-  const std::uint32_t per_ring = std::min(descriptors - kDescriptorsApart, kClientsPerRingMax);
+  const std::uint64_t descriptors = raise_descriptor_limit();
+  if (descriptors <= kDescriptorsApart)
+    die("the limit of descriptors is " + std::to_string(descriptors) + ": raise it (ulimit -n)");
+  const auto per_ring = static_cast<std::uint32_t>(
+      std::min<std::uint64_t>(descriptors - kDescriptorsApart, kClientsPerRingMax));
   for (const std::uint32_t group : options_.groups) {
     for (std::uint32_t rest = group; rest > 0;) {
       const std::uint32_t clients = std::min(rest, per_ring);
@@ -71,12 +72,12 @@ void ClientRings::open_ring(std::uint32_t clients) {
   const auto first = static_cast<std::uint32_t>(clients_.size());
   clients_.resize(first + clients);
   for (std::uint32_t i = 0; i < clients; ++i)
-    clients_[first + i].shard = static_cast<std::uint16_t>(rings_.size());
-  rings_.push_back({.ring = std::move(*ring), .first = first});
+    clients_[first + i].ring = static_cast<std::uint16_t>(rings_.size());
+  rings_.push_back({.io = std::move(*ring), .first = first});
 }
 
 ClientRings::~ClientRings() {
-  for (Shard& shard : rings_) shard.ring->shut_down();
+  for (ClientRing& ring : rings_) ring.io->shut_down();
 }
 
 int ClientRings::connected_socket(std::uint32_t client, int receive_bytes) {
@@ -84,21 +85,25 @@ int ClientRings::connected_socket(std::uint32_t client, int receive_bytes) {
   to.sin_family = AF_INET;
   to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   to.sin_port = htons(options_.port);
-  for (std::uint32_t tries = 0; tries < kSourceAddresses * kPorts; ++tries) {
+  std::uint32_t refusals = 0;
+  for (std::uint32_t tries = 0; tries < kClientsMax; ++tries) {
     sockaddr_in from{};
     from.sin_family = AF_INET;
     from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + source_ % kSourceAddresses);
-    from.sin_port =
-        htons(static_cast<std::uint16_t>(kFirstPort + source_ / kSourceAddresses % kPorts));
+    from.sin_port = htons(
+        static_cast<std::uint16_t>(kFirstSourcePort + source_ / kSourceAddresses % kSourcePorts));
     ++source_;
     const int fd = new_socket(receive_bytes);
     if (::bind(fd, reinterpret_cast<const sockaddr*>(&from), sizeof from) == 0 &&
         ::connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0)
       return fd;
-    // Taken: by another program, or by a connection of the last run that the server has not let go yet.
-    if (errno != EADDRINUSE && errno != EADDRNOTAVAIL)
-      die("connect: " + std::string(std::strerror(errno)) + " at client " + std::to_string(client));
+    const int error = errno;
     ::close(fd);
+    // Taken: by another program, or by a connection of the last run that the server has not let go yet.
+    if (error == EADDRINUSE || error == EADDRNOTAVAIL) continue;
+    const bool refused = error == ECONNREFUSED || error == ECONNRESET || error == ETIMEDOUT;
+    if (!refused || ++refusals == kRefusalsMax)
+      die("connect: " + std::string(std::strerror(error)) + " at client " + std::to_string(client));
   }
   die("no source port is free");
 }
@@ -106,12 +111,12 @@ int ClientRings::connected_socket(std::uint32_t client, int receive_bytes) {
 void ClientRings::connect(std::uint32_t client, const std::string& request, int receive_bytes) {
   Client& one = clients_[client];
   const int fd = connected_socket(client, receive_bytes);
-  if (!shard_of(client).ring->adopt(slot_of(client), fd))
+  if (!ring_of(client).io->adopt(slot_of(client), fd))
     die("the ring refused client " + std::to_string(client));
   const std::uint32_t generation = one.generation + 1;
-  const std::uint16_t shard = one.shard;
+  const std::uint16_t ring = one.ring;
   one = Client();
-  one.shard = shard;
+  one.ring = ring;
   one.generation = generation & runtime::CompletionKey::kGenerationMask;
   one.stage = Stage::kUpgrading;
   one.pending = request;
@@ -135,53 +140,69 @@ void ClientRings::stop_reading(std::uint32_t client) {
   Client& one = clients_[client];
   one.reads = false;
   if (one.armed)
-    shard_of(client).ring->cancel(key(OpKind::kRecv, client), key(OpKind::kCancel, client));
+    ring_of(client).io->cancel(key(OpKind::kRecv, client), key(OpKind::kCancel, client));
 }
 
 void ClientRings::cut(std::uint32_t client) {
   Client& one = clients_[client];
-  if (one.stage != Stage::kOpen) return;
-  one.cut = true;
-  one.stage = Stage::kEnding;
-  if (one.armed)
-    shard_of(client).ring->cancel(key(OpKind::kRecv, client), key(OpKind::kCancel, client));
-  else
-    free_slot(client);
+  if (one.stage != Stage::kOpen && one.stage != Stage::kUpgrading) return;
+  end(client, ClientEnd::kCut, {});
+  if (!one.armed) free_slot(client);
 }
 
 bool ClientRings::turn() {
-  unsigned came = 0;
-  for (Shard& shard : rings_) {
-    flush(shard);
-    shard.ring->submit_and_run();
-    if (shard.ring->ready() == 0) continue;
+  std::size_t moved = 0;
+  for (ClientRing& ring : rings_) {
+    flush(ring);
+    submit(ring);
+    moved += ring.sent.size();
+    if (ring.io->ready() == 0) continue;
     now_ns_ = monotonic_ns();
-    came += shard.ring->reap(
-        [&](const Completion& completion) { on_completion(shard.first, completion); },
-        kCompletionsPerVisit);
+    const unsigned came =
+        ring.io->reap([&](const Completion& completion) { on_completion(ring.first, completion); },
+                      kCompletionsPerVisit);
+    ring.seen += came;
+    moved += came;
   }
-  return came > 0;
+  return moved > 0;
 }
 
 void ClientRings::queue(std::uint32_t client) {
   Client& one = clients_[client];
   if (one.queued || one.blocked) return;
   one.queued = true;
-  shard_of(client).queued.push_back(client);
+  ring_of(client).queued.push_back(client);
 }
 
-void ClientRings::flush(Shard& shard) {
-  for (const std::uint32_t client : shard.queued) {
+// Bytes must not be sent behind those of a send that fell short, and a visit may end before it comes to that completion: whose
+// last send is not certain yet waits for a later flush.
+void ClientRings::flush(ClientRing& ring) {
+  ring.sent.clear();
+  std::size_t waiting = 0;
+  for (const std::uint32_t client : ring.queued) {
     Client& one = clients_[client];
+    if (one.sure_at > ring.seen) {
+      ring.queued[waiting++] = client;
+      continue;
+    }
     one.queued = false;
     if (one.blocked || one.pending.empty() || one.stage == Stage::kFree ||
         one.stage == Stage::kEnding)
       continue;
     one.sending.swap(one.pending);
     one.pending.clear();
-    shard.ring->send(slot_of(client), as_bytes(one.sending), key(OpKind::kSend, client));
+    ring.io->send(slot_of(client), as_bytes(one.sending), key(OpKind::kSend, client));
+    ring.sent.push_back(client);
   }
-  shard.queued.clear();
+  ring.queued.resize(waiting);
+}
+
+// A send's trouble is among the completions when the submission returns (io.h), and nothing but submissions adds any: 16,384 fit,
+// far more than sends that fall short in one flush.
+void ClientRings::submit(ClientRing& ring) {
+  ring.io->submit_and_run();
+  const std::uint64_t sure_at = ring.seen + ring.io->ready();
+  for (const std::uint32_t client : ring.sent) clients_[client].sure_at = sure_at;
 }
 
 void ClientRings::on_completion(std::uint32_t first, const Completion& completion) {
@@ -198,8 +219,7 @@ void ClientRings::on_completion(std::uint32_t first, const Completion& completio
       return queue(client);
     case OpKind::kClose:
       one.stage = Stage::kFree;
-      if (one.cut) sink_.on_end(client, ClientEnd::kCut, {});
-      return;
+      return sink_.on_end(client, one.how, std::string(std::move(one.partial)));
     default:
       return;
   }
@@ -227,7 +247,7 @@ void ClientRings::on_recv(std::uint32_t client, const Completion& completion) {
 
 void ClientRings::arm(std::uint32_t client) {
   clients_[client].armed = true;
-  shard_of(client).ring->arm_recv(slot_of(client), key(OpKind::kRecv, client));
+  ring_of(client).io->arm_recv(slot_of(client), key(OpKind::kRecv, client));
 }
 
 void ClientRings::on_send_trouble(std::uint32_t client, std::int32_t result) {
@@ -235,7 +255,7 @@ void ClientRings::on_send_trouble(std::uint32_t client, std::int32_t result) {
   if (result < 0 && result != -EAGAIN) return;  // the receive side says how it ended
   one.pending.insert(0, one.sending, static_cast<std::size_t>(std::max(result, 0)));
   one.blocked = true;
-  shard_of(client).ring->poll_writable(slot_of(client), key(OpKind::kWritable, client));
+  ring_of(client).io->poll_writable(slot_of(client), key(OpKind::kWritable, client));
 }
 
 void ClientRings::on_bytes(std::uint32_t client, std::string_view bytes) {
@@ -319,16 +339,15 @@ void ClientRings::end(std::uint32_t client, ClientEnd how, std::string_view reas
   Client& one = clients_[client];
   if (one.stage == Stage::kEnding || one.stage == Stage::kFree) return;
   one.stage = Stage::kEnding;
-  sink_.on_end(client, how, reason);
+  one.how = how;
+  one.partial = std::string(reason);  // which may be a view of it
   if (one.armed)
-    shard_of(client).ring->cancel(key(OpKind::kRecv, client), key(OpKind::kCancel, client));
+    ring_of(client).io->cancel(key(OpKind::kRecv, client), key(OpKind::kCancel, client));
 }
 
 void ClientRings::free_slot(std::uint32_t client) {
-  Client& one = clients_[client];
-  one.pending = std::string();
-  one.partial = std::string();
-  shard_of(client).ring->close(slot_of(client), key(OpKind::kClose, client));
+  clients_[client].pending = std::string();
+  ring_of(client).io->close(slot_of(client), key(OpKind::kClose, client));
 }
 
 }  // namespace uproar::bench

@@ -21,7 +21,7 @@ namespace uproar::bench {
 enum class ClientEnd : std::uint8_t {
   kRefused,  // the handshake was not answered by 101
   kClosed,   // a close frame or the end of the stream came
-  kCut,      // by cut(): its slot is free again
+  kCut,      // by cut()
 };
 
 class ClientSink {
@@ -31,7 +31,7 @@ class ClientSink {
   virtual void on_open(std::uint32_t client) = 0;
   // One whole text or binary payload; the view dies with the call. `now_ns`: when its bytes were looked at.
   virtual void on_payload(std::uint32_t client, std::string_view payload, std::int64_t now_ns) = 0;
-  // `reason`: the answer's first line, or the close code and reason.
+  // Its slot is free again: connect() may follow. `reason`: the answer's first line, or the close code and reason.
   virtual void on_end(std::uint32_t client, ClientEnd end, std::string_view reason) = 0;
 };
 
@@ -51,7 +51,8 @@ class ClientRings {
   ClientRings& operator=(const ClientRings&) = delete;
 
   // Connects (blocking: microseconds over loopback while the listener's backlog has room) and sends `request`, an HTTP upgrade.
-  // `receive_bytes`: SO_RCVBUF, 0 for the kernel's choice.
+  // `receive_bytes`: SO_RCVBUF, 0 for the kernel's choice. Ends the program when nobody listens.
+  // REQUIRES: the client was never connected, or its on_end() has come.
   void connect(std::uint32_t client, const std::string& request, int receive_bytes = 0);
   // Queues a masked text (or binary) frame; goes out with the next turn.
   void send_payload(std::uint32_t client, std::string_view payload);
@@ -59,16 +60,12 @@ class ClientRings {
   void send_ping(std::uint32_t client);
   // Reads no more; what comes fills its socket.
   void stop_reading(std::uint32_t client);
-  // Resets the connection without a goodbye; on_end(kCut) follows.
+  // Resets the connection without a goodbye; on_end(kCut) follows, unless it is ending already: then that on_end() does.
   void cut(std::uint32_t client);
 
-  // Sends what was queued and handles what came. True: something came.
+  // Sends what was queued and handles what came. True: something was sent or came.
   bool turn();
 
-  [[nodiscard]] std::size_t rings() const { return rings_.size(); }
-  [[nodiscard]] bool is_open(std::uint32_t client) const {
-    return clients_[client].stage == Stage::kOpen;
-  }
   [[nodiscard]] std::uint64_t received_bytes() const { return received_bytes_; }
 
  private:
@@ -79,22 +76,27 @@ class ClientRings {
     bool blocked = false;  // its socket was full
     bool armed = false;
     bool reads = true;
-    bool cut = false;
-    std::uint16_t shard = 0;
+    ClientEnd how =
+        ClientEnd::kCut;  // kEnding: what on_end() will say, with `partial` as the reason
+    std::uint16_t ring = 0;
     std::uint32_t generation = 0;
+    std::uint64_t sure_at =
+        0;  // its ring's `seen` from which on its last send can have no trouble any more
     std::string pending;  // to be sent
     std::string sending;  // given to the ring in the last turn
     std::string partial;  // of a frame or of the handshake's answer
   };
-  struct Shard {
-    std::unique_ptr<runtime::Ring> ring;
+  struct ClientRing {
+    std::unique_ptr<runtime::Ring> io;
     std::uint32_t first = 0;  // its clients are numbered on from here
     std::vector<std::uint32_t> queued = {};
+    std::vector<std::uint32_t> sent = {};  // by the last flush
+    std::uint64_t seen = 0;                // completions that were looked at
   };
 
-  [[nodiscard]] Shard& shard_of(std::uint32_t client) { return rings_[clients_[client].shard]; }
+  [[nodiscard]] ClientRing& ring_of(std::uint32_t client) { return rings_[clients_[client].ring]; }
   [[nodiscard]] std::uint32_t slot_of(std::uint32_t client) const {
-    return client - rings_[clients_[client].shard].first;
+    return client - rings_[clients_[client].ring].first;
   }
   void open_ring(std::uint32_t clients);
   [[nodiscard]] runtime::CompletionKey key(runtime::OpKind kind, std::uint32_t client) const {
@@ -102,7 +104,8 @@ class ClientRings {
   }
   [[nodiscard]] int connected_socket(std::uint32_t client, int receive_bytes);
   void queue(std::uint32_t client);
-  void flush(Shard& shard);
+  void flush(ClientRing& ring);
+  void submit(ClientRing& ring);
   void on_completion(std::uint32_t first, const runtime::Completion& completion);
   void on_recv(std::uint32_t client, const runtime::Completion& completion);
   void on_bytes(std::uint32_t client, std::string_view bytes);
@@ -115,7 +118,7 @@ class ClientRings {
 
   Options options_;
   ClientSink& sink_;
-  std::vector<Shard> rings_;
+  std::vector<ClientRing> rings_;
   std::vector<Client> clients_;
   std::uint32_t source_ = 0;  // the next (address, port)
   std::uint64_t received_bytes_ = 0;

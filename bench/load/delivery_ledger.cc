@@ -24,6 +24,7 @@ void append_named_text(std::string& out, PublishName name, std::size_t bytes) {
   out += kLoadMarker;
   append_digits(out, name.number, kNumberDigits10);
   append_digits(out, name.publisher, kPublisherDigits);
+  append_digits(out, name.room, kRoomDigits);
   out.append(bytes - kNumberedTextBytesMin, '.');
 }
 
@@ -35,7 +36,8 @@ bool find_name(std::string_view payload, std::size_t& offset, PublishName& name)
   }
   const std::string_view digits = payload.substr(offset + kLoadMarker.size());
   return read_digits(digits, kNumberDigits10, name.number) &&
-         read_digits(digits.substr(kNumberDigits10), kPublisherDigits, name.publisher);
+         read_digits(digits.substr(kNumberDigits10), kPublisherDigits, name.publisher) &&
+         read_digits(digits.substr(kNumberDigits10 + kPublisherDigits), kRoomDigits, name.room);
 }
 
 DeliveryLedger::DeliveryLedger(const std::vector<Room>& rooms) {
@@ -71,12 +73,15 @@ void DeliveryLedger::grow(Stream& stream) {
 DeliveryLedger::Outcome DeliveryLedger::delivered(std::uint32_t index, std::uint32_t client,
                                                   PublishName name) {
   const Seats& room = rooms_[index];
-  if (name.publisher >= room.publishers) return {};
+  if (name.room != index || name.publisher >= room.publishers ||
+      name.number >= streams_[room.first_stream + name.publisher].next) {
+    ++unknown_;
+    return {};
+  }
   Stream& stream = streams_[room.first_stream + name.publisher];
   std::uint64_t& expected =
       expected_[room.first_expected + std::size_t{client - room.first_client} * room.publishers +
                 name.publisher];
-  if (name.number >= stream.next) return {};
   if (name.number < expected) {
     ++repeated_;
     return {.verdict = Verdict::kRepeated};

@@ -4,7 +4,8 @@
 // Hot path: delivered() per frame. Allocations: 0 once the window of a stream has its size.
 //
 // A stream is what one publisher says in one room. Its publishes are numbered 0, 1, 2 … and every reader must see just that;
-// between streams no order is promised. The payload carries kLoadMarker, the number and the publisher.
+// between streams no order is promised. The payload carries kLoadMarker, the number, the publisher and the room: what reaches the
+// wrong room is found out.
 
 #include <cstdint>
 #include <string>
@@ -16,11 +17,15 @@ namespace uproar::bench {
 inline constexpr std::string_view kLoadMarker = "uproar-load-";
 inline constexpr std::size_t kNumberDigits10 = 10;
 inline constexpr std::size_t kPublisherDigits = 4;
+inline constexpr std::size_t kRoomDigits = 6;
 inline constexpr std::uint32_t kPublishersMax = 9'999;
+inline constexpr std::uint32_t kRoomsMax = 999'999;
 inline constexpr std::size_t kNumberedTextBytesMin =
-    kLoadMarker.size() + kNumberDigits10 + kPublisherDigits;
+    kLoadMarker.size() + kNumberDigits10 + kPublisherDigits + kRoomDigits;
+static_assert(kNumberedTextBytesMin == 32);
 
 struct PublishName {
+  std::uint32_t room = 0;
   std::uint32_t publisher = 0;  // member of the room
   std::uint64_t number = 0;     // in that stream
 };
@@ -43,7 +48,7 @@ class DeliveryLedger {
     kDelivered,  // the one this reader had to get next
     kRepeated,   // it had it
     kGap,        // one or more before it did not come; they are counted as lost
-    kUnknown,    // was never published
+    kUnknown,    // was never published in this room
   };
   struct Outcome {
     Verdict verdict = Verdict::kUnknown;
@@ -55,12 +60,15 @@ class DeliveryLedger {
 
   // The number of the new publish. `due_ns`: when it is sent (closed loop) or had to be sent (open loop).
   std::uint64_t published(std::uint32_t room, std::uint32_t publisher, std::int64_t due_ns);
+  // `room`: the client's own, whatever the name says.
   Outcome delivered(std::uint32_t room, std::uint32_t client, PublishName name);
 
   // Publishes that not everybody has.
   [[nodiscard]] std::uint64_t under_way() const { return under_way_; }
   [[nodiscard]] std::uint64_t lost() const { return lost_; }
   [[nodiscard]] std::uint64_t repeated() const { return repeated_; }
+  // Deliveries of what was never published in the reader's room.
+  [[nodiscard]] std::uint64_t unknown() const { return unknown_; }
   // Deliveries that are still owed.
   [[nodiscard]] std::uint64_t missing() const;
 
@@ -93,6 +101,7 @@ class DeliveryLedger {
   std::uint64_t under_way_ = 0;
   std::uint64_t lost_ = 0;
   std::uint64_t repeated_ = 0;
+  std::uint64_t unknown_ = 0;
 };
 
 }  // namespace uproar::bench

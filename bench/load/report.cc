@@ -14,6 +14,11 @@ double per_delivery_us(std::uint64_t ns, const RunResult& result) {
   return deliveries == 0 ? 0 : us(ns) / static_cast<double>(deliveries);
 }
 
+double reconnect_cpu_us(const RunResult& result) {
+  const std::uint64_t came_back = result.storm.reconnect.count();
+  return came_back == 0 ? 0 : us(result.storm.server_cpu.total_ns) / static_cast<double>(came_back);
+}
+
 double cores(const RunResult& result) {
   return static_cast<double>(result.server_cpu.total_ns) / 1e9 / result.seconds;
 }
@@ -68,6 +73,12 @@ void write_memory(std::FILE* out, const std::vector<MemoryReading>& readings) {
   std::fprintf(out, "],");
 }
 
+void print_occurrences(const char* what, const Occurrences& occurrences) {
+  if (occurrences.count == 0) return;
+  std::printf("%s: %llu, first %s\n", what, static_cast<unsigned long long>(occurrences.count),
+              occurrences.first.c_str());
+}
+
 // Reasons come from a peer.
 std::string json_text(std::string_view text) {
   std::string out;
@@ -76,6 +87,13 @@ std::string json_text(std::string_view text) {
     if (static_cast<unsigned char>(c) >= 0x20 && static_cast<unsigned char>(c) < 0x7F) out += c;
   }
   return out;
+}
+
+void write_occurrences(std::FILE* out, const char* count, const char* first,
+                       const Occurrences& occurrences) {
+  std::fprintf(out, "\"%s\":%llu,\"%s\":\"%s\",", count,
+               static_cast<unsigned long long>(occurrences.count), first,
+               json_text(occurrences.first).c_str());
 }
 
 }  // namespace
@@ -91,9 +109,12 @@ void print_result(const Scenario& scenario, const Target& target, const RunResul
     print_latency("publish to delivery", one.delivery);
     print_latency("publish to ack", one.ack);
   }
-  if (result.reconnect.count() > 0) {
-    std::printf("all back after %.2f s\n", result.reconnect_seconds);
-    print_latency("cut to back", result.reconnect);
+  if (result.storm.reconnect.count() > 0) {
+    std::printf("all back after %.2f s, in which this tool had work for %.0f %%\n",
+                result.storm.seconds, result.storm.load_busy * 100);
+    print_latency("cut to back", result.storm.reconnect);
+    if (reconnect_cpu_us(result) > 0)
+      std::printf("server: %.1f us of CPU per reconnect\n", reconnect_cpu_us(result));
   }
   if (result.heartbeats > 0)
     std::printf("%llu heartbeats\n", static_cast<unsigned long long>(result.heartbeats));
@@ -104,12 +125,19 @@ void print_result(const Scenario& scenario, const Target& target, const RunResul
                 static_cast<double>(result.server_memory_before.rss_bytes) / 1048576);
   }
   print_memory(result.memory);
-  std::printf("lost %llu, repeated %llu, missing %llu; connections ended by the server: %llu%s%s\n",
+  std::printf("lost %llu, repeated %llu, unknown %llu, missing %llu",
               static_cast<unsigned long long>(result.lost),
               static_cast<unsigned long long>(result.repeated),
-              static_cast<unsigned long long>(result.missing),
-              static_cast<unsigned long long>(result.ended), result.ended > 0 ? ", first " : "",
-              result.first_end.c_str());
+              static_cast<unsigned long long>(result.unknown),
+              static_cast<unsigned long long>(result.missing));
+  std::printf("; acknowledgements missing %llu, strange %llu\n",
+              static_cast<unsigned long long>(result.missing_acks),
+              static_cast<unsigned long long>(result.strange_acks));
+  print_occurrences("commands that the server refused", result.refused);
+  print_occurrences("connections ended by the server", result.ended);
+  print_occurrences("handshakes made again", result.retried);
+  if (!result.server_fault.empty())
+    std::printf("no figures of the server: %s\n", result.server_fault.c_str());
   std::printf("this tool had work for %.0f %% of the time\n", result.load_busy * 100);
 }
 
@@ -128,35 +156,43 @@ bool write_result(const std::string& path, const Scenario& scenario, const Targe
     std::fprintf(
         out,
         "%s{\"name\":\"%s\",\"publishes\":%llu,\"deliveries\":%llu,\"deliveries_per_second\":%.1f,"
-        "\"behind_max\":%llu,\"late\":%llu,",
+        "\"acked\":%llu,\"late\":%llu,",
         i > 0 ? "," : "", json_text(one.name).c_str(),
         static_cast<unsigned long long>(one.publishes),
         static_cast<unsigned long long>(one.deliveries),
         static_cast<double>(one.deliveries) / result.seconds,
-        static_cast<unsigned long long>(one.behind_max), static_cast<unsigned long long>(one.late));
+        static_cast<unsigned long long>(one.acked), static_cast<unsigned long long>(one.late));
     write_latency(out, "delivery_us", one.delivery);
     std::fprintf(out, ",");
     write_latency(out, "ack_us", one.ack);
     std::fprintf(out, "}");
   }
-  std::fprintf(
-      out,
-      "],\"lost\":%llu,\"repeated\":%llu,\"missing\":%llu,\"ended\":%llu,\"first_end\":\"%s\","
-      "\"load_busy\":%.4f,\"received_bytes\":%llu,\"heartbeats\":%llu,",
-      static_cast<unsigned long long>(result.lost),
-      static_cast<unsigned long long>(result.repeated),
-      static_cast<unsigned long long>(result.missing),
-      static_cast<unsigned long long>(result.ended), json_text(result.first_end).c_str(),
-      result.load_busy, static_cast<unsigned long long>(result.received_bytes),
-      static_cast<unsigned long long>(result.heartbeats));
-  write_memory(out, result.memory);
-  write_latency(out, "reconnect_us", result.reconnect);
   std::fprintf(out,
-               ",\"reconnect_seconds\":%.3f,\"server\":{\"cpu_us_per_delivery\":%.4f,"
-               "\"shard_cpu_us_per_delivery\":%.4f,\"cpu_cores\":%.4f,\"rss_bytes_before\":%llu,"
+               "],\"lost\":%llu,\"repeated\":%llu,\"unknown\":%llu,\"missing\":%llu,"
+               "\"missing_acks\":%llu,\"strange_acks\":%llu,",
+               static_cast<unsigned long long>(result.lost),
+               static_cast<unsigned long long>(result.repeated),
+               static_cast<unsigned long long>(result.unknown),
+               static_cast<unsigned long long>(result.missing),
+               static_cast<unsigned long long>(result.missing_acks),
+               static_cast<unsigned long long>(result.strange_acks));
+  write_occurrences(out, "refused", "first_refused", result.refused);
+  write_occurrences(out, "ended", "first_end", result.ended);
+  write_occurrences(out, "retried", "first_retried", result.retried);
+  std::fprintf(out, "\"load_busy\":%.4f,\"received_bytes\":%llu,\"heartbeats\":%llu,",
+               result.load_busy, static_cast<unsigned long long>(result.received_bytes),
+               static_cast<unsigned long long>(result.heartbeats));
+  write_memory(out, result.memory);
+  write_latency(out, "reconnect_us", result.storm.reconnect);
+  std::fprintf(out,
+               ",\"reconnect_seconds\":%.3f,\"storm_busy\":%.4f,\"server_error\":\"%s\","
+               "\"server\":{\"cpu_us_per_delivery\":%.4f,\"shard_cpu_us_per_delivery\":%.4f,"
+               "\"cpu_cores\":%.4f,\"reconnect_cpu_us\":%.3f,\"rss_bytes_before\":%llu,"
                "\"rss_bytes\":%llu}}\n",
-               result.reconnect_seconds, per_delivery_us(result.server_cpu.total_ns, result),
+               result.storm.seconds, result.storm.load_busy, json_text(result.server_fault).c_str(),
+               per_delivery_us(result.server_cpu.total_ns, result),
                per_delivery_us(result.server_cpu.shard_ns, result), cores(result),
+               reconnect_cpu_us(result),
                static_cast<unsigned long long>(result.server_memory_before.rss_bytes),
                static_cast<unsigned long long>(result.server_memory.rss_bytes));
   return std::fclose(out) == 0;

@@ -1,6 +1,7 @@
 #include "bench/load/scenario.h"
 
 #include "bench/load/delivery_ledger.h"
+#include "bench/load/source_ports.h"
 #include "bench/load/toml_reader.h"
 
 namespace uproar::bench {
@@ -25,7 +26,7 @@ Traffic read_traffic(TomlReader& file) {
     file.fault("members", "must be at least publishers and silent ones together");
   if (traffic.payload_bytes < kNumberedTextBytesMin)
     file.fault("payload_bytes", "must be at least " + std::to_string(kNumberedTextBytesMin) +
-                                    ", the room for a number");
+                                    ", the length of the name of a publish");
   if (traffic.in_flight > 0 && traffic.publishes_per_second > 0)
     file.fault("in_flight",
                "and publishes_per_second exclude each other: closed loop or open loop");
@@ -64,6 +65,17 @@ Result<Scenario, std::string> read_scenario(const std::string& path,
     if (scenario.storm.fraction > 1) file.fault("fraction", "must be at most 1");
     if (scenario.storm.opening == 0) file.fault("opening", "must be 1 or more");
   });
+  std::uint64_t clients = 0;
+  std::uint64_t rooms = 0;
+  for (const Traffic& one : scenario.traffic) {
+    clients += std::uint64_t{one.rooms} * one.members;
+    rooms += one.rooms;
+  }
+  if (clients > kClientsMax)
+    file.fault("traffic", "must have at most " + std::to_string(kClientsMax) +
+                              " clients, as many as there are source ports");
+  if (rooms > kRoomsMax)
+    file.fault("traffic", "must have at most " + std::to_string(kRoomsMax) + " rooms");
   if (scenario.name.empty()) file.fault("name", "must not be empty");
   if (scenario.traffic.empty()) file.fault("traffic", "must have a table: [[traffic]]");
   if (auto fault = file.finish(); !fault.empty()) return Err{std::move(fault)};

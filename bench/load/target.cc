@@ -84,6 +84,7 @@ Result<Target, std::string> read_target(const std::string& path) {
   read_template("publish", target.publish);
   read_template("publish_stored", target.publish_stored);
   target.stored_ack = file.text("stored_ack");
+  target.error = file.text("error");
   target.groups = file.boolean("groups", false);
   read_template("heartbeat", target.heartbeat);
   target.ping = file.text("ping");

@@ -11,6 +11,7 @@
 //   publish = '{"type":"event.publish","conversation_id":"$room","name":"tick","data":"$data"}'
 //   publish_stored = '…'                              # of traffic with stored = true; empty: this server stores nothing
 //   stored_ack = '{"type":"message.sent","id":'       # begins the acknowledgement; $n of the publish follows
+//   error = '{"type":"error"'                         # begins what says that a command was refused; empty: this server never says so
 //   groups = false                                    # true: rooms are Uproar's conversations, made before the run (world.h)
 //   heartbeat = '{"type":"ping"}'                     # what a client says to be known alive; empty: a ping frame
 //   ping = "2"                                        # a payload that asks for a sign of life; empty: only RFC 6455's own
@@ -18,6 +19,7 @@
 //   binary = false                                    # true: frames are sent as binary
 //   gathers = false                                   # true: one payload may hold several deliveries
 //
+// All that comes is told apart by how it begins; what begins like nothing here is looked through for publishes.
 // $room: the room's name (of 12 characters, as the last group of a UUID) or conversation id. $client: number of the client. $data:
 // the payload. $n: number of the publish, unique in a run. $token: of the client's user, signed with the server's key; in path and headers. $size: how many
 // bytes stand between the end of its line and the line end that closes the text, for protocols that count: "PUB $room $size\r\n…\r\n".
@@ -67,6 +69,7 @@ struct Target {
   Template publish;
   Template publish_stored;
   std::string stored_ack;
+  std::string error;
   bool groups = false;
   Template heartbeat;
   std::string ping;

@@ -12,13 +12,14 @@ class Ledger : public ::testing::Test {
  protected:
   Verdict hears(std::uint32_t room, std::uint32_t client, std::uint32_t publisher,
                 std::uint64_t number) {
-    return ledger_.delivered(room, client, {.publisher = publisher, .number = number}).verdict;
+    return ledger_.delivered(room, client, {.room = room, .publisher = publisher, .number = number})
+        .verdict;
   }
   DeliveryLedger ledger_{{{.members = 3, .readers = 3, .publishers = 2},
                           {.members = 2, .readers = 1, .publishers = 1}}};
 };
 
-TEST_F(Ledger, a_publish_is_complete_with_its_last_reader) {
+TEST_F(Ledger, APublishIsCompleteWithItsLastReader) {
   EXPECT_EQ(ledger_.published(0, 0, 17), 0U);
   EXPECT_FALSE(ledger_.delivered(0, 0, {.publisher = 0, .number = 0}).complete);
   EXPECT_FALSE(ledger_.delivered(0, 2, {.publisher = 0, .number = 0}).complete);
@@ -31,12 +32,12 @@ TEST_F(Ledger, a_publish_is_complete_with_its_last_reader) {
   EXPECT_EQ(ledger_.missing(), 0U);
 }
 
-TEST_F(Ledger, who_never_reads_is_not_waited_for) {
+TEST_F(Ledger, WhoNeverReadsIsNotWaitedFor) {
   ledger_.published(1, 0, 0);
-  EXPECT_TRUE(ledger_.delivered(1, 3, {.publisher = 0, .number = 0}).complete);
+  EXPECT_TRUE(ledger_.delivered(1, 3, {.room = 1, .publisher = 0, .number = 0}).complete);
 }
 
-TEST_F(Ledger, a_repeat_is_seen) {
+TEST_F(Ledger, ARepeatIsSeen) {
   ledger_.published(0, 0, 0);
   EXPECT_EQ(hears(0, 1, 0, 0), Verdict::kDelivered);
   EXPECT_EQ(hears(0, 1, 0, 0), Verdict::kRepeated);
@@ -44,62 +45,76 @@ TEST_F(Ledger, a_repeat_is_seen) {
   EXPECT_EQ(ledger_.missing(), 2U) << "it counts for nobody else";
 }
 
-TEST_F(Ledger, what_was_left_out_is_lost_and_not_waited_for) {
+TEST_F(Ledger, WhatWasLeftOutIsLostAndNotWaitedFor) {
   for (int i = 0; i < 3; ++i) ledger_.published(1, 0, 0);
   EXPECT_EQ(hears(1, 3, 0, 2), Verdict::kGap);
   EXPECT_EQ(ledger_.lost(), 2U);
   EXPECT_EQ(ledger_.under_way(), 0U);
 }
 
-TEST_F(Ledger, two_that_are_swapped_are_a_loss_and_a_repeat) {
+TEST_F(Ledger, TwoThatAreSwappedAreALossAndARepeat) {
   for (int i = 0; i < 2; ++i) ledger_.published(1, 0, 0);
   EXPECT_EQ(hears(1, 3, 0, 1), Verdict::kGap);
   EXPECT_EQ(hears(1, 3, 0, 0), Verdict::kRepeated);
 }
 
-TEST_F(Ledger, publishers_of_a_room_are_apart) {
+TEST_F(Ledger, PublishersOfARoomAreApart) {
   ledger_.published(0, 0, 0);
   ledger_.published(0, 1, 0);
   EXPECT_EQ(hears(0, 2, 1, 0), Verdict::kDelivered);
   EXPECT_EQ(hears(0, 2, 0, 0), Verdict::kDelivered);
 }
 
-TEST_F(Ledger, what_nobody_said_is_unknown) {
+TEST_F(Ledger, WhatNobodySaidIsUnknown) {
   ledger_.published(0, 0, 0);
   EXPECT_EQ(hears(0, 1, 0, 1), Verdict::kUnknown);
   EXPECT_EQ(hears(0, 1, 2, 0), Verdict::kUnknown);
+  EXPECT_EQ(ledger_.unknown(), 2U);
 }
 
-TEST_F(Ledger, the_window_grows_with_what_is_under_way) {
+// Both rooms have a publisher 0 that said its number 0: only the name's room tells them apart.
+TEST_F(Ledger, WhatReachesAnotherRoomIsUnknownAndCountsForNobody) {
+  ledger_.published(0, 0, 0);
+  ledger_.published(1, 0, 0);
+  EXPECT_EQ(ledger_.delivered(1, 3, {.room = 0, .publisher = 0, .number = 0}).verdict,
+            Verdict::kUnknown);
+  EXPECT_EQ(ledger_.unknown(), 1U);
+  EXPECT_EQ(ledger_.missing(), 4U);
+  EXPECT_EQ(hears(1, 3, 0, 0), Verdict::kDelivered);
+}
+
+TEST_F(Ledger, TheWindowGrowsWithWhatIsUnderWay) {
   for (std::int64_t i = 0; i < 1000; ++i) ledger_.published(1, 0, i);
   for (std::uint64_t i = 0; i < 1000; ++i) {
-    const auto outcome = ledger_.delivered(1, 3, {.publisher = 0, .number = i});
+    const auto outcome = ledger_.delivered(1, 3, {.room = 1, .publisher = 0, .number = i});
     ASSERT_EQ(outcome.due_ns, static_cast<std::int64_t>(i));
     ASSERT_TRUE(outcome.complete);
   }
   EXPECT_EQ(ledger_.under_way(), 0U);
 }
 
-TEST(NamedText, is_found_wherever_it_stands) {
+TEST(NamedText, IsFoundWhereverItStands) {
   std::string text = R"({"data":")";
-  append_named_text(text, {.publisher = 42, .number = 1'234'567'890}, 128);
+  append_named_text(text, {.room = 999'999, .publisher = 42, .number = 1'234'567'890}, 128);
   EXPECT_EQ(text.size(), 9U + 128U);
   text += "\"}";
   for (std::size_t offset : {std::size_t{0}, std::size_t{9}, text.size(), std::size_t{1} << 40}) {
     PublishName name;
     ASSERT_TRUE(find_name(text, offset, name));
     EXPECT_EQ(offset, 9U);
+    EXPECT_EQ(name.room, 999'999U);
     EXPECT_EQ(name.publisher, 42U);
     EXPECT_EQ(name.number, 1'234'567'890U);
   }
 }
 
-TEST(NamedText, is_not_found_where_it_is_cut_or_no_number) {
+TEST(NamedText, IsNotFoundWhereItIsCutOrNoNumber) {
   std::size_t offset = 0;
   PublishName name;
+  EXPECT_TRUE(find_name("uproar-load-00000000120000000003", offset, name));
   EXPECT_FALSE(find_name("", offset, name));
-  EXPECT_FALSE(find_name("uproar-load-000000001200", offset, name));
-  EXPECT_FALSE(find_name("uproar-load-00000000x20000", offset, name));
+  EXPECT_FALSE(find_name("uproar-load-0000000012000000000", offset, name));
+  EXPECT_FALSE(find_name("uproar-load-00000000x20000000003", offset, name));
 }
 
 }  // namespace

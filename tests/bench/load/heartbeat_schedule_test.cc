@@ -17,7 +17,7 @@ std::vector<std::uint32_t> due(HeartbeatSchedule& schedule, std::int64_t now_ns)
 
 using Clients = std::vector<std::uint32_t>;
 
-TEST(HeartbeatSchedule, each_client_speaks_at_its_own_time_of_an_interval) {
+TEST(HeartbeatSchedule, EachClientSpeaksAtItsOwnTimeOfAnInterval) {
   HeartbeatSchedule schedule(4, 2, 7 * kSecond);
   EXPECT_EQ(due(schedule, 7 * kSecond), Clients{0});
   EXPECT_EQ(due(schedule, 7 * kSecond + kSecond / 2 - 1), Clients{});
@@ -26,7 +26,7 @@ TEST(HeartbeatSchedule, each_client_speaks_at_its_own_time_of_an_interval) {
   EXPECT_EQ(due(schedule, 9 * kSecond), Clients{0});
 }
 
-TEST(HeartbeatSchedule, a_quarter_of_a_million_are_a_trickle) {
+TEST(HeartbeatSchedule, AQuarterOfAMillionAreATrickle) {
   HeartbeatSchedule schedule(250'000, 30, 0);
   std::size_t spoken = 0;
   for (std::int64_t ms = 1; ms <= 30'000; ++ms) {
@@ -37,7 +37,7 @@ TEST(HeartbeatSchedule, a_quarter_of_a_million_are_a_trickle) {
   EXPECT_NEAR(static_cast<double>(spoken), 250'000, 1) << "each once";
 }
 
-TEST(HeartbeatSchedule, without_an_interval_nobody_speaks) {
+TEST(HeartbeatSchedule, WithoutAnIntervalNobodySpeaks) {
   HeartbeatSchedule schedule(4, 0, 0);
   EXPECT_FALSE(schedule.next(0).has_value());
   EXPECT_FALSE(schedule.next(3600 * kSecond).has_value());

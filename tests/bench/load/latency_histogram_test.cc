@@ -7,7 +7,7 @@
 namespace uproar::bench {
 namespace {
 
-TEST(LatencyHistogram, is_exact_below_64_and_within_a_64th_above) {
+TEST(LatencyHistogram, IsExactBelow64AndWithinA64thAbove) {
   for (std::uint64_t ns :
        {0ULL, 1ULL, 63ULL, 64ULL, 100ULL, 12'345ULL, 1'000'000ULL, 987'654'321'000ULL}) {
     LatencyHistogram histogram;
@@ -19,7 +19,7 @@ TEST(LatencyHistogram, is_exact_below_64_and_within_a_64th_above) {
   }
 }
 
-TEST(LatencyHistogram, each_bucket_ends_where_the_next_begins) {
+TEST(LatencyHistogram, EachBucketEndsWhereTheNextBegins) {
   for (std::size_t i = 0; i + 1 < LatencyHistogram::kBuckets; ++i) {
     const std::uint64_t end = LatencyHistogram::upper_bound(i);
     ASSERT_EQ(LatencyHistogram::bucket_of(end), i);
@@ -27,7 +27,7 @@ TEST(LatencyHistogram, each_bucket_ends_where_the_next_begins) {
   }
 }
 
-TEST(LatencyHistogram, quantiles_of_one_to_a_thousand) {
+TEST(LatencyHistogram, QuantilesOfOneToAThousand) {
   LatencyHistogram histogram;
   for (std::uint64_t us = 1; us <= 1000; ++us) histogram.record(us * 1000);
   EXPECT_NEAR(static_cast<double>(histogram.quantile_ns(0.5)), 500e3, 500e3 / 64);
@@ -38,7 +38,20 @@ TEST(LatencyHistogram, quantiles_of_one_to_a_thousand) {
   EXPECT_EQ(histogram.count(), 1000U);
 }
 
-TEST(LatencyHistogram, says_nothing_of_nothing) {
+// At least q of all values: rounded down, ten of them would have the p99 of the second greatest.
+TEST(LatencyHistogram, AQuantileOfFewIsNotRoundedDown) {
+  LatencyHistogram histogram;
+  for (std::uint64_t i = 1; i <= 9; ++i) histogram.record(i);
+  histogram.record(60);
+  EXPECT_EQ(histogram.quantile_ns(0.99), 60U);
+  EXPECT_EQ(histogram.quantile_ns(0.9), 9U);
+  EXPECT_EQ(histogram.quantile_ns(0.91), 60U);
+  EXPECT_EQ(histogram.quantile_ns(0.7), 7U)
+      << "a product a little above a whole number is that number";
+  EXPECT_EQ(histogram.quantile_ns(0), 1U);
+}
+
+TEST(LatencyHistogram, SaysNothingOfNothing) {
   const LatencyHistogram histogram;
   EXPECT_EQ(histogram.quantile_ns(0.99), 0U);
   EXPECT_EQ(histogram.mean_ns(), 0);

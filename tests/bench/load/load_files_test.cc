@@ -37,7 +37,7 @@ class LoadFiles : public ::testing::Test {
 
 constexpr const char* kHall = "name = \"x\"\n[[traffic]]\nname = \"hall\"\nmembers = 10\n";
 
-TEST_F(LoadFiles, what_is_committed_can_be_read) {
+TEST_F(LoadFiles, WhatIsCommittedCanBeRead) {
   std::size_t read = 0;
   for (const auto& entry : std::filesystem::directory_iterator("bench/scenarios")) {
     if (entry.path().extension() != ".toml") continue;
@@ -56,7 +56,7 @@ TEST_F(LoadFiles, what_is_committed_can_be_read) {
   EXPECT_GE(read, 7U);
 }
 
-TEST_F(LoadFiles, an_override_reaches_the_file_a_table_and_a_traffic) {
+TEST_F(LoadFiles, AnOverrideReachesTheFileATableAndATraffic) {
   const auto scenario = read_scenario(file(std::string(kHall) + "[storm]\nfraction = 0.5\n"),
                                       {"seconds=2.5", "heartbeat_seconds=0.5", "memory_steps=4",
                                        "hall.in_flight=16", "storm.opening=7"});
@@ -69,7 +69,7 @@ TEST_F(LoadFiles, an_override_reaches_the_file_a_table_and_a_traffic) {
   EXPECT_EQ(scenario->clients(), 10U);
 }
 
-TEST_F(LoadFiles, mistakes_are_named_with_file_and_key) {
+TEST_F(LoadFiles, MistakesAreNamedWithFileAndKey) {
   const std::string hall = kHall;
   EXPECT_EQ(scenario_fault(hall + "membres = 3\n"),
             path_ + ": traffic.membres: is not a key of this file");
@@ -79,12 +79,20 @@ TEST_F(LoadFiles, mistakes_are_named_with_file_and_key) {
             path_ + ": traffic.rooms: must be a whole number, 0 or more");
   EXPECT_EQ(scenario_fault(hall + "silent = 10\n"),
             path_ + ": traffic.members: must be at least publishers and silent ones together");
-  EXPECT_EQ(scenario_fault(hall + "payload_bytes = 8\n"),
-            path_ + ": traffic.payload_bytes: must be at least 26, the room for a number");
+  EXPECT_EQ(
+      scenario_fault(hall + "payload_bytes = 8\n"),
+      path_ + ": traffic.payload_bytes: must be at least 32, the length of the name of a publish");
   EXPECT_EQ(scenario_fault(hall, {"hall.in_flight=1", "hall.publishes_per_second=2"}),
             path_ +
                 ": traffic.in_flight: and publishes_per_second exclude each other: closed loop or "
                 "open loop");
+  // 100,000 * 42,950 is 2,704 in 32 bits.
+  EXPECT_EQ(
+      scenario_fault(hall, {"hall.rooms=100000", "hall.members=42950"}),
+      path_ + ": traffic: must have at most 1386000 clients, as many as there are source ports");
+  EXPECT_EQ(scenario_fault(hall, {"hall.rooms=1000000", "hall.members=1"}),
+            path_ + ": traffic: must have at most 999999 rooms");
+  EXPECT_EQ(scenario_fault(hall, {"hall.rooms=999999", "hall.members=1"}), "");
   EXPECT_EQ(scenario_fault(hall, {"lobby.rooms=1"}),
             path_ + ": lobby.rooms=1: there is no table of that name");
   EXPECT_EQ(scenario_fault("name = \"x\"\n"), path_ + ": traffic: must have a table: [[traffic]]");
@@ -93,7 +101,7 @@ TEST_F(LoadFiles, mistakes_are_named_with_file_and_key) {
   EXPECT_FALSE(read_scenario("nowhere.toml", {}).ok());
 }
 
-TEST_F(LoadFiles, templates_are_filled_and_unknown_placeholders_named) {
+TEST_F(LoadFiles, TemplatesAreFilledAndUnknownPlaceholdersNamed) {
   const auto parsed = Template::parse("a$room-$n$data");
   ASSERT_TRUE(parsed);
   PlaceholderValues values;
@@ -109,7 +117,7 @@ TEST_F(LoadFiles, templates_are_filled_and_unknown_placeholders_named) {
   EXPECT_EQ(target_fault("name = \"x\"\npath = \"/\"\n"), path_ + ": publish: must not be empty");
 }
 
-TEST_F(LoadFiles, a_size_counts_what_stands_between_its_line_and_the_last_line_end) {
+TEST_F(LoadFiles, ASizeCountsWhatStandsBetweenItsLineAndTheLastLineEnd) {
   const auto parsed = Template::parse("CONNECT {}\r\nPUB $room $size\r\n{\"data\":\"$data\"}\r\n");
   ASSERT_TRUE(parsed);
   PlaceholderValues values;

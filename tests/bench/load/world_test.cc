@@ -28,21 +28,21 @@ class WorldFile : public ::testing::Test {
   const World world_ = {.users = new_users(5), .conversations = new_users(2)};
 };
 
-TEST_F(WorldFile, is_read_as_it_was_written) {
+TEST_F(WorldFile, IsReadAsItWasWritten) {
   write(world_, {2, 3});
   const auto world = read_world(path_, {2, 3});
   ASSERT_TRUE(world) << world.error();
   EXPECT_EQ(*world, world_);
 }
 
-TEST_F(WorldFile, of_another_shape_is_refused) {
+TEST_F(WorldFile, OfAnotherShapeIsRefused) {
   write(world_, {2, 3});
   EXPECT_EQ(fault({2, 3, 4}),
             path_ + ": was made for 5 clients in 2 rooms, this scenario has 9 clients in 3 rooms");
   EXPECT_EQ(fault({3, 2}), path_ + ": room 0 was made for 2 members, this scenario's has 3");
 }
 
-TEST_F(WorldFile, that_is_none_or_cut_is_refused) {
+TEST_F(WorldFile, ThatIsNoneOrCutIsRefused) {
   EXPECT_EQ(fault({2, 3}), path_ + ": is no world that --world wrote");
   std::ofstream(path_) << "name = \"idle\"\n";
   EXPECT_EQ(fault({2, 3}), path_ + ": is no world that --world wrote");
@@ -54,11 +54,11 @@ TEST_F(WorldFile, that_is_none_or_cut_is_refused) {
   EXPECT_EQ(fault({2, 3}), path_ + ": room 1 cannot be read");
 }
 
-TEST_F(WorldFile, cannot_be_written_into_no_folder) {
+TEST_F(WorldFile, CannotBeWrittenIntoNoFolder) {
   EXPECT_FALSE(write_world(path_ + "/there/is/none", world_, {2, 3}));
 }
 
-TEST(NewUsers, are_all_different) {
+TEST(NewUsers, AreAllDifferent) {
   const auto users = new_users(1000);
   EXPECT_EQ(std::unordered_set<Uuid>(users.begin(), users.end()).size(), 1000U);
 }
