@@ -44,12 +44,18 @@ RedisPresence::RedisPresence(Reactor& reactor, RedisBus& bus, RedisPresenceOptio
       options_(std::move(options)),
       node_text_(options_.node.text()),
       sentinel_key_(bus.prefix() + "sentinel:" + node_text_ + "/" + std::to_string(options_.shard)),
+      sentinel_ms_(std::to_string(options_.beat_ms * kSentinelBeats)),
       self_(std::make_shared<ClientLink>(reactor)),
       timer_(reactor.arm_timer(0, [this] { beat(); })) {}
 
 RedisPresence::~RedisPresence() {
   self_->close();
   reactor_.cancel_timer(timer_);
+}
+
+bool RedisPresence::is_certain() const {
+  return is_sentinel_there_ && disconnects_then_ == bus_.commands().counts().disconnects &&
+         waiting_.empty() && unanswered_ == 0;
 }
 
 std::string RedisPresence::key_of(const UserId& user) const {
@@ -130,26 +136,30 @@ void RedisPresence::written(const UserId& user, std::uint64_t version,
 
 void RedisPresence::beat() {
   timer_ = reactor_.arm_timer(options_.beat_ms, [this] { beat(); });
-  const SendResult sent = bus_.commands().send(
-      sentinel_key_,
-      {"SET", sentinel_key_, "1", "XX", "PX", std::to_string(options_.beat_ms * kSentinelBeats)},
-      [this](const auto& answer) { sentinel_answered(answer); });
+  const SendResult sent =
+      bus_.commands().send(sentinel_key_, {"SET", sentinel_key_, "1", "XX", "PX", sentinel_ms_},
+                           [this](const auto& answer) { sentinel_answered(answer); });
   if (sent != SendResult::kQueued) is_sentinel_there_ = false;
   refresh_some();
   flush();
 }
 
+void RedisPresence::sentinel_seen(bool is_there) {
+  is_sentinel_there_ = is_there;
+  if (is_there) disconnects_then_ = bus_.commands().counts().disconnects;
+}
+
 void RedisPresence::sentinel_answered(const Result<RedisReply, RedisLost>& answer) {
-  is_sentinel_there_ = answer.ok() && answer.value().value().text() == "OK";
-  if (!answer.ok() || !answer.value().value().is_nil()) return;
-  // Nobody knows how much else is gone.
-  (void)bus_.commands().send(
-      sentinel_key_,
-      {"SET", sentinel_key_, "1", "PX", std::to_string(options_.beat_ms * kSentinelBeats)},
-      [this](const auto& set) {
-        is_sentinel_there_ = set.ok() && set.value().value().text() == "OK";
-      });
-  put_all_again();
+  const bool was_cut_off = disconnects_then_ != bus_.commands().counts().disconnects;
+  sentinel_seen(answer.ok() && answer.value().value().text() == "OK");
+  const bool is_missing = answer.ok() && answer.value().value().is_nil();
+  if (is_missing) {
+    (void)bus_.commands().send(
+        sentinel_key_, {"SET", sentinel_key_, "1", "PX", sentinel_ms_},
+        [this](const auto& set) { sentinel_seen(set.ok() && set.value().value().text() == "OK"); });
+  }
+  // Nobody knows how much else is gone: of a cluster, the server that restarted may be another than the sentinel's.
+  if (is_missing || (is_sentinel_there_ && was_cut_off)) put_all_again();
 }
 
 void RedisPresence::put_all_again() {

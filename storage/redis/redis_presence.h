@@ -4,7 +4,8 @@
 //
 //   uproar:presence:<user>        node id -> "devices heard_us"     forgotten kPresenceKeptS after its last change
 //   uproar:sentinel:<node>/<shard>                                  told again each beat; if it is missing, the server was
-//                                                                   flushed or restarted and everything is put again
+//                                                                   flushed or restarted and everything is put again;
+//                                                                   likewise after any lost connection
 
 #include <cstdint>
 #include <deque>
@@ -42,9 +43,7 @@ class RedisPresence final : public PresenceStore {
 
   void put(const UserId& user, const PresenceDelta& presence) override;
   void read(std::span<const UserId> users, Found found) override;
-  [[nodiscard]] bool is_certain() const override {
-    return is_sentinel_there_ && waiting_.empty() && unanswered_ == 0;
-  }
+  [[nodiscard]] bool is_certain() const override;
   [[nodiscard]] const PresenceCounters& counters() const override { return counters_; }
 
  private:
@@ -64,6 +63,7 @@ class RedisPresence final : public PresenceStore {
   void written(const UserId& user, std::uint64_t version,
                const Result<RedisReply, RedisLost>& answer);
   void beat();
+  void sentinel_seen(bool is_there);
   void sentinel_answered(const Result<RedisReply, RedisLost>& answer);
   void put_all_again();
   void refresh_some();
@@ -75,6 +75,7 @@ class RedisPresence final : public PresenceStore {
   const RedisPresenceOptions options_;
   const std::string node_text_;
   const std::string sentinel_key_;
+  const std::string sentinel_ms_;
   std::shared_ptr<ClientLink> self_;
   absl::flat_hash_map<UserId, Row> rows_;
   std::vector<UserId> waiting_;   // rows that differ from what the service was told
@@ -82,6 +83,8 @@ class RedisPresence final : public PresenceStore {
   std::size_t refreshes_a_beat_ = 0;
   std::size_t unanswered_ = 0;
   bool is_sentinel_there_ = false;
+  std::uint64_t disconnects_then_ =
+      0;  // when the sentinel was seen: a server that was lost since may have lost all
   bool was_sentinel_there_ = false;  // ever
   bool flush_posted_ = false;
   Reactor::TimerId timer_;

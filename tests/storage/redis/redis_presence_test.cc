@@ -140,6 +140,7 @@ TEST_F(Presence, ComesBackByItselfAfterARestartWithWhatWasPutMeanwhile) {
   ASSERT_TRUE(ann_->is_settled());
   server_.kill_now();
   ASSERT_TRUE(wait([&] { return ann_->bus.state() == BusState::kDown; }));
+  EXPECT_FALSE(ann_->presence.is_certain()) << "with nothing to put, too";
   ann_->presence.put(user_of(2), {.devices = 1, .heard_us = 1});
   ann_->presence.put(user_of(1), {.devices = 0, .heard_us = 2});
   ASSERT_TRUE(wait([&] { return !ann_->presence.is_certain(); }));
@@ -225,6 +226,20 @@ TEST_F(RedisBusTest, PresenceIsSpreadOverACluster) {
   for (const UserPresence& user : answer.value()) EXPECT_EQ(user.nodes.size(), 1U);
   for (std::size_t i = 0; i < services::RedisCluster::kNodes; ++i)
     EXPECT_NE(cluster.node(i).ask({"DBSIZE"}), "0") << i;
+
+  // Each server in turn: whichever has the sentinel, the rows of the others come back, too.
+  for (std::size_t i = 0; i < services::RedisCluster::kNodes; ++i) {
+    cluster.node(i).restart();
+    ASSERT_TRUE(reactor_.run_within([&] {
+      const std::string size = cluster.node(i).ask({"DBSIZE"});
+      return size != "0" && size != "(no answer)";
+    }));
+    ASSERT_TRUE(ann.comes_up() && ben.comes_up());
+    ASSERT_TRUE(ann.is_settled());
+    const auto again = ben.read(users);
+    ASSERT_TRUE(again.ok());
+    for (const UserPresence& user : again.value()) EXPECT_EQ(user.nodes.size(), 1U);
+  }
 }
 
 }  // namespace
