@@ -247,10 +247,10 @@ TEST_P(DiscoveryContract, DeclaresNobodyDeadWhileTheServiceIsAway) {
   }));
   EXPECT_FALSE(ann_->discovery->last_error().hint.empty());
   // Long enough that everybody knows his own lease to be lost.
-  ASSERT_TRUE(wait([&] { return ann_->hears.leases_lost == 1 && ben_->hears.leases_lost == 1; }));
+  ASSERT_TRUE(wait([&] { return ann_->hears.leases_lost >= 1 && ben_->hears.leases_lost >= 1; }));
   EXPECT_TRUE(sees(*ann_, {1, 2}));
   backend_->start();
-  ASSERT_TRUE(wait([&] { return ann_->hears.registered == 2 && ben_->hears.registered == 2; }));
+  ASSERT_TRUE(wait([&] { return ann_->hears.registered >= 2 && ben_->hears.registered >= 2; }));
   ASSERT_TRUE(wait([&] {
     return is_up(*ann_) && is_up(*ben_) && sees(*ann_, {1, 2}) && sees(*ben_, {1, 2});
   }));
@@ -258,10 +258,10 @@ TEST_P(DiscoveryContract, DeclaresNobodyDeadWhileTheServiceIsAway) {
 
 TEST_P(DiscoveryContract, FindsEverybodyAgainAfterTheServiceStoodStill) {
   backend_->pause();
-  ASSERT_TRUE(wait([&] { return ann_->hears.leases_lost == 1 && ben_->hears.leases_lost == 1; }));
+  ASSERT_TRUE(wait([&] { return ann_->hears.leases_lost >= 1 && ben_->hears.leases_lost >= 1; }));
   EXPECT_TRUE(sees(*ann_, {1, 2}));
   backend_->proceed();
-  ASSERT_TRUE(wait([&] { return ann_->hears.registered == 2 && ben_->hears.registered == 2; }));
+  ASSERT_TRUE(wait([&] { return ann_->hears.registered >= 2 && ben_->hears.registered >= 2; }));
   ASSERT_TRUE(wait([&] {
     return is_up(*ann_) && is_up(*ben_) && sees(*ann_, {1, 2}) && sees(*ben_, {1, 2});
   }));
@@ -269,7 +269,7 @@ TEST_P(DiscoveryContract, FindsEverybodyAgainAfterTheServiceStoodStill) {
 
 TEST_P(DiscoveryContract, KeepsTheLivingWhenTheServiceHasLostItsData) {
   backend_->lose_data();
-  ASSERT_TRUE(wait([&] { return ann_->hears.registered == 2 && ben_->hears.registered == 2; }));
+  ASSERT_TRUE(wait([&] { return ann_->hears.registered >= 2 && ben_->hears.registered >= 2; }));
   auto late = join(3);
   ASSERT_TRUE(wait([&] {
     return sees(*ann_, {1, 2, 3}) && sees(*ben_, {1, 2, 3}) && sees(*late, {1, 2, 3}) &&
@@ -285,7 +285,7 @@ TEST_P(DiscoveryContract, KeepsTheLivingWhenTheServiceHasLostItsData) {
 
 TEST_P(DiscoveryContract, LearnsThatItsOwnRecordIsGoneAndPutsItBack) {
   backend_->remove_record(record_of(1).id);
-  ASSERT_TRUE(wait([&] { return ann_->hears.leases_lost == 1 && ann_->hears.registered == 2; }));
+  ASSERT_TRUE(wait([&] { return ann_->hears.leases_lost >= 1 && ann_->hears.registered >= 2; }));
   ASSERT_TRUE(wait([&] { return sees(*ben_, {1, 2}) && sees(*ann_, {1, 2}) && is_up(*ann_); }));
   EXPECT_EQ(ann_->discovery->counters().leases_lost.value(), 1U);
   EXPECT_EQ(ben_->hears.leases_lost, 0);
