@@ -18,6 +18,7 @@ class Bound:
     at: float | None = None     # of a cell with levels: at which fraction
     unit: str = ""              # of a figure itself: a key of SCALES
     seconds_min: float = 0      # of the measured time: what it says of ten minutes is not told by one second
+    worst: bool = False         # of a figure itself: the worst round counts, for what must never happen; otherwise the median
 
     def limit(self):
         return f"at most {self.most:g}" if self.most is not None else f"at least {self.least:g}"
@@ -30,7 +31,7 @@ class Bound:
         return f" x {BEST_PEER}'s" if self.against == BEST_PEER else f" x that of {self.against}"
 
     def asks(self):
-        return f"{self.what}: {self.limit()}{self.whose()}"
+        return f"{self.what}: {self.limit()}{self.whose()}{', in the worst round' if self.worst else ''}"
 
     def is_held_by(self, value):
         return value <= self.most if self.most is not None else value >= self.least
@@ -69,6 +70,9 @@ def of_figure(bound, part):
     three = part["summary"].get(bound.figure)
     if three is None:
         return Finding(why=f"too few values for {bound.figure}")
+    if bound.worst:   # rounds that differ are no reason to doubt it: one was bad
+        worst = (max if bound.most is not None else min)(run[bound.figure] for run in part["runs"])
+        return Finding(figures.scaled(figures.quartiles([worst]), SCALES[bound.unit])).unless(too_short(bound, part))
     return Finding(figures.scaled(three, SCALES[bound.unit])).unless(too_short(bound, part) or trust.noisy(bound.what, three, len(part["runs"])))
 
 
@@ -146,11 +150,17 @@ def found_for(cell, bound, peers):
 
 
 def judge(cell, bounds, peers):
-    """[{"cell", "asks", "against", "measured", "held", "why", "side_by_side"}]; held is None where nothing could be measured."""
+    """[{"cell", "asks", "limit", "against", "measured", "held", "why", "side_by_side"}]; held is None where nothing could be measured."""
     out = []
     for bound in bounds:
         found = found_for(cell, bound, peers)
-        out.append({"cell": cell["name"], "asks": bound.asks(), "against": found.against, "measured": found.three,
+        out.append({"cell": cell["name"], "asks": bound.asks(), "limit": bound.most if bound.most is not None else bound.least, "against": found.against, "measured": found.three,
                     "held": bound.is_held_by(found.three["median"]) if found.three else None, "why": found.why,
                     "figure": bound.figure, "side_by_side": found.side_by_side})
     return out
+
+
+def found_text(verdict):
+    """What was measured for a verdict of judge(), in digits that show why it is held or missed."""
+    three = verdict["measured"]
+    return figures.range_text(three, figures.beside(three["median"], verdict["limit"]))

@@ -101,7 +101,8 @@ def load_command(bed, scenario, server, role, settings):
 def run_load(command, seconds_max):
     """Runs uproar_load; like a server it ends when we do. Raises Unending."""
     try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=seconds_max, preexec_fn=functools.partial(die_with, os.getpid()))
+        return subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", timeout=seconds_max,
+                              preexec_fn=functools.partial(die_with, os.getpid()))
     except subprocess.TimeoutExpired:   # its own text is the whole command
         raise Unending(f"did not end within {seconds_max} s") from None
 

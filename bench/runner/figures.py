@@ -27,6 +27,15 @@ def short(value):
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
+def beside(value, limit):
+    """How to write a value, so that what is written lies on the same side of a limit: short(), or as many decimals as that takes."""
+    def is_told(form):
+        written = float(form(value).replace(",", ""))
+        return (written > limit, written < limit) == (value > limit, value < limit)
+    forms = (short, *(f"{{:,.{digits}f}}".format for digits in range(1, 13)))
+    return next(filter(is_told, forms), repr)
+
+
 def range_text(three, form=short):
     """Median and quartiles; only the median where there was one round."""
     if three["low"] == three["high"]:

@@ -27,11 +27,14 @@ class Bench:
                 ended = contenders.run_load(command, cell.seconds_max)
             except contenders.Unending as reason:
                 raise Failed(f"uproar_load against {entrant.name} {reason}") from None
-            text = pathlib.Path(out.name).read_text(encoding="utf-8")
+            text = pathlib.Path(out.name).read_text(encoding="utf-8", errors="replace")
         if not text:
             said = contenders.without_paths(ended.stderr.strip(), server.folder, self.bed.build, self.bed.scratch)
             raise Failed(said or f"uproar_load ended with {ended.returncode}")
-        return json.loads(text)
+        try:
+            return json.loads(text)
+        except ValueError as reason:
+            raise Failed(f"uproar_load ended with {ended.returncode} and left no whole result: {reason}") from None
 
     def make(self, cell, entrant, settings):
         if entrant.contender != "uproar":

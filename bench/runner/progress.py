@@ -8,6 +8,11 @@ def minutes(seconds):
     return f"{seconds / 60:.0f} min" if seconds > 90 else f"{seconds:.0f} s"
 
 
+def printable(text):
+    """What servers and tools said, for a terminal: it must not obey them."""
+    return "".join(one if one.isprintable() or one == "\n" else " " for one in text)
+
+
 class Progress:
     """Runs are expected to take as long as those before them did on average."""
 
@@ -19,7 +24,7 @@ class Progress:
         return (self.clock() - self.begin) / self.done * (self.runs - self.done) if self.done else None
 
     def say(self, text):
-        print(text, file=self.out, flush=True)
+        print(printable(text), file=self.out, flush=True)
 
     def begin_cell(self, name, title):
         self.cell += 1

@@ -2,7 +2,7 @@
 
 import html
 
-from runner import builds, charts, figures, suite
+from runner import bounds, builds, charts, figures, suite
 from runner.report_style import STYLE
 
 ESCAPED = html.escape
@@ -148,7 +148,7 @@ def judgement(verdicts):
     body = []
     for one in verdicts:
         kind, word = {True: ("held", "held"), False: ("missed", "missed"), None: ("open", "not measured")}[one["held"]]
-        found = figures.range_text(one["measured"]) if one["measured"] else ESCAPED(one["why"])
+        found = bounds.found_text(one) if one["measured"] else ESCAPED(one["why"])
         against = f", against {ESCAPED(one['against'])}" if one["against"] and one["measured"] else ""
         body.append(f'<tr><td><a href="#{ESCAPED(one["cell"])}">{ESCAPED(one["cell"])}</a></td><td>{ESCAPED(one["asks"])}</td>'
                     f'<td>{found}{against}{side_by_side_text(one)}</td><td class="{kind}">{word}</td></tr>')

@@ -75,11 +75,12 @@ def history(folder=testbed.ROOT / "docs/benchmarks"):
     """[(commit, {cell: to_floor()})] of the reports that are kept under docs/benchmarks, oldest first. Ratios, for times of different days do not compare."""
     out = []
     for path in folder.rglob("*.json"):
-        report = json.loads(path.read_text(encoding="utf-8"))
-        if "cells" not in report:
-            continue
-        ours = {cell["name"]: ratio for cell in report["cells"] if (ratio := to_floor(cell)) is not None}
-        out.append((report["machine"]["commit_time"], report["machine"]["commit"], ours))
+        try:
+            report = json.loads(path.read_text(encoding="utf-8"))
+            ours = {cell["name"]: ratio for cell in report["cells"] if (ratio := to_floor(cell)) is not None}
+            out.append((report["machine"]["commit_time"], report["machine"]["commit"], ours))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            continue   # somebody else's file, or one of another form: no reason to lose what was measured just now
     return [(commit, ours) for _, commit, ours in sorted(out, key=lambda one: one[:2])]
 
 
@@ -87,7 +88,7 @@ def verdict_line(verdict):
     """For the terminal."""
     word = {True: "held", False: "MISSED", None: "not measured"}[verdict["held"]]
     found = verdict["measured"]
-    what = figures.range_text(found) if found else verdict["why"]
+    what = bounds.found_text(verdict) if found else verdict["why"]
     return f"{word:12} {verdict['cell']}: {verdict['asks']}: {what}"
 
 

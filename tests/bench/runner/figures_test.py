@@ -83,6 +83,10 @@ class Figures(unittest.TestCase):
         self.assertEqual(figures.range_text({"low": 1.0, "median": 2024.4, "high": 30000}), "2,024 (1 to 30,000)")
         self.assertEqual(figures.range_text({"low": 0.09518, "median": 0.09518, "high": 0.09518}), "0.0952")
 
+    def test_digits_show_on_which_side_of_a_limit_a_value_lies(self):
+        for value, limit, text in ((1.0004, 1, "1.0004"), (1.0, 1, "1"), (0.99996, 1, "0.99996"), (0.93, 1, "0.93"), (1999.7, 2000, "1,999.7"), (1.5, 1, "1.5")):
+            self.assertEqual(figures.beside(value, limit)(value), text)
+
     def test_wrong_deliveries_are_faults(self):
         self.assertEqual(figures.faults_of(result_of(), may_end=False), [])
         ended = result_of(lost=2, ended=1, first_end="client 3: 4201")

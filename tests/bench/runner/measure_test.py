@@ -1,5 +1,6 @@
 """How a cell is run: order, levels, what fails, what is kept of a refused result."""
 
+import io
 import pathlib
 import tempfile
 import types
@@ -130,6 +131,13 @@ class Tool(unittest.TestCase):
         bench, server = self.bench('while [ "$1" != --json ]; do shift; done; echo "{\\"lost\\": 2}" > "$2"; exit 1')
         self.assertEqual(bench.load(cell_of(), plan.Entrant("bun"), server, ()), {"lost": 2})
 
+    def test_bytes_that_are_no_text_end_its_own_part_only(self):
+        self.assertEqual(self.failure("printf 'no \\377 way' >&2; exit 2"), "no \ufffd way")
+
+    def test_half_a_result_is_a_failure(self):
+        script = 'while [ "$1" != --json ]; do shift; done; echo "{" > "$2"; exit 1'
+        self.assertIn("ended with 1 and left no whole result", self.failure(script))
+
     def test_waiting_for_a_disk_in_memory_is_not_measured(self):
         bench, _ = self.bench("exit 0", filesystem="tmpfs")
         with self.assertRaisesRegex(contenders.Unavailable, "tmpfs, where waiting for the disk costs nothing"):
@@ -185,7 +193,7 @@ class Plan(unittest.TestCase):
 
     def test_what_is_said_of_ten_minutes_asks_for_ten_minutes(self):
         stalls = next(cell for cell in plan.cells() if cell.name == "stalls")
-        self.assertEqual({bound.seconds_min for bound in stalls.bounds}, {600})
+        self.assertEqual({(bound.seconds_min, bound.worst) for bound in stalls.bounds}, {(600, True)})
         self.assertIn("seconds=600", stalls.levels.settings)
 
     def test_deliveries_that_are_meant_to_be_equally_long_are_compared(self):
@@ -195,6 +203,11 @@ class Plan(unittest.TestCase):
 
 
 class Progress(unittest.TestCase):
+    def test_a_terminal_does_not_obey_what_servers_say(self):
+        said = io.StringIO()
+        progress.Progress(1, 1, out=said).say("gone \x1b[2J\x9b2Jand\rback \u00b5s\n")
+        self.assertEqual(said.getvalue(), "gone  [2J 2Jand back \u00b5s\n\n")
+
     def test_time_left_is_that_of_the_runs_so_far(self):
         now = [0.0]
         shown = progress.Progress(2, 10, clock=lambda: now[0], out=Silent())

@@ -87,6 +87,23 @@ class Bounds(unittest.TestCase):
         self.assertEqual((one["held"], one["why"]), (None, "measured for 1 s instead of 600"))
         self.assertTrue(judged(bound, lambda _, more: {"max": 900.0, "seconds": 600.0}, entrants=("uproar",), levels=levels)["held"])
 
+    def test_what_must_never_happen_is_judged_by_the_worst_round(self):
+        levels = plan.Levels((0.7,), "hall")
+
+        def found(figure, unit, most, values):
+            left = iter(values)
+            bound = bounds.Bound(figure, "stalls", most=most, at=0.7, unit=unit, worst=True)
+            return judged(bound, lambda _, more: {figure: next(left)} if more else {}, entrants=("uproar",), levels=levels, rounds=len(values))
+        late = found("late", "", 0, (0, 0, 0, 0, 900))
+        self.assertEqual((late["held"], late["measured"]["median"], late["asks"]), (False, 900, "stalls: at most 0, in the worst round"))
+        self.assertEqual(found("max", "ms", 50, (9e3, 9e3, 9.1e3, 9e3, 3e6))["held"], False)
+        self.assertEqual(found("late", "", 0, (0, 0, 0, 1, 900))["held"], False, "what spreads is missed all the same")
+        self.assertEqual(found("late", "", 0, (0,) * 5)["held"], True)
+
+    def test_a_line_shows_why_it_is_missed(self):
+        verdict = judged(bounds.Bound("cpu", "CPU", most=1.0, against="bun"), self.cpu(uproar=1.0004, floor_send=1, bun=1.0, ws=9.0))
+        self.assertEqual(suite.verdict_line(verdict), "MISSED       c: CPU: at most 1 x that of bun: 1.0004")
+
     def test_no_lesser_peer_stands_in_for_the_best_one_when_that_is_refused(self):
         verdict = judged(bounds.Bound("cpu", "CPU", most=1.0, against=bounds.BEST_PEER),
                          lambda entrant, _: {"cpu": {"uproar": 2.0, "bun": 2.5}.get(entrant.name, 9.0),
@@ -140,7 +157,7 @@ class Page(unittest.TestCase):
         self.assertNotIn("77.1", page)
 
     def test_a_miss_is_shown(self):
-        verdict = {"cell": "c", "asks": "CPU: at most 1", "against": "bun", "measured": {"low": 1, "median": 2, "high": 3}, "held": False, "why": "",
+        verdict = {"cell": "c", "asks": "CPU: at most 1", "limit": 1, "against": "bun", "measured": {"low": 1, "median": 2, "high": 3}, "held": False, "why": "",
                    "figure": "cpu", "side_by_side": None}
         self.assertIn('<td class="missed">missed</td>', page_of(verdicts=[verdict]))
 
@@ -163,7 +180,7 @@ class Page(unittest.TestCase):
         self.assertIn("<td>wrong: 2 lost</td>", refused)
 
     def test_what_two_came_to_side_by_side_stands_beside_the_verdict(self):
-        verdict = {"cell": "c", "asks": "p99", "against": "bun", "measured": {"low": 0.5, "median": 0.5, "high": 0.5}, "held": True, "why": "", "figure": "p99",
+        verdict = {"cell": "c", "asks": "p99", "limit": 1, "against": "bun", "measured": {"low": 0.5, "median": 0.5, "high": 0.5}, "held": True, "why": "", "figure": "p99",
                    "side_by_side": {"rounds": 9, "ours": {"low": 1, "median": 1200, "high": 3}, "theirs": {"low": 1, "median": 2400, "high": 3}}}
         self.assertIn("9 rounds side by side: 1.20 and 2.40 (p99 ms)", page_of(verdicts=[verdict]))
         verdict["side_by_side"] = {"rounds": 9, "ours": None, "theirs": None}

@@ -46,6 +46,44 @@ class Arguments(unittest.TestCase):
             self.assertEqual(run.chosen_cores(run.arguments(["--cores", f"{two[1]},{two[0]}"])).server, two[1])
 
 
+    def refused(self, *words, cells=()):
+        """What bench/run says when it refuses these arguments, by itself or before it would measure."""
+        run, said = loaded(), io.StringIO()
+        run.builds = types.SimpleNamespace(PROGRAMS=())
+        try:
+            with contextlib.redirect_stderr(said):
+                run.check(run.arguments(list(words)), cells)
+        except SystemExit as ended:
+            return said.getvalue() + str(ended.code)
+        return ""
+
+    def test_settings_that_are_none_or_last_no_time_are_refused(self):
+        for text in ("seconds", "=1", "seconds=", "seconds=0", "seconds=-1", "seconds=nan", "seconds=x", "warmup_seconds=-1", "warmup_seconds=inf"):
+            self.assertIn(f"{text}: expected", self.refused("--set", text))
+        for text in ("seconds=0.3", "warmup_seconds=0", "hall.members=100"):
+            self.assertEqual(self.refused("--set", text), "")
+
+    def test_rounds_that_measure_nothing_are_refused(self):
+        for flag, text in (("--rounds", "0"), ("--rounds", "-1"), ("--rounds", "x"), ("--duels", "-1")):
+            self.assertIn("expected a number of rounds", self.refused(f"{flag}={text}"))
+        self.assertEqual(self.refused("--rounds=1", "--duels=0"), "")
+
+    def test_a_further_build_needs_a_name_of_its_own(self):
+        with tempfile.TemporaryDirectory() as where:
+            (pathlib.Path(where) / "tools").mkdir()
+            (pathlib.Path(where) / "tools/uproar").touch()
+            for name in ("uproar", "bun", "bun-raw", "floor-send", "all read"):
+                self.assertIn(f"{name} takes part already", self.refused("--also", f"{name}={where}"))
+            self.assertIn("two builds cannot have one name", self.refused("--also", f"a={where}", "--also", f"a={where}"))
+            self.assertEqual(self.refused("--also", f"a={where}", "--also", f"b={where}"), "")
+
+    def test_folders_that_cannot_be_are_refused_before_anything_is_measured(self):
+        with tempfile.NamedTemporaryFile() as file:
+            for flag in ("--out", "--scratch"):
+                self.assertIn(f"{flag} {file.name} cannot be a folder", self.refused(flag, file.name))
+                self.assertIn("cannot be a folder", self.refused(flag, f"{file.name}/below"))
+
+
 class Doubts(unittest.TestCase):
     def test_they_are_on_the_terminal_and_in_the_report(self):
         run, said = loaded(), io.StringIO()

@@ -114,8 +114,10 @@ class History(unittest.TestCase):
 
     def test_ratios_to_the_floor_of_the_same_report_are_drawn_for_times_of_different_days_do_not_compare(self):
         with tempfile.TemporaryDirectory() as folder:
-            for name, report in (("a.json", self.report("2", "new", 2.0, 4.0)), ("b.json", self.report("1", "old", 8.0, 8.0)), ("c.json", {"other": 1})):
+            for name, report in (("a.json", self.report("2", "new", 2.0, 4.0)), ("b.json", self.report("1", "old", 8.0, 8.0)), ("c.json", {"other": 1}),
+                                 ("d.json", {"cells": [{"name": "theirs"}]}), ("e.json", {"cells": 3}), ("f.json", [1])):
                 (pathlib.Path(folder) / name).write_text(json.dumps(report))
+            (pathlib.Path(folder) / "g.json").write_text("no JSON")
             self.assertEqual(suite.history(pathlib.Path(folder)), [("old", {"c": 1.0}), ("new", {"c": 0.5})])
 
     def test_a_duel_counts_more_and_what_has_no_floor_is_left_out(self):
