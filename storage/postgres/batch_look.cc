@@ -12,6 +12,7 @@ using In = std::pair<ConversationId, UserId>;
 
 // What the operations name, without repeats.
 struct Wanted {
+  bool careful = false;
   absl::flat_hash_map<In, bool> readers;  // marks and messages: true when it is a mark
   absl::flat_hash_set<In> members;
   absl::flat_hash_set<UserId> users;
@@ -34,7 +35,7 @@ struct Wanted {
   void want(const Operation& operation, const AppendMessage& op) {
     const In actor(operation.conversation, operation.actor);
     readers.try_emplace(actor, false);
-    if (!op.client_id.empty())
+    if (careful && !op.client_id.empty())
       attempts.emplace(operation.conversation, operation.actor, op.client_id);
     if (op.reply_to != 0) target(operation.conversation, {.seq = op.reply_to, .id = {}});
   }
@@ -84,6 +85,8 @@ void BatchLook::add(Write statement, Params params) {
 
 BatchLook::BatchLook(std::span<const Operation> operations, bool careful) {
   Wanted wanted;
+  wanted.careful = careful;
+  state_.knows_first_attempts = careful;
   for (const Operation& operation : operations) {
     if (state_.by_id.try_emplace(operation.conversation, 0).second)
       state_.conversations.push_back({.id = operation.conversation});

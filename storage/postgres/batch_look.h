@@ -14,8 +14,8 @@ namespace uproar::storage::postgres {
 
 class BatchLook {
  public:
-  // `operations` outlive the look and the state. With `careful`, ids of new messages are looked up, too: they are made
-  // by the server and never taken, unless a unique key has just said otherwise.
+  // `operations` outlive the look and the state. With `careful`, client ids and ids of messages are looked up. Without,
+  // they are taken to be new, as nearly all are: a unique key refuses the batch when one is not, and it starts again.
   BatchLook(std::span<const Operation> operations, bool careful);
 
   // Once, in this order.

@@ -90,6 +90,9 @@ struct BatchState {
   absl::flat_hash_map<In<UserId>, Member> members;  // missing: no member
   absl::flat_hash_set<UserId> users;                // of those that were asked for
   absl::flat_hash_map<AttemptKey, FirstAttempt> first_attempts;
+  bool knows_first_attempts = false;  // else those of this batch alone are above
+  bool wants_first_attempts =
+      false;  // a verdict depends on what is not known: start again, and look
   std::vector<Message> messages;
   absl::flat_hash_map<In<Seq>, std::uint32_t> message_by_seq;
   absl::flat_hash_map<In<MessageId>, std::uint32_t> message_by_id;

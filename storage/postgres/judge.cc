@@ -91,19 +91,16 @@ void Judge::judge(Conversation& where, const Operation& operation, const AppendM
       return;
     }
   }
+  // What is stored is found before anything is refused.
+  const auto refuse = [&](OutcomeStatus status) {
+    out.status = status;
+    if (!op.client_id.empty()) state_.wants_first_attempts |= !state_.knows_first_attempts;
+  };
   Member* sender = member(where, operation.actor);
-  if (sender == nullptr) {
-    out.status = OutcomeStatus::kForbidden;
-    return;
-  }
-  if (op.reply_to != 0 && state_.find(where.id, {.seq = op.reply_to, .id = {}}) == nullptr) {
-    out.status = OutcomeStatus::kNotFound;
-    return;
-  }
-  if (!state_.message_ids.emplace(where.id, op.id).second) {
-    out.status = OutcomeStatus::kConflict;
-    return;
-  }
+  if (sender == nullptr) return refuse(OutcomeStatus::kForbidden);
+  if (op.reply_to != 0 && state_.find(where.id, {.seq = op.reply_to, .id = {}}) == nullptr)
+    return refuse(OutcomeStatus::kNotFound);
+  if (!state_.message_ids.emplace(where.id, op.id).second) return refuse(OutcomeStatus::kConflict);
   const bool had_read_all = sender->read_no == where.last_no;
   insert(where, operation, op, digest, out);
   if (!had_read_all) {  // sending is reading

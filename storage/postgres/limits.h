@@ -28,6 +28,10 @@ inline constexpr std::uint32_t kLastOnlineDelayMs = 200;
 // somebody else's tool, or a row that turned out to break the schema and is left out.
 inline constexpr int kBatchAttemptsMax = 8;
 
+// After a retry of what is stored was met by the unique key, so many batches look client ids up first: a quarter of the
+// time of a batch of new messages, and less than a batch that starts again.
+inline constexpr int kCarefulBatches = 64;
+
 // The server gives up a statement after kStatementTimeoutMs, the client gives up the server when nothing came for
 // kAnswerTimeoutMs: later, so that the server's own word comes first.
 inline constexpr std::uint32_t kStatementTimeoutMs = 5000;

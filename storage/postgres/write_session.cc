@@ -83,6 +83,10 @@ void WriteSession::next() {
   send_jobs();
   if (batches_.empty()) return;
   batch_open_ = true;
+  if (careful_batches_ > 0) {
+    --careful_batches_;
+    batches_.front().careful = true;
+  }
   batch_since_us_ = stopwatch_us();
   look();
 }
@@ -103,6 +107,12 @@ void WriteSession::looked(Answer answer) {
   batch.outcomes.resize(batch.begin);
   for (std::size_t i = batch.begin; i < batch.end; ++i)
     batch.outcomes.push_back(judge.apply(batch.operations[i]));
+  if (batch.state.wants_first_attempts) {
+    batch.careful = true;
+    counters_->restarted.add();
+    connection_.send(one(call(Write::kRollback)), [this](const Answer&) { look(); });
+    return;
+  }
   std::vector<Call> writes = batch_writes(batch.state);
   batch.has_written = writes.size() > 1;
   connection_.send(std::move(writes), [this](Answer end) { written(std::move(end)); });
@@ -125,6 +135,8 @@ void WriteSession::rolled_back(const std::string& sqlstate, const std::string& m
   Batch& batch = batches_.front();
   const bool may_try = ++batch.attempts < kBatchAttemptsMax;
   if (is_worth_another_try(sqlstate) && may_try) {
+    // Retries come in swarms: a network came back, a node went.
+    if (sqlstate == "23505") careful_batches_ = kCarefulBatches;
     batch.careful = true;
     counters_->restarted.add();
     return look();

@@ -111,6 +111,7 @@ class WriteSession {
 
   std::deque<Batch> batches_;  // the first is under way while batch_open_
   bool batch_open_ = false;
+  int careful_batches_ = 0;  // so many more look client ids up before they write
   std::int64_t batch_since_us_ = 0;
   std::deque<Job> jobs_;
   bool jobs_sent_ = false;  // one group is under way

@@ -318,6 +318,17 @@ TEST_F(PostgresFaults, ARowThatBreaksTheSchemaFailsAlone) {
   EXPECT_EQ(store->counters()[0]->left_out.value(), 2U);
 }
 
+TEST_F(PostgresFaults, ARetryStartsItsBatchAgainAndTheNextOnesLookFirst) {
+  ASSERT_EQ(call->commit_one(text(1)).status, kCommitted);
+  const auto restarted = [&] { return store->counters()[0]->restarted.value(); };
+  ASSERT_EQ(restarted(), 0U) << "what is new is not looked up";
+  EXPECT_THAT(statuses(call->commit({text(2), text(1), text(3)})),
+              ElementsAre(kCommitted, kDuplicate, kCommitted));
+  EXPECT_EQ(restarted(), 1U);
+  EXPECT_THAT(statuses(call->commit({text(4), text(2)})), ElementsAre(kCommitted, kDuplicate));
+  EXPECT_EQ(restarted(), 1U);
+}
+
 TEST_F(PostgresFaults, AccountWorkThatFailsFailsAlone) {
   PollReactor reactor;
   const auto client = store->open_client(reactor);
