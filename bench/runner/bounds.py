@@ -18,6 +18,7 @@ class Bound:
     at: float | None = None     # of a cell with levels: at which fraction
     unit: str = ""              # of a figure itself: a key of SCALES
     seconds_min: float = 0      # of the measured time: what it says of ten minutes is not told by one second
+    warmup_min: float = 0       # of the seconds before it: what fills up meanwhile is not full after fewer
     worst: bool = False         # of a figure itself: the worst round counts, for what must never happen; otherwise the median
 
     def limit(self):
@@ -61,8 +62,10 @@ def unable(cell, name):
 
 def too_short(bound, part):
     lasted = part["summary"]["seconds"]["low"]
+    warmed = part["summary"].get("warmup_seconds", {"low": 0})["low"]
     # The tool ends its window with the first turn after it was due, or a rounding before.
-    return [f"measured for {lasted:g} s instead of {bound.seconds_min:g}"] if lasted < 0.999 * bound.seconds_min else []
+    return ([f"measured for {lasted:g} s instead of {bound.seconds_min:g}"] if lasted < 0.999 * bound.seconds_min else []) + \
+        ([f"warmed up for {warmed:g} s instead of {bound.warmup_min:g}"] if warmed < bound.warmup_min else [])
 
 
 def of_figure(bound, part):
@@ -76,13 +79,26 @@ def of_figure(bound, part):
     return Finding(figures.scaled(three, SCALES[bound.unit])).unless(too_short(bound, part) or trust.noisy(bound.what, three, len(part["runs"])))
 
 
+def able_peers(cell, bound, peers):
+    """[(median of the figure, name)] of the peers that ran."""
+    return [(three["median"], name) for name, entry in cell["contenders"].items()
+            if name in peers and not entry["error"] and entry["runs"] and (three := figures.summary(entry["runs"]).get(bound.figure))]
+
+
 def best_peer(cell, bound, peers):
     """The peer that does best in the figure, by median. Should its ratio be refused, no lesser one stands in for it."""
-    able = [(three["median"], name) for name, entry in cell["contenders"].items()
-            if name in peers and not entry["error"] and entry["runs"] and (three := figures.summary(entry["runs"]).get(bound.figure))]
+    able = able_peers(cell, bound, peers)
     if not able:
         return ""
     return (min(able) if bound.most is not None else max(able))[1]
+
+
+def missing_peers(cell, bound, peers):
+    """Whom the best peer was not chosen from: it is the best of those that ran. None where no best peer is asked for."""
+    if bound.against != BEST_PEER:
+        return None
+    able = {name for _, name in able_peers(cell, bound, peers)}
+    return [name for name in peers if name not in able]
 
 
 def at_level(entry, fraction):
@@ -131,7 +147,7 @@ def found_beside(cell, bound, peers):
         return Finding(why="no peer's figures count")
     duel = cell.get("duels", {}).get(name)
     cell = duel or cell
-    if why := unable(cell, cell["subject"]) or unable(cell, name):
+    if why := unable(cell, cell["subject"]) or unable(cell, name) or too_short(bound, cell["contenders"][cell["subject"]]):
         return Finding(against=name, why="; ".join(why))
     entry = cell["contenders"][name]
     three = (entry.get("to_it") or {}).get(bound.figure)
@@ -150,11 +166,12 @@ def found_for(cell, bound, peers):
 
 
 def judge(cell, bounds, peers):
-    """[{"cell", "asks", "limit", "against", "measured", "held", "why", "side_by_side"}]; held is None where nothing could be measured."""
+    """[{"cell", "asks", "limit", "against", "missing", "measured", "held", "why", "figure", "side_by_side"}]; held is None where nothing could be measured."""
     out = []
     for bound in bounds:
         found = found_for(cell, bound, peers)
-        out.append({"cell": cell["name"], "asks": bound.asks(), "limit": bound.most if bound.most is not None else bound.least, "against": found.against, "measured": found.three,
+        out.append({"cell": cell["name"], "asks": bound.asks(), "limit": bound.most if bound.most is not None else bound.least,
+                    "against": found.against, "missing": missing_peers(cell, bound, peers), "measured": found.three,
                     "held": bound.is_held_by(found.three["median"]) if found.three else None, "why": found.why,
                     "figure": bound.figure, "side_by_side": found.side_by_side})
     return out
@@ -164,3 +181,7 @@ def found_text(verdict):
     """What was measured for a verdict of judge(), in digits that show why it is held or missed."""
     three = verdict["measured"]
     return figures.range_text(three, figures.beside(three["median"], verdict["limit"]))
+
+
+def missing_text(verdict):
+    return f"; without {', '.join(verdict['missing'])}" if verdict["missing"] else ""

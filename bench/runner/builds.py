@@ -1,7 +1,9 @@
 """How a build was made: what a figure of it is worth. A debug build, or one that is older than its sources, is measured like any other, and doubted."""
 
+import json
 import os
 import pathlib
+import shlex
 import subprocess
 
 from runner.testbed import ROOT
@@ -11,10 +13,13 @@ KEYS = ("CMAKE_BUILD_TYPE", "CMAKE_CXX_COMPILER", "CMAKE_CXX_FLAGS", "UPROAR_SAN
 OPTIMISED = "Release"
 MEASURED = ("proto", "storage", "core", "tools", "bench", "CMakeLists.txt", "CMakePresets.json")   # of the tree: what a figure depends on
 
+NETWORK = "core/net"                                    # of the tree: its flags are those of what is measured
+NO_MATTER = ("-I", "-isystem", "-W", "-M", "-o", "-c")   # flags that change no instruction
+
 
 def output(*command, folder=ROOT):
     try:
-        return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", errors="replace", check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return ""
 
@@ -26,6 +31,19 @@ def cache_of(build):
         return {}
     entries = (line.partition("=") for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if not line.startswith(("#", "//")))
     return {name.partition(":")[0]: value for name, _, value in entries if name}
+
+
+def flags_of(build, tree):
+    """Those with which all of the server's network code was compiled, without warnings and where headers lie; "" where nothing tells."""
+    try:
+        commands = json.loads((pathlib.Path(build) / "compile_commands.json").read_text(encoding="utf-8", errors="replace"))
+    except (OSError, ValueError):
+        return ""
+    of_file = [shlex.split(one["command"]) for one in commands if pathlib.Path(one["file"]).is_relative_to(tree / NETWORK)]
+    if not of_file:
+        return ""
+    common = set.intersection(*map(set, of_file))
+    return " ".join(word for word in of_file[0] if word in common and word.startswith("-") and not word.startswith(NO_MATTER) and "/" not in word)
 
 
 def commit_of(folder):
@@ -59,7 +77,7 @@ def facts_of(build):
     commit, commit_time, uncommitted = commit_of(tree) if tree.is_dir() else ("", "", False)
     facts = {"version": next(iter(output(str(build / PROGRAMS[0]), "--version").splitlines()), ""), "type": kind,
              "compiler": next(iter(output(cache.get("CMAKE_CXX_COMPILER", "c++"), "--version").splitlines()), "") if cache else "",
-             "flags": " ".join(f"{cache.get('CMAKE_CXX_FLAGS', '')} {cache.get(f'CMAKE_CXX_FLAGS_{kind.upper()}', '')}".split()),
+             "flags": flags_of(build, tree) or " ".join(f"{cache.get('CMAKE_CXX_FLAGS', '')} {cache.get(f'CMAKE_CXX_FLAGS_{kind.upper()}', '')}".split()),
              "sanitize": cache.get("UPROAR_SANITIZE", ""), "commit": commit, "commit_time": commit_time, "uncommitted": uncommitted}
     return {**facts, "doubts": doubts_about(facts, bool(cache)) + stale(build, tree, cache.get("CMAKE_GENERATOR", ""))}
 

@@ -134,8 +134,7 @@ class Contender:
         try:
             self.wait_until_ready()
         except Unavailable as reason:
-            said = without_paths((self.folder / "log").read_text(errors="replace"), self.folder)
-            raise Unavailable(f"{reason}\n{said[-SAID_MAX:]}") from None
+            raise Unavailable(f"{self.with_last_words(reason)}\n{self.said()[-SAID_MAX:]}") from None
 
     def __exit__(self, *_):
         if self.process is not None:
@@ -146,6 +145,18 @@ class Contender:
             self.process.wait()
         if self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+    def said(self):
+        return without_paths((self.folder / "log").read_text(errors="replace"), self.folder)
+
+    def with_last_words(self, text):
+        """With the last line of its log: what is missing and how to install it stands there."""
+        lines = [line.strip() for line in self.said().splitlines() if line.strip()]
+        return f"{text}: {lines[-1]}" if lines else str(text)
+
+    def is_gone(self, pid):
+        """Whether the process that served, or who launched it, has ended."""
+        return self.process.poll() is not None or not pathlib.Path(f"/proc/{pid}").exists()
 
     def furnish(self):
         """What the folder must hold before the start."""

@@ -4,12 +4,22 @@ import dataclasses
 import json
 import pathlib
 import tempfile
+import tomllib
 
 from runner import bystanders, contenders, figures, machine, syncs, testbed, trust
+
+WARMUP_SECONDS = 1   # bench/load/scenario.h, where a scenario does not say
 
 
 class Failed(Exception):
     """uproar_load gave up; the text is its own."""
+
+
+def warmup_of(scenario, settings):
+    """Seconds, as uproar_load will have them."""
+    of = dict(setting.split("=", 1) for setting in settings)
+    file = tomllib.loads((testbed.ROOT / f"bench/scenarios/{scenario}.toml").read_text(encoding="utf-8"))
+    return float(of.get("warmup_seconds", file.get("warmup_seconds", WARMUP_SECONDS)))
 
 
 class Bench:
@@ -51,9 +61,15 @@ class Bench:
         --set overrides `own` settings, and `forced` ones override --set."""
         settings = (*cell.settings, *entrant.settings, *own, *self.settings, *forced)
         with self.make(cell, entrant, settings) as server:
-            watch = bystanders.Bystanders(server.pid(), self.irq_time_is_apart)
-            result = self.load(cell, entrant, server, settings)
-            run = {**figures.of_run(result), **watch.found()}
+            pid = server.pid()
+            try:
+                watch = bystanders.Bystanders(pid, self.irq_time_is_apart)
+                result = self.load(cell, entrant, server, settings)
+                run = {**figures.of_run(result), **watch.found(), "warmup_seconds": warmup_of(cell.scenario, settings)}
+            except (OSError, Failed):
+                if server.is_gone(pid):
+                    raise Failed(server.with_last_words("it ended while it was measured")) from None
+                raise
             if cell.counts_syncs and entrant.contender == "uproar":
                 run["syncs_per_message"] = syncs.per_message(server.sync_times(), result["begin_ns"], result["seconds"], run["acked"] * result["seconds"])
             if cell.metrics and entrant.contender == "uproar":
@@ -69,15 +85,20 @@ def ms(us):
     return "of too few" if us is None else f"{us / 1000:.2f} ms"
 
 
-def told(run, limited):
-    """One line of a run; what the load tool limited is no figure of the server."""
-    if limited:
-        return limited[0]
+def told(run, reasons):
+    """One line of a run; what the load tool limited, or others disturbed, or was wrong, is no figure of the server."""
+    if reasons:
+        return "no figure: " + "; ".join(reasons)
     if not run["rate"]:
         back = f"  all back after {run['reconnect']:.2f} s, {run['reconnect_cpu']:.1f} us each" if run["reconnect"] else ""
         return f"{run['cores']:8.3f} cores {run['memory']:12,.0f} bytes/connection{back}"
     ack = f"  acked {run['acked']:,.0f}/s  ack p99 {ms(run['ack_p99'])}" if run["acked"] else ""
     return f"{run['cpu']:8.3f} us/delivery {run['rate']:12,.0f}/s  p99 {ms(run['p99']):>11}{ack}"
+
+
+def started_with(cell, entrant):
+    """Flags of `uproar serve` beside where it listens and stores; [] of others, whose bench/peers has them."""
+    return contenders.merged(contenders.UPROAR_FLAGS, (*cell.flags, *entrant.flags)) if entrant.contender == "uproar" else []
 
 
 class CellRun:
@@ -86,6 +107,7 @@ class CellRun:
     def __init__(self, cell, entrants, bench, progress):
         self.cell, self.entrants, self.bench, self.progress = cell, entrants, bench, progress
         self.entries = {one.name: {"contender": one.contender, "cores": len(one.cores), "runs": [], "faults": [], "error": None,
+                                   "settings": list(one.settings), "flags": started_with(cell, one),
                                    "levels": [{"fraction": fraction, "runs": [], "faults": []} for fraction in cell.fractions_of(one)]}
                         for one in entrants}
 
@@ -116,8 +138,7 @@ class CellRun:
         into["runs"].append({"round": turn, **run})
         into["faults"] += faults
         self.progress.runs_done()
-        limited = trust.limited_by_load(figures.summary([run]), len(entrant.cores))
-        self.progress.say(f"  {label:34} {told(run, limited)}")
+        self.progress.say(f"  {label:34} {told(run, trust.spoiled([run], faults, len(entrant.cores)))}")
         return run
 
     def found(self):

@@ -117,6 +117,18 @@ def memory_chart(cell):
     return charts.lines(series, "connections", "MiB that the server grew by, last round") if series else ""
 
 
+def how(cell):
+    """What the load tool was told, and how Uproar was started."""
+    words = [f"Scenario {' '.join([cell['scenario'], *cell['settings']])}"]
+    words += [f"at its levels {' '.join(cell['level_settings'])}"] if cell["level_settings"] else []
+    for name, entry in cell["contenders"].items():
+        if entry["settings"]:
+            words.append(f"{name}: {' '.join(entry['settings'])}")
+        if entry["flags"]:
+            words.append(f"{name}: uproar serve {' '.join(entry['flags'])}")
+    return f'<p class="axis">{ESCAPED("; ".join(words))}</p>'
+
+
 def section(cell):
     title, unit, pattern = HEADLINES[cell["headline"]]
     rows = [(name, kind_of(cell, name), *(entry["summary"][cell["headline"]][which] / unit for which in ("low", "median", "high")))
@@ -128,7 +140,7 @@ def section(cell):
     levels = levels_chart(cell) + levels_table(cell) + "<h3>At saturation</h3>" if cell["has_levels"] else ""
     raw = '<p class="axis">NAME-raw is the peer without JSON: a byte that says what it is, and the payload.</p>' \
         if any(entry["contender"].endswith("-raw") for entry in cell["contenders"].values()) else ""
-    return f'<h2 id="{ESCAPED(cell["name"])}">{ESCAPED(cell["title"])}</h2>{raw}{faults}{levels}{chart}{memory_chart(cell)}{table(cell)}'
+    return f'<h2 id="{ESCAPED(cell["name"])}">{ESCAPED(cell["title"])}</h2>{how(cell)}{raw}{faults}{levels}{chart}{memory_chart(cell)}{table(cell)}'
 
 
 def side_by_side_text(verdict):
@@ -151,7 +163,7 @@ def judgement(verdicts):
         found = bounds.found_text(one) if one["measured"] else ESCAPED(one["why"])
         against = f", against {ESCAPED(one['against'])}" if one["against"] and one["measured"] else ""
         body.append(f'<tr><td><a href="#{ESCAPED(one["cell"])}">{ESCAPED(one["cell"])}</a></td><td>{ESCAPED(one["asks"])}</td>'
-                    f'<td>{found}{against}{side_by_side_text(one)}</td><td class="{kind}">{word}</td></tr>')
+                    f'<td>{found}{against}{ESCAPED(bounds.missing_text(one))}{side_by_side_text(one)}</td><td class="{kind}">{word}</td></tr>')
     return ('<h2>What is asked, and what was measured</h2><div class="wide"><table class="words"><tr><th>cell</th><th>asked</th>'
             f'<th>measured: median (quartiles)</th><th></th></tr>{"".join(body)}</table></div>')
 
@@ -169,6 +181,10 @@ def duels_text(run):
     return f"; what a bound compares has {run['duel_rounds']} rounds of the two alone" if run["duel_rounds"] else ""
 
 
+def settings_text(run):
+    return f"; all cells with <code>{ESCAPED(' '.join(run['settings']))}</code>" if run["settings"] else ""
+
+
 def page(run, history):
     """run: what bench/run writes as JSON. history: of suite.history()."""
     made = [builds.line_of(name, facts) for name, facts in run["builds"].items()]
@@ -179,5 +195,5 @@ def page(run, history):
             f"<title>Uproar: {ESCAPED(run['machine']['commit'])}</title><style>{STYLE}</style><h1>Uproar beside its peers</h1>"
             f"<p>Medians of {run['rounds']} interleaved rounds; whiskers are quartiles. Server on one core, load on another, unless a cell says "
             f"otherwise. Ratios are medians of the ratios within a round{duels_text(run)}. A result that the load tool or the machine spoiled is not shown, "
-            f"only why. Command: <code>{ESCAPED(run['command'])}</code></p>{doubts}{judgement(run['verdicts'])}"
+            f"only why. Command: <code>{ESCAPED(run['command'])}</code>{settings_text(run)}</p>{doubts}{judgement(run['verdicts'])}"
             f"{''.join(section(cell) for cell in run['cells'])}{history_part(run['cells'], history)}<h2>Machine and versions</h2><dl>{facts}</dl></html>")

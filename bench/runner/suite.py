@@ -9,18 +9,29 @@ FLOOR = "floor-send"
 RUN_SECONDS = 10   # about, of one run: start, clients, warm-up, five measured seconds, what is owed
 
 
+def known_peers():
+    """Those of the plan, and what else bench/peers can start and uproar_load can speak to."""
+    adapters = sorted(path.parent.name for path in (testbed.ROOT / "bench/peers").glob("*/peer.toml"))
+    return [*plan.PEERS, *(name for name in adapters if name not in plan.PEERS and (testbed.ROOT / f"bench/targets/{name}.toml").exists())]
+
+
 def taking_part(cell, peers, raw, also=None):
-    """Entrants of a cell: Uproar and the floors always, peers if they are wanted; of further builds ({name: folder}) what the first one is."""
+    """Entrants of a cell: Uproar and the floors always, peers if they are wanted, one that the plan does not know wherever all others are;
+    of further builds ({name: folder}) what the first one is."""
+    everybodys = {one.name for one in cell.entrants}.issuperset(plan.PEERS)
+    guests = [plan.Entrant(name) for name in peers if everybodys and name not in (*plan.PEERS, "none")]
     others = [dataclasses.replace(cell.entrants[0], name=name, build=build) for name, build in (also or {}).items()]
     return [*cell.entrants[:1], *others,
             *(one for one in cell.entrants[1:]
-              if one.contender == "uproar" or one.contender in plan.FLOORS or (one.base in peers and (raw or one.contender == one.base)))]
+              if one.contender == "uproar" or one.contender in plan.FLOORS or (one.base in peers and (raw or one.contender == one.base))),
+            *guests]
 
 
 def cell_report(cell, entries, duels=None):
     """`duels`: {opponent: entries of the two}."""
     levels = cell.levels
     return {"name": cell.name, "title": cell.title, "headline": cell.headline, "subject": cell.entrants[0].name,
+            "scenario": cell.scenario, "settings": list(cell.settings), "level_settings": list(levels.settings) if levels else [],
             "has_levels": levels is not None, "level_acks": bool(levels and levels.acks), "yardstick": levels.bound_by if levels else "",
             "contenders": entries,
             "duels": {name: {"subject": cell.entrants[0].name, "contenders": both} for name, both in (duels or {}).items()}}
@@ -41,11 +52,12 @@ def run_cell(cell, entrants, bench, rounds, duel_rounds, progress):
     """(report of the cell without what was refused, verdicts on its bounds, doubts about it)."""
     progress.begin_cell(cell.name, cell.title)
     end = progress.done + runs_planned(cell, entrants, rounds, duel_rounds)
+    peers = list(dict.fromkeys([*plan.PEERS, *(one.name for one in entrants if one.is_peer)]))
     entries = measure.CellRun(cell, entrants, bench, progress).run(rounds)
-    names = bounds.opponents(cell_report(cell, entries), cell.bounds, plan.PEERS) if duel_rounds else []
+    names = bounds.opponents(cell_report(cell, entries), cell.bounds, peers) if duel_rounds else []
     duels = {one.name: measure.duel(cell, entrants[0], one, bench, duel_rounds, progress) for one in entrants if one.name in names}
     progress.runs_done(end - progress.done)   # fewer opponents than could have been
-    verdicts = bounds.judge(cell_report(cell, entries, duels), cell.bounds, plan.PEERS)
+    verdicts = bounds.judge(cell_report(cell, entries, duels), cell.bounds, peers)
     doubts = doubts_about(cell, entries, duels)
     return cell_report(cell, kept(entries), {name: kept(both) for name, both in duels.items()}), verdicts, doubts
 
@@ -89,7 +101,8 @@ def verdict_line(verdict):
     word = {True: "held", False: "MISSED", None: "not measured"}[verdict["held"]]
     found = verdict["measured"]
     what = bounds.found_text(verdict) if found else verdict["why"]
-    return f"{word:12} {verdict['cell']}: {verdict['asks']}: {what}"
+    whom = f", against {verdict['against']}" if found and verdict["missing"] is not None else ""
+    return f"{word:12} {verdict['cell']}: {verdict['asks']}: {what}{whom}{bounds.missing_text(verdict)}"
 
 
 def parts_of(cell):
@@ -103,7 +116,17 @@ def parts_of(cell):
             yield f"{name} side by side with {opponent if name == duel['subject'] else duel['subject']}", entry
 
 
+def is_ours(entry):
+    return entry["contender"] in ("uproar", *plan.FLOORS)
+
+
 def faults_of_ours(cells):
     """Of Uproar and the floors: wrong deliveries, and runs that did not come about. A peer that is missing is no fault."""
     return [f"{cell['name']}, {name}: {entry['error'] or '; '.join(entry['faults'])}" for cell in cells for name, entry in parts_of(cell)
-            if entry["contender"] in ("uproar", *plan.FLOORS) and (entry["error"] or entry["faults"])]
+            if is_ours(entry) and (entry["error"] or entry["faults"])]
+
+
+def faults_of_peers(cells):
+    """What peers did wrong, for the reader: nothing of ours fails for it."""
+    return [f"{cell['name']}, {name}: {'; '.join(entry['faults'][:3])}" for cell in cells for name, entry in parts_of(cell)
+            if not is_ours(entry) and entry["faults"]]

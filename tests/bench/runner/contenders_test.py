@@ -103,7 +103,14 @@ class Starting(unittest.TestCase):
         made.command = lambda: ["sh", "-c", f"echo {made.folder}/data: no; exit 3"]
         with self.assertRaises(contenders.Unavailable) as caught:
             made.__enter__()
-        self.assertEqual(str(caught.exception), "sleeper ended at once with status 3\ndata: no\n")
+        self.assertEqual(str(caught.exception), "sleeper ended at once with status 3: data: no\ndata: no\n")
+
+    def test_the_line_that_is_shown_has_the_last_words(self):
+        made = self.contender(is_ready=lambda: False)
+        made.command = lambda: ["sh", "-c", "echo warning; echo 'bun is missing. Install with: x'; echo; exit 1"]
+        with self.assertRaises(contenders.Unavailable) as caught:
+            made.__enter__()
+        self.assertEqual(str(caught.exception).splitlines()[0], "sleeper ended at once with status 1: bun is missing. Install with: x")
 
     def test_server_and_load_tool_end_when_whoever_started_them_is_killed(self):
         script = ("import sys; sys.path.insert(0, sys.argv[1]); import samples\n"

@@ -1,5 +1,6 @@
 """What the runner finds out about the machine and the build: processors, disks, kernels, who else was there."""
 
+import json
 import os
 import pathlib
 import subprocess
@@ -154,6 +155,18 @@ class Builds(unittest.TestCase):
     def test_a_release_build_is_told_with_its_flags_and_not_doubted(self):
         facts = self.facts_of(CACHE.format(type="Release", sanitize=""))
         self.assertEqual((facts["type"], facts["flags"], facts["doubts"]), ("Release", "-march=native -O3 -DNDEBUG", []))
+
+    def test_flags_are_those_with_which_the_server_was_compiled(self):
+        with tempfile.TemporaryDirectory() as folder:
+            tree = pathlib.Path(folder).resolve()
+            (tree / "CMakeCache.txt").write_text(CACHE.format(type="Release", sanitize="") + f"CMAKE_HOME_DIRECTORY:INTERNAL={tree}\n")
+            made = f"/usr/bin/c++ -I{tree} -isystem /opt/x -O3 -DNDEBUG -Wall -march=x86-64-v3 -mpclmul -ffile-prefix-map={tree}=. -o a.o -c"
+            commands = [{"file": f"{tree}/core/net/a.cc", "command": f"{made} -fonly-here a.cc"}, {"file": f"{tree}/core/net/b.cc", "command": f"{made} b.cc"},
+                        {"file": f"{tree}/bench/c.cc", "command": "c++ -O0 -c c.cc"}]
+            (tree / "compile_commands.json").write_text(json.dumps(commands))
+            self.assertEqual(builds.facts_of(tree)["flags"], "-O3 -DNDEBUG -march=x86-64-v3 -mpclmul")
+            (tree / "compile_commands.json").write_text("[")
+            self.assertEqual(builds.facts_of(tree)["flags"], "-march=native -O3 -DNDEBUG")
 
     def test_any_other_is_doubted(self):
         self.assertIn("Debug, not Release", self.facts_of(CACHE.format(type="Debug", sanitize=""))["doubts"][0])

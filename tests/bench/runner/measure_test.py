@@ -157,7 +157,58 @@ class Lines(unittest.TestCase):
         self.assertIn("ack p99 1.50 ms", line)
 
     def test_what_the_load_tool_limited_is_no_figure(self):
-        self.assertEqual(measure.told({"rate": 5}, ["the load tool was the limit"]), "the load tool was the limit")
+        self.assertEqual(measure.told({"rate": 5}, ["the load tool was the limit"]), "no figure: the load tool was the limit")
+
+
+    def lines_of(self, play, faults=lambda *_: []):
+        said = io.StringIO()
+        cell = cell_of(entrants=("uproar",))
+        measure.CellRun(cell, cell.entrants, PlayedBench(play, faults), progress.Progress(1, 1, out=said)).run(1)
+        return said.getvalue()
+
+    def test_neither_is_one_that_was_disturbed_or_wrong(self):
+        disturbed = self.lines_of(lambda *_: {"cpu": 77.125, "others": 0.4})
+        self.assertIn("no figure: others (programs, or the host of this machine) took 0.40 of a core", disturbed)
+        wrong = self.lines_of(lambda *_: {"cpu": 77.125}, faults=lambda *_: ["2 lost", "9 connections ended by the server"])
+        self.assertIn("no figure: wrong: 2 lost; wrong: 9 connections ended", wrong)
+        for line in (disturbed, wrong):
+            self.assertNotIn("77.125", line)
+        self.assertIn("77.125", self.lines_of(lambda *_: {"cpu": 77.125}))
+
+
+class Gone(unittest.TestCase):
+    """A server that is killed while it is measured; `sleep` stands in for it."""
+
+    class Server(contenders.Contender):
+        def command(self):
+            return ["sh", "-c", "echo out of memory; exec sleep 1000"]
+
+        def is_ready(self):
+            return (self.folder / "log").read_text() != ""
+
+    def failure(self, trouble, kills):
+        with tempfile.TemporaryDirectory() as scratch:
+            bench = measure.Bench(bed_of(scratch), (), None)
+            server = self.Server("bun", bench.bed, ("server",))
+            bench.make = lambda *_: server
+
+            def load(*_):
+                if kills:
+                    server.process.kill()
+                    server.process.wait()
+                raise trouble
+            bench.load = load
+            with self.assertRaises((measure.Failed, OSError)) as caught:
+                bench.one_run(cell_of(), plan.Entrant("bun"))
+            return caught.exception
+
+    def test_it_is_said_that_it_ended_with_the_last_line_of_its_log(self):
+        for trouble in (FileNotFoundError("/proc/1/stat"), measure.Failed("connection reset")):
+            self.assertEqual(str(self.failure(trouble, kills=True)), "it ended while it was measured: out of memory")
+
+    def test_what_fails_while_it_serves_is_told_as_it_is(self):
+        for trouble in (FileNotFoundError("uproar_load"), measure.Failed("no such key")):
+            self.assertIs(self.failure(trouble, kills=False), trouble)
 
 
 class Plan(unittest.TestCase):
@@ -185,6 +236,28 @@ class Plan(unittest.TestCase):
         self.assertEqual([one.name for one in suite.taking_part(cell, ["bun"], raw=False)][-1], "bun")
         self.assertEqual([one.name for one in suite.taking_part(cell, [], raw=True)], ["uproar", "floor-send", "floor-gather"])
 
+
+    def test_a_peer_that_the_plan_does_not_know_takes_part_wherever_all_peers_do(self):
+        found = {cell.name: [one.name for one in suite.taking_part(cell, ["mine"], raw=True)] for cell in plan.cells()}
+        self.assertEqual(found["rooms-of-2"], ["uproar", "floor-send", "floor-ring", "mine"])
+        self.assertNotIn("mine", found["two-shards"])
+        self.assertEqual(suite.known_peers(), plan.PEERS, "each folder of bench/peers with a target is in the plan")
+
+    def test_a_folder_with_an_adapter_and_a_target_is_a_peer(self):
+        with tempfile.TemporaryDirectory() as folder:
+            root = pathlib.Path(folder)
+            for name in ("bench/peers/mine", "bench/peers/half", "bench/targets"):
+                (root / name).mkdir(parents=True)
+            for name in ("bench/peers/mine/peer.toml", "bench/peers/half/peer.toml", "bench/targets/mine.toml"):
+                (root / name).touch()
+            found, testbed.ROOT = testbed.ROOT, root
+            self.addCleanup(setattr, testbed, "ROOT", found)
+            self.assertEqual(suite.known_peers(), [*plan.PEERS, "mine"])
+
+    def test_a_warm_up_that_fills_something_is_asked_for(self):
+        slow = next(cell for cell in plan.cells() if cell.name == "slow-readers")
+        self.assertEqual({bound.warmup_min for bound in slow.bounds}, {measure.warmup_of("slow-readers", ())})
+        self.assertEqual(measure.warmup_of("slow-readers", ("warmup_seconds=0.5", "seconds=1")), 0.5)
 
     def test_a_further_build_takes_part_as_the_first_entrant_does(self):
         cell = cell_of(entrants=(plan.Entrant("uproar", "two shards", cores=("server", "load")), "floor-send"))

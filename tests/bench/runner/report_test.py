@@ -19,7 +19,7 @@ def judged(bound, play, entrants=("uproar", "floor-send", "bun", "ws"), rounds=1
 def page_of(verdicts=(), play=lambda *_: {}, history=(), faults=lambda *_: [], **more):
     cell = plan.Cell(**{"name": "c", "title": "T", "scenario": "room-1000", "entrants": ("uproar", "bun"), **more})
     entries = {name: measure.without_refused(entry) for name, entry in entries_of(cell, PlayedBench(play, faults)).items()}
-    run = {"command": "x", "rounds": 1, "duel_rounds": 0, "machine": {"commit": "abc", "commit_time": ""}, "builds": {"uproar": BUILD}, "doubts": ["not quiet"],
+    run = {"command": "x", "rounds": 1, "duel_rounds": 0, "settings": [], "machine": {"commit": "abc", "commit_time": ""}, "builds": {"uproar": BUILD}, "doubts": ["not quiet"],
            "verdicts": list(verdicts), "cells": [suite.cell_report(cell, entries)]}
     return report_html.page(run, list(history))
 
@@ -86,6 +86,12 @@ class Bounds(unittest.TestCase):
         one = judged(bound, lambda _, more: {"max": 900.0, "seconds": 1.0}, entrants=("uproar",), levels=levels)
         self.assertEqual((one["held"], one["why"]), (None, "measured for 1 s instead of 600"))
         self.assertTrue(judged(bound, lambda _, more: {"max": 900.0, "seconds": 600.0}, entrants=("uproar",), levels=levels)["held"])
+
+    def test_a_warm_up_that_was_cut_short_is_not_judged(self):
+        for bound in (bounds.Bound("cpu", "CPU", most=9, warmup_min=8), bounds.Bound("cpu", "CPU", most=9, against="bun", warmup_min=8)):
+            short = judged(bound, lambda *_: {"warmup_seconds": 0.5}, entrants=("uproar", "bun"))
+            self.assertEqual((short["held"], short["why"]), (None, "warmed up for 0.5 s instead of 8"))
+            self.assertEqual(judged(bound, lambda *_: {"warmup_seconds": 8.0}, entrants=("uproar", "bun"))["held"], True)
 
     def test_what_must_never_happen_is_judged_by_the_worst_round(self):
         levels = plan.Levels((0.7,), "hall")
@@ -157,7 +163,7 @@ class Page(unittest.TestCase):
         self.assertNotIn("77.1", page)
 
     def test_a_miss_is_shown(self):
-        verdict = {"cell": "c", "asks": "CPU: at most 1", "limit": 1, "against": "bun", "measured": {"low": 1, "median": 2, "high": 3}, "held": False, "why": "",
+        verdict = {"cell": "c", "asks": "CPU: at most 1", "limit": 1, "against": "bun", "missing": None, "measured": {"low": 1, "median": 2, "high": 3}, "held": False, "why": "",
                    "figure": "cpu", "side_by_side": None}
         self.assertIn('<td class="missed">missed</td>', page_of(verdicts=[verdict]))
 
@@ -180,7 +186,7 @@ class Page(unittest.TestCase):
         self.assertIn("<td>wrong: 2 lost</td>", refused)
 
     def test_what_two_came_to_side_by_side_stands_beside_the_verdict(self):
-        verdict = {"cell": "c", "asks": "p99", "limit": 1, "against": "bun", "measured": {"low": 0.5, "median": 0.5, "high": 0.5}, "held": True, "why": "", "figure": "p99",
+        verdict = {"cell": "c", "asks": "p99", "limit": 1, "against": "bun", "missing": None, "measured": {"low": 0.5, "median": 0.5, "high": 0.5}, "held": True, "why": "", "figure": "p99",
                    "side_by_side": {"rounds": 9, "ours": {"low": 1, "median": 1200, "high": 3}, "theirs": {"low": 1, "median": 2400, "high": 3}}}
         self.assertIn("9 rounds side by side: 1.20 and 2.40 (p99 ms)", page_of(verdicts=[verdict]))
         verdict["side_by_side"] = {"rounds": 9, "ours": None, "theirs": None}
@@ -192,6 +198,16 @@ class Page(unittest.TestCase):
 
     def test_how_a_build_was_made_is_shown(self):
         self.assertIn("uproar: uproar 0.1.0; commit abc; Release, g++, -O3", page_of())
+
+    def test_who_the_best_peer_was_not_chosen_from_is_shown(self):
+        verdict = judged(bounds.Bound("cpu", "CPU", most=1.0, against=bounds.BEST_PEER), lambda *_: {}, entrants=("uproar", "bun"))
+        self.assertIn("1, against bun; without ws, socketio", page_of(verdicts=[verdict]))
+
+    def test_how_uproar_was_started_is_shown(self):
+        page = page_of(settings=("hall.in_flight=1",), flags=("--connections-max", "19000"),
+                       entrants=(plan.Entrant("uproar", flags=("--shards", "2")), plan.Entrant("bun", settings=("hall.silent=0",))))
+        self.assertIn("Scenario room-1000 hall.in_flight=1; uproar: uproar serve --shards 2 --connections-per-address 0 "
+                      "--commands-per-second 1000000 --connections-max 19000; bun: hall.silent=0", page)
 
     def test_memory_over_connections_is_a_chart(self):
         self.assertIn("MiB that the server grew by", page_of())

@@ -77,6 +77,11 @@ class Arguments(unittest.TestCase):
             self.assertIn("two builds cannot have one name", self.refused("--also", f"a={where}", "--also", f"a={where}"))
             self.assertEqual(self.refused("--also", f"a={where}", "--also", f"b={where}"), "")
 
+    def test_peers_that_do_not_exist_are_refused_with_those_that_do(self):
+        said = self.refused("--against", "bum", "--against", "ws")
+        self.assertIn("--against bum: there is no such peer; there are bun, ws,", said)
+        self.assertEqual(self.refused("--against", "bun") + self.refused("--against", "none"), "")
+
     def test_folders_that_cannot_be_are_refused_before_anything_is_measured(self):
         with tempfile.NamedTemporaryFile() as file:
             for flag in ("--out", "--scratch"):

@@ -44,6 +44,23 @@ class Duels(unittest.TestCase):
         self.assertEqual(drifted, {"rounds": 3, "ours": None, "theirs": None})
 
 
+class BestPeer(unittest.TestCase):
+    def verdict(self, *names):
+        cell = plan.Cell("c", "T", "room-1000", entrants=("uproar", *names), bounds=(bounds.Bound("cpu", "CPU", most=1.0, against=bounds.BEST_PEER),))
+        play = lambda entrant, _: measure.Failed("gone") if entrant.name == "ws" else {"cpu": {"uproar": 1.0, "mine": 2.0}.get(entrant.name, 4.0)}   # noqa: E731
+        return suite.run_cell(cell, list(cell.entrants), PlayedBench(play), 1, 0, teller_of(9))[1][0]
+
+    def test_the_verdict_names_the_best_of_those_that_ran_and_who_did_not(self):
+        self.assertEqual(suite.verdict_line(self.verdict("bun", "ws", "gorilla", "beast")),
+                         "held         c: CPU: at most 1 x the best peer's: 0.25, against beast; without ws, socketio, nchan, nats")
+
+    def test_none_ran(self):
+        self.assertIn("no peer's figures count; without bun, ws, socketio", suite.verdict_line(self.verdict("ws")))
+
+    def test_one_that_the_plan_does_not_know_may_be_the_best(self):
+        self.assertEqual(self.verdict(*plan.PEERS, "mine")["against"], "mine")
+
+
 class Wrong(unittest.TestCase):
     def faults(self, at):
         """Of a cell whose runs of `at` (entrant, at a level, in a duel) lose deliveries."""
@@ -62,6 +79,12 @@ class Wrong(unittest.TestCase):
         faults, verdicts = self.faults(("uproar", False, True))
         self.assertEqual(faults, ["c, uproar side by side with bun: 2 lost"])
         self.assertEqual((verdicts[0]["held"], verdicts[0]["why"]), (None, "wrong: 2 lost"))
+
+    def test_what_a_peer_loses_is_told_all_the_same(self):
+        cell = plan.Cell("c", "T", "room-1000", entrants=("uproar", "floor-send", "bun"))
+        bench = PlayedBench(lambda *_: {}, faults=lambda *_: ["2 lost"])
+        report, _, _ = suite.run_cell(cell, list(cell.entrants), bench, 1, 0, teller_of(3))
+        self.assertEqual(suite.faults_of_peers([report]), ["c, bun: 2 lost"])
 
     def test_what_a_peer_loses_is_its_own(self):
         self.assertEqual(self.faults(("bun", True, False))[0], [])
