@@ -136,6 +136,8 @@ void EtcdDiscovery::put_done(NodeState state, const Body& body) {
     return lose_lease();
   }
   silent_beats_ = 0;
+  const auto answer = read_range(*body);  // its header is the same
+  if (answer) own_revision_ = answer->revision;
   if (state == NodeState::kLeaving) {
     // The record goes with its lease.
     return call("/v3/lease/revoke", lease_body(lease_), [this](const Body&) { end_withdrawal(); });
@@ -226,7 +228,7 @@ void EtcdDiscovery::remove_missing(const Range& range) {
                                       [&](const KeyValue& entry) { return entry.key == key; });
     if (!is_there) missing.push_back(std::move(key));
   }
-  for (const std::string& key : missing) removed(key);
+  for (const std::string& key : missing) removed(key, range.revision);
 }
 
 void EtcdDiscovery::watch() {
@@ -259,7 +261,7 @@ void EtcdDiscovery::watch_line(std::string_view text) {
   }
   for (const WatchEvent& event : line->events) {
     if (event.is_delete) {
-      removed(event.entry.key);
+      removed(event.entry.key, event.revision);
     } else {
       apply(event.entry.key, event.entry.value);
     }
@@ -302,13 +304,14 @@ void EtcdDiscovery::apply(std::string_view key, std::string_view value) {
   if (record) list_.seen(*record);
 }
 
-void EtcdDiscovery::removed(std::string_view key) {
+void EtcdDiscovery::removed(std::string_view key, std::int64_t revision) {
   if (!key.starts_with(nodes_prefix_)) return;
   const auto id = NodeId::parse(key.substr(nodes_prefix_.size()));
   if (!id) return;
   if (!own_ || own_->id != *id || withdrawn_) return list_.gone(*id);
-  // Our own record: the lease has run out, or somebody has removed it.
-  if (!is_registered_) return;
+  // Our own record: the lease has run out, or somebody has removed it. A watch that resumes may still bring the end of
+  // an older record than the one that is there.
+  if (!is_registered_ || revision < own_revision_) return;
   lease_.clear();
   lose_lease();
   renew();

@@ -75,7 +75,7 @@ class EtcdDiscovery final : public Discovery {
   void stop_watch();
   void retry_later();
   void apply(std::string_view key, std::string_view value);
-  void removed(std::string_view key);
+  void removed(std::string_view key, std::int64_t revision);
 
   void failed(std::string_view what, std::string why);
   void leave_member();
@@ -100,6 +100,7 @@ class EtcdDiscovery final : public Discovery {
   bool is_renewing_ = false;  // a request about the own record is under way
   bool is_changed_ = false;   // own_ says something else than what was put
   std::uint32_t silent_beats_ = 0;
+  std::int64_t own_revision_ = 0;  // of the store when the record was put last
   std::function<void()> withdrawn_;
 
   std::optional<HttpClient::RequestId> watch_;

@@ -153,8 +153,11 @@ std::optional<WatchLine> read_watch_line(std::string_view json) {
     if (event["kv"].get(entry_json) != simdjson::SUCCESS) return std::nullopt;
     auto entry = entry_of(entry_json);
     if (!entry) return std::nullopt;
-    line.events.push_back(
-        {.is_delete = text_at(event, "type") == "DELETE", .entry = std::move(*entry)});
+    const auto event_revision = number_at(entry_json, "mod_revision");
+    if (!event_revision) return std::nullopt;
+    line.events.push_back({.is_delete = text_at(event, "type") == "DELETE",
+                           .entry = std::move(*entry),
+                           .revision = *event_revision});
   }
   return line;
 }

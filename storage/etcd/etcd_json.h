@@ -43,7 +43,8 @@ struct Range {
 
 struct WatchEvent {
   bool is_delete = false;
-  KeyValue entry;  // without a value when it is a delete
+  KeyValue entry;             // without a value when it is a delete
+  std::int64_t revision = 0;  // that made it
 };
 struct WatchLine {
   bool is_created = false;

@@ -60,6 +60,7 @@ TEST(EtcdJson, ReadsTheLinesOfAWatch) {
   EXPECT_FALSE(events->events[0].is_delete);
   EXPECT_EQ(events->events[0].entry.value, "v");
   EXPECT_TRUE(events->events[1].is_delete);
+  EXPECT_EQ(events->events[1].revision, 5);
   const auto compacted = read_watch_line(
       R"({"result":{"header":{"revision":"9"},"canceled":true,"compact_revision":"8"}})");
   ASSERT_TRUE(compacted.has_value());
