@@ -24,10 +24,19 @@ constexpr std::uint32_t kClientsPerRingMax = 65'536;
 constexpr std::uint32_t kDescriptorsApart = 64;  // of this process besides its clients
 constexpr std::uint32_t kRecvBuffers = 1024;
 constexpr std::uint32_t kRecvBufferBytes = 16 * 1024;
-constexpr std::uint32_t kCompletionsPerVisit = 256;  // then the other rings are looked at
+constexpr std::uint64_t kFrameBytesMax = 64ULL << 20;  // larger ones are no frames of a bench
+constexpr std::uint32_t kCompletionsPerVisit = 256;    // then the other rings are looked at
 
 // Tries in a row that are refused or reset before nobody is taken to listen.
 constexpr std::uint32_t kRefusalsMax = 16;
+
+// What a peer says, fit for a terminal and for JSON.
+std::string printable(std::string_view text) {
+  std::string out(text);
+  std::replace_if(
+      out.begin(), out.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
+  return out;
+}
 
 int new_socket(int receive_bytes) {
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -304,6 +313,10 @@ std::size_t ClientRings::take_frames(std::uint32_t client, std::string_view byte
       end(client, ClientEnd::kClosed, "a server must not mask");
       break;
     }
+    if (length > kFrameBytesMax) {
+      end(client, ClientEnd::kClosed, "a frame of " + std::to_string(length) + " bytes");
+      break;
+    }
     if (bytes.size() - at < header + length) break;
     const std::string_view payload = bytes.substr(at + header, length);
     at += header + length;
@@ -323,7 +336,7 @@ std::size_t ClientRings::take_frames(std::uint32_t client, std::string_view byte
         if (payload.size() >= 2) {
           reason = std::to_string(static_cast<unsigned char>(payload[0]) * 256 +
                                   static_cast<unsigned char>(payload[1])) +
-                   " " + std::string(payload.substr(2));
+                   " " + printable(payload.substr(2));
         }
         end(client, ClientEnd::kClosed, reason);
         break;

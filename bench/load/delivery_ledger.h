@@ -20,6 +20,7 @@ inline constexpr std::size_t kPublisherDigits = 4;
 inline constexpr std::size_t kRoomDigits = 6;
 inline constexpr std::uint32_t kPublishersMax = 9'999;
 inline constexpr std::uint32_t kRoomsMax = 999'999;
+inline constexpr std::uint32_t kNoRoom = kRoomsMax + 1;  // a delivery that names it is unknown
 inline constexpr std::size_t kNumberedTextBytesMin =
     kLoadMarker.size() + kNumberDigits10 + kPublisherDigits + kRoomDigits;
 static_assert(kNumberedTextBytesMin == 32);

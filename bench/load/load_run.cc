@@ -167,8 +167,12 @@ void LoadRun::on_payload(std::uint32_t client, std::string_view payload, std::in
   std::size_t& offset = marker_offset_[rooms_[room_of_[client]].traffic];
   PublishName name;
   if (!find_name(payload, offset, name)) return;
+  if (!target_.gathers) {
+    const Traffic& traffic = scenario_.traffic[rooms_[room_of_[client]].traffic];
+    if (payload.size() - offset < traffic.payload_bytes) name.room = kNoRoom;  // cut short
+    return on_delivery(client, name, now_ns);
+  }
   on_delivery(client, name, now_ns);
-  if (!target_.gathers) return;
   std::size_t next = 0;
   for (payload.remove_prefix(offset + kNumberedTextBytesMin); find_name(payload, next, name);
        payload.remove_prefix(next + kNumberedTextBytesMin))

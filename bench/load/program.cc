@@ -19,7 +19,8 @@ void pin_to_core(int core) {
   CPU_ZERO(&set);
   CPU_SET(core, &set);
   if (::sched_setaffinity(0, sizeof set, &set) != 0)
-    std::fprintf(stderr, "cannot pin to core %d: figures will be noisier\n", core);
+    die("cannot run on processor " + std::to_string(core) +
+        " alone: it is not there, or not ours. taskset -p $$ tells which are");
 }
 
 std::uint64_t raise_descriptor_limit() {

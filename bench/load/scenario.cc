@@ -1,11 +1,16 @@
 #include "bench/load/scenario.h"
 
+#include <algorithm>
+
 #include "bench/load/delivery_ledger.h"
 #include "bench/load/source_ports.h"
 #include "bench/load/toml_reader.h"
 
 namespace uproar::bench {
 namespace {
+
+constexpr double kSecondsMax = 24 * 3600;
+constexpr double kPublishesPerSecondMax = 1e7;
 
 Traffic read_traffic(TomlReader& file) {
   Traffic traffic;
@@ -27,6 +32,9 @@ Traffic read_traffic(TomlReader& file) {
   if (traffic.payload_bytes < kNumberedTextBytesMin)
     file.fault("payload_bytes", "must be at least " + std::to_string(kNumberedTextBytesMin) +
                                     ", the length of the name of a publish");
+  if (!(traffic.publishes_per_second >= 0 &&
+        traffic.publishes_per_second <= kPublishesPerSecondMax))
+    file.fault("publishes_per_second", "must be 0 to 10,000,000");
   if (traffic.in_flight > 0 && traffic.publishes_per_second > 0)
     file.fault("in_flight",
                "and publishes_per_second exclude each other: closed loop or open loop");
@@ -58,6 +66,13 @@ Result<Scenario, std::string> read_scenario(const std::string& path,
   scenario.warmup_seconds = file.number("warmup_seconds", scenario.warmup_seconds);
   scenario.heartbeat_seconds = file.number("heartbeat_seconds", scenario.heartbeat_seconds);
   scenario.memory_steps = file.count("memory_steps", scenario.memory_steps);
+  // Also of what is not a number.
+  if (!(scenario.seconds > 0 && scenario.seconds <= kSecondsMax))
+    file.fault("seconds", "must be above 0 and at most a day");
+  if (!(scenario.warmup_seconds >= 0 && scenario.warmup_seconds <= kSecondsMax))
+    file.fault("warmup_seconds", "must be 0 to a day");
+  if (!(scenario.heartbeat_seconds >= 0 && scenario.heartbeat_seconds <= kSecondsMax))
+    file.fault("heartbeat_seconds", "must be 0 to a day");
   file.tables("traffic", [&] { scenario.traffic.push_back(read_traffic(file)); });
   file.table("storm", [&] {
     scenario.storm.fraction = file.number("fraction", 1);
@@ -76,6 +91,11 @@ Result<Scenario, std::string> read_scenario(const std::string& path,
                               " clients, as many as there are source ports");
   if (rooms > kRoomsMax)
     file.fault("traffic", "must have at most " + std::to_string(kRoomsMax) + " rooms");
+  const bool speaks = std::any_of(
+      scenario.traffic.begin(), scenario.traffic.end(),
+      [](const Traffic& one) { return one.in_flight > 0 || one.publishes_per_second > 0; });
+  if (scenario.storm.fraction > 0 && speaks)
+    file.fault("storm", "and publishes exclude each other: who is cut would miss them");
   if (scenario.name.empty()) file.fault("name", "must not be empty");
   if (scenario.traffic.empty()) file.fault("traffic", "must have a table: [[traffic]]");
   if (auto fault = file.finish(); !fault.empty()) return Err{std::move(fault)};

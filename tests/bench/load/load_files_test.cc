@@ -59,12 +59,12 @@ TEST_F(LoadFiles, WhatIsCommittedCanBeRead) {
 TEST_F(LoadFiles, AnOverrideReachesTheFileATableAndATraffic) {
   const auto scenario = read_scenario(file(std::string(kHall) + "[storm]\nfraction = 0.5\n"),
                                       {"seconds=2.5", "heartbeat_seconds=0.5", "memory_steps=4",
-                                       "hall.in_flight=16", "storm.opening=7"});
+                                       "hall.publishers=3", "storm.opening=7"});
   ASSERT_TRUE(scenario) << scenario.error();
   EXPECT_EQ(scenario->seconds, 2.5);
   EXPECT_EQ(scenario->heartbeat_seconds, 0.5);
   EXPECT_EQ(scenario->memory_steps, 4U);
-  EXPECT_EQ(scenario->traffic[0].in_flight, 16U);
+  EXPECT_EQ(scenario->traffic[0].publishers, 3U);
   EXPECT_EQ(scenario->storm.opening, 7U);
   EXPECT_EQ(scenario->clients(), 10U);
 }
@@ -93,6 +93,11 @@ TEST_F(LoadFiles, MistakesAreNamedWithFileAndKey) {
   EXPECT_EQ(scenario_fault(hall, {"hall.rooms=1000000", "hall.members=1"}),
             path_ + ": traffic: must have at most 999999 rooms");
   EXPECT_EQ(scenario_fault(hall, {"hall.rooms=999999", "hall.members=1"}), "");
+  for (const char* seconds : {"0", "inf", "nan", "1e300"})
+    EXPECT_NE(scenario_fault(hall, {"seconds=" + std::string(seconds)}), "") << seconds;
+  EXPECT_NE(scenario_fault(hall, {"warmup_seconds=1e12"}), "");
+  EXPECT_NE(scenario_fault(hall, {"hall.in_flight=0", "hall.publishes_per_second=inf"}), "");
+  EXPECT_NE(scenario_fault(hall + "in_flight = 1\n[storm]\n"), "");
   EXPECT_EQ(scenario_fault(hall, {"lobby.rooms=1"}),
             path_ + ": lobby.rooms=1: there is no table of that name");
   EXPECT_EQ(scenario_fault("name = \"x\"\n"), path_ + ": traffic: must have a table: [[traffic]]");

@@ -179,6 +179,38 @@ class LoadTool(unittest.TestCase):
         self.assertGreater(result["unknown"], 0)
         self.assertEqual(result["lost"] + result["repeated"] + result["missing"], 0)
 
+    def test_a_delivery_that_was_cut_short_is_unknown(self):
+        class Cuts(Server):
+            def deliver(self, room, data):
+                super().deliver(room, data[:40])
+
+        status, result, _ = self.played(Cuts(), settings=("rooms.payload_bytes=128",))
+        self.assertEqual(status, 1)
+        self.assertGreater(result["unknown"], 0)
+
+    def test_a_frame_of_an_impossible_length_ends_the_connection(self):
+        class Boasts(Server):
+            def heard(self, client, text):
+                client.sock.sendall(struct.pack(">BBQ", 0x81, 127, 2**64 - 10))
+
+        status, result, _ = self.played(Boasts(), settings=("rooms.in_flight=0", "heartbeat_seconds=0.2"))
+        self.assertEqual(status, 1)
+        self.assertIn("a frame of 18446744073709551606 bytes", result["first_end"])
+
+    def test_what_a_close_says_is_fit_for_a_terminal(self):
+        class Swears(Server):
+            def heard(self, client, text):
+                client.sock.sendall(b"\x88\x0a\x03\xf1\x1b[31m\xff\xfe\n")
+
+        _, result, said = self.played(Swears(), settings=("rooms.in_flight=0", "heartbeat_seconds=0.2"))
+        self.assertIn("1009 ?[31m???", result["first_end"])
+        self.assertNotIn("\x1b", said)
+
+    def test_a_processor_that_is_not_there_is_refused(self):
+        status, result, said = self.played(Server(), arguments=("--core", "1000"))
+        self.assertEqual((status, result), (1, None))
+        self.assertIn("cannot run on processor 1000 alone", said)
+
     def test_acknowledgements_that_never_come_are_missing(self):
         class Forgets(Server):
             def acknowledge(self, client, number):
