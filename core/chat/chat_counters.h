@@ -30,6 +30,14 @@ struct ChatCounters {
   Counter stale_pages;     // served from memory while the store was down
   Counter commits_failed;  // operations whose batch failed
   Counter repairs;         // holes in the order, filled from the store
+  Histogram
+      repair_us;  // from seeing a hole to its being closed, by repair or by what was on its way
+  Counter node_events;       // of other nodes, heard
+  Counter node_events_old;   // heard before, by a repair or twice
+  Counter node_events_held;  // came before their turn
+  Counter node_events_shed;  // held ones that found no room: a repair brings them
+  Counter looks;  // conversations compared with the store after something may have been missed
+  Counter audience_looks;  // the same for what a session hears
   Counter conversations_loaded;
   Counter conversations_evicted;
 };

@@ -17,6 +17,7 @@ struct ChatShard::Roles final : ParcelSink {
                 .history = ports.history,
                 .directory = ports.directory,
                 .ids = ports.ids,
+                .nodes = ports.nodes,
                 .limits = limits,
                 .self = ports.router.self(),
                 .shard_count = ports.router.shard_count(),
@@ -52,17 +53,30 @@ struct ChatShard::Roles final : ParcelSink {
   void take(Attach& said) { conversations.on(said); }
   void take(AttachMore& said) { conversations.on(said); }
   void take(AttachCancel& said) { conversations.on(said); }
+  void take(MemberCheck& said) { conversations.on(said); }
+  void take(AudienceCheck& said) { sessions.on(said); }
   void take(Interest& said) {
     const std::uint64_t bit = std::uint64_t{1} << said.shard;
     if (said.add) {
       context.interests[said.topic] |= bit;
-      context.send(said.shard, InterestReady{said.topic, said.token});
+      if (context.nodes != nullptr && !is_user_topic(said.topic)) {
+        conversations.on_interest(said);  // answers when it is loaded
+        return;
+      }
+      if (context.nodes != nullptr) users.on_interest(said.topic);
+      context.send(said.shard, InterestReady{said.topic, said.token, false});
       return;
     }
     const auto it = context.interests.find(said.topic);
     if (it == context.interests.end()) return;
     it->second &= ~bit;
     if (it->second == 0) context.interests.erase(it);
+    if (context.nodes == nullptr) return;
+    if (is_user_topic(said.topic)) {
+      users.on_interest(said.topic);
+    } else {
+      conversations.on_interest(said);
+    }
   }
 
   void run_due(const Deadline& due) {
@@ -78,6 +92,12 @@ struct ChatShard::Roles final : ParcelSink {
         break;
       case Deadline::Kind::kVerify:
         conversations.verify_due(ConversationId(due.key));
+        break;
+      case Deadline::Kind::kRepair:
+        conversations.repair_due(ConversationId(due.key));
+        break;
+      case Deadline::Kind::kAudience:
+        sessions.retry_audience_looks();
         break;
       case Deadline::Kind::kOffline:
         users.grace_ended(UserId(due.key));
@@ -149,6 +169,55 @@ void ChatShard::on_committed(std::span<const storage::Outcome> outcomes) {
 void ChatShard::revoke_session(UserId user, SessionId session) {
   ShardContext& context = roles_->context;
   context.send(context.owner(user), Revoke{user, session});
+  // Each shard is told; the owner alone tells the other nodes.
+  if (context.nodes != nullptr && context.owner(user) == context.self) {
+    context.nodes->hint(
+        topic_of(user),
+        {.kind = NodeHint::Kind::kRevoked, .seq = 0, .conversation = {}, .session = session});
+  }
+}
+
+void ChatShard::on_node_event(const TopicId& topic, Seq seq, ServerEvent event, ByteView payload,
+                              const Now& now) {
+  roles_->context.now = now;
+  if (is_user_topic(topic)) {
+    roles_->users.on_node_event(topic, event, payload);
+  } else {
+    roles_->conversations.on_node_event(conversation_of(topic), seq, std::move(event), payload);
+  }
+}
+
+void ChatShard::on_node_hint(const TopicId& topic, const NodeHint& hint, const Now& now) {
+  roles_->context.now = now;
+  if (is_user_topic(topic)) {
+    roles_->users.on_node_hint(topic, hint);
+  } else {
+    roles_->conversations.on_node_hint(conversation_of(topic), hint);
+  }
+}
+
+void ChatShard::on_listening(const TopicId& topic, const Now& now) {
+  roles_->context.now = now;
+  if (is_user_topic(topic)) {
+    roles_->users.on_listening(topic);
+  } else {
+    roles_->conversations.on_listening(conversation_of(topic));
+  }
+}
+
+void ChatShard::on_gap(const Now& now) {
+  roles_->context.now = now;
+  roles_->conversations.on_gap();
+  roles_->users.on_gap();
+}
+
+void ChatShard::on_publish_lost(const TopicId& topic, const Now& now) {
+  roles_->context.now = now;
+  if (is_user_topic(topic)) {
+    roles_->users.on_publish_lost(topic);
+  } else {
+    roles_->conversations.on_publish_lost(conversation_of(topic));
+  }
 }
 
 void ChatShard::tick(const Now& now) {

@@ -42,6 +42,7 @@ struct ChatPorts {
   storage::HistoryReader& history;
   storage::Directory& directory;
   IdSource& ids;
+  NodeBus* nodes = nullptr;  // null: this node is alone
 };
 
 class ChatShard final : public storage::CommitListener {
@@ -82,6 +83,20 @@ class ChatShard final : public storage::CommitListener {
 
   // Closes the live connections of a revoked session, wherever they are, with token_revoked (4102).
   void revoke_session(UserId user, SessionId session);
+
+  // --- what the bus says (only with ChatPorts::nodes) ---
+  // Another node's event, decoded, and as it came: `payload` dies on return. `seq` as it was published; an event that
+  // could not be decoded is a hint kCommitted with its seq. What this node itself has published must not come back.
+  void on_node_event(const TopicId& topic, Seq seq, ServerEvent event, ByteView payload,
+                     const Now& now);
+  void on_node_hint(const TopicId& topic, const NodeHint& hint, const Now& now);
+  // From here on what is published to `topic` arrives; what was published before may have been missed. Due after each
+  // listen(), and after every interruption of that topic.
+  void on_listening(const TopicId& topic, const Now& now);
+  // Anything may have been missed: a node is dead that may have committed and not published, or the bus does not know.
+  void on_gap(const Now& now);
+  // Something that this shard published to `topic` may not have arrived, and publishing works again.
+  void on_publish_lost(const TopicId& topic, const Now& now);
 
   // Runs what is due. Time of storage callbacks and outcomes is the latest that any call brought: call tick() (or
   // another call with `now`) at the start of each turn.

@@ -6,6 +6,7 @@
 // `last_seq`: the highest seq known to be committed. They differ only while a hole is being repaired: a commit that was
 // reported as failed and is there nevertheless, or one by another node. Whoever attaches goes live at published_seq.
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -46,6 +47,14 @@ struct AttachState {
   bool store_only = false;
   Step step = Step::kNext;
   storage::Page held;
+  Seq claimed = 0;  // with several nodes: it was looked whether so much is committed
+};
+
+// With several nodes: an event that came before its turn.
+struct HeldEvent {
+  Seq seq = 0;
+  ServerEvent event;
+  std::string payload;  // of another node, as it came; empty: of this node, and the others have it
 };
 
 struct Typer {
@@ -115,14 +124,45 @@ struct Conversation {
   // Its creation was reported as failed and may have worked: should loading find it, its members are told.
   bool creation_in_doubt = false;
   std::optional<Seq> published_at_most;  // while loading: an outcome above it waits to be heard
+  // Everything up to here that happened to members, roles and name is in this state.
+  Seq members_seq = 0;
+
+  // --- several nodes (conversation_nodes.cc) ---
+  std::vector<HeldEvent> held;  // by seq; at most kHeldMax
+  // Somebody says that so much is committed. A whole page of changes that was read since settles it.
+  Seq claimed_seq = 0;
+  std::uint32_t claims = 0;
+  std::uint32_t repair_tries = 0;  // whole pages in a row that brought nothing
+  std::int64_t hole_since_us = 0;  // 0: none is seen
+  std::int64_t load_began_us = 0;
+  std::int64_t looked_at_us = 0;  // when the read began that this state is from
+  std::vector<Interest> asking;   // shards that wait for it to be loaded
+  bool is_heard = false;          // by somebody on this node: it is not forgotten
+  bool wants_look = false;        // to be compared with the store: something may have been missed
+  bool is_look_queued = false;
+  bool is_look = false;      // the load under way is one
+  bool look_again = false;   // asked for while a load was under way, which may be too old
+  bool asked_late = false;   // the same by somebody who is to hear it
+  bool look_blocks = false;  // what is parked waits for the look
+  bool repair_timer_armed = false;
+  bool owes_word = false;  // a commit failed that other nodes are to be told of, should it be there
+  bool doubt_after_load = false;
+  bool marks_doubtful = false;  // another node's receipt told how far somebody read, not how many
 
   // The shard's list of conversations, most recently used first.
   Conversation* newer = nullptr;
   Conversation* older = nullptr;
 
   [[nodiscard]] MemberState* find_member(UserId user);
+  [[nodiscard]] const MemberState* find_member(UserId user) const {
+    return const_cast<Conversation*>(this)->find_member(user);  // reads only
+  }
   // Nothing would be lost by forgetting it.
   [[nodiscard]] bool is_idle() const;
+  // Something is committed that was not published here.
+  [[nodiscard]] bool is_behind() const {
+    return has_hole || published_seq < std::max(last_seq, claimed_seq) || !held.empty();
+  }
 };
 
 }  // namespace uproar::chat

@@ -81,6 +81,13 @@ void ConversationRole::on(const Attach& attach) {
     park(*conversation, attach);
     return;
   }
+  // Whoever says that somebody has joined is ahead of what is known here.
+  const bool is_news = context_.nodes != nullptr && attach.marks_after.has_value() &&
+                       conversation->find_member(attach.user) == nullptr;
+  if (is_news || is_stranger_in_doubt(*conversation, attach.user)) {
+    park_for_look(*conversation, attach);
+    return;
+  }
   begin_attach(*conversation, attach);
 }
 
@@ -186,6 +193,13 @@ void ConversationRole::advance_attach(Conversation& conversation, const Endpoint
       // History shows what is committed before it is published, so a cursor may be ahead for a moment; for longer it is
       // of another life of the store.
       if (conversation.pending > 0 || conversation.has_hole || conversation.needs_verify) return;
+      if (context_.nodes != nullptr) {  // or another node has published it, and it is on its way
+        if (attach->claimed < attach->bound) {
+          attach->claimed = attach->bound;
+          claim(conversation, attach->bound);
+        }
+        if (conversation.is_behind()) return;
+      }
       attach->bound = conversation.published_seq;
     }
     if (!is_unread && !attach->store_only) {
@@ -288,7 +302,9 @@ void ConversationRole::attach_read(ConversationId id, const Endpoint& to, std::u
   attach->store_only = page.has_more;
   attach->held = std::move(page);
   attach->step = AttachState::Step::kHeld;
-  if (attach->held.upto_seq > conversation.last_seq && conversation.pending == 0) {
+  if (context_.nodes != nullptr) {
+    claim(conversation, attach->held.upto_seq);
+  } else if (attach->held.upto_seq > conversation.last_seq && conversation.pending == 0) {
     // Committed, and no outcome is due that would tell: a hole.
     conversation.last_seq = attach->held.upto_seq;
     repair_if_behind(conversation);

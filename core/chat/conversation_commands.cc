@@ -38,6 +38,10 @@ void ConversationRole::on(ForwardedCommand command) {
     park(*conversation, std::move(command));
     return;
   }
+  if (needs_look(*conversation, command.command)) {
+    park_for_look(*conversation, std::move(command));
+    return;
+  }
   if (is_write(command.command.event)) {
     // Waiting in vain helps nobody: while the store cannot be read, writes are refused at once.
     const bool is_hopeless = conversation->needs_verify && !conversation->is_loading &&
@@ -53,6 +57,17 @@ void ConversationRole::on(ForwardedCommand command) {
     }
   }
   run(*conversation, std::move(command));
+}
+
+// With several nodes: whether what is known here may be too old to answer from. How much a member has not read is not
+// what receipts tell.
+bool ConversationRole::needs_look(const Conversation& conversation, const Command& command) const {
+  if (context_.nodes == nullptr) return false;
+  const bool is_answered_from_here = std::holds_alternative<ConversationJoin>(command.event) ||
+                                     std::holds_alternative<ConversationCreate>(command.event);
+  const bool are_marks_told = conversation.members.size() <= kReceiptFanoutMembersMax;
+  return (is_answered_from_here && (conversation.marks_doubtful || !are_marks_told)) ||
+         is_stranger_in_doubt(conversation, command.actor.user);
 }
 
 // REQUIRES: ready, and for writes: neither a membership change nor a check is under way.
@@ -267,7 +282,9 @@ void ConversationRole::advance_mark(Conversation& conversation, const Actor& act
   if (member == nullptr) return;
   const bool is_seen = mark.kind == MarkKind::kSeen;
   const Seq stands = is_seen ? member->read_seq : member->delivered_seq;
-  const Seq wanted = std::min(mark.seq, conversation.last_seq);
+  // With several nodes more may be committed than is known here: the store knows its end.
+  const Seq wanted =
+      context_.nodes != nullptr ? mark.seq : std::min(mark.seq, conversation.last_seq);
   if (wanted <= stands) {
     if (wants_reply(actor)) {
       context_.reply(actor, ServerEvent(ReceiptUpdate{.conversation = conversation.id,

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/chat/conversation_role.h"
+#include "core/chat/node_event.h"
 
 namespace uproar::chat {
 namespace {
@@ -42,6 +43,11 @@ void ConversationRole::on_committed(std::span<const storage::Outcome> outcomes) 
     if (conversation->state == Conversation::State::kAbsent) {
       handle_absent(*conversation);  // may be gone
       continue;
+    }
+    if (conversation->state == Conversation::State::kReady) {
+      release_held(
+          *conversation);  // when all is said of the outcome: who has joined has its answer
+      note_if_closed(*conversation);
     }
     repair_if_behind(*conversation);
     advance_attaches(*conversation);
@@ -83,14 +89,69 @@ bool ConversationRole::is_next(Conversation& conversation, Seq seq) {
     conversation.published_seq = seq;
     return true;
   }
-  if (seq > conversation.published_seq) repair(conversation);
+  if (seq > conversation.published_seq) repair_soon(conversation);
   return false;
+}
+
+void ConversationRole::announce(Conversation& conversation, Seq seq, ServerEvent&& event) {
+  const TopicId topic = topic_of(conversation.id);
+  const bool is_turn = is_next(conversation, seq);
+  if (is_turn) {
+    context_.publish(topic, event, Delivery::kMessage, seq, nullptr);
+    keep_row(conversation, std::move(event));
+  } else if (context_.nodes != nullptr) {
+    context_.outbox.publish(topic, {.here = false, .nodes = true, .seq = seq}, event,
+                            Delivery::kMessage, nullptr);
+    if (conversation.state == Conversation::State::kReady && seq > conversation.published_seq)
+      hold(conversation, seq, std::move(event), {});
+  }
+}
+
+void ConversationRole::keep_row(Conversation& conversation, ServerEvent&& event) {
+  const std::size_t bytes_before = conversation.recent.bytes();
+  RecentRows& rows = conversation.recent;
+  if (auto* fresh = std::get_if<MessageNew>(&event)) {
+    rows.push(std::move(fresh->message), context_.limits.recent_rows_max);
+  } else if (const auto* updated = std::get_if<MessageUpdated>(&event)) {
+    rows.edit(updated->message_seq, updated->seq, updated->content, updated->edited_at_us);
+  } else if (const auto* deleted = std::get_if<MessageDeleted>(&event)) {
+    rows.erase_content(deleted->message_seq, deleted->seq, deleted->deleted_at_us);
+  } else if (const auto* reacted = std::get_if<ReactionUpdated>(&event)) {
+    rows.react(reacted->message_seq, reacted->seq, {.emoji = reacted->emoji, .user = reacted->user},
+               reacted->added);
+  } else if (auto row = system_row_of(event)) {
+    rows.push(std::move(*row), context_.limits.recent_rows_max);
+  }
+  account_recent(conversation, bytes_before);
+}
+
+void ConversationRole::add_member(Conversation& conversation, UserId user, Role role, Seq seq) {
+  const MemberState state{.user = user,
+                          .joined_seq = seq - 1,
+                          .delivered_seq = seq - 1,
+                          .read_seq = seq - 1,
+                          .read_no = conversation.last_no,
+                          .role = role};
+  if (MemberState* present = conversation.find_member(user)) {
+    *present = state;
+    return;
+  }
+  auto& members = conversation.members;
+  members.insert(
+      std::upper_bound(members.begin(), members.end(), state,
+                       [](const MemberState& a, const MemberState& b) { return a.user < b.user; }),
+      state);
+}
+
+// A change of members, role or name that this node committed. Those of other nodes that are still missing are older.
+void ConversationRole::members_changed(Conversation& conversation, Seq seq) {
+  if (seq > conversation.published_seq + 1) want_look(conversation);
+  conversation.members_seq = std::max(conversation.members_seq, seq);
 }
 
 void ConversationRole::publish(const Conversation& conversation, const ServerEvent& event,
                                Delivery delivery, const Endpoint* except) {
-  const TopicId topic = topic_of(conversation.id);
-  context_.outbox.publish(topic, context_.remote_shards(topic), event, delivery, except);
+  context_.publish(topic_of(conversation.id), event, delivery, 0, except);
 }
 
 // --- creation ------------------------------------------------------------------------------------------------------
@@ -136,7 +197,11 @@ void ConversationRole::committed(Conversation& conversation, Pending& pending,
                                       .duplicate = false}));
   }
   for (const storage::NewMember& member : op.members)
-    tell_joined(conversation, member.user, 0, silent);
+    tell_joined(conversation, member.user, 0, silent, true);
+  if (context_.nodes != nullptr) {
+    release_held(conversation);
+    answer_asking(conversation);
+  }
 }
 
 // --- messages ------------------------------------------------------------------------------------------------------
@@ -155,27 +220,14 @@ void ConversationRole::committed(Conversation& conversation, Pending& pending,
     if (conversation.state == Conversation::State::kReady &&
         outcome.seq > conversation.published_seq) {
       conversation.last_seq = std::max(conversation.last_seq, outcome.seq);
-      repair(conversation);
+      repair_soon(conversation);
     }
     return;
   }
   context_.counters.messages_committed.add();
   stop_typing(conversation, actor.user);
 
-  // Sending is reading: the store raises the sender's marks, and what that says about others' messages.
-  const std::uint64_t last_no_before = outcome.no - 1;
-  if (MemberState* member = conversation.find_member(actor.user)) {
-    if (member->read_no != last_no_before) {
-      conversation.recent.mark(actor.user, member->delivered_seq, member->read_seq, true,
-                               outcome.seq, outcome.at_us);
-    }
-    member->delivered_seq = std::max(member->delivered_seq, outcome.seq);
-    member->read_seq = std::max(member->read_seq, outcome.seq);
-    member->read_no = std::max(member->read_no, outcome.no);
-  }
-  conversation.last_no = std::max(conversation.last_no, outcome.no);
-  if (!is_next(conversation, outcome.seq)) return;
-
+  sent_by(conversation, actor.user, outcome.seq, outcome.no, outcome.at_us);
   ServerEvent event(std::in_place_type<MessageNew>);
   Message& message = std::get<MessageNew>(event).message;
   message.id = outcome.message;
@@ -191,67 +243,51 @@ void ConversationRole::committed(Conversation& conversation, Pending& pending,
   message.reply_to = op.reply_to;
   message.mentions = std::move(op.mentions);
   message.sent_at_us = outcome.at_us;
-  publish(conversation, event, Delivery::kMessage);
-  const std::size_t bytes_before = conversation.recent.bytes();
-  conversation.recent.push(std::move(message), context_.limits.recent_rows_max);
-  account_recent(conversation, bytes_before);
+  announce(conversation, outcome.seq, std::move(event));
 }
 
-template <class Change>
 void ConversationRole::message_changed(Conversation& conversation, const Actor& actor,
-                                       const storage::Outcome& outcome, const ServerEvent& event,
-                                       Change change) {
+                                       const storage::Outcome& outcome, ServerEvent&& event) {
   const bool is_duplicate = outcome.status == OutcomeStatus::kDuplicate;
   // Without an id the answer would be the event once more.
   if (is_duplicate || wants_reply(actor)) context_.reply(actor, event);
-  if (is_duplicate || !is_next(conversation, outcome.seq)) return;
-  publish(conversation, event, Delivery::kMessage);
-  const std::size_t bytes_before = conversation.recent.bytes();
-  change(conversation.recent);
-  account_recent(conversation, bytes_before);
+  if (!is_duplicate) announce(conversation, outcome.seq, std::move(event));
 }
 
 void ConversationRole::committed(Conversation& conversation, Pending& pending,
                                  storage::EditMessage& op, const storage::Outcome& outcome) {
-  const ServerEvent event(MessageUpdated{.conversation = conversation.id,
-                                         .seq = outcome.seq,
-                                         .message_seq = outcome.message_seq,
-                                         .message = outcome.message,
-                                         .sender = pending.actor.user,
-                                         .content = op.content,
-                                         .edited_at_us = outcome.at_us});
-  message_changed(conversation, pending.actor, outcome, event, [&](RecentRows& rows) {
-    rows.edit(outcome.message_seq, outcome.seq, op.content, outcome.at_us);
-  });
+  message_changed(conversation, pending.actor, outcome,
+                  MessageUpdated{.conversation = conversation.id,
+                                 .seq = outcome.seq,
+                                 .message_seq = outcome.message_seq,
+                                 .message = outcome.message,
+                                 .sender = pending.actor.user,
+                                 .content = std::move(op.content),
+                                 .edited_at_us = outcome.at_us});
 }
 
 void ConversationRole::committed(Conversation& conversation, Pending& pending,
                                  storage::DeleteMessage& op, const storage::Outcome& outcome) {
   (void)op;
-  const ServerEvent event(MessageDeleted{.conversation = conversation.id,
-                                         .seq = outcome.seq,
-                                         .message_seq = outcome.message_seq,
-                                         .message = outcome.message,
-                                         .by = pending.actor.user,
-                                         .deleted_at_us = outcome.at_us});
-  message_changed(conversation, pending.actor, outcome, event, [&](RecentRows& rows) {
-    rows.erase_content(outcome.message_seq, outcome.seq, outcome.at_us);
-  });
+  message_changed(conversation, pending.actor, outcome,
+                  MessageDeleted{.conversation = conversation.id,
+                                 .seq = outcome.seq,
+                                 .message_seq = outcome.message_seq,
+                                 .message = outcome.message,
+                                 .by = pending.actor.user,
+                                 .deleted_at_us = outcome.at_us});
 }
 
 void ConversationRole::committed(Conversation& conversation, Pending& pending,
                                  storage::ChangeReaction& op, const storage::Outcome& outcome) {
-  const ServerEvent event(ReactionUpdated{.conversation = conversation.id,
-                                          .seq = outcome.seq,
-                                          .message_seq = outcome.message_seq,
-                                          .message = outcome.message,
-                                          .user = pending.actor.user,
-                                          .emoji = op.emoji,
-                                          .added = op.add});
-  message_changed(conversation, pending.actor, outcome, event, [&](RecentRows& rows) {
-    rows.react(outcome.message_seq, outcome.seq, {.emoji = op.emoji, .user = pending.actor.user},
-               op.add);
-  });
+  message_changed(conversation, pending.actor, outcome,
+                  ReactionUpdated{.conversation = conversation.id,
+                                  .seq = outcome.seq,
+                                  .message_seq = outcome.message_seq,
+                                  .message = outcome.message,
+                                  .user = pending.actor.user,
+                                  .emoji = std::move(op.emoji),
+                                  .added = op.add});
 }
 
 // --- who is here ---------------------------------------------------------------------------------------------------
@@ -287,7 +323,13 @@ ConversationView ConversationRole::view_for(const Conversation& conversation, Us
 }
 
 void ConversationRole::tell_joined(const Conversation& conversation, UserId user, Seq seq,
-                                   const Endpoint& silent) {
+                                   const Endpoint& silent, bool to_nodes) {
+  if (to_nodes && context_.nodes != nullptr) {
+    context_.nodes->hint(topic_of(user), {.kind = NodeHint::Kind::kJoined,
+                                          .seq = seq,
+                                          .conversation = conversation.id,
+                                          .session = {}});
+  }
   UserNotice notice{
       .user = user,
       .change = {.added = true, .seq = seq, .conversation = view_for(conversation, user, seq)},
@@ -303,25 +345,6 @@ void ConversationRole::tell_removed(const Conversation& conversation, UserId use
   context_.send(context_.owner(user), std::move(notice));
 }
 
-void ConversationRole::push_system_row(Conversation& conversation, const Pending& pending,
-                                       const storage::Outcome& outcome, SystemEvent event,
-                                       UserId subject, Role role, std::string content) {
-  Message row;
-  row.conversation = conversation.id;
-  row.seq = outcome.seq;
-  row.version = outcome.seq;
-  row.sender = pending.actor.user;
-  row.type = MessageType::kSystem;
-  row.content = std::move(content);
-  row.sent_at_us = outcome.at_us;
-  row.system = event;
-  row.subject = subject;
-  row.role = role;
-  const std::size_t bytes_before = conversation.recent.bytes();
-  conversation.recent.push(std::move(row), context_.limits.recent_rows_max);
-  account_recent(conversation, bytes_before);
-}
-
 void ConversationRole::change_step_done(Conversation& conversation,
                                         std::optional<ServerEvent> answer,
                                         std::optional<Error> error) {
@@ -331,6 +354,7 @@ void ConversationRole::change_step_done(Conversation& conversation,
   if (error && !change.error) change.error = error;
   if (--change.left > 0) return;
   const MembershipCommand done = std::exchange(change, {});
+  if (conversation.wants_look) want_look(conversation);
   if (done.error) {
     context_.refuse(done.actor, *done.error);
   } else if (done.answer && (!done.is_heard || wants_reply(done.actor))) {
@@ -349,28 +373,13 @@ void ConversationRole::committed(Conversation& conversation, Pending& pending,
                           .by = pending.actor.user,
                           .at_us = outcome.at_us};
   if (!is_duplicate) {
-    MemberState state{.user = op.user,
-                      .joined_seq = outcome.seq - 1,
-                      .delivered_seq = outcome.seq - 1,
-                      .read_seq = outcome.seq - 1,
-                      .read_no = conversation.last_no,
-                      .role = op.role};
-    if (MemberState* present = conversation.find_member(op.user)) {
-      *present = state;
-    } else {
-      auto& members = conversation.members;
-      members.insert(std::upper_bound(members.begin(), members.end(), state,
-                                      [](const MemberState& a, const MemberState& b) {
-                                        return a.user < b.user;
-                                      }),
-                     state);
-    }
-    if (is_next(conversation, outcome.seq)) {
-      publish(conversation, ServerEvent(added), Delivery::kMessage);
-      push_system_row(conversation, pending, outcome, SystemEvent::kMemberAdded, op.user, op.role,
-                      {});
-    }
-    tell_joined(conversation, op.user, outcome.seq, is_join ? pending.actor.from : Endpoint{});
+    add_member(conversation, op.user, op.role, outcome.seq);
+    members_changed(conversation, outcome.seq);
+    announce(conversation, outcome.seq, ServerEvent(added));
+    tell_joined(conversation, op.user, outcome.seq, is_join ? pending.actor.from : Endpoint{},
+                true);
+  } else if (conversation.find_member(op.user) == nullptr) {
+    want_look(conversation);  // another node's, and not heard so far
   }
   if (is_join && is_duplicate) {
     change_step_done(
@@ -385,6 +394,7 @@ void ConversationRole::committed(Conversation& conversation, Pending& pending,
     if (!is_duplicate) conversation.change.is_heard = true;
     change_step_done(conversation, ServerEvent(added), {});
   }
+  if (!is_duplicate) doubt_marks(conversation, op.user);
 }
 
 void ConversationRole::committed(Conversation& conversation, Pending& pending,
@@ -398,11 +408,8 @@ void ConversationRole::committed(Conversation& conversation, Pending& pending,
     std::erase_if(conversation.members, [&](const MemberState& x) { return x.user == op.user; });
     conversation.change.is_heard = true;
     stop_typing(conversation, op.user);
-    if (is_next(conversation, outcome.seq)) {
-      publish(conversation, removed, Delivery::kMessage);
-      push_system_row(conversation, pending, outcome, SystemEvent::kMemberRemoved, op.user,
-                      Role::kMember, {});
-    }
+    members_changed(conversation, outcome.seq);
+    announce(conversation, outcome.seq, ServerEvent(removed));
     tell_removed(conversation, op.user, outcome.seq);
   }
   change_step_done(conversation, removed, {});
@@ -420,30 +427,28 @@ void ConversationRole::committed(Conversation& conversation, Pending& pending, s
   if (MemberState* member = conversation.find_member(op.user)) member->role = op.role;
   const bool is_committed = outcome.status == OutcomeStatus::kCommitted;
   if (is_committed) conversation.change.is_heard = true;
-  if (is_committed && is_next(conversation, outcome.seq)) {
-    publish(conversation, updated, Delivery::kMessage);
-    push_system_row(conversation, pending, outcome, SystemEvent::kRoleChanged, op.user, op.role,
-                    {});
+  if (is_committed) {
+    members_changed(conversation, outcome.seq);
+    announce(conversation, outcome.seq, ServerEvent(updated));
   }
   change_step_done(conversation, updated, {});
 }
 
 void ConversationRole::committed(Conversation& conversation, Pending& pending, storage::Rename& op,
                                  const storage::Outcome& outcome) {
-  const ServerEvent updated(ConversationUpdated{.conversation = conversation.id,
-                                                .seq = outcome.seq,
-                                                .by = pending.actor.user,
-                                                .name = op.name,
-                                                .user = {},
-                                                .role = {},
-                                                .at_us = outcome.at_us});
-  conversation.name = op.name;
+  ServerEvent updated(ConversationUpdated{.conversation = conversation.id,
+                                          .seq = outcome.seq,
+                                          .by = pending.actor.user,
+                                          .name = op.name,
+                                          .user = {},
+                                          .role = {},
+                                          .at_us = outcome.at_us});
+  conversation.name = std::move(op.name);
   const bool is_duplicate = outcome.status == OutcomeStatus::kDuplicate;
   if (is_duplicate || wants_reply(pending.actor)) context_.reply(pending.actor, updated);
-  if (is_duplicate || !is_next(conversation, outcome.seq)) return;
-  publish(conversation, updated, Delivery::kMessage);
-  push_system_row(conversation, pending, outcome, SystemEvent::kRenamed, {}, Role::kMember,
-                  std::move(op.name));
+  if (is_duplicate) return;
+  members_changed(conversation, outcome.seq);
+  announce(conversation, outcome.seq, std::move(updated));
 }
 
 // --- marks ---------------------------------------------------------------------------------------------------------

@@ -24,8 +24,8 @@ MemberState* Conversation::find_member(UserId user) {
 
 bool Conversation::is_idle() const {
   return state == State::kReady && parked.empty() && pending == 0 && attaches.empty() &&
-         typers.empty() && marks.empty() && !needs_verify && !is_loading && !has_hole &&
-         !is_repairing && published_seq == last_seq;
+         typers.empty() && marks.empty() && !needs_verify && !is_loading && !is_behind() &&
+         !is_repairing && !wants_look && asking.empty();
 }
 
 // --- table ---------------------------------------------------------------------------------------------------------
@@ -63,6 +63,12 @@ Conversation* ConversationRole::insert(ConversationId id, Conversation::State st
   slot->id = id;
   slot->state = state;
   link_front(*slot);
+  if (context_.nodes != nullptr) {
+    // As long as it is in memory, so that what is known of it is true also for those who only ask.
+    context_.nodes->listen(topic_of(id));
+    slot->is_heard = context_.is_heard(topic_of(id));
+    heard_count_ += slot->is_heard ? 1 : 0;
+  }
   return slot.get();
 }
 
@@ -80,9 +86,17 @@ Conversation* ConversationRole::find_or_load(ConversationId id) {
 void ConversationRole::erase(Conversation& conversation) {
   UPROAR_CHECK(conversation.pending == 0 && conversation.parked.empty() &&
                !conversation.is_loading);
+  const std::vector<Interest> asking = std::exchange(conversation.asking, {});
+  if (context_.nodes != nullptr) {
+    context_.nodes->unlisten(topic_of(conversation.id));
+    heard_count_ -= conversation.is_heard ? 1 : 0;
+    shed_held(conversation);
+  }
   recent_bytes_ -= conversation.recent.bytes();
   unlink(conversation);
   conversations_.erase(conversation.id);
+  // Of a creation that failed: whether another node's exists is not known, so it cannot be heard for sure.
+  answer(asking, true);  // last: a session that is answered may speak at once
 }
 
 void ConversationRole::trim() {
@@ -91,7 +105,10 @@ void ConversationRole::trim() {
   for (Conversation* at = oldest_;
        conversations_.size() > context_.limits.conversations_max && at != nullptr;) {
     Conversation* const next = at->newer;
-    if (at->is_idle()) {
+    if (at->is_heard) {  // to the front, so that those behind it are looked at next time
+      touch(*at);
+      if (--looks == 0) return;
+    } else if (at->is_idle()) {
       context_.counters.conversations_evicted.add();
       erase(*at);
     } else if (--looks == 0) {
@@ -118,6 +135,7 @@ void ConversationRole::account_recent(Conversation& conversation, std::size_t by
 
 void ConversationRole::load(Conversation& conversation) {
   conversation.is_loading = true;
+  conversation.load_began_us = context_.now.monotonic_us;
   ++loads_;
   context_.history.load_conversation(
       conversation.id, [this, id = conversation.id, failures = conversation.failures](
@@ -152,27 +170,46 @@ void ConversationRole::take_state(Conversation& conversation, storage::Conversat
     member->read_seq = std::max(member->read_seq, old.read_seq);
     member->read_no = std::max(member->read_no, old.read_no);
   }
+  conversation.members_seq = std::max(conversation.members_seq, state.last_seq);
 }
 
 void ConversationRole::loaded(ConversationId id, std::uint32_t failures,
                               Result<storage::ConversationState, storage::StoreError> state) {
+  take_loaded(id, failures, std::move(state));
+  start_waiting_loads();
+  start_looks();
+}
+
+void ConversationRole::take_loaded(ConversationId id, std::uint32_t failures,
+                                   Result<storage::ConversationState, storage::StoreError> state) {
   using State = Conversation::State;
   --loads_;
   Conversation* found = find(id);
   UPROAR_CHECK(found != nullptr && found->is_loading);
   Conversation& conversation = *found;
   conversation.is_loading = false;
+  if (std::exchange(conversation.is_look, false)) --looks_;
+  const bool again = std::exchange(conversation.look_again, false);
 
   if (!state.ok()) {
     if (conversation.state == State::kLoading && state.error() == storage::StoreError::kNotFound) {
+      if (again ||
+          std::exchange(conversation.asked_late,
+                        false)) {  // created since, perhaps: somebody has been told to hear it
+        load(conversation);
+        return;
+      }
       conversation.state = State::kAbsent;
       conversation.creation_in_doubt = false;
       conversation.published_at_most.reset();
+      answer_asking(conversation);
       handle_absent(conversation);
       return;
     }
+    conversation.look_blocks = false;
     refuse_parked(conversation, error_of(state.error()));
-    const bool is_forgettable = conversation.pending == 0 && !conversation.creation_in_doubt;
+    const bool is_forgettable =
+        conversation.pending == 0 && !conversation.creation_in_doubt && !conversation.is_heard;
     if (conversation.state == State::kLoading && is_forgettable) {
       erase(conversation);
     } else {
@@ -182,6 +219,17 @@ void ConversationRole::loaded(ConversationId id, std::uint32_t failures,
   }
 
   context_.counters.conversations_loaded.add();
+  conversation.asked_late = false;
+  if (conversation.state == State::kReady) {
+    if (state->last_seq < conversation.members_seq) {  // read before a change that is known here
+      load(conversation);
+      return;
+    }
+    if (conversation.change.left > 0 && !conversation.needs_verify) {
+      conversation.wants_look = true;  // its outcomes first: they say who asked for what
+      return;
+    }
+  }
   if (conversation.state == State::kLoading) {
     take_state(conversation, std::move(*state));
     conversation.published_seq = conversation.last_seq;
@@ -196,6 +244,9 @@ void ConversationRole::loaded(ConversationId id, std::uint32_t failures,
       conversation.creation_in_doubt = false;
       tell_differences(conversation, {});
     }
+    drop_held(conversation);
+    release_held(conversation);
+    answer_asking(conversation);
   } else {
     const std::vector<MemberState> before = conversation.members;
     take_state(conversation, std::move(*state));
@@ -204,12 +255,23 @@ void ConversationRole::loaded(ConversationId id, std::uint32_t failures,
   conversation.needs_verify = conversation.failures != failures;
   conversation.verify_backoff_ms = 0;
   if (conversation.needs_verify) arm_verify(conversation);
+  if (context_.nodes != nullptr) {
+    conversation.looked_at_us = conversation.load_began_us;
+    conversation.wants_look = false;
+    conversation.marks_doubtful = std::exchange(conversation.doubt_after_load, false);
+    if (conversation.owes_word && !conversation.needs_verify) {
+      conversation.owes_word = false;
+      on_publish_lost(id);  // perhaps it is there, and was not said
+    }
+    if (again) look_now(conversation);
+    conversation.look_blocks = conversation.look_blocks && again;
+  }
   repair_if_behind(conversation);
   advance_attaches(conversation);
   unpark(conversation);
 }
 
-// Memberships that a commit changed although it was reported as failed.
+// Memberships that a commit changed although it was reported as failed, or that another node has changed.
 void ConversationRole::tell_differences(Conversation& conversation,
                                         const std::vector<MemberState>& before) {
   const std::vector<MemberState> after =
@@ -223,7 +285,7 @@ void ConversationRole::tell_differences(Conversation& conversation,
       ++old;
       continue;
     }
-    tell_joined(conversation, member.user, member.joined_seq, Endpoint{});
+    tell_joined(conversation, member.user, member.joined_seq, Endpoint{}, conversation.owes_word);
   }
   for (; old != before.end(); ++old) tell_removed(conversation, old->user, conversation.last_seq);
 }
@@ -231,6 +293,7 @@ void ConversationRole::tell_differences(Conversation& conversation,
 void ConversationRole::commit_failed(Conversation& conversation) {
   ++conversation.failures;
   conversation.needs_verify = true;
+  conversation.owes_word = context_.nodes != nullptr;
   arm_verify(conversation);
 }
 
@@ -250,9 +313,11 @@ void ConversationRole::verify_due(ConversationId id) {
   if (conversation == nullptr) return;
   conversation->verify_timer_armed = false;
   const bool is_cold = conversation->state == Conversation::State::kLoading;
-  if (is_cold ||
-      (conversation->needs_verify && conversation->state == Conversation::State::kReady)) {
+  if (is_cold || ((conversation->needs_verify || conversation->wants_look) &&
+                  conversation->state == Conversation::State::kReady)) {
     if (!conversation->is_loading) load(*conversation);
+  } else if (context_.nodes != nullptr) {
+    repair_due(id);
   } else {
     repair_if_behind(*conversation);  // with operations under way: when their outcomes have come
   }
@@ -261,6 +326,11 @@ void ConversationRole::verify_due(ConversationId id) {
 // --- repair --------------------------------------------------------------------------------------------------------
 
 void ConversationRole::repair_if_behind(Conversation& conversation) {
+  if (context_.nodes != nullptr) {
+    if (conversation.state == Conversation::State::kReady && conversation.is_behind())
+      repair_soon(conversation);
+    return;
+  }
   // With operations under way the outcomes may close the gap; they also notice when they do not (is_next).
   if (conversation.state != Conversation::State::kReady || conversation.pending > 0) return;
   if (conversation.has_hole || conversation.published_seq < conversation.last_seq)
@@ -271,18 +341,18 @@ void ConversationRole::repair(Conversation& conversation) {
   conversation.has_hole = true;
   if (conversation.is_repairing) return;
   conversation.is_repairing = true;
-  context_.history.read_page(
-      {.conversation = conversation.id,
-       .order = storage::PageQuery::Order::kChangedAfter,
-       .bound = conversation.published_seq,
-       .seq_floor = 0,
-       .limit = context_.limits.page_rows_max},
-      [this, id = conversation.id](Result<storage::Page, storage::StoreError> page) {
-        repaired(id, std::move(page));
-      });
+  context_.history.read_page({.conversation = conversation.id,
+                              .order = storage::PageQuery::Order::kChangedAfter,
+                              .bound = conversation.published_seq,
+                              .seq_floor = 0,
+                              .limit = context_.limits.page_rows_max},
+                             [this, id = conversation.id, claims = conversation.claims](
+                                 Result<storage::Page, storage::StoreError> page) {
+                               repaired(id, claims, std::move(page));
+                             });
 }
 
-void ConversationRole::repaired(ConversationId id,
+void ConversationRole::repaired(ConversationId id, std::uint32_t claims,
                                 Result<storage::Page, storage::StoreError> read) {
   Conversation* found = find(id);
   UPROAR_CHECK(found != nullptr && found->is_repairing);
@@ -298,19 +368,24 @@ void ConversationRole::repaired(ConversationId id,
   const bool is_progress = page.upto_seq > conversation.published_seq;
   if (is_progress) {
     context_.counters.repairs.add();
+    if (context_.nodes != nullptr) apply_page(conversation, page, conversation.published_seq);
+    conversation.repair_tries = 0;
     conversation.published_seq = page.upto_seq;
     conversation.last_seq = std::max(conversation.last_seq, page.upto_seq);
     const std::size_t bytes_before = conversation.recent.bytes();
     conversation.recent.reset(conversation.published_seq);
     account_recent(conversation, bytes_before);
-    publish(conversation,
-            ServerEvent(HistoryPage{.conversation = id,
-                                    .messages = std::move(page.messages),
-                                    .upto_seq = conversation.published_seq,
-                                    .has_more = false,
-                                    .stale = false}),
-            Delivery::kMessage);
+    const TopicId topic = topic_of(id);
+    context_.outbox.publish(topic, {.shards = context_.remote_shards(topic)},
+                            ServerEvent(HistoryPage{.conversation = id,
+                                                    .messages = std::move(page.messages),
+                                                    .upto_seq = conversation.published_seq,
+                                                    .has_more = false,
+                                                    .stale = false}),
+                            Delivery::kMessage, nullptr);
+    drop_held(conversation);
   }
+  if (is_whole && claims == conversation.claims) conversation.claimed_seq = 0;
   // A page that was cut may leave out a row that changed since: only a whole one ends the repair.
   if (!is_whole || conversation.published_seq < conversation.last_seq) {
     if (is_progress) {
@@ -321,6 +396,19 @@ void ConversationRole::repaired(ConversationId id,
   } else {
     conversation.has_hole = false;
     conversation.verify_backoff_ms = 0;
+    release_held(conversation);
+    if (!conversation.is_behind()) {
+      note_if_closed(conversation);
+    } else {
+      if (!is_progress && ++conversation.repair_tries >= kRepairTriesMax) {
+        // The store has none of what came before these: a hint was wrong, and the store is what is so.
+        conversation.repair_tries = 0;
+        context_.counters.node_events_shed.add(conversation.held.size());
+        shed_held(conversation);
+        conversation.claimed_seq = 0;
+      }
+      if (conversation.is_behind()) repair_soon(conversation);
+    }
   }
   advance_attaches(conversation);
 }
@@ -357,7 +445,7 @@ void ConversationRole::refuse_parked(Conversation& conversation, ErrorCode code)
 
 bool ConversationRole::may_run_now(const Conversation& conversation,
                                    const Conversation::Parked& parked) const {
-  if (conversation.state != Conversation::State::kReady) return false;
+  if (conversation.state != Conversation::State::kReady || conversation.look_blocks) return false;
   const auto* command = std::get_if<ForwardedCommand>(&parked);
   if (command == nullptr || !is_write(command->command.event)) return true;
   return conversation.change.left == 0 && !conversation.needs_verify;

@@ -9,7 +9,8 @@
 // history.page with its upto_seq.
 //
 // Bodies: conversation_role.cc (table, load, verify, repair), conversation_commands.cc (what is asked),
-// conversation_outcomes.cc (what was committed), conversation_attach.cc (pages of what was missed, history).
+// conversation_outcomes.cc (what was committed), conversation_attach.cc (pages of what was missed, history),
+// conversation_nodes.cc (what other nodes commit: holding, repairing, comparing with the store).
 
 #include <deque>
 #include <memory>
@@ -33,6 +34,16 @@ class ConversationRole {
   void on(const AttachMore& more);
   void on(const AttachCancel& cancel);
   void on_committed(std::span<const storage::Outcome> outcomes);
+
+  // --- several nodes ---
+  void on_interest(const Interest& interest);  // after it was noted in the context
+  void on(const MemberCheck& check);
+  void on_node_event(ConversationId id, Seq seq, ServerEvent&& event, ByteView payload);
+  void on_node_hint(ConversationId id, const NodeHint& hint);
+  void on_listening(ConversationId id);
+  void on_gap();
+  void on_publish_lost(ConversationId id);
+  void repair_due(ConversationId id);
 
   // Forgets idle conversations above the bound. Between turns only: nobody holds a reference.
   void trim();
@@ -66,6 +77,8 @@ class ConversationRole {
   void load(Conversation& conversation);
   void loaded(ConversationId id, std::uint32_t failures,
               Result<storage::ConversationState, storage::StoreError> state);
+  void take_loaded(ConversationId id, std::uint32_t failures,
+                   Result<storage::ConversationState, storage::StoreError> state);
   void take_state(Conversation& conversation, storage::ConversationState state);
   void tell_differences(Conversation& conversation, const std::vector<MemberState>& before);
   void park(Conversation& conversation, Conversation::Parked parked);
@@ -76,8 +89,38 @@ class ConversationRole {
   void arm_verify(Conversation& conversation);
   void repair_if_behind(Conversation& conversation);
   void repair(Conversation& conversation);
-  void repaired(ConversationId id, Result<storage::Page, storage::StoreError> page);
+  void repaired(ConversationId id, std::uint32_t claims,
+                Result<storage::Page, storage::StoreError> page);
   void account_recent(Conversation& conversation, std::size_t bytes_before);
+
+  // --- several nodes (conversation_nodes.cc) ---
+  // A hole was seen: alone it is repaired at once, else when what is on its way had time to arrive.
+  void repair_soon(Conversation& conversation);
+  // So much is committed, somebody says.
+  void claim(Conversation& conversation, Seq seq);
+  void hold(Conversation& conversation, Seq seq, ServerEvent&& event, ByteView payload);
+  void drop_held(Conversation& conversation);  // what was published meanwhile
+  void shed_held(Conversation& conversation);  // all
+  void release_held(Conversation& conversation);
+  void deliver(Conversation& conversation, Seq seq, ServerEvent&& event, ByteView payload);
+  void apply_from_node(Conversation& conversation, const ServerEvent& event);
+  void doubt_marks(Conversation& conversation, UserId user);
+  void apply_page(Conversation& conversation, const storage::Page& page, Seq before);
+  void sent_by(Conversation& conversation, UserId sender, Seq seq, std::uint64_t no,
+               std::int64_t at_us);
+  void receipt_from_node(Conversation& conversation, const ReceiptUpdate& receipt);
+  void note_if_closed(Conversation& conversation);
+  void want_look(Conversation& conversation);
+  void look_now(Conversation& conversation);
+  void start_looks();
+  // Not a member by what may be too old to say so: they may have joined on another node.
+  [[nodiscard]] bool is_stranger_in_doubt(const Conversation& conversation, UserId user) const;
+  [[nodiscard]] bool needs_look(const Conversation& conversation, const Command& command) const;
+  void park_for_look(Conversation& conversation, Conversation::Parked parked);
+  void answer_asking(Conversation& conversation);
+  void answer(const std::vector<Interest>& asking, bool refused);
+  void load_in_turn(Conversation& conversation);
+  void start_waiting_loads();
 
   // --- commands (conversation_commands.cc) ---
   void run(Conversation& conversation, ForwardedCommand command);
@@ -146,19 +189,22 @@ class ConversationRole {
   // True when `seq` is the next to be published: it is published_seq now, and the caller publishes. Otherwise it was
   // paged already, or a hole is before it and the repair will bring it.
   bool is_next(Conversation& conversation, Seq seq);
-  // An edit, deletion or reaction: answers who asked, and unless it was said before tells everybody and changes the row
-  // that is kept for resume.
-  template <class Change>
+  // A committed event of this node: the other nodes hear it at once, this node's hearers in its turn.
+  void announce(Conversation& conversation, Seq seq, ServerEvent&& event);
+  // What is kept for resume, after the event was published.
+  void keep_row(Conversation& conversation, ServerEvent&& event);
+  void members_changed(Conversation& conversation, Seq seq);
+  void add_member(Conversation& conversation, UserId user, Role role, Seq seq);
+  // An edit, deletion or reaction: answers who asked, and unless it was said before tells everybody.
   void message_changed(Conversation& conversation, const Actor& actor,
-                       const storage::Outcome& outcome, const ServerEvent& event, Change change);
+                       const storage::Outcome& outcome, ServerEvent&& event);
   void publish(const Conversation& conversation, const ServerEvent& event, Delivery delivery,
                const Endpoint* except = nullptr);
-  void push_system_row(Conversation& conversation, const Pending& pending,
-                       const storage::Outcome& outcome, SystemEvent event, UserId subject,
-                       Role role, std::string content);
   [[nodiscard]] ConversationView view_for(const Conversation& conversation, UserId user,
                                           Seq seq) const;
-  void tell_joined(const Conversation& conversation, UserId user, Seq seq, const Endpoint& silent);
+  // `to_nodes`: also to the user's devices on other nodes. Whoever learned it from another node does not say it again.
+  void tell_joined(const Conversation& conversation, UserId user, Seq seq, const Endpoint& silent,
+                   bool to_nodes);
   void tell_removed(const Conversation& conversation, UserId user, Seq seq);
 
   // --- pages (conversation_attach.cc) ---
@@ -198,6 +244,12 @@ class ConversationRole {
   std::uint32_t history_reads_ = 0;
   std::uint32_t attach_reads_ = 0;
   std::uint32_t loads_ = 0;
+  // --- several nodes ---
+  std::deque<ConversationId> waiting_loads_;  // heard and not loaded; at most conversations_max
+  std::deque<ConversationId> waiting_looks_;  // each conversation once
+  std::uint32_t looks_ = 0;
+  std::size_t heard_count_ = 0;
+  std::size_t held_bytes_ = 0;
 };
 
 }  // namespace uproar::chat

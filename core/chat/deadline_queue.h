@@ -19,6 +19,8 @@ struct Deadline {
     kResumePull,    // key: number of a puller
     kTyping,        // key: conversation
     kVerify,        // key: conversation
+    kRepair,        // key: conversation
+    kAudience,      // no key
     kOffline,       // key: user
     kPresenceFlush  // no key
   };

@@ -134,6 +134,25 @@ inline constexpr std::uint32_t kMembersShownMax = 32;
 inline constexpr std::uint32_t kVerifyBackoffMinMs = 100;
 inline constexpr std::uint32_t kVerifyBackoffMaxMs = 5'000;
 
+// --- several nodes ---
+// A hole waits so long for what other nodes have published and is on its way, then the store is read. A commit is
+// published right after its answer; two nodes' publishes cross within a round trip of the bus.
+inline constexpr std::uint32_t kRepairGraceMs = 10;
+// Whole pages in a row that bring nothing although something waits for its turn; then it is dropped: the bus lied.
+inline constexpr std::uint32_t kRepairTriesMax = 3;
+// Events that came before their turn, a conversation: a repair brings those that are dropped. ~400 bytes each and their
+// payload.
+inline constexpr std::size_t kHeldMax = 64;
+inline constexpr std::size_t kHeldBytesMax = 16ULL << 20;  // payloads, all of the shard
+// Conversations that are compared with the store at a time, after a gap. One state read each.
+inline constexpr std::uint32_t kLooksInFlightMax = 32;
+// Sessions whose audience is read again at a time, and users whose joining is looked up; the others wait.
+inline constexpr std::uint32_t kAudienceLooksInFlightMax = 16;
+inline constexpr std::uint32_t kAudienceLookRetryMs = 1'000;  // when the store cannot be read
+// Who is not a member by what was read within this time is refused; by what is older, the store is asked again: the
+// joining may have been another node's.
+inline constexpr std::uint32_t kMembersTrustedMs = 1'000;
+
 // --- user ---
 // Changes of one user within it are one update.
 inline constexpr std::uint32_t kPresenceTickMs = 100;

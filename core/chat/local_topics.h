@@ -23,8 +23,10 @@ class LocalTopics {
   [[nodiscard]] std::optional<Index> acquire(const TopicId& topic) {
     const auto [it, fresh] = index_of_.try_emplace(topic, 0);
     if (!fresh) {
-      ++topics_[it->second].hearers;
-      return it->second;
+      const Index index = it->second;
+      ++topics_[index].hearers;
+      if (topics_[index].refused) announce(topics_[index]);  // there may be room by now
+      return index;
     }
     if (index_of_.size() > kTopicsMax) {
       index_of_.erase(it);
@@ -39,11 +41,8 @@ class LocalTopics {
       free_.pop_back();
     }
     it->second = index;
-    const std::uint32_t owner = context_.owner(topic);
-    topics_[index] = {
-        .id = topic, .hearers = 1, .token = ++next_token_, .heard = owner == context_.self};
-    if (owner != context_.self)
-      context_.send(owner, Interest{topic, context_.self, next_token_, true});
+    topics_[index] = {.id = topic, .hearers = 1, .token = 0, .heard = !is_announced(topic)};
+    if (is_announced(topic)) announce(topics_[index]);
     return index;
   }
 
@@ -51,12 +50,13 @@ class LocalTopics {
     Topic& topic = topics_[index];
     UPROAR_CHECK(topic.hearers > 0, index);
     if (--topic.hearers > 0) return;
-    const std::uint32_t owner = context_.owner(topic.id);
-    if (owner != context_.self)
-      context_.send(owner, Interest{topic.id, context_.self, topic.token, false});
-    index_of_.erase(topic.id);
+    const TopicId id = topic.id;
+    const std::uint32_t token = topic.token;
+    index_of_.erase(id);
     waiters_.erase(index);
     free_.push_back(index);
+    if (is_announced(id))
+      context_.send(context_.owner(id), Interest{id, context_.self, token, false});
   }
 
   // Numbers the session slots that waited for the topic's owner.
@@ -65,7 +65,8 @@ class LocalTopics {
     if (it == index_of_.end()) return {};
     Topic& topic = topics_[it->second];
     if (topic.token != ready.token || topic.heard) return {};  // of an earlier announcement
-    topic.heard = true;
+    topic.heard = !ready.refused;
+    topic.refused = ready.refused;
     const auto waiting = waiters_.find(it->second);
     if (waiting == waiters_.end()) return {};
     std::vector<Endpoint> out = std::move(waiting->second);
@@ -74,7 +75,10 @@ class LocalTopics {
   }
 
   [[nodiscard]] bool heard(Index index) const { return topics_[index].heard; }
+  // Its owner has no room for it.
+  [[nodiscard]] bool refused(Index index) const { return topics_[index].refused; }
   void wait(Index index, const Endpoint& session) { waiters_[index].push_back(session); }
+  [[nodiscard]] const TopicId& id(Index index) const { return topics_[index].id; }
 
   [[nodiscard]] std::optional<Index> find(const TopicId& topic) const {
     const auto it = index_of_.find(topic);
@@ -89,7 +93,18 @@ class LocalTopics {
     std::uint32_t hearers = 0;
     std::uint32_t token = 0;
     bool heard = false;
+    bool refused = false;  // its owner had no room, and was not asked since
   };
+
+  // Alone, the owner need not be told of hearers on its own shard. With several nodes it listens for them.
+  [[nodiscard]] bool is_announced(const TopicId& topic) const {
+    return context_.nodes != nullptr || context_.owner(topic) != context_.self;
+  }
+  void announce(Topic& topic) {
+    topic.token = ++next_token_;
+    topic.refused = false;
+    context_.send(context_.owner(topic.id), Interest{topic.id, context_.self, topic.token, true});
+  }
 
   ShardContext& context_;
   std::vector<Topic> topics_;

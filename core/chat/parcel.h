@@ -60,6 +60,19 @@ struct SessionNotice {
   MembershipChange change;
 };
 
+// To a session, with several nodes: its user may be in `conversation` (nil: in any) and it may not hear so. It asks the
+// store.
+struct AudienceCheck {
+  Endpoint session;
+  ConversationId conversation;
+};
+// To owner(conversation), with several nodes: the session began to hear these by what the store said a moment ago. Who is
+// no member by now is told like one who was removed, and asks the store once more.
+struct MemberCheck {
+  UserId user;
+  std::vector<ConversationId> conversations;
+};
+
 struct Revoke {
   UserId user;
   SessionId session;
@@ -80,7 +93,8 @@ struct Interest {
 struct InterestReady {
   TopicId topic;
   std::uint32_t token = 0;
-};  // what is published from here on arrives
+  bool refused = false;  // with several nodes: more is heard than fits; announce it again
+};                       // what is published from here on arrives
 
 struct PresenceQuery {
   std::uint32_t shard = 0;
@@ -139,9 +153,9 @@ struct AttachEnd {
   std::optional<ErrorCode> refused;
 };
 
-using Parcel =
-    std::variant<SessionStart, SessionAdmission, SessionEnd, UserNotice, SessionNotice, Revoke,
-                 RevokeSession, Interest, InterestReady, PresenceQuery, PresenceAnswer,
-                 ForwardedCommand, Attach, AttachMore, AttachCancel, AttachPage, AttachEnd>;
+using Parcel = std::variant<SessionStart, SessionAdmission, SessionEnd, UserNotice, SessionNotice,
+                            AudienceCheck, MemberCheck, Revoke, RevokeSession, Interest,
+                            InterestReady, PresenceQuery, PresenceAnswer, ForwardedCommand, Attach,
+                            AttachMore, AttachCancel, AttachPage, AttachEnd>;
 
 }  // namespace uproar::chat

@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "core/chat/parcel.h"
+#include "proto/base/bytes.h"
 #include "proto/chat/server_event.h"
 
 namespace uproar::chat {
@@ -21,6 +22,14 @@ enum class PendingFrames : std::uint8_t {
   kDrop      // it is forgotten: a sync is about to page it
 };
 
+// Who hears an event.
+struct Reach {
+  bool here = true;          // subscribers on this shard
+  std::uint64_t shards = 0;  // and on these other shards of the node: a bitmap
+  bool nodes = false;        // and those of the other nodes: over the bus, which may lose it
+  Seq seq = 0;               // its place in its conversation, for the bus; 0: it has none
+};
+
 class Outbox {
  public:
   virtual ~Outbox() = default;
@@ -29,10 +38,13 @@ class Outbox {
   virtual void reply(const Endpoint& to, const RequestId& id, const ServerEvent& event) = 0;
   // An event for one session.
   virtual void tell(const Endpoint& to, const ServerEvent& event, Delivery delivery) = 0;
-  // An event for all subscribers of `topic`: on this shard, and on the shards of `remote_shards` (a bitmap).
-  // Encoded once. `except`, when set, names one connection that does not hear it.
-  virtual void publish(const TopicId& topic, std::uint64_t remote_shards, const ServerEvent& event,
+  // An event for all subscribers of `topic` within `reach`. Encoded once, for the bus too. `except`, when set, names one
+  // connection of this node that does not hear it.
+  virtual void publish(const TopicId& topic, const Reach& reach, const ServerEvent& event,
                        Delivery delivery, const Endpoint* except) = 0;
+  // What another node has published, as it came: to the subscribers on this shard and on those of `shards`.
+  virtual void relay(const TopicId& topic, std::uint64_t shards, ByteView payload,
+                     Delivery delivery) = 0;
 
   // For sessions of this shard only. True when it is the topic's first subscriber here / when it was the last.
   virtual bool subscribe(const Endpoint& session, const TopicId& topic) = 0;
@@ -54,6 +66,30 @@ class Router {
   [[nodiscard]] virtual std::uint32_t shard_count() const = 0;
   // Never drops: what finds a full mailbox is held back, in order; above a bound no new command is taken on.
   virtual void post(std::uint32_t to_shard, Parcel parcel) = 0;
+};
+
+// What nodes say to each other besides events. A hint, as all of the bus: the store says what is so.
+struct NodeHint {
+  enum class Kind : std::uint8_t {
+    kCommitted,  // to a conversation's topic: `seq` is committed; 0: something is that was not heard, perhaps a mark
+    kJoined,    // to a user's topic: a member of `conversation` since `seq`
+    kAudience,  // to a user's topic: some kJoined may have been lost
+    kRevoked    // to a user's topic: `session` has ended
+  };
+  Kind kind{};
+  Seq seq = 0;
+  ConversationId conversation;
+  SessionId session;
+};
+
+// The other nodes. What they say comes back as calls of ChatShard: on_node_event() and the like.
+class NodeBus {
+ public:
+  virtual ~NodeBus() = default;
+  // Each at most once in turn. After listen(), ChatShard::on_listening() says when it works.
+  virtual void listen(const TopicId& topic) = 0;
+  virtual void unlisten(const TopicId& topic) = 0;
+  virtual void hint(const TopicId& topic, const NodeHint& hint) = 0;
 };
 
 }  // namespace uproar::chat

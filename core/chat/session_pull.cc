@@ -85,6 +85,8 @@ void SessionRole::joined(const Endpoint& endpoint, Session& session, const Sessi
 
 void SessionRole::removed(const Endpoint& endpoint, Session& session, ConversationId conversation) {
   (void)unhear(endpoint, session, topic_of(conversation), PendingFrames::kDeliver);
+  // Joined again on another node meanwhile? What says so may have come before this, and was no news then.
+  if (context_.nodes != nullptr) look_up(endpoint, conversation);
   const std::uint32_t number = session.puller();
   if (number == 0) return;
   if (auto item = take_item(number, *pullers_.at(number), conversation)) {

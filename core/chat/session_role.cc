@@ -99,6 +99,7 @@ void SessionRole::audience_loaded(const Endpoint& endpoint,
     const auto index = topics_.acquire(topic);
     if (!index) return false;
     session->topics.push_back(*index);
+    if (topics_.refused(*index)) return false;
     if (topics_.heard(*index)) {
       (void)context_.outbox.subscribe(endpoint, topic);
     } else {
@@ -124,6 +125,11 @@ void SessionRole::on(const InterestReady& ready) {
   for (const Endpoint& endpoint : topics_.on(ready)) {
     Session* session = live(endpoint);
     if (session == nullptr || session->state != Session::State::kStarting) continue;
+    if (ready.refused) {
+      context_.counters.sessions_refused.add();
+      fail(endpoint, *session, ErrorCode::kOverloaded);
+      continue;
+    }
     SessionStarting* starting = session->starting();
     UPROAR_CHECK(starting != nullptr && starting->topics_awaited > 0, endpoint.slot);
     // Not earlier: what an earlier announcement left on the way ends before this answer, and may end with a gap.
@@ -159,6 +165,7 @@ void SessionRole::become_ready(const Endpoint& endpoint, Session& session) {
   const std::int64_t hold_us = std::int64_t{resume_announced ? kHoldResumeMs : kHoldMs} * 1000;
   context_.deadlines.arm(context_.now.monotonic_us + hold_us, Deadline::Kind::kReleaseHold,
                          key_of(endpoint));
+  if (context_.nodes != nullptr) check_membership(session);
   if (!peers.empty()) {
     presence_ask({.user = session.user, .from = endpoint, .request = {}}, peers,
                  PresenceAsk::Kind::kSnapshot);
@@ -178,12 +185,14 @@ void SessionRole::release_hold(const Endpoint& endpoint, Session& session) {
   session.is_held = false;
   context_.outbox.release(endpoint);
   std::vector<SessionNotice> notices = std::move(session.starting()->notices);
+  const std::vector<ConversationId> checks = std::move(session.starting()->checks);
   session.extras->starting.reset();
   session.free_empty_extras();
   for (SessionNotice& said : notices) {
     if (live(endpoint) == nullptr) return;
     notice(endpoint, session, std::move(said));
   }
+  for (const ConversationId conversation : checks) look_up(endpoint, conversation);
 }
 
 void SessionRole::hold_ended(const Uuid& key) {

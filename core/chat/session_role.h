@@ -8,9 +8,11 @@
 // held: live traffic and news of memberships. Registering comes before reading: a membership
 // that changes meanwhile is then either in what was read, or comes as a notice, or both.
 //
-// Bodies: session_role.cc (life, rate, routing), session_pull.cc (sync, joined conversations), session_presence.cc.
+// Bodies: session_role.cc (life, rate, routing), session_pull.cc (sync, joined conversations), session_presence.cc,
+// session_audience.cc (with several nodes: what it may not have been told of).
 
 #include <array>
+#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -40,6 +42,7 @@ class SessionRole {
   void on(const SessionAdmission& admission);
   void on(SessionNotice notice);
   void on(const RevokeSession& revoke);
+  void on(const AudienceCheck& check);
   void on(const InterestReady& ready);
   void on(const PresenceAnswer& answer);
   void on(AttachPage page);
@@ -47,6 +50,7 @@ class SessionRole {
 
   void hold_ended(const Uuid& key);
   void resume_pull(const Uuid& key);
+  void retry_audience_looks();
   void advance_heartbeats();
   [[nodiscard]] std::optional<std::int64_t> next_heartbeat_us() const { return wheel_.next_us(); }
 
@@ -121,6 +125,17 @@ class SessionRole {
   void drop_puller(std::uint32_t number);
   [[nodiscard]] bool egress_is_full(const Puller& puller) const;
 
+  // --- what it may not have been told of (session_audience.cc) ---
+  void check_membership(const Session& session);
+  void look_up(const Endpoint& session, ConversationId conversation);  // nil: all
+  void start_audience_looks();
+  void audience_look_ended(const AudienceCheck& look, bool is_known);
+  void audience_compared(const AudienceCheck& look,
+                         const Result<storage::Audience, storage::StoreError>& loaded);
+  void membership_viewed(const AudienceCheck& look,
+                         Result<ConversationView, storage::StoreError> viewed);
+  [[nodiscard]] bool hears_or_pulls(const Session& session, ConversationId conversation) const;
+
   // --- presence ---
   void presence_subscribe(const Actor& actor, PresenceSubscribe command);
   void presence_unsubscribe(const Actor& actor, PresenceUnsubscribe command);
@@ -137,6 +152,10 @@ class SessionRole {
   absl::flat_hash_map<std::uint32_t, std::unique_ptr<Puller>> pullers_;
   absl::flat_hash_map<std::uint32_t, std::uint32_t> puller_of_token_;
   absl::flat_hash_map<std::uint32_t, PresenceAsk> presence_asks_;
+  // A few for each session at most: joinings are rare, and a gap adds one.
+  std::deque<AudienceCheck> audience_looks_;
+  std::uint32_t audience_looks_underway_ = 0;
+  bool audience_timer_armed_ = false;
   std::uint32_t next_number_ = 0;  // pullers, tokens and asks
   std::array<RateBucket, kRequestBuckets> request_buckets_;
 };

@@ -29,6 +29,7 @@ struct SessionStarting {
   std::vector<EarlyMessage> early;  // at most kEarlyMessagesMax
   // Until the release: a sync that follows may name what they speak of. At most kEarlyNoticesMax.
   std::vector<SessionNotice> notices;
+  std::vector<ConversationId> checks;  // the same of what is to be looked up (nil: all)
 };
 
 // What a session that only listens does not have.

@@ -37,6 +37,7 @@ struct ShardContext {
   storage::HistoryReader& history;
   storage::Directory& directory;
   IdSource& ids;
+  NodeBus* const nodes;  // null: this node is alone
   const ChatLimits limits;
   const std::uint32_t self;
   const std::uint32_t shard_count;
@@ -44,7 +45,8 @@ struct ShardContext {
   Now now;
   DeadlineQueue deadlines;
   ChatCounters counters;
-  // At the owner of a topic: the other shards with a subscriber. No entry without a bit; bounded by shards * kTopicsMax.
+  // At the owner of a topic: the other shards with a subscriber; with several nodes this one, too. No entry without a
+  // bit; bounded by shards * kTopicsMax.
   absl::flat_hash_map<TopicId, std::uint64_t> interests;
 
   // To itself at once, as ports.h says: callers hold no iterators across it.
@@ -62,7 +64,14 @@ struct ShardContext {
   [[nodiscard]] std::uint64_t remote_shards(const TopicId& topic) const {
     if (shard_count == 1) return 0;
     const auto it = interests.find(topic);
-    return it == interests.end() ? 0 : it->second;
+    return it == interests.end() ? 0 : it->second & ~(std::uint64_t{1} << self);
+  }
+  // Somebody on this node hears it. With several nodes only: alone, hearers of this shard are not announced.
+  [[nodiscard]] bool is_heard(const TopicId& topic) const { return interests.contains(topic); }
+  void publish(const TopicId& topic, const ServerEvent& event, Delivery delivery, Seq seq,
+               const Endpoint* except) {
+    outbox.publish(topic, {.shards = remote_shards(topic), .nodes = nodes != nullptr, .seq = seq},
+                   event, delivery, except);
   }
 
   void refuse(const Actor& actor, const Error& error) {

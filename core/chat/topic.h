@@ -23,4 +23,12 @@ using TopicId = StrongId<struct TopicTag>;
   return TopicId(Uuid{id.uuid().high, id.uuid().low | kVariant});
 }
 
+[[nodiscard]] constexpr bool is_user_topic(TopicId topic) {
+  return topic.uuid().low >> 62 == 3;
+}
+// REQUIRES: the topic is one of a conversation. The id has the variant bits that every id of ours has.
+[[nodiscard]] constexpr ConversationId conversation_of(TopicId topic) {
+  return ConversationId(topic.uuid());
+}
+
 }  // namespace uproar::chat

@@ -24,6 +24,7 @@ void UserRole::on(const SessionStart& start) {
   const bool admitted = user.devices.size() < context_.limits.connections_per_user_max;
   if (admitted) {
     user.devices.push_back(start.session);
+    if (user.devices.size() == 1) device_came(start.user);
     user.offline_at_us = 0;
     if (!user.online) set_online(start.user, user, true);
   }
@@ -38,6 +39,7 @@ void UserRole::on(const SessionEnd& end) {
   if (device == user.devices.end()) return;
   user.devices.erase(device);
   if (!user.devices.empty()) return;
+  last_device_left(end.user);
   user.last_online_us = context_.now.wall_us;
   if (end.offline_at_us <= context_.now.monotonic_us) {
     set_online(end.user, user, false);
@@ -75,8 +77,7 @@ void UserRole::flush_presence() {
     const PresenceUpdate update{
         {.user = id, .online = user.online, .last_online_us = user.last_online_us}};
     context_.counters.presence_updates.add();
-    context_.outbox.publish(topic_of(id), context_.remote_shards(topic_of(id)), ServerEvent(update),
-                            Delivery::kPresence, nullptr);
+    context_.publish(topic_of(id), ServerEvent(update), Delivery::kPresence, 0, nullptr);
     if (!user.online && user.devices.empty()) users_.erase(it);
   }
 }
@@ -112,6 +113,89 @@ void UserRole::on(const PresenceQuery& query) {
     answer.users.push_back(state);
   }
   context_.send(query.shard, std::move(answer));
+}
+
+// --- several nodes -------------------------------------------------------------------------------------------------
+
+void UserRole::device_came(UserId id) {
+  if (context_.nodes == nullptr) return;
+  user_of_topic_[topic_of(id)] = id;
+  listen_as_needed(topic_of(id));
+}
+
+void UserRole::last_device_left(UserId id) {
+  if (context_.nodes == nullptr) return;
+  user_of_topic_.erase(topic_of(id));
+  listen_as_needed(topic_of(id));
+}
+
+void UserRole::on_interest(const TopicId& topic) {
+  listen_as_needed(topic);
+}
+
+void UserRole::listen_as_needed(const TopicId& topic) {
+  const bool is_needed = user_of_topic_.contains(topic) || context_.is_heard(topic);
+  if (is_needed && listening_.insert(topic).second) {
+    context_.nodes->listen(topic);
+  } else if (!is_needed && listening_.erase(topic) > 0) {
+    context_.nodes->unlisten(topic);
+  }
+}
+
+// Each node tells of its own devices. Whoever has one here is online, whatever another node says.
+void UserRole::on_node_event(const TopicId& topic, const ServerEvent& event, ByteView payload) {
+  const auto* update = std::get_if<PresenceUpdate>(&event);
+  if (update == nullptr || topic_of(update->state.user) != topic) return;
+  const auto it = users_.find(update->state.user);
+  if (it != users_.end() && it->second->online) return;  // here, whatever is elsewhere
+  context_.outbox.relay(topic, context_.remote_shards(topic), payload, Delivery::kPresence);
+}
+
+void UserRole::check_audience(UserId user, ConversationId conversation) {
+  const auto it = users_.find(user);
+  if (it == users_.end()) return;
+  const auto devices = it->second->devices;  // a copy: telling a local session may end it
+  for (const Endpoint& device : devices)
+    context_.send(device.shard, AudienceCheck{device, conversation});
+}
+
+void UserRole::on_node_hint(const TopicId& topic, const NodeHint& hint) {
+  const auto it = user_of_topic_.find(topic);
+  if (it == user_of_topic_.end()) return;
+  const UserId user = it->second;
+  switch (hint.kind) {
+    case NodeHint::Kind::kJoined:
+      check_audience(user, hint.conversation);
+      return;
+    case NodeHint::Kind::kAudience:
+      check_audience(user, ConversationId());
+      return;
+    case NodeHint::Kind::kRevoked:
+      on(Revoke{user, hint.session});
+      return;
+    case NodeHint::Kind::kCommitted:
+      return;
+  }
+}
+
+void UserRole::on_listening(const TopicId& topic) {
+  if (const auto it = user_of_topic_.find(topic); it != user_of_topic_.end()) {
+    const UserId user = it->second;
+    check_audience(user, ConversationId());
+  }
+}
+
+void UserRole::on_gap() {
+  std::vector<UserId> users;
+  users.reserve(user_of_topic_.size());
+  for (const auto& [topic, user] : user_of_topic_) users.push_back(user);
+  std::sort(users.begin(), users.end());  // the map's order is no order
+  for (const UserId user : users) check_audience(user, ConversationId());
+}
+
+void UserRole::on_publish_lost(const TopicId& topic) {
+  context_.nodes->hint(
+      topic, {.kind = NodeHint::Kind::kAudience, .seq = 0, .conversation = {}, .session = {}});
 }
 
 }  // namespace uproar::chat

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/container/inlined_vector.h"
 #include "core/chat/shard_context.h"
 
@@ -23,6 +24,14 @@ class UserRole {
   void on(UserNotice notice);
   void on(const Revoke& revoke);
   void on(const PresenceQuery& query);
+
+  // --- several nodes ---
+  void on_interest(const TopicId& topic);  // after it was noted in the context
+  void on_node_event(const TopicId& topic, const ServerEvent& event, ByteView payload);
+  void on_node_hint(const TopicId& topic, const NodeHint& hint);
+  void on_listening(const TopicId& topic);
+  void on_gap();
+  void on_publish_lost(const TopicId& topic);
 
   void grace_ended(UserId user);
   void flush_presence();
@@ -41,10 +50,17 @@ class UserRole {
   static_assert(sizeof(User) <= 40, "one for each user who is connected");
 
   void set_online(UserId id, User& user, bool online);
+  void device_came(UserId id);
+  void last_device_left(UserId id);
+  void listen_as_needed(const TopicId& topic);
+  void check_audience(UserId user, ConversationId conversation);  // nil: of all
 
   ShardContext& context_;
   absl::flat_hash_map<UserId, std::unique_ptr<User>> users_;
   std::vector<UserId> dirty_;  // in order of their change
+  // With several nodes. Of the users with a device here: other nodes name topics.
+  absl::flat_hash_map<TopicId, UserId> user_of_topic_;
+  absl::flat_hash_set<TopicId> listening_;  // with a device or a watcher here
 };
 
 }  // namespace uproar::chat

@@ -40,17 +40,26 @@ int status_of(const chat::ServerEvent& event) {
 }  // namespace
 
 EventOutbox::EventOutbox(net::ShardNet& net, RequestTable& requests, ShardLink& link,
-                         Options options)
-    : net_(net), requests_(requests), link_(link), options_(options) {}
+                         Options options, NodePublisher* nodes)
+    : net_(net), requests_(requests), link_(link), nodes_(nodes), options_(options) {}
+
+net::EncodedMessage EventOutbox::framed(std::string_view json) {
+  net::EncodedMessage message{.plain = ws::text_frame(json), .deflated = {}};
+  if (options_.deflate && json.size() >= options_.deflate_bytes_min) {
+    message.deflated = deflater_.compress(ws::Opcode::kText, as_bytes(json));
+  }
+  return message;
+}
+
+void EventOutbox::forget_large_text() {
+  if (json_.capacity() > kScratchBytesMax) json_.release();
+}
 
 net::EncodedMessage EventOutbox::encode(const chat::ServerEvent& event, const chat::RequestId& id) {
   json_.clear();
   chat::encode(event, id, json_);
-  net::EncodedMessage message{.plain = ws::text_frame(json_.text()), .deflated = {}};
-  if (options_.deflate && json_.size() >= options_.deflate_bytes_min) {
-    message.deflated = deflater_.compress(ws::Opcode::kText, json_.bytes());
-  }
-  if (json_.capacity() > kScratchBytesMax) json_.release();
+  net::EncodedMessage message = framed(json_.text());
+  forget_large_text();
   return message;
 }
 
@@ -122,27 +131,46 @@ void EventOutbox::tell(const chat::Endpoint& to, const chat::ServerEvent& event,
   link_.post(to.shard, std::move(frames));
 }
 
-void EventOutbox::publish(const chat::TopicId& topic, std::uint64_t remote_shards,
+void EventOutbox::publish(const chat::TopicId& topic, const chat::Reach& reach,
                           const chat::ServerEvent& event, chat::Delivery delivery,
                           const chat::Endpoint* except) {
   const bool later = link_.own_waiting();  // somebody may be about to subscribe: keep the order
-  const bool heard_here = later || net_.subscriber_count(topic.uuid()) != 0;
-  remote_shards &= ~(std::uint64_t{1} << link_.self());
-  if (!heard_here && remote_shards == 0) return;
+  const bool heard_here = reach.here && (later || net_.subscriber_count(topic.uuid()) != 0);
+  const bool heard_elsewhere = reach.nodes && nodes_ != nullptr;
+  if (!heard_here && !heard_elsewhere && reach.shards == 0) return;
+  json_.clear();
+  chat::encode(event, {}, json_);
+  if (heard_elsewhere) nodes_->publish(topic, reach.seq, json_.bytes());
+  if (heard_here || reach.shards != 0)
+    send(topic, reach.shards, heard_here, framed(json_.text()), delivery, except);
+  forget_large_text();
+}
+
+void EventOutbox::relay(const chat::TopicId& topic, std::uint64_t shards, ByteView payload,
+                        chat::Delivery delivery) {
+  const bool heard_here = link_.own_waiting() || net_.subscriber_count(topic.uuid()) != 0;
+  if (!heard_here && shards == 0) return;
+  send(topic, shards, heard_here, framed(as_text(payload)), delivery, nullptr);
+}
+
+void EventOutbox::send(const chat::TopicId& topic, std::uint64_t shards, bool heard_here,
+                       net::EncodedMessage message, chat::Delivery delivery,
+                       const chat::Endpoint* except) {
   PublishFrames frames{.topic = topic.uuid(),
-                       .message = encode(event, {}),
+                       .message = std::move(message),
                        .delivery = class_of(delivery),
                        .except = {}};
   const bool excepts = except != nullptr && except->kind == chat::Endpoint::Kind::kSession;
   const std::uint32_t except_shard = excepts ? except->shard : link_.shard_count();
-  for (std::uint64_t rest = remote_shards; rest != 0; rest &= rest - 1) {
+  for (std::uint64_t rest = shards & ~(std::uint64_t{1} << link_.self()); rest != 0;
+       rest &= rest - 1) {
     const auto shard = static_cast<std::uint32_t>(std::countr_zero(rest));
     frames.except = shard == except_shard ? connection_of(*except) : net::ConnectionId{};
     link_.post(shard, frames);
   }
   if (!heard_here) return;
   frames.except = except_shard == link_.self() ? connection_of(*except) : net::ConnectionId{};
-  if (later) return link_.post(link_.self(), std::move(frames));
+  if (link_.own_waiting()) return link_.post(link_.self(), std::move(frames));
   deliver(frames);
 }
 

@@ -24,16 +24,18 @@ class EventOutbox final : public chat::Outbox {
     std::uint32_t deflate_bytes_min = 512;  // smaller messages are not worth a compression
   };
 
-  // Everything outlives this object.
-  EventOutbox(net::ShardNet& net, RequestTable& requests, ShardLink& link, Options options);
+  // Everything outlives this object. `nodes`: null when this node is alone.
+  EventOutbox(net::ShardNet& net, RequestTable& requests, ShardLink& link, Options options,
+              NodePublisher* nodes = nullptr);
 
   void reply(const chat::Endpoint& to, const chat::RequestId& id,
              const chat::ServerEvent& event) override;
   void tell(const chat::Endpoint& to, const chat::ServerEvent& event,
             chat::Delivery delivery) override;
-  void publish(const chat::TopicId& topic, std::uint64_t remote_shards,
-               const chat::ServerEvent& event, chat::Delivery delivery,
-               const chat::Endpoint* except) override;
+  void publish(const chat::TopicId& topic, const chat::Reach& reach, const chat::ServerEvent& event,
+               chat::Delivery delivery, const chat::Endpoint* except) override;
+  void relay(const chat::TopicId& topic, std::uint64_t shards, ByteView payload,
+             chat::Delivery delivery) override;
   bool subscribe(const chat::Endpoint& session, const chat::TopicId& topic) override;
   bool unsubscribe(const chat::Endpoint& session, const chat::TopicId& topic,
                    chat::PendingFrames pending) override;
@@ -58,6 +60,11 @@ class EventOutbox final : public chat::Outbox {
   [[nodiscard]] bool at_once(std::uint32_t shard) const;
   [[nodiscard]] net::EncodedMessage encode(const chat::ServerEvent& event,
                                            const chat::RequestId& id);
+  [[nodiscard]] net::EncodedMessage framed(std::string_view json);
+  void forget_large_text();
+  // To the hearers of this node.
+  void send(const chat::TopicId& topic, std::uint64_t shards, bool heard_here,
+            net::EncodedMessage message, chat::Delivery delivery, const chat::Endpoint* except);
   // One event more of an answer that is collected; true: it is whole, or has failed.
   [[nodiscard]] static bool add(const chat::ServerEvent& event, chat::SyncAnswer& answer);
   void answer(const chat::Endpoint& to, const chat::RequestId& id, const chat::ServerEvent& event);
@@ -65,6 +72,7 @@ class EventOutbox final : public chat::Outbox {
   net::ShardNet& net_;
   RequestTable& requests_;
   ShardLink& link_;
+  NodePublisher* const nodes_;
   const Options options_;
   ws::Deflater deflater_;
   chat::JsonWriter json_;

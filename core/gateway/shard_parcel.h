@@ -80,6 +80,14 @@ using ShardParcel =
     std::variant<chat::Parcel, PublishFrames, SendFrames, AnswerRequest, CloseConnection,
                  SessionRevoked, TicketPresented, TicketJudged, CanaryAsked, CanaryAnswered>;
 
+// Owned by core/server, over storage::Bus: where the other nodes hear.
+class NodePublisher {
+ public:
+  virtual ~NodePublisher() = default;
+  // `payload`: an event as clients get it; borrowed for the call. `seq`: its place in its conversation, 0: ephemeral.
+  virtual void publish(const chat::TopicId& topic, Seq seq, ByteView payload) = 0;
+};
+
 // Owned by core/server: the mailboxes.
 class ShardLink {
  public:

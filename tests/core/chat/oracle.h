@@ -49,7 +49,8 @@ class Oracle {
     std::map<ConversationId, Seq> published_at_ready;
     std::set<ConversationId> was_member_at_ready;  // in fact: when it connected
     std::set<ConversationId> left_while_syncing;   // the answer may still speak of them
-    bool resyncs = false;  // a sync in mid-life: frames on the way may repeat
+    std::set<ConversationId> refused;  // by a sync that may have been asked before it joined
+    bool resyncs = false;              // a sync in mid-life: frames on the way may repeat
   };
 
   explicit Oracle(World& world);

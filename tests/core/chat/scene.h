@@ -89,7 +89,7 @@ class ChatTest : public ::testing::Test {
     return person;
   }
   ConversationId exists(ConversationKind kind, const std::vector<std::string>& names) {
-    const ConversationId id(Uuid{0xABCD, ++rooms_});
+    const ConversationId id(Uuid{0xABCD, (1ULL << 63) | ++rooms_});
     storage::CreateConversation body{.kind = kind, .name = "room", .members = {}};
     for (const std::string& name : names) {
       const bool is_first = body.members.empty() && kind != ConversationKind::kDirect;

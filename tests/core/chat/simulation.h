@@ -1,7 +1,8 @@
 #pragma once
 
 // A world with five clients in it, and whoever chooses what happens next: a seed, or the bytes of a fuzzer. Any
-// interleaving of links, reads, commits, time and what clients do must leave the oracle content.
+// interleaving of links, reads, commits, time and what clients do must leave the oracle content. With several nodes also:
+// whatever the bus does, and whichever node dies.
 
 #include <memory>
 #include <string>
@@ -20,19 +21,24 @@ struct SimulationResult {
   std::uint64_t repairs = 0;
   std::uint64_t evicted = 0;
   std::uint64_t pages = 0;
+  std::uint64_t from_nodes = 0;  // events
+  std::uint64_t held = 0;
+  std::uint64_t looks = 0;
+  std::uint64_t deaths = 0;
 };
 
 class Simulation {
  public:
   // `choices`: bytes that choose while there are any; the seed chooses afterwards.
   Simulation(std::uint32_t shards, std::uint64_t seed, Plant plant = Plant::kNone,
-             std::string_view choices = {})
+             std::string_view choices = {}, std::uint32_t nodes = 1)
       : world_({.shards = shards,
                 .seed = seed,
-                .limits = limits(seed),
+                .limits = limits(seed, nodes),
                 .is_manual = true,
                 .plant = plant,
-                .choices = choices}),
+                .choices = choices,
+                .nodes = nodes}),
         oracle_(world_) {
     for (int i = 0; i < 4; ++i) {
       const UserId user = world_.user("user" + std::to_string(i));
@@ -43,6 +49,7 @@ class Simulation {
         clients_.back()->next_client_id = 1 + clients_.size() * 1'000'000;
       }
     }
+    gaps_.assign(world_.shard_count(), false);
     for (std::uint64_t i = 0; i < 3; ++i) {  // two groups and a channel, there from the start
       const ConversationId id(Uuid{0xC0FFEE + i * 77, (1ULL << 63) | (seed * 31 + i)});
       conversations_.push_back(id);
@@ -87,19 +94,25 @@ class Simulation {
     for (std::uint32_t s = 0; s < world_.shard_count(); ++s) {
       result.repairs += world_.shard(s).counters().repairs.value();
       result.evicted += world_.shard(s).counters().conversations_evicted.value();
-      result.pages += world_.shard(s).counters().sync_pages.value();
+      const ChatCounters& counters = world_.shard(s).counters();
+      result.pages += counters.sync_pages.value();
+      result.from_nodes += counters.node_events.value();
+      result.held += counters.node_events_held.value();
+      result.looks += counters.looks.value();
     }
+    result.deaths = deaths_;
     result.violations.insert(result.violations.end(), extra_.begin(), extra_.end());
     return result;
   }
-  static ChatLimits limits(std::uint64_t seed) {
+  static ChatLimits limits(std::uint64_t seed, std::uint32_t nodes) {
     ChatLimits limits;  // small, so that every bound is met
     // Every fourth world cuts its pages by bytes alone, the others by rows. A page that was cut is where exactness is
     // lost: the row that changed meanwhile stands behind the cut.
     limits.page_rows_max = seed % 4 == 0 ? 100 : static_cast<std::uint32_t>(seed % 4);
     if (seed % 4 == 0) limits.page_bytes_max = 1'000;
     limits.recent_rows_max = 4;
-    limits.conversations_max = 2;
+    // With several nodes what is heard is not forgotten: there is room for all of it.
+    limits.conversations_max = nodes > 1 ? 9 : 2;
     limits.commands_per_s = 1000;
     limits.commands_burst = 100'000;
     return limits;
@@ -111,10 +124,13 @@ class Simulation {
   }
 
   void step() {
+    if (world_.options().nodes > 1 && random(4) == 0) return step_nodes();
     const std::uint64_t dice = random(100);
     const auto shard = static_cast<std::uint32_t>(random(world_.shard_count()));
     if (dice < 25) {
-      (void)world_.step_link(shard, static_cast<std::uint32_t>(random(world_.shard_count())));
+      const std::uint32_t shards = world_.options().shards;
+      const std::uint32_t first = shard / shards * shards;
+      (void)world_.step_link(shard, first + static_cast<std::uint32_t>(random(shards)));
     } else if (dice < 37) {
       if (const std::size_t n = world_.reads_waiting(shard); n > 0)
         (void)world_.step_read_execute(shard, random(n));
@@ -136,7 +152,7 @@ class Simulation {
       world_.advance_ms(static_cast<std::int64_t>(random(10) == 0 ? random(12'000) : random(120)));
       for (auto& client : clients_) {
         if (client->connection != nullptr)
-          world_.shard(client->connection->endpoint.shard)
+          world_.shard_of(*client->connection)
               .on_heartbeat(client->connection->endpoint, world_.now);
       }
     } else if (dice < 80) {
@@ -146,6 +162,55 @@ class Simulation {
       world_.log_is_down = random(12) == 0;
     } else {
       act(*clients_[random(clients_.size())]);
+    }
+  }
+
+  // What the bus does, and dying nodes.
+  void step_nodes() {
+    const auto shard = static_cast<std::uint32_t>(random(world_.shard_count()));
+    const std::uint64_t dice = random(1000);
+    FakeBus& bus = world_.bus();
+    if (dice < 700) {
+      (void)world_.step_bus(shard);
+    } else if (dice < 850) {
+      (void)bus.take_effect(shard, random(1000));
+    } else if (dice < 900) {
+      (void)bus.swap(shard, random(1000));
+    } else if (dice < 930) {
+      (void)bus.repeat(shard, random(1000));
+    } else if (dice < 960) {
+      (void)bus.lose(shard, random(1000), world_.options().plant != Plant::kLoseSilently);
+    } else if (dice < 985) {
+      if (bus.is_connected(shard)) {
+        if (dice < 965) bus.disconnect(shard);
+      } else {
+        world_.reconnect_bus(shard);
+      }
+    } else if (dice < 998) {
+      if (gaps_[shard]) {
+        gaps_[shard] = false;
+        world_.say_gap(shard);
+      }
+    } else {
+      kill(static_cast<std::uint32_t>(random(world_.options().nodes)));
+    }
+  }
+
+  void kill(std::uint32_t node) {
+    ++deaths_;
+    for (auto& client : clients_) {
+      if (client->connection == nullptr || world_.node_of(client->connection->shard) != node)
+        continue;
+      oracle_.client_of_endpoint.erase(Oracle::key(client->connection->endpoint));
+      client->connection = nullptr;
+    }
+    world_.kill_node(node);
+    for (std::uint32_t s = 0; s < world_.shard_count(); ++s) {
+      if (world_.node_of(s) == node) {
+        gaps_[s] = false;
+      } else {
+        gaps_[s] = true;
+      }
     }
   }
 
@@ -168,6 +233,7 @@ class Simulation {
     client.is_ready = false;
     client.is_syncing = false;
     client.left_while_syncing.clear();
+    client.refused.clear();
     client.resyncs = false;
     client.must_reconnect = false;
     client.presence.clear();
@@ -307,13 +373,17 @@ class Simulation {
   void finish() {
     is_failing_ = false;
     world_.reads_fail = world_.log_is_full = world_.log_is_down = false;
+    for (std::uint32_t s = 0; s < world_.shard_count() && world_.options().nodes > 1; ++s) {
+      if (!world_.bus().is_connected(s)) world_.reconnect_bus(s);
+      if (gaps_[s]) world_.say_gap(s);
+    }
     for (int round = 0; round < 400; ++round) {
       world_.settle();
       world_.commit();
       world_.advance_ms(100);
       for (auto& client : clients_) {
         if (client->connection != nullptr)
-          world_.shard(client->connection->endpoint.shard)
+          world_.shard_of(*client->connection)
               .on_heartbeat(client->connection->endpoint, world_.now);
         if (client->connection != nullptr && !client->connection->is_open)
           client->connection = nullptr;
@@ -362,6 +432,8 @@ class Simulation {
   std::vector<std::unique_ptr<Oracle::Client>> clients_;
   std::vector<std::string> extra_;
   bool is_failing_ = false;
+  std::vector<bool> gaps_;  // shards that are to be told that a node has died
+  std::uint64_t deaths_ = 0;
 };
 
 }  // namespace uproar::chat::testing

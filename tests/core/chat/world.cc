@@ -1,6 +1,8 @@
 #include "tests/core/chat/world.h"
 
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
 
 #include "proto/base/check.h"
 
@@ -31,22 +33,34 @@ Seq seq_of(const ServerEvent& event) {
       event);
 }
 
+// With UPROAR_SIM_LOG set, what happened stands on stderr: for a seed that fails.
+bool is_logging() {
+  static const bool is_on = std::getenv("UPROAR_SIM_LOG") != nullptr;
+  return is_on;
+}
+
 // One shard's ports.
 struct World::Shard final : Outbox,
                             Router,
                             storage::MessageLog,
                             storage::HistoryReader,
                             storage::Directory,
-                            IdSource {
+                            IdSource,
+                            NodeBus {
   struct Read {
     std::function<void()> execute;
     std::function<void()> answer;
     bool is_executed = false;
   };
 
-  Shard(World& w, std::uint32_t i) : world(w), index(i) {
-    chat = std::make_unique<ChatShard>(ChatPorts{*this, *this, *this, *this, *this, *this},
-                                       w.options_.limits, "node-1");
+  Shard(World& w, std::uint32_t i)
+      : world(w),
+        number(i),
+        first(i / w.options_.shards * w.options_.shards),
+        index(i % w.options_.shards) {
+    chat = std::make_unique<ChatShard>(
+        ChatPorts{*this, *this, *this, *this, *this, *this, w.bus_ ? this : nullptr},
+        w.options_.limits, "node-1");
   }
 
   // --- Outbox ---
@@ -66,15 +80,31 @@ struct World::Shard final : Outbox,
     if (world.on_tell) world.on_tell(*connection, event);
     world.send_to(*connection, {event, {}});
   }
-  void publish(const TopicId& topic, std::uint64_t remote_shards, const ServerEvent& event,
+  void publish(const TopicId& topic, const Reach& reach, const ServerEvent& event,
                Delivery delivery, const Endpoint* except) override {
+    if (world.bus_ && reach.nodes) say_to_nodes(topic, reach.seq, event);
+    if (!reach.here) return;
     world.trace_event(3, {}, event);
-    world.trace(remote_shards);
-    UPROAR_CHECK((remote_shards >> index & 1) == 0);
+    world.trace(reach.shards);
     if (world.on_publish) world.on_publish(topic, event);
-    const std::optional<Endpoint> but =
-        except != nullptr ? std::optional<Endpoint>(*except) : std::nullopt;
-    world.deliver_publish(index, topic, event, delivery, but);
+    send(topic, reach.shards, event, delivery,
+         except != nullptr ? std::optional<Endpoint>(*except) : std::nullopt);
+  }
+  void relay(const TopicId& topic, std::uint64_t shards, ByteView payload,
+             Delivery delivery) override {
+    const auto event = world.decoder_.decode(payload);
+    UPROAR_CHECK(event.ok());
+    world.trace_event(4, {}, *event);
+    world.log("relay", number, topic, seq_of(*event), event->index());
+    if (world.options_.plant == Plant::kRelayAsItComes && delivery == Delivery::kMessage) return;
+    send(topic, shards, *event, delivery, std::nullopt);
+    if (world.options_.plant == Plant::kRepeatRelay && world.random(20) == 0)
+      send(topic, shards, *event, delivery, std::nullopt);
+  }
+  void send(const TopicId& topic, std::uint64_t remote_shards, const ServerEvent& event,
+            Delivery delivery, const std::optional<Endpoint>& but) {
+    UPROAR_CHECK((remote_shards >> index & 1) == 0);
+    world.deliver_publish(number, topic, event, delivery, but);
     for (std::uint32_t to = 0; to < world.options_.shards; ++to) {
       if ((remote_shards >> to & 1) == 0) continue;
       const bool is_durable = delivery == Delivery::kMessage;
@@ -86,12 +116,72 @@ struct World::Shard final : Outbox,
           is_durable && world.options_.plant == Plant::kRepeatPublish && world.random(20) == 0 ? 2
                                                                                                : 1;
       for (int i = 0; i < times; ++i) {
-        link(to, [w = &world, to, topic, event, delivery, but] {
+        link(to, [w = &world, to = first + to, topic, event, delivery, but] {
           w->deliver_publish(to, topic, event, delivery, but);
         });
       }
     }
   }
+
+  // --- NodeBus ---
+  void listen(const TopicId& topic) override { world.bus_->listen(number, topic); }
+  void unlisten(const TopicId& topic) override { world.bus_->unlisten(number, topic); }
+  void hint(const TopicId& topic, const NodeHint& hint) override {
+    if (world.options_.plant == Plant::kForgetHints && hint.kind == NodeHint::Kind::kJoined) return;
+    FakeBus::Item item;
+    item.kind = FakeBus::Item::Kind::kHint;
+    item.topic = topic;
+    item.hint = hint;
+    world.bus_->publish(number, std::move(item));
+  }
+  void say_to_nodes(const TopicId& topic, Seq seq, const ServerEvent& event) {
+    world.json_.clear();
+    encode(event, {}, world.json_);
+    FakeBus::Item item;
+    item.topic = topic;
+    item.seq = seq;
+    item.payload = std::string(world.json_.text());
+    world.bus_->publish(number, std::move(item));
+  }
+  void arrived(const FakeBus::Item& item) {
+    world.trace(2000 + static_cast<std::uint64_t>(item.kind));
+    world.log(item.kind == FakeBus::Item::Kind::kEvent  ? "bus"
+              : item.kind == FakeBus::Item::Kind::kHint ? "hint"
+                                                        : "listening",
+              number, item.topic, item.seq, static_cast<std::size_t>(item.hint.kind));
+    const Plant plant = world.options_.plant;
+    switch (item.kind) {
+      case FakeBus::Item::Kind::kEvent: {
+        auto event = world.decoder_.decode(as_bytes(item.payload));
+        if (!event.ok()) {  // as one of another version: the store has it
+          chat->on_node_hint(item.topic,
+                             {.kind = NodeHint::Kind::kCommitted,
+                              .seq = item.seq,
+                              .conversation = {},
+                              .session = {}},
+                             world.now);
+          return;
+        }
+        if (plant == Plant::kRelayAsItComes && item.seq != 0)
+          send(item.topic, all_others(), *event, Delivery::kMessage, std::nullopt);
+        chat->on_node_event(item.topic, item.seq, std::move(*event), as_bytes(item.payload),
+                            world.now);
+        return;
+      }
+      case FakeBus::Item::Kind::kHint:
+        chat->on_node_hint(item.topic, item.hint, world.now);
+        return;
+      case FakeBus::Item::Kind::kListening:
+        if (plant == Plant::kIgnoreListening) return;
+        if (plant == Plant::kForgetHints && is_user_topic(item.topic)) return;
+        chat->on_listening(item.topic, world.now);
+        return;
+    }
+  }
+  [[nodiscard]] std::uint64_t all_others() const {
+    return ((std::uint64_t{1} << world.options_.shards) - 1) & ~(std::uint64_t{1} << index);
+  }
+
   bool subscribe(const Endpoint& session, const TopicId& topic) override {
     world.trace(topic.uuid().low ^ session.slot);
     auto& members = topics[topic];
@@ -136,8 +226,9 @@ struct World::Shard final : Outbox,
   // --- Router ---
   [[nodiscard]] std::uint32_t self() const override { return index; }
   [[nodiscard]] std::uint32_t shard_count() const override { return world.options_.shards; }
-  void post(std::uint32_t to, Parcel parcel) override {
-    UPROAR_CHECK(to != index && to < world.options_.shards);
+  void post(std::uint32_t to_shard, Parcel parcel) override {
+    UPROAR_CHECK(to_shard != index && to_shard < world.options_.shards);
+    const std::uint32_t to = first + to_shard;
     world.trace(1000 + parcel.index());
     const Plant plant = world.options_.plant;
     if (auto* attach = std::get_if<Attach>(&parcel);
@@ -149,7 +240,7 @@ struct World::Shard final : Outbox,
     auto run = [w = &world, to, p = std::make_shared<Parcel>(std::move(parcel))] {
       w->shards_[to]->chat->on_parcel(std::move(*p), w->now);
     };
-    auto& line = world.links_[index][to];
+    auto& line = world.links_[number][to];
     if (plant == Plant::kOvertake && world.random(4) == 0) {
       line.push_front(std::move(run));
     } else {
@@ -161,6 +252,18 @@ struct World::Shard final : Outbox,
   storage::StageResult stage(Operation operation) override {
     if (world.log_is_down) return storage::StageResult::kUnavailable;
     if (world.log_is_full) return storage::StageResult::kFull;
+    const auto* append = std::get_if<storage::AppendMessage>(&operation.body);
+    if (world.options_.plant == Plant::kEarlyPublish && append != nullptr) {
+      const auto state = world.model_.load_conversation(operation.conversation);
+      MessageNew early;
+      early.message.id = append->id;
+      early.message.conversation = operation.conversation;
+      early.message.seq = early.message.version = state.ok() ? state->last_seq + 1 : 1;
+      early.message.sender = operation.actor;
+      early.message.content = append->content;
+      early.message.no = 1;
+      say_to_nodes(topic_of(operation.conversation), early.message.seq, ServerEvent(early));
+    }
     staged.push_back(std::move(operation));
     return storage::StageResult::kStaged;
   }
@@ -191,6 +294,11 @@ struct World::Shard final : Outbox,
   void read_page(const storage::PageQuery& query, Done<storage::Page> done) override {
     read<storage::Page>(std::move(done), [this, query] {
       auto page = world.model_.read_page(query);
+      if (page.ok() && query.order == storage::PageQuery::Order::kChangedAfter &&
+          query.seq_floor == 0 && world.options_.plant == Plant::kLoseRepair &&
+          world.random(2) == 0) {  // not always: an attach would ask for ever
+        *page = storage::Page{.messages = {}, .upto_seq = query.bound, .has_more = false};
+      }
       if (page.ok() && query.order == storage::PageQuery::Order::kChangedAfter &&
           world.options_.plant == Plant::kCutIsWhole) {
         page->has_more = false;
@@ -244,10 +352,14 @@ struct World::Shard final : Outbox,
     return {n * 0x9E3779B97F4A7C15ULL, n};
   }
 
-  void link(std::uint32_t to, Delivered run) { world.links_[index][to].push_back(std::move(run)); }
+  void link(std::uint32_t to, Delivered run) {
+    world.links_[number][first + to].push_back(std::move(run));
+  }
 
   World& world;
-  const std::uint32_t index;
+  const std::uint32_t number;  // through all nodes
+  const std::uint32_t first;   // of the node
+  const std::uint32_t index;   // within the node
   std::unique_ptr<ChatShard> chat;
   std::map<TopicId, std::set<Endpoint>> topics;
   std::deque<Operation> staged;
@@ -257,8 +369,13 @@ struct World::Shard final : Outbox,
 
 World::World(Options options)
     : options_(std::move(options)), random_state_(options_.seed * 2654435769ULL + 1) {
-  links_.assign(options_.shards, std::vector<std::deque<Delivered>>(options_.shards));
-  for (std::uint32_t i = 0; i < options_.shards; ++i)
+  links_.assign(shard_count(), std::vector<std::deque<Delivered>>(shard_count()));
+  if (options_.nodes > 1) {
+    std::vector<std::uint32_t> node_of_port;
+    for (std::uint32_t i = 0; i < shard_count(); ++i) node_of_port.push_back(node_of(i));
+    bus_ = std::make_unique<FakeBus>(std::move(node_of_port));
+  }
+  for (std::uint32_t i = 0; i < shard_count(); ++i)
     shards_.push_back(std::make_unique<Shard>(*this, i));
 }
 World::~World() = default;
@@ -281,6 +398,13 @@ std::uint64_t World::random(std::uint64_t below) {
   x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9ULL;
   x = (x ^ (x >> 27)) * 0x94D049BB133111EBULL;
   return (x ^ (x >> 31)) % below;
+}
+
+void World::log(const char* what, std::uint32_t shard, const TopicId& topic, Seq seq,
+                std::size_t kind) {
+  if (!is_logging()) return;
+  std::fprintf(stderr, "%-9s shard %u %s seq %llu kind %zu\n", what, shard,
+               topic.text().c_str() + 9, static_cast<unsigned long long>(seq), kind);
 }
 
 void World::trace(std::uint64_t value) {
@@ -314,7 +438,8 @@ Connection& World::connect(UserId user, std::uint32_t shard, bool resume) {
     free_slots_.pop_back();
   }
   auto connection = std::make_unique<Connection>();
-  connection->endpoint = {.shard = static_cast<std::uint16_t>(shard),
+  connection->shard = shard;
+  connection->endpoint = {.shard = static_cast<std::uint16_t>(shard % options_.shards),
                           .kind = Endpoint::Kind::kSession,
                           .slot = slot,
                           .generation = next_generation_++};
@@ -323,6 +448,7 @@ Connection& World::connect(UserId user, std::uint32_t shard, bool resume) {
   connections.push_back(std::move(connection));
   Connection& made = *connections.back();
   live_[made.endpoint] = &made;
+  log("connects", shard, topic_of(user), made.endpoint.generation, resume ? 1 : 0);
   shards_[shard]->chat->open_session(made.endpoint, user, made.session, resume, now);
   if (!options_.is_manual) settle();
   return made;
@@ -331,7 +457,7 @@ Connection& World::connect(UserId user, std::uint32_t shard, bool resume) {
 void World::disconnect(Connection& connection, bool clean) {
   if (!connection.is_open) return;
   connection.is_open = false;
-  Shard& shard = *shards_[connection.endpoint.shard];
+  Shard& shard = *shards_[connection.shard];
   for (auto& [topic, members] : shard.topics) members.erase(connection.endpoint);
   live_.erase(connection.endpoint);
   connection.wire.clear();
@@ -345,14 +471,14 @@ void World::say(Connection& connection, ClientEvent event, RequestId id) {
   Command command{
       .actor = {.user = connection.user, .from = connection.endpoint, .request = std::move(id)},
       .event = std::move(event)};
-  shards_[connection.endpoint.shard]->chat->apply(std::move(command), now, 100);
+  shards_[connection.shard]->chat->apply(std::move(command), now, 100);
   if (!options_.is_manual) settle();
 }
 
 std::uint32_t World::request(UserId user, ClientEvent event, std::uint32_t shard) {
   const std::uint32_t slot = 1'000'000 + static_cast<std::uint32_t>(requests.size());
   requests[slot];
-  const Endpoint from{.shard = static_cast<std::uint16_t>(shard),
+  const Endpoint from{.shard = static_cast<std::uint16_t>(shard % options_.shards),
                       .kind = Endpoint::Kind::kRequest,
                       .slot = slot,
                       .generation = 1};
@@ -449,6 +575,7 @@ bool World::step_apply(std::uint32_t shard, std::size_t rows, bool refused, bool
       outcome.no = 1;
     } else if (!refused) {
       outcome = model_.apply(operation);
+      log("commit", shard, topic_of(operation.conversation), outcome.seq, operation.body.index());
       if (on_commit && outcome.status == OutcomeStatus::kCommitted) on_commit(operation, outcome);
       if (answer_lost)
         outcome = {.ticket = operation.ticket, .status = OutcomeStatus::kUnavailable};
@@ -495,12 +622,16 @@ bool World::step_closings() {
 void World::settle() {
   for (bool moved = true; moved;) {
     moved = step_closings();
-    for (std::uint32_t from = 0; from < options_.shards; ++from) {
-      for (std::uint32_t to = 0; to < options_.shards; ++to) moved = step_link(from, to) || moved;
+    for (std::uint32_t from = 0; from < shard_count(); ++from) {
+      for (std::uint32_t to = 0; to < shard_count(); ++to) moved = step_link(from, to) || moved;
       while (!shards_[from]->reads.empty()) {
         if (!shards_[from]->reads[0].is_executed) step_read_execute(from, 0);
         moved = step_read_answer(from, 0) || moved;
       }
+    }
+    for (std::uint32_t i = 0; bus_ && i < shard_count(); ++i) {
+      moved = bus_->take_effect(i, 0) || moved;
+      moved = step_bus(i) || moved;
     }
     for (auto& connection : connections) {
       while (step_receive(*connection)) moved = true;
@@ -508,10 +639,49 @@ void World::settle() {
   }
 }
 
+// --- several nodes -------------------------------------------------------------------------------------------------
+
+bool World::step_bus(std::uint32_t shard) {
+  return bus_->arrive(shard, [&](const FakeBus::Item& item) { shards_[shard]->arrived(item); });
+}
+
+void World::reconnect_bus(std::uint32_t shard) {
+  for (const TopicId& topic : bus_->reconnect(shard)) {
+    if (options_.plant != Plant::kForgetLostPublish)
+      shards_[shard]->chat->on_publish_lost(topic, now);
+  }
+}
+
+void World::say_gap(std::uint32_t shard) {
+  trace(3000 + shard);
+  log("gap", shard, {}, 0, 0);
+  if (options_.plant != Plant::kIgnoreGap) shards_[shard]->chat->on_gap(now);
+}
+
+void World::kill_node(std::uint32_t node) {
+  trace(4000 + node);
+  log("dies", node, {}, 0, 0);
+  for (auto& connection : connections) {
+    if (!connection->is_open || node_of(connection->shard) != node) continue;
+    connection->is_open = false;
+    live_.erase(connection->endpoint);
+    connection->wire.clear();
+    connection->held.clear();
+    free_slots_.push_back(connection->endpoint.slot);
+  }
+  for (std::uint32_t i = node * options_.shards; i < (node + 1) * options_.shards; ++i) {
+    // A commit may have been on its way.
+    (void)step_apply(i, random(4), false, false);
+    for (auto& line : links_[i]) line.clear();
+    bus_->forget(i);
+    shards_[i] = std::make_unique<Shard>(*this, i);
+  }
+}
+
 void World::commit(std::uint32_t which) {
   for (bool moved = true; moved;) {
     moved = false;
-    for (std::uint32_t i = 0; i < options_.shards; ++i) {
+    for (std::uint32_t i = 0; i < shard_count(); ++i) {
       if (which != ~0U && which != i) continue;
       moved = step_apply(i, 1000, false, false) || moved;
       moved = step_outcomes(i) || moved;
@@ -521,7 +691,7 @@ void World::commit(std::uint32_t which) {
 }
 
 void World::fail_commits() {
-  for (std::uint32_t i = 0; i < options_.shards; ++i) {
+  for (std::uint32_t i = 0; i < shard_count(); ++i) {
     step_apply(i, 1000, true, false);
     while (step_outcomes(i)) {
     }
@@ -530,7 +700,7 @@ void World::fail_commits() {
 }
 
 void World::lose_answers() {
-  for (std::uint32_t i = 0; i < options_.shards; ++i) {
+  for (std::uint32_t i = 0; i < shard_count(); ++i) {
     step_apply(i, 1000, false, true);
     while (step_outcomes(i)) {
     }
@@ -557,6 +727,7 @@ bool World::is_quiet() const {
       if (!link.empty()) return false;
     }
   }
+  if (bus_ && !bus_->is_quiet()) return false;
   for (const auto& s : shards_) {
     if (!s->reads.empty() || !s->staged.empty() || !s->outcomes.empty()) return false;
   }

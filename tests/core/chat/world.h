@@ -1,7 +1,8 @@
 #pragma once
 
 // The world around one or several ChatShards, held by the test: ports that record, a store that commits and answers when
-// it is told to, FIFO links between shards, and connections with what they were sent. Nothing happens by itself: a test
+// it is told to, FIFO links between shards, a bus between nodes, and connections with what they were sent. Shards are
+// numbered through all nodes: those of a node stand together. Nothing happens by itself: a test
 // (or a seeded scheduler) takes each step.
 
 #include <cstdint>
@@ -17,7 +18,10 @@
 #include <vector>
 
 #include "core/chat/chat_shard.h"
+#include "proto/chat/server_event_decoder.h"
+#include "proto/chat/server_event_encoder.h"
 #include "storage/memory/memory_model.h"
+#include "tests/core/chat/fake_bus.h"
 
 namespace uproar::chat::testing {
 
@@ -30,6 +34,7 @@ struct Heard {
 // A client's connection.
 struct Connection {
   Endpoint endpoint;
+  std::uint32_t shard = 0;  // counted through all nodes
   UserId user;
   SessionId session;
   bool is_held = false;
@@ -54,18 +59,29 @@ enum class Plant : std::uint8_t {
   kForgetInterest,  // the owner's bitmap is ignored now and then
   kShiftCursor,     // an attach begins one too late
   kCutIsWhole,      // a page of changes that the limit cut says that it is the last one
-  kForgetRead       // a load forgets how far its members have read
+  kForgetRead,      // a load forgets how far its members have read
+  // Several nodes.
+  kLoseSilently,       // the bus loses and says nothing
+  kRepeatRelay,        // what another node published is heard twice
+  kRelayAsItComes,     // what another node published is heard at once, in whatever order
+  kIgnoreListening,    // nobody compares with the store when listening begins, or begins again
+  kIgnoreGap,          // nobody compares with the store when a node has died
+  kLoseRepair,         // the read that repairs finds nothing
+  kForgetLostPublish,  // what could not be published is never mentioned again
+  kForgetHints,        // nobody is told that another node has added them
+  kEarlyPublish        // other nodes hear what is not committed
 };
 
 class World {
  public:
   struct Options {
-    std::uint32_t shards = 1;
+    std::uint32_t shards = 1;  // of each node
     std::uint64_t seed = 1;
     ChatLimits limits;
     bool is_manual = false;  // links, reads and wires move only by step functions
     Plant plant = Plant::kNone;
     std::string_view choices{};  // random() takes from here first; borrowed
+    std::uint32_t nodes = 1;
   };
 
   explicit World(Options options);
@@ -99,8 +115,19 @@ class World {
   [[nodiscard]] std::size_t reads_waiting(std::uint32_t shard) const;
   [[nodiscard]] bool is_quiet() const;
 
+  // --- several nodes ---
+  bool step_bus(std::uint32_t shard);
+  void reconnect_bus(std::uint32_t shard);
+  // Its process ends: some of what it staged is committed, nobody is told of anything. It is back at once, empty; the
+  // others learn of the death by say_gap().
+  void kill_node(std::uint32_t node);
+  void say_gap(std::uint32_t shard);
+  FakeBus& bus() { return *bus_; }
+
   ChatShard& shard(std::uint32_t index);
-  [[nodiscard]] std::uint32_t shard_count() const { return options_.shards; }
+  ChatShard& shard_of(const Connection& connection) { return shard(connection.shard); }
+  [[nodiscard]] std::uint32_t shard_count() const { return options_.shards * options_.nodes; }
+  [[nodiscard]] std::uint32_t node_of(std::uint32_t shard) const { return shard / options_.shards; }
   storage::MemoryModel& model() { return model_; }
   [[nodiscard]] const Options& options() const { return options_; }
   std::uint64_t random(std::uint64_t below);
@@ -126,6 +153,7 @@ class World {
   friend struct Shard;
   using Delivered = std::function<void()>;
 
+  void log(const char* what, std::uint32_t shard, const TopicId& topic, Seq seq, std::size_t kind);
   void trace(std::uint64_t value);
   void trace_event(std::uint64_t kind, const Endpoint& to, const ServerEvent& event);
   void send_to(Connection& connection, Heard heard);
@@ -146,7 +174,12 @@ class World {
   std::vector<std::uint32_t> free_slots_;
   std::uint64_t next_id_ = 1;
   std::map<std::string, UserId> users_;
+  std::unique_ptr<FakeBus> bus_;  // null: one node
+  ServerEventDecoder decoder_;
+  JsonWriter json_;
 };
+
+bool is_logging();
 
 // The seq of a durable event, else 0.
 Seq seq_of(const ServerEvent& event);

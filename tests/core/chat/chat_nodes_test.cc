@@ -1,0 +1,241 @@
+// Two nodes of one shard each on one store: what is committed on one is heard on the other, once and in order, whatever
+// the bus between them does. Shard 0 is node 0, shard 1 is node 1.
+#include <string>
+#include <vector>
+
+#include "tests/core/chat/scene.h"
+
+namespace uproar::chat::testing {
+namespace {
+
+class TwoNodes : public ChatTest {
+ protected:
+  TwoNodes() : ChatTest({.limits = small(), .nodes = 2}) {}
+  static ChatLimits small() {
+    ChatLimits limits;
+    limits.conversations_max = 2;
+    return limits;
+  }
+  const ChatCounters& at(std::uint32_t node) { return world.shard(node).counters(); }
+  // Long enough for a repair, and for the reads of looks.
+  void rest() { world.advance_ms(kRepairGraceMs + 1); }
+};
+
+TEST_F(TwoNodes, hear_each_other_in_one_order) {
+  const ConversationId room = group({"ann", "ben"});
+  const Person ann = arrives("ann", 0);
+  const Person ben = arrives("ben", 1);
+  ann.sends(room, "one");
+  world.commit();
+  ben.sends(room, "two");
+  world.commit();
+  ann.sends(room, "three");
+  world.commit();
+  EXPECT_EQ(ann.seqs(), (std::vector<Seq>{1, 2, 3}));
+  EXPECT_EQ(ben.seqs(), (std::vector<Seq>{1, 2, 3}));
+  EXPECT_EQ(ben.overheard<MessageNew>()[0].message.content, "one");
+  EXPECT_EQ(at(0).repairs.value() + at(1).repairs.value(), 0U);
+  EXPECT_EQ(at(1).node_events.value(), 2U);
+}
+
+TEST_F(TwoNodes, hold_what_comes_too_early_and_drop_what_comes_twice) {
+  const ConversationId room = group({"ann", "ben"});
+  const Person ann = arrives("ann", 0);
+  const Person ben = arrives("ben", 1);
+  for (const char* text : {"one", "two", "three"}) ann.sends(room, text);
+  world.step_apply(0, 3, false, false);
+  world.step_outcomes(0);  // on the bus, not arrived
+  ASSERT_TRUE(world.bus().swap(1, 0));
+  ASSERT_TRUE(world.bus().swap(1, 1));  // 2, 3, 1
+  ASSERT_TRUE(world.bus().repeat(1, 0));
+  world.settle();
+  EXPECT_EQ(ben.seqs(), (std::vector<Seq>{1, 2, 3}));
+  EXPECT_EQ(at(1).node_events_held.value(), 2U);
+  EXPECT_EQ(at(1).node_events_old.value(), 1U);
+  EXPECT_EQ(at(1).repairs.value(), 0U);
+}
+
+TEST_F(TwoNodes, repair_a_hole_from_the_store) {
+  const ConversationId room = group({"ann", "ben"});
+  const Person ann = arrives("ann", 0);
+  const Person ben = arrives("ben", 1);
+  ann.sends(room, "one");
+  ann.sends(room, "two");
+  world.step_apply(0, 2, false, false);
+  world.step_outcomes(0);
+  ASSERT_TRUE(world.bus().lose(1, 0, false));  // nobody says so
+  world.settle();
+  EXPECT_TRUE(ben.seqs().empty());
+  rest();
+  const auto pages = ben.overheard<HistoryPage>();
+  ASSERT_EQ(pages.size(), 1U);
+  EXPECT_EQ(pages[0].upto_seq, 2U);
+  EXPECT_EQ(pages[0].messages.size(), 2U);
+  EXPECT_EQ(at(1).repairs.value(), 1U);
+  ann.sends(room, "three");
+  world.commit();
+  EXPECT_EQ(ben.seqs(), (std::vector<Seq>{3}));
+}
+
+TEST_F(TwoNodes, ask_the_store_again_when_it_could_not_answer) {
+  const ConversationId room = group({"ann", "ben"});
+  const Person ann = arrives("ann", 0);
+  const Person ben = arrives("ben", 1);
+  ann.sends(room, "one");
+  ann.sends(room, "two");
+  world.step_apply(0, 2, false, false);
+  world.step_outcomes(0);
+  ASSERT_TRUE(world.bus().lose(1, 0, false));
+  world.reads_fail = true;
+  rest();
+  rest();
+  EXPECT_TRUE(ben.overheard<HistoryPage>().empty());
+  world.reads_fail = false;
+  world.advance_ms(kVerifyBackoffMaxMs);
+  ASSERT_EQ(ben.overheard<HistoryPage>().size(), 1U);
+}
+
+TEST_F(TwoNodes, find_what_a_dead_node_committed_and_did_not_publish) {
+  const ConversationId room = group({"ann", "ben"});
+  const Person ann = arrives("ann", 0);
+  const Person ben = arrives("ben", 1);
+  ann.sends(room, "last words");
+  world.step_apply(0, 1, false, false);
+  world.kill_node(0);
+  world.settle();
+  rest();
+  EXPECT_TRUE(ben.overheard<HistoryPage>().empty());
+  world.say_gap(1);
+  world.settle();
+  rest();
+  ASSERT_EQ(ben.overheard<HistoryPage>().size(), 1U);
+  EXPECT_EQ(ben.overheard<HistoryPage>()[0].messages[0].content, "last words");
+}
+
+TEST_F(TwoNodes, find_what_was_said_while_a_node_had_no_bus) {
+  const ConversationId room = group({"ann", "ben"});
+  const Person ann = arrives("ann", 0);
+  const Person ben = arrives("ben", 1);
+  world.bus().disconnect(1);
+  ann.sends(room, "one");
+  world.commit();
+  ben.sends(room, "two");
+  world.commit();
+  EXPECT_EQ(ann.seqs(), (std::vector<Seq>{1}));
+  world.reconnect_bus(1);
+  world.settle();
+  rest();
+  world.settle();
+  ASSERT_EQ(ann.overheard<HistoryPage>().size(), 1U);  // told that something was lost, and looked
+  EXPECT_EQ(ann.overheard<HistoryPage>()[0].upto_seq, 2U);
+  ASSERT_EQ(ben.overheard<HistoryPage>().size(), 1U);
+  EXPECT_EQ(ben.overheard<HistoryPage>()[0].upto_seq, 2U);
+}
+
+TEST_F(TwoNodes, tell_who_is_added_and_removed_wherever_they_are) {
+  const ConversationId room = group({"ann"});
+  const Person ann = arrives("ann", 0);
+  const Person ben = arrives("ben", 1);
+  ann.says(MemberAdd{room, {ben.id()}, Role::kMember});
+  world.commit();
+  ASSERT_EQ(ben.overheard<ConversationJoined>().size(), 1U);
+  EXPECT_EQ(ben.overheard<ConversationJoined>()[0].conversation.id, room);
+  ann.sends(room, "welcome");
+  world.commit();
+  EXPECT_EQ(ben.overheard<MessageNew>().size(), 1U);
+  ann.says(MemberRemove{room, ben.id()});
+  world.commit();
+  EXPECT_EQ(ben.overheard<MemberRemoved>().size(), 1U);
+  ann.sends(room, "alone");
+  world.commit();
+  EXPECT_EQ(ben.overheard<MessageNew>().size(), 1U);
+}
+
+TEST_F(TwoNodes, find_a_joining_that_nobody_could_tell) {
+  const ConversationId room = group({"ann"});
+  const Person ann = arrives("ann", 0);
+  const Person ben = arrives("ben", 1);
+  world.bus().disconnect(1);
+  ann.says(MemberAdd{room, {ben.id()}, Role::kMember});
+  world.commit();
+  EXPECT_TRUE(ben.overheard<ConversationJoined>().empty());
+  world.reconnect_bus(1);
+  world.settle();
+  EXPECT_EQ(ben.overheard<ConversationJoined>().size(), 1U);
+}
+
+TEST_F(TwoNodes, refuse_no_member_who_joined_on_the_other_node) {
+  const ConversationId room = channel({"ann"});
+  (void)arrives("ann", 1);  // so that node 1 knows the room without ben
+  const Person ben = arrives("ben", 1);
+  world.advance_ms(kMembersTrustedMs + 1);
+  world.bus().disconnect(1);
+  world.request(ben.id(), ConversationJoin{room}, 0);
+  world.commit();
+  ben.sends(room, "hello");
+  world.commit();
+  EXPECT_EQ(ben.refused(), ErrorCode::kForbidden);  // a member, who may not post in a channel
+}
+
+TEST_F(TwoNodes, end_a_session_that_was_revoked_elsewhere) {
+  const Person ann = arrives("ann", 0);
+  const Person same = arrives("ann", 1);
+  world.shard(0).revoke_session(ann.id(), same.connection().session);
+  world.settle();
+  EXPECT_FALSE(same.connection().is_open);
+  EXPECT_TRUE(ann.connection().is_open);
+}
+
+TEST_F(TwoNodes, hear_typing_events_and_receipts_of_each_other) {
+  const ConversationId room = group({"ann", "ben"});
+  const Person ann = arrives("ann", 0);
+  const Person ben = arrives("ben", 1);
+  ann.says(TypingChange{room, true});
+  ann.says(EventPublish{room, "cursor", "7"});
+  ann.sends(room, "one");
+  world.commit();
+  ben.says(MarkAdvance{room, 1, MarkKind::kSeen});
+  world.commit();
+  EXPECT_EQ(ben.overheard<Event>().size(), 1U);
+  EXPECT_EQ(ben.overheard<TypingUpdate>().size(), 2U);  // and that it ended with the message
+  ASSERT_EQ(ann.overheard<ReceiptUpdate>().size(), 1U);
+  EXPECT_EQ(ann.overheard<ReceiptUpdate>()[0].read_seq, 1U);
+}
+
+TEST_F(TwoNodes, keep_what_is_heard_and_refuse_what_does_not_fit) {
+  group({"ann"});
+  group({"ann"});
+  const Person ann = arrives("ann", 0);
+  EXPECT_TRUE(ann.connection().is_open);
+  group({"ben"});
+  const Person ben = connects("ben", 0);
+  EXPECT_FALSE(ben.connection().is_open);
+  ASSERT_TRUE(ben.connection().closed_with.has_value());
+  EXPECT_EQ(ben.connection().closed_with->code, ErrorCode::kOverloaded);
+  world.disconnect(ann.connection());
+  const Person again = connects("ben", 0);
+  EXPECT_TRUE(again.connection().is_open);
+}
+
+TEST_F(TwoNodes, resume_on_the_other_node_with_the_same_cursor) {
+  const ConversationId room = group({"ann", "ben"});
+  const Person ann = arrives("ann", 0);
+  const Person ben = arrives("ben", 0);
+  ann.sends(room, "one");
+  world.commit();
+  world.disconnect(ben.connection(), false);
+  ann.sends(room, "two");
+  world.commit();
+  const Person back = connects("ben", 1, true);
+  back.says(Sync{.cursors = {{room, 1}}});
+  ann.sends(room, "three");
+  world.commit();
+  const auto pages = back.answered<HistoryPage>();
+  ASSERT_EQ(pages.size(), 1U);
+  ASSERT_EQ(pages[0].messages.size(), 1U);
+  EXPECT_EQ(pages[0].messages[0].content, "two");
+  EXPECT_EQ(back.seqs(), (std::vector<Seq>{3}));
+}
+
+}  // namespace
+}  // namespace uproar::chat::testing
