@@ -312,8 +312,10 @@ void Oracle::receive(Client& client, const Heard& heard) {
     }
   } else if (const auto* joined = std::get_if<ConversationJoined>(&event)) {
     const Seq seq = joined->conversation.last_seq;
+    // With several nodes it may be told of an earlier membership than the one it hears by now: older rows stay hidden.
+    const Seq base = std::max(seq, joined_seq(client, joined->conversation.id));
     client.known[joined->conversation.id] = {
-        .cursor = seq, .base = seq, .joined_by_answer = !heard.id.empty(), .rows = {}};
+        .cursor = seq, .base = base, .joined_by_answer = !heard.id.empty(), .rows = {}};
   } else if (const auto* created = std::get_if<ConversationCreated>(&event)) {
     if (!created->duplicate && !client.known.contains(created->conversation.id)) {
       client.known[created->conversation.id] = {.cursor = 0, .base = 0, .rows = {}};
