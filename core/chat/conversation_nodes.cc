@@ -248,10 +248,9 @@ void ConversationRole::doubt_marks(Conversation& conversation, UserId user) {
 }
 
 // A page that a repair brought. Who came and went meanwhile is not told from rows: the state is read for that.
-void ConversationRole::apply_page(Conversation& conversation, const storage::Page& page,
-                                  Seq before) {
+// Messages of before the page count as well: one that was changed since stands behind those that came after it.
+void ConversationRole::apply_page(Conversation& conversation, const storage::Page& page) {
   for (const Message& row : page.messages) {
-    if (row.seq <= before) continue;
     if (row.system == SystemEvent::kNone) {
       sent_by(conversation, row.sender, row.seq, row.no, row.sent_at_us);
     } else if (row.seq > conversation.members_seq) {

@@ -368,7 +368,7 @@ void ConversationRole::repaired(ConversationId id, std::uint32_t claims,
   const bool is_progress = page.upto_seq > conversation.published_seq;
   if (is_progress) {
     context_.counters.repairs.add();
-    if (context_.nodes != nullptr) apply_page(conversation, page, conversation.published_seq);
+    if (context_.nodes != nullptr) apply_page(conversation, page);
     conversation.repair_tries = 0;
     conversation.published_seq = page.upto_seq;
     conversation.last_seq = std::max(conversation.last_seq, page.upto_seq);

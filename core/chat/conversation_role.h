@@ -105,7 +105,7 @@ class ConversationRole {
   void deliver(Conversation& conversation, Seq seq, ServerEvent&& event, ByteView payload);
   void apply_from_node(Conversation& conversation, const ServerEvent& event);
   void doubt_marks(Conversation& conversation, UserId user);
-  void apply_page(Conversation& conversation, const storage::Page& page, Seq before);
+  void apply_page(Conversation& conversation, const storage::Page& page);
   void sent_by(Conversation& conversation, UserId sender, Seq seq, std::uint64_t no,
                std::int64_t at_us);
   void receipt_from_node(Conversation& conversation, const ReceiptUpdate& receipt);
