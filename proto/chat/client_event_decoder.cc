@@ -11,6 +11,7 @@
 #include "proto/chat/command_builder.h"
 #include "proto/chat/command_fields.h"
 #include "proto/chat/json_scan.h"
+#include "proto/chat/json_text.h"
 
 namespace uproar::chat {
 namespace {
@@ -21,34 +22,6 @@ static_assert(simdjson::SIMDJSON_PADDING <= kDecodePaddingBytes);
 
 // Account bodies: above these nobody's name, password or token is meant. The real rules are proto/auth/names.h.
 constexpr std::size_t kAccountTextBytesMax = 1024;
-
-constexpr std::string_view kSpace = " \t\r\n";
-
-std::string_view trimmed_right(std::string_view text) {
-  return text.substr(0, text.find_last_not_of(kSpace) + 1);
-}
-
-bool text_of(ondemand::value& value, ondemand::json_type type, std::string_view& out) {
-  switch (type) {
-    case ondemand::json_type::object: {
-      ondemand::object object;
-      return value.get_object().get(object) == simdjson::SUCCESS &&
-             object.raw_json().get(out) == simdjson::SUCCESS;
-    }
-    case ondemand::json_type::array: {
-      ondemand::array array;
-      return value.get_array().get(array) == simdjson::SUCCESS &&
-             array.raw_json().get(out) == simdjson::SUCCESS;
-    }
-    case ondemand::json_type::string:
-      // Taken: one that is stepped over and followed by ':' passes for the key of a field.
-      out = value.raw_json_token();
-      return value.get_raw_json_string().error() == simdjson::SUCCESS;
-    default:
-      out = value.raw_json_token();
-      return true;  // left unconsumed: the iterator steps over it
-  }
-}
 
 Error bad_json(std::string_view detail = {}) {
   return {.code = ErrorCode::kBadJson, .detail = detail, .retry_after_ms = 0};
@@ -170,7 +143,7 @@ bool ClientEventDecoder::State::read_field(Field field, ondemand::value& value, 
     return true;
   }
   std::string_view raw;
-  if (!text_of(value, type, raw)) return false;
+  if (!raw_text_of(value, type, raw)) return false;
   raw = trimmed_right(raw);
   JsonShape shape;
   if (!check_json(raw, kJsonDepthMax, shape)) return false;

@@ -13,6 +13,7 @@
 
 #include "proto/chat/command_fields.h"
 #include "proto/chat/json_scan.h"
+#include "proto/chat/json_text.h"
 #include "proto/chat/rfc3339.h"
 #include "proto/chat/wire_names.h"
 
@@ -102,32 +103,6 @@ Name name_of(std::string_view text) {
       return static_cast<Name>(i);
   }
   return Name::kCount;
-}
-
-std::string_view trimmed_right(std::string_view text) {
-  return text.substr(0, text.find_last_not_of(" \t\r\n") + 1);
-}
-
-bool raw_of(ondemand::value& value, ondemand::json_type type, std::string_view& out) {
-  switch (type) {
-    case ondemand::json_type::object: {
-      ondemand::object object;
-      return value.get_object().get(object) == simdjson::SUCCESS &&
-             object.raw_json().get(out) == simdjson::SUCCESS;
-    }
-    case ondemand::json_type::array: {
-      ondemand::array array;
-      return value.get_array().get(array) == simdjson::SUCCESS &&
-             array.raw_json().get(out) == simdjson::SUCCESS;
-    }
-    case ondemand::json_type::string:
-      // Taken: one that is stepped over and followed by ':' passes for the key of a field.
-      out = value.raw_json_token();
-      return value.get_raw_json_string().error() == simdjson::SUCCESS;
-    default:
-      out = value.raw_json_token();
-      return true;  // left unconsumed: the iterator steps over it
-  }
 }
 
 std::optional<std::uint64_t> whole_number(std::string_view digits) {
@@ -474,7 +449,7 @@ ServerEventDecoder::State::Read ServerEventDecoder::State::read_field(Name name,
     return text.find('\0') == std::string_view::npos ? Read::kSound : Read::kBadField;
   }
   std::string_view raw;
-  if (!raw_of(value, type, raw)) return Read::kBadJson;
+  if (!raw_text_of(value, type, raw)) return Read::kBadJson;
   raw = trimmed_right(raw);
   JsonShape shape;
   if (!check_json(raw, kJsonDepthMax, shape)) return Read::kBadJson;

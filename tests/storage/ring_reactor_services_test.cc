@@ -15,25 +15,13 @@
 #include "storage/redis/redis_bus.h"
 #include "storage/redis/redis_discovery.h"
 #include "storage/redis/redis_presence.h"
+#include "tests/core/server/small_thread.h"
 #include "tests/services/etcd_server.h"
 #include "tests/services/redis_server.h"
 #include "tests/storage/recording_bus_listener.h"
 
 namespace uproar::storage {
 namespace {
-
-runtime::ShardThread::Options thread_options() {
-  runtime::ShardThread::Options options;
-  options.pin = false;
-  options.ring = {.sq_entries = 64,
-                  .cq_entries = 256,
-                  .direct_slots = 16,
-                  .recv_buffers = 16,
-                  .recv_buffer_bytes = 512};
-  options.inbox_tasks = 64;
-  options.timers_max = 64;
-  return options;
-}
 
 class QuietListener : public DiscoveryListener {
  public:
@@ -47,7 +35,7 @@ class QuietListener : public DiscoveryListener {
 
 class OnTheRing : public ::testing::Test, public runtime::TurnHandler {
  protected:
-  OnTheRing() : thread_(thread_options(), *this), reactor_(thread_) {
+  OnTheRing() : thread_(server::small_thread_options(), *this), reactor_(thread_) {
     EXPECT_TRUE(thread_.prepare().ok());
   }
   void SetUp() override { ASSERT_TRUE(thread_.start().ok()); }

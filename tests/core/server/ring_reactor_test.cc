@@ -18,21 +18,10 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/core/server/small_thread.h"
+
 namespace uproar::server {
 namespace {
-
-runtime::ShardThread::Options thread_options() {
-  runtime::ShardThread::Options options;
-  options.pin = false;
-  options.ring = {.sq_entries = 64,
-                  .cq_entries = 256,
-                  .direct_slots = 16,
-                  .recv_buffers = 16,
-                  .recv_buffer_bytes = 512};
-  options.inbox_tasks = 64;
-  options.timers_max = 64;
-  return options;
-}
 
 class SocketPair {
  public:
@@ -63,7 +52,7 @@ class SocketPair {
 
 class RingReactorTest : public ::testing::Test, public runtime::TurnHandler {
  protected:
-  RingReactorTest() : thread_(thread_options(), *this), reactor_(thread_) {
+  RingReactorTest() : thread_(small_thread_options(), *this), reactor_(thread_) {
     EXPECT_TRUE(thread_.prepare().ok());
   }
   void SetUp() override { start(); }
