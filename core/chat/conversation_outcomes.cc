@@ -200,6 +200,7 @@ void ConversationRole::committed(Conversation& conversation, Pending& pending,
     tell_joined(conversation, member.user, 0, silent, true);
   if (context_.nodes != nullptr) {
     release_held(conversation);
+    if (conversation.wants_look) want_look(conversation);  // listening began while it was created
     answer_asking(conversation);
   }
 }
