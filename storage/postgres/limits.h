@@ -10,6 +10,10 @@ namespace uproar::storage::postgres {
 // What is asked of the server: client_connection_check_interval, which ends the work of clients that are gone.
 inline constexpr int kServerVersionMin = 140000;
 
+// At start: so long another node may take to leave the database before this one is refused, and so often it is asked.
+inline constexpr std::uint32_t kClaimWaitMs = 2000;
+inline constexpr std::uint32_t kClaimRetryMs = 50;
+
 // Units (a batch's step, a read, a group of account work) that one connection holds unanswered. One takes 50 us to
 // 5 ms; 4,096 are a few seconds of work. Beyond it: kOverloaded.
 inline constexpr std::size_t kUnitsWaitingMax = 4096;

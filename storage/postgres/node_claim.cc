@@ -27,12 +27,17 @@ where l.locktype = 'advisory' and l.granted and l.classid = 1433432691::oid
 
 }  // namespace
 
-Result<AdminSession, SystemError> NodeClaim::claim(const ServerOptions& options, Kind kind) {
+Result<AdminSession, SystemError> NodeClaim::claim(const ServerOptions& options, Kind kind,
+                                                   std::uint32_t wait_ms) {
   auto session = AdminSession::open(options, kAnswerTimeoutMs);
   if (!session.ok()) return session;
-  const std::string got = session->value(kind == Kind::kAlone ? kAlone : kShared);
-  if (!session->ok()) return Err{session->error()};
-  if (got == "t") return session;
+  for (std::uint32_t waited_ms = 0;; waited_ms += kClaimRetryMs) {
+    const std::string got = session->value(kind == Kind::kAlone ? kAlone : kShared);
+    if (!session->ok()) return Err{session->error()};
+    if (got == "t") return session;
+    if (waited_ms >= wait_ms) break;
+    poll(nullptr, 0, static_cast<int>(kClaimRetryMs));
+  }
   const std::string others = session->value(kHolders);
   return Err{SystemError{
       .operation = "open",
@@ -47,7 +52,7 @@ Result<AdminSession, SystemError> NodeClaim::claim(const ServerOptions& options,
 
 Result<std::unique_ptr<NodeClaim>, SystemError> NodeClaim::take(ServerOptions options, Kind kind,
                                                                 Health& health) {
-  auto session = claim(options, kind);
+  auto session = claim(options, kind, kClaimWaitMs);
   if (!session.ok()) return Err{session.error()};
   const int stop_fd = eventfd(0, EFD_CLOEXEC);
   if (stop_fd < 0)
@@ -92,7 +97,7 @@ void NodeClaim::run() {
       health_.fell_sick();
       is_held_.store(false, std::memory_order_release);
     }
-    auto again = claim(options_, kind_);
+    auto again = claim(options_, kind_, 0);
     if (!again.ok()) {
       health_.say(again.error().text());
       continue;

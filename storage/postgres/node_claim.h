@@ -22,7 +22,8 @@ class NodeClaim {
  public:
   enum class Kind : std::uint8_t { kAlone, kShared };
 
-  // Blocks. Refused with the names of those who are there. `health` outlives the claim.
+  // Blocks, up to kClaimWaitMs for a node that is just going: its session ends at the server a moment after its process.
+  // Refused with the names of those who are there. `health` outlives the claim.
   static Result<std::unique_ptr<NodeClaim>, SystemError> take(ServerOptions options, Kind kind,
                                                               Health& health);
   ~NodeClaim();
@@ -34,7 +35,9 @@ class NodeClaim {
 
  private:
   NodeClaim(ServerOptions options, Kind kind, Health& health, AdminSession session, int stop_fd);
-  static Result<AdminSession, SystemError> claim(const ServerOptions& options, Kind kind);
+  // Tries for `wait_ms`.
+  static Result<AdminSession, SystemError> claim(const ServerOptions& options, Kind kind,
+                                                 std::uint32_t wait_ms);
   void run();
   // True: the destructor wants us to end.
   bool wait_for_end_of_session(int timeout_ms);
