@@ -124,7 +124,7 @@ std::string show_postgres(const Config& config) {
   std::string shown = config.postgres;
   if (const auto scheme = shown.find("://"); scheme != std::string::npos) {
     const auto begin = scheme + 3;
-    const auto at = shown.find_last_of('@', shown.find_first_of("/?", begin));
+    const auto at = shown.rfind('@');  // also where a password holds '/' or '@' as it should not
     const auto colon = shown.find(':', begin);
     if (at != std::string::npos && colon < at) shown.replace(colon + 1, at - colon - 1, "***");
   }

@@ -375,6 +375,7 @@ TEST_F(ConfigTest, APasswordIsNeverShown) {
   const std::pair<std::string, std::string> forms[] = {
       {"postgresql://me:hun:t@er2@db/chat?sslmode=require",
        "postgresql://me:***@db/chat?sslmode=require"},
+      {"postgres://me:hun/t?er@db/chat", "postgres://me:***@db/chat"},
       {"postgres://me@db/chat", "postgres://me@db/chat"},
       {"postgres://db:5432/chat", "postgres://db:5432/chat"},
       {"host=db user=me password=hunter2 dbname=chat", "host=db user=me password=***"},
