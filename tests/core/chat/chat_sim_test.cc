@@ -1,7 +1,6 @@
 // Seeded simulations: shards, a store that is slow, fails and loses answers, FIFO links, clients that come, talk, retry,
 // vanish and resume, in any interleaving. A failing seed reproduces itself: UPROAR_SIM_SEED=<n> runs one alone,
 // UPROAR_SIM_SEEDS=<n> runs more of them.
-#include <cstdio>
 #include <cstdlib>
 #include <string>
 
@@ -82,16 +81,23 @@ struct Planted {
   Plant plant;
   const char* name;
 };
-class PlantedBug : public ::testing::TestWithParam<Planted> {};
-TEST_P(PlantedBug, is_found_by_the_oracle) {
-  for (std::uint64_t seed = 1; seed <= 400; ++seed) {
-    const SimulationResult result = Simulation(3, seed, GetParam().plant).run(4000);
-    if (result.violations.empty()) continue;
-    RecordProperty("seed", static_cast<int>(seed));
-    RecordProperty("violation", result.violations.front());
-    return;
+class PlantedBug : public ::testing::TestWithParam<Planted> {
+ protected:
+  // `play(seed)`: a simulation with the bug in it.
+  template <class Play>
+  void expect_found(Play play) {
+    for (std::uint64_t seed = 1; seed <= 400; ++seed) {
+      const SimulationResult result = play(seed);
+      if (result.violations.empty()) continue;
+      RecordProperty("seed", static_cast<int>(seed));
+      RecordProperty("violation", result.violations.front());
+      return;
+    }
+    FAIL() << "no seed shows it";
   }
-  FAIL() << "no seed shows it";
+};
+TEST_P(PlantedBug, is_found_by_the_oracle) {
+  expect_found([](std::uint64_t seed) { return Simulation(3, seed, GetParam().plant).run(4000); });
 }
 INSTANTIATE_TEST_SUITE_P(Worlds, PlantedBug,
                          ::testing::Values(Planted{Plant::kAckBeforeCommit, "ack_before_commit"},
@@ -107,17 +113,10 @@ INSTANTIATE_TEST_SUITE_P(Worlds, PlantedBug,
                          [](const auto& param) { return std::string(param.param.name); });
 
 // The same with a bus between nodes that is wrong on purpose, or a domain that ignores what it says.
-class PlantedBugOfNodes : public ::testing::TestWithParam<Planted> {};
+class PlantedBugOfNodes : public PlantedBug {};
 TEST_P(PlantedBugOfNodes, is_found_by_the_oracle) {
-  for (std::uint64_t seed = 1; seed <= 400; ++seed) {
-    const SimulationResult result = Simulation(1, seed, GetParam().plant, {}, 3).run(5000);
-    if (result.violations.empty()) continue;
-    RecordProperty("seed", static_cast<int>(seed));
-    RecordProperty("violation", result.violations.front());
-    std::printf("seed %u: %s\n", static_cast<unsigned>(seed), result.violations.front().c_str());
-    return;
-  }
-  FAIL() << "no seed shows it";
+  expect_found(
+      [](std::uint64_t seed) { return Simulation(1, seed, GetParam().plant, {}, 3).run(5000); });
 }
 INSTANTIATE_TEST_SUITE_P(
     Worlds, PlantedBugOfNodes,

@@ -11,6 +11,7 @@
 
 #include "proto/base/bytes.h"
 #include "proto/chat/client_event_decoder.h"
+#include "proto/chat/server_event.h"
 
 namespace uproar::chat::testing {
 
@@ -55,6 +56,22 @@ inline UserId bob() {
 }
 inline MessageId message() {
   return *MessageId::parse(kMessage);
+}
+
+inline constexpr std::int64_t kAt = 1'767'323'045'678'000;  // 2026-01-02T03:04:05.678Z
+
+inline Message plain_message() {
+  Message plain;
+  plain.id = message();
+  plain.conversation = conversation();
+  plain.seq = 7;
+  plain.no = 5;
+  plain.version = 7;
+  plain.sender = ada();
+  plain.client_id = "k-1";
+  plain.content = "Hi";
+  plain.sent_at_us = kAt;
+  return plain;
 }
 
 // Puts ids for the letters: $C a conversation, $A and $B users, $M a message.

@@ -19,9 +19,9 @@ namespace {
 using testing::ada;
 using testing::bob;
 using testing::conversation;
+using testing::kAt;
+using testing::plain_message;
 using testing::with_ids;
-
-constexpr std::int64_t kAt = 1'767'323'045'678'000;  // 2026-01-02T03:04:05.678Z
 
 std::string encoded(const ServerEvent& event) {
   JsonWriter out;
@@ -44,22 +44,8 @@ void expect_round_trip(const ServerEvent& event) {
   EXPECT_EQ(encoded(*back), text);
 }
 
-Message message() {
-  Message message;
-  message.id = testing::message();
-  message.conversation = conversation();
-  message.seq = 7;
-  message.no = 5;
-  message.version = 7;
-  message.sender = ada();
-  message.client_id = "k-1";
-  message.content = "Hi";
-  message.sent_at_us = kAt;
-  return message;
-}
-
 std::vector<ServerEvent> one_of_each() {
-  return {MessageNew{message()},
+  return {MessageNew{plain_message()},
           MessageUpdated{.conversation = conversation(),
                          .seq = 9,
                          .message_seq = 7,
@@ -122,7 +108,7 @@ TEST(ServerEventDecoder, GivesBackEveryEventThatTravels) {
 }
 
 TEST(ServerEventDecoder, GivesBackAMessageFieldByField) {
-  Message full = message();
+  Message full = plain_message();
   full.type = MessageType::kImage;
   full.content = "tab\t quote\" backslash\\ \xE2\x82\xAC \x01";
   full.attachments = R"([{"url":"a","n":1e3},{}])";
@@ -131,7 +117,7 @@ TEST(ServerEventDecoder, GivesBackAMessageFieldByField) {
   const auto back = decode(encoded(MessageNew{full}));
   ASSERT_TRUE(back.ok());
   EXPECT_EQ(std::get<MessageNew>(*back).message, full);
-  Message bare = message();
+  Message bare = plain_message();
   bare.content.clear();
   bare.client_id.clear();
   bare.no = 0;
@@ -143,7 +129,7 @@ TEST(ServerEventDecoder, GivesBackAMessageFieldByField) {
 TEST(ServerEventDecoder, GivesBackRandomMessages) {
   std::mt19937_64 random(7);
   for (int i = 0; i < 2000; ++i) {
-    Message each = message();
+    Message each = plain_message();
     each.seq = each.version = 1 + random() % ((1ULL << 53) - 1);
     each.no = random() % 3 == 0 ? 0 : each.seq;
     each.content.clear();
@@ -271,12 +257,12 @@ INSTANTIATE_TEST_SUITE_P(
             kBadField}));
 
 TEST(ServerEventDecoder, RefusesWhatIsBeyondABound) {
-  Message large = message();
+  Message large = plain_message();
   large.content.assign(kContentBytesMax, 'x');
   EXPECT_TRUE(decode(encoded(MessageNew{large})).ok());
   large.content += 'x';
   EXPECT_FALSE(decode(encoded(MessageNew{large})).ok());
-  Message many = message();
+  Message many = plain_message();
   many.mentions.assign(kMentionsMax + 1, ada());
   EXPECT_FALSE(decode(encoded(MessageNew{many})).ok());
   const std::string huge(ServerEventDecoder::kBytesMax + 1, ' ');

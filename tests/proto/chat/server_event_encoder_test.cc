@@ -19,9 +19,9 @@ namespace {
 using testing::ada;
 using testing::bob;
 using testing::conversation;
+using testing::kAt;
+using testing::plain_message;
 using testing::with_ids;
-
-constexpr std::int64_t kAt = 1'767'323'045'678'000;  // 2026-01-02T03:04:05.678Z
 
 std::string encoded(const ServerEvent& event, std::string_view id = {}) {
   JsonWriter out;
@@ -38,20 +38,6 @@ std::string encoded(const ServerEvent& event, std::string_view id = {}) {
 
 void expect_encoded(const ServerEvent& event, std::string_view wanted, std::string_view id = {}) {
   EXPECT_EQ(encoded(event, id), with_ids(wanted));
-}
-
-Message plain() {
-  Message message;
-  message.id = testing::message();
-  message.conversation = conversation();
-  message.seq = 7;
-  message.no = 5;
-  message.version = 7;
-  message.sender = ada();
-  message.client_id = "k-1";
-  message.content = "Hi";
-  message.sent_at_us = kAt;
-  return message;
 }
 
 Message system_row(SystemEvent event) {
@@ -124,10 +110,10 @@ TEST(Encoder, MessageSent) {
 
 TEST(Encoder, MessageNewSaysWhatIsThereInOrder) {
   expect_encoded(
-      MessageNew{plain()},
+      MessageNew{plain_message()},
       R"({"type":"message.new","conversation_id":"$C","seq":7,"message_id":"$M","sender_id":"$A","content":"Hi",)"
       R"("sent_at":"2026-01-02T03:04:05.678Z","no":5,"client_id":"k-1"})");
-  Message full = plain();
+  Message full = plain_message();
   full.type = MessageType::kImage;
   full.attachments = R"([{"url":"a"}])";
   full.reply_to = 3;
@@ -234,7 +220,7 @@ TEST(Encoder, Conversations) {
   view.member_count = 2;
   view.muted_until_us = kAt;
   view.created_at_us = kAt;
-  view.last_message = plain();
+  view.last_message = plain_message();
   view.members = {
       {.user = ada(), .name = "ada", .role = Role::kOwner, .delivered_seq = 5, .read_seq = 4},
       {.user = bob(), .name = {}, .role = Role::kMember}};
@@ -287,19 +273,19 @@ TEST(Encoder, MembershipAndNames) {
 }
 
 TEST(Encoder, HistoryPageShowsMessagesAsTheyStand) {
-  Message changed = plain();
+  Message changed = plain_message();
   changed.version = 12;
   changed.edited_at_us = kAt;
   changed.delivered_at_us = kAt;
   changed.seen_at_us = kAt;
   changed.reactions = {{"👍", bob()}, {"❤", ada()}, {"👍", ada()}};
-  Message deleted = plain();
+  Message deleted = plain_message();
   deleted.content.clear();
   deleted.version = 13;
   deleted.deleted_at_us = kAt;
   HistoryPage page;
   page.conversation = conversation();
-  page.messages = {plain(), changed, deleted};
+  page.messages = {plain_message(), changed, deleted};
   expect_encoded(
       page,
       R"({"type":"history.page","id":"h","conversation_id":"$C","messages":[)"
@@ -479,7 +465,7 @@ TEST(Encoder, AnyTextParsesBackToItself) {
   simdjson::dom::parser parser;
   JsonWriter out;
   for (int round = 0; round < 2000; ++round) {
-    Message message = plain();
+    Message message = plain_message();
     message.content = random_text(random, random() % 200);
     message.client_id = random_text(random, random() % 40);
     message.seq = round % 3 == 0 ? std::numeric_limits<Seq>::max() : random();
@@ -504,7 +490,7 @@ TEST(Codec, WhatIsSaidIsHeard) {  // content through decoder and encoder and bac
   const auto sent = testing::decode(with_ids(
       R"({"type":"message.send","to":"$B","client_id":"k","content":")" + content + "\"}"));
   ASSERT_TRUE(sent.ok());
-  Message message = plain();
+  Message message = plain_message();
   message.content = std::get<MessageSend>(sent->event).content;
   EXPECT_NE(
       encoded(MessageNew{message}).find(R"("content":"q\" b\\ s/ \b\f\n\r\t é 🦁 ö 🦁")"),
