@@ -15,7 +15,7 @@ namespace {
 using runtime::Completion;
 using runtime::OpKind;
 
-constexpr std::uint32_t kConnections = 16'384;
+constexpr std::uint32_t kConnections = 18'432;
 constexpr std::uint32_t kBatchSends = 512;
 constexpr std::int64_t kWaitUs = 1'000'000;
 

@@ -7,6 +7,9 @@
 #include "proto/ws/handshake.h"
 
 namespace uproar::bench {
+namespace {
+constexpr std::string_view kPong("\x8A\0", 2);
+}  // namespace
 
 void FloorRooms::open(std::uint32_t connection) {
   if (connection >= connections_.size()) connections_.resize(connection + 1);
@@ -81,12 +84,16 @@ std::size_t FloorRooms::take_frames(Connection& connection, std::string_view byt
       length = static_cast<std::size_t>(head[2]) << 8 | head[3];
     }
     if (bytes.size() - at < header + 4 + length) break;
-    if (head[0] != 0x81 || length == 127) {
+    const bool is_ping = head[0] == 0x89 && length == 0;
+    if ((head[0] != 0x81 && !is_ping) || length == 127) {
       outcome.alive = false;
       return bytes.size();
     }
     const char* mask = bytes.data() + at + header;
-    append_frame(connection.room, mask + 4, length, mask);
+    if (is_ping)
+      outcome.answer += kPong;
+    else
+      append_frame(connection.room, mask + 4, length, mask);
     at += header + 4 + length;
   }
   return at;

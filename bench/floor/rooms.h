@@ -27,7 +27,7 @@ class FloorRooms {
   // What a connection's bytes amounted to.
   struct Outcome {
     bool alive = true;   // false: cut it
-    std::string answer;  // of the handshake, to be sent
+    std::string answer;  // to be sent: of the handshake, and a pong for each ping
   };
 
   void open(std::uint32_t connection);

@@ -63,6 +63,13 @@ def of_storm(result):
             "storm_cores": cpu_us * result.get("reconnect_us", {}).get("count", 0) / 1e6 / seconds if seconds else 0}
 
 
+def heartbeat_cpu(result, deliveries):
+    """Microseconds each, where nothing else was said."""
+    if deliveries or not result["heartbeats"]:
+        return None
+    return result["server"]["cpu_cores"] * 1e6 * result["seconds"] / result["heartbeats"]
+
+
 def of_run(result):
     """The figures of one run of uproar_load, by name; None where it has too few values to tell."""
     traffic = result["traffic"][-1]   # the last one is what a scenario is about
@@ -83,6 +90,7 @@ def of_run(result):
         "memory": grown / result["clients"],
         "grown_mib": grown / MIB,
         "heartbeats": result["heartbeats"] / seconds,
+        "heartbeat_cpu": heartbeat_cpu(result, deliveries),
         "late": traffic["late"],
         **of_storm(result),
         "load_busy": result["load_busy"],

@@ -91,7 +91,8 @@ def told(run, reasons):
         return "no figure: " + "; ".join(reasons)
     if not run["rate"]:
         back = f"  all back after {run['reconnect']:.2f} s, {run['reconnect_cpu']:.1f} us each" if run["reconnect"] else ""
-        return f"{run['cores']:8.3f} cores {run['memory']:12,.0f} bytes/connection{back}"
+        beat = f"  {run['heartbeat_cpu']:.1f} us/heartbeat" if run.get("heartbeat_cpu") else ""
+        return f"{run['cores']:8.3f} cores {run['memory']:12,.0f} bytes/connection{beat}{back}"
     ack = f"  acked {run['acked']:,.0f}/s  ack p99 {ms(run['ack_p99'])}" if run["acked"] else ""
     return f"{run['cpu']:8.3f} us/delivery {run['rate']:12,.0f}/s  p99 {ms(run['p99']):>11}{ack}"
 

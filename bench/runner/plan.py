@@ -157,6 +157,9 @@ def memory_cells():
              (Entrant("uproar", flags=("--shards", "13", "--connections-max", "19900")),), "memory", by_name=True, seconds_max=1800,
              bounds=(Bound("memory", "bytes per connection", most=512, unit="B"),
                      Bound("cores", "cores used while idle", most=0.02, unit="cores"))),
+        # As many heartbeats a second as 250,000 clients say, from as many connections as the floors may hold.
+        Cell("heartbeats", "5,200 heartbeats a second of 18,000 connections", "idle", ("heartbeat_seconds=3.46",),
+             ("uproar", "floor-send", "floor-ring", *PEERS), "heartbeat_cpu", ("--connections-max", "19000")),
         Cell("storm", "10,000 clients are cut and come back", "storm", (), ("uproar", *PEERS), "reconnect"),
     ]
 

@@ -42,6 +42,12 @@ class Figures(unittest.TestCase):
         calm = figures.of_run(result_of())
         self.assertEqual([calm[name] for name in ("reconnect", "reconnect_cpu", "storm_busy", "storm_cores")], [0, 0, 0, 0])
 
+    def test_a_heartbeat_has_a_cost_where_nothing_else_is_said(self):
+        silent = {**result_of()["traffic"][0], "deliveries": 0}
+        self.assertAlmostEqual(figures.of_run(result_of(traffic=[silent], heartbeats=10000))["heartbeat_cpu"], 100.0)
+        self.assertIsNone(figures.of_run(result_of(traffic=[silent], heartbeats=0))["heartbeat_cpu"])
+        self.assertIsNone(figures.of_run(result_of())["heartbeat_cpu"])
+
     def test_memory_grows_from_what_the_empty_server_had(self):
         self.assertEqual(figures.memory_of(result_of()), [(0, 0), (5, 1500)])
 

@@ -149,6 +149,7 @@ class Lines(unittest.TestCase):
     def test_a_run_in_which_nobody_speaks_is_told_by_what_it_is_about(self):
         silent = {"rate": 0, "cores": 0.02, "memory": 940.4, "reconnect": 0}
         self.assertEqual(measure.told(silent, []).split(), ["0.020", "cores", "940", "bytes/connection"])
+        self.assertIn("3.8 us/heartbeat", measure.told({**silent, "heartbeat_cpu": 3.84}, []))
         self.assertIn("all back after 1.50 s, 70.0 us each", measure.told({**silent, "reconnect": 1.5, "reconnect_cpu": 70.0}, []))
 
     def test_a_percentile_of_too_few_is_no_figure(self):
