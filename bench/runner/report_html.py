@@ -13,13 +13,14 @@ HEADLINES = {
     "p99": ("p99 from publish to delivery, milliseconds (less is better)", 1000, "{:.2f}"),
     "p99.9": ("p99.9 from publish to delivery, milliseconds (less is better)", 1000, "{:.2f}"),
     "ack_p99": ("p99 from publish to acknowledgement, milliseconds (less is better)", 1000, "{:.2f}"),
+    "heartbeat_cpu": ("Server CPU per heartbeat, microseconds (less is better)", 1, "{:.1f}"),
     "memory": ("Memory per connection, bytes (less is better)", 1, "{:,.0f}"),
     "reconnect": ("Seconds until all are back (less is better)", 1, "{:.2f}"),
 }
 COLUMNS = [("CPU µs/delivery", "cpu", 1, "{:.3f}"), ("cores", "cores", 1, "{:.3f}"), ("deliveries/s", "rate", 1, "{:,.0f}"),
            ("bytes each", "frame", 1, "{:.0f}"), ("p50 ms", "p50", 1000, "{:.2f}"), ("p99 ms", "p99", 1000, "{:.2f}"),
            ("p99.9 ms", "p99.9", 1000, "{:.2f}"), ("max ms", "max", 1000, "{:.1f}"), ("bytes/connection", "memory", 1, "{:,.0f}"),
-           ("heartbeats/s", "heartbeats", 1, "{:,.0f}"), ("softirq cores", "softirq", 1, "{:.3f}"),
+           ("heartbeats/s", "heartbeats", 1, "{:,.0f}"), ("CPU µs/heartbeat", "heartbeat_cpu", 1, "{:.1f}"), ("softirq cores", "softirq", 1, "{:.3f}"),
            ("all back s", "reconnect", 1, "{:.2f}"), ("CPU µs/reconnect", "reconnect_cpu", 1, "{:.1f}"),
            ("load busy in the storm", "storm_busy", 1, "{:.0%}"), ("load busy", "load_busy", 1, "{:.0%}")]
 ACK_COLUMNS = [("acked/s", "acked", 1, "{:,.0f}"), ("ack p50 ms", "ack_p50", 1000, "{:.2f}"), ("ack p99 ms", "ack_p99", 1000, "{:.2f}"),
@@ -177,12 +178,18 @@ def history_part(cells, history):
     return "<h2>Our CPU per delivery over commits, to that of plain send() in the same rounds</h2>" + "".join(past) if past else ""
 
 
-def duels_text(run):
-    return f"; what a bound compares has {run['duel_rounds']} rounds of the two alone" if run["duel_rounds"] else ""
+def duels_text(part):
+    return f"; what a bound compares has {part['duel_rounds']} rounds of the two alone" if part["duel_rounds"] else ""
 
 
-def settings_text(run):
-    return f"; all cells with <code>{ESCAPED(' '.join(run['settings']))}</code>" if run["settings"] else ""
+def settings_text(part):
+    return f" All of these cells with <code>{ESCAPED(' '.join(part['settings']))}</code>." if part["settings"] else ""
+
+
+def part_text(part):
+    """How the cells of one command were measured."""
+    return (f"<p>{ESCAPED(', '.join(part['cells']))}: medians of {part['rounds']} interleaved rounds{duels_text(part)}.{settings_text(part)} "
+            f"Command: <code>{ESCAPED(part['command'])}</code></p>")
 
 
 def page(run, history):
@@ -193,7 +200,7 @@ def page(run, history):
     doubts = "".join(f'<p class="doubt">{ESCAPED(doubt)}</p>' for doubt in run["doubts"])
     return (f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
             f"<title>Uproar: {ESCAPED(run['machine']['commit'])}</title><style>{STYLE}</style><h1>Uproar beside its peers</h1>"
-            f"<p>Medians of {run['rounds']} interleaved rounds; whiskers are quartiles. Server on one core, load on another, unless a cell says "
-            f"otherwise. Ratios are medians of the ratios within a round{duels_text(run)}. A result that the load tool or the machine spoiled is not shown, "
-            f"only why. Command: <code>{ESCAPED(run['command'])}</code>{settings_text(run)}</p>{doubts}{judgement(run['verdicts'])}"
+            f"<p>Whiskers are quartiles. Server on one core, load on another, unless a cell says otherwise. Ratios are medians of the ratios "
+            f"within a round. A result that the load tool or the machine spoiled is not shown, only why.</p>"
+            f"{''.join(map(part_text, run['parts']))}{doubts}{judgement(run['verdicts'])}"
             f"{''.join(section(cell) for cell in run['cells'])}{history_part(run['cells'], history)}<h2>Machine and versions</h2><dl>{facts}</dl></html>")

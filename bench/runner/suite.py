@@ -72,6 +72,27 @@ def doubts_about(cell, entries, duels):
     return out
 
 
+class Unlike(Exception):
+    """Two reports that cannot be one: names what differs."""
+
+
+def added(kept_report, run):
+    """An earlier report that goes on: without the cells that are measured anew. JSON knows no tuples, so what was just made is read as it will be."""
+    run = json.loads(json.dumps(run))
+    for part in ("machine", "builds"):
+        for key in {**kept_report[part], **run[part]}:
+            if kept_report[part].get(key) != run[part].get(key):
+                raise Unlike(f"{part} ({key})")
+    again = set(run["parts"][0]["cells"])
+    about = tuple(f"{name}, " for name in again)
+    doubts = [doubt for doubt in kept_report["doubts"] if not doubt.startswith(about)]
+    parts = [{**part, "cells": [name for name in part["cells"] if name not in again]} for part in kept_report["parts"]]
+    return {**kept_report, "parts": [part for part in parts if part["cells"]] + run["parts"],
+            "doubts": doubts + [doubt for doubt in run["doubts"] if doubt not in doubts],
+            "verdicts": [verdict for verdict in kept_report["verdicts"] if verdict["cell"] not in again],
+            "cells": [cell for cell in kept_report["cells"] if cell["name"] not in again]}
+
+
 def kept(entries):
     return {name: measure.without_refused(entry) for name, entry in entries.items()}
 

@@ -19,7 +19,8 @@ def judged(bound, play, entrants=("uproar", "floor-send", "bun", "ws"), rounds=1
 def page_of(verdicts=(), play=lambda *_: {}, history=(), faults=lambda *_: [], **more):
     cell = plan.Cell(**{"name": "c", "title": "T", "scenario": "room-1000", "entrants": ("uproar", "bun"), **more})
     entries = {name: measure.without_refused(entry) for name, entry in entries_of(cell, PlayedBench(play, faults)).items()}
-    run = {"command": "x", "rounds": 1, "duel_rounds": 0, "settings": [], "machine": {"commit": "abc", "commit_time": ""}, "builds": {"uproar": BUILD}, "doubts": ["not quiet"],
+    part = {"command": "x", "rounds": 1, "duel_rounds": 0, "settings": [], "cells": ["c"]}
+    run = {"parts": [part], "machine": {"commit": "abc", "commit_time": ""}, "builds": {"uproar": BUILD}, "doubts": ["not quiet"],
            "verdicts": list(verdicts), "cells": [suite.cell_report(cell, entries)]}
     return report_html.page(run, list(history))
 

@@ -13,7 +13,7 @@ import unittest
 
 from samples import PlayedBench, bed_of
 
-from runner import plan, progress, testbed
+from runner import bounds, plan, progress, testbed
 
 PATH = testbed.ROOT / "bench/run"
 BUILD = {"version": "uproar 0.1.0", "type": "Debug", "compiler": "g++", "flags": "-Og", "sanitize": "", "commit": "abc", "commit_time": "", "uncommitted": False,
@@ -87,6 +87,55 @@ class Arguments(unittest.TestCase):
             for flag in ("--out", "--scratch"):
                 self.assertIn(f"{flag} {file.name} cannot be a folder", self.refused(flag, file.name))
                 self.assertIn("cannot be a folder", self.refused(flag, f"{file.name}/below"))
+
+
+class Adding(unittest.TestCase):
+    def measured(self, folder, name, *words, cpu=1.0, doubts=(), kernel="6"):
+        run = loaded()
+        run.builds = types.SimpleNamespace(facts_of=lambda _: {**BUILD, "doubts": list(doubts)})
+        run.bystanders = types.SimpleNamespace(busy_cores=lambda: 0.0)
+        run.machine = types.SimpleNamespace(facts=lambda _: {"kernel": kernel}, doubts_about=lambda _: [])
+        run.measure = types.SimpleNamespace(Bench=lambda *_: PlayedBench(lambda *_: {"cpu": cpu, "retried": 1}))
+        run.progress = types.SimpleNamespace(Progress=lambda cells, runs: progress.Progress(cells, runs, out=io.StringIO()), printable=str)
+        cell = plan.Cell(name, f"T of {name}", "room-1000", entrants=("uproar",), bounds=(bounds.Bound("cpu", "CPU", most=1.5),))
+        with contextlib.redirect_stderr(io.StringIO()):
+            return run.measured(run.arguments(["--against", "none", "--rounds", "1", "--out", str(folder), *words]), [cell], bed_of(folder))[0]
+
+    def test_cells_join_those_of_the_report_and_take_the_place_of_their_older_selves(self):
+        with tempfile.TemporaryDirectory() as folder:
+            self.measured(folder, "a", "--set", "seconds=7")
+            both = self.measured(folder, "b", "--add")
+            self.assertEqual([cell["name"] for cell in both["cells"]], ["a", "b"])
+            self.assertEqual([(part["cells"], part["settings"]) for part in both["parts"]], [(["a"], ["seconds=7"]), (["b"], [])])
+            again = self.measured(folder, "a", "--add", cpu=2.0)
+            self.assertEqual([(one["cell"], one["held"]) for one in again["verdicts"]], [("b", True), ("a", False)])
+            self.assertEqual([part["cells"] for part in again["parts"]], [["b"], ["a"]])
+            self.assertEqual(len([doubt for doubt in again["doubts"] if doubt.startswith("a, ")]), 1)
+            page = (pathlib.Path(folder) / "report.html").read_text()
+            self.assertIn("T of a", page)
+            self.assertIn("T of b", page)
+            self.assertNotIn("seconds=7", page, "that was the older a")
+
+    def test_another_build_or_machine_is_refused(self):
+        with tempfile.TemporaryDirectory() as folder:
+            self.measured(folder, "a")
+            for changed, named in (({"doubts": ["older than its sources"]}, "builds (uproar)"), ({"kernel": "7"}, "machine (kernel)")):
+                with self.assertRaises(SystemExit) as ended:
+                    self.measured(folder, "b", "--add", **changed)
+                self.assertIn(f"has another {named}", str(ended.exception.code))
+            (pathlib.Path(folder) / "report.json").write_text("{")
+            with self.assertRaises(SystemExit) as ended:
+                self.measured(folder, "b", "--add")
+            self.assertIn("is no report", str(ended.exception.code))
+
+    def test_there_must_be_a_report(self):
+        run = loaded()
+        run.builds = types.SimpleNamespace(PROGRAMS=())
+        with tempfile.TemporaryDirectory() as folder:
+            for words in (["--add"], ["--add", "--out", folder]):
+                with self.assertRaises(SystemExit) as ended:
+                    run.check(run.arguments(words), [])
+                self.assertIn("--add needs --out FOLDER", str(ended.exception.code))
 
 
 class Doubts(unittest.TestCase):
