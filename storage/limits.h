@@ -66,6 +66,7 @@ inline constexpr std::uint32_t kNodeLeaseMs = 10'000;
 // Name and URL of a node: host names have 253 characters.
 inline constexpr std::size_t kNodeNameBytesMax = 128;
 inline constexpr std::size_t kNodeUrlBytesMax = 512;
+inline constexpr std::size_t kNodeKeyBytesMax = 64;
 // Nodes that are listed; more are cut. 256 * 1 KiB.
 inline constexpr std::size_t kNodesMax = 256;
 

@@ -38,6 +38,8 @@ bool read_line(std::string_view key, std::string_view value, NodeRecord& record)
                                     [&](const StateName& known) { return known.name == value; });
     if (found == std::end(kStates)) return false;
     record.state = found->state;
+  } else if (key == "key") {
+    record.key_fingerprint = value;
   }
   return true;
 }
@@ -52,11 +54,13 @@ bool is_valid_node_text(std::string_view text) {
 }
 
 std::string encode_node_record(const NodeRecord& record) {
-  UPROAR_CHECK(is_valid_node_text(record.name) && is_valid_node_text(record.url));
+  UPROAR_CHECK(is_valid_node_text(record.name) && is_valid_node_text(record.url) &&
+               is_valid_node_text(record.key_fingerprint));
   std::string out = "name=" + record.name + "\nurl=" + record.url;
   out += "\nshards=" + std::to_string(record.shards);
   out += "\nstarted=" + std::to_string(record.started_us);
   out += "\nstate=" + std::string(kStates[static_cast<std::size_t>(record.state)].name) + "\n";
+  if (!record.key_fingerprint.empty()) out += "key=" + record.key_fingerprint + "\n";
   return out;
 }
 
@@ -71,7 +75,8 @@ std::optional<NodeRecord> decode_node_record(const NodeId& id, std::string_view 
     if (!read_line(line.substr(0, equals), line.substr(equals + 1), record)) return std::nullopt;
   }
   const bool is_sound = !record.name.empty() && record.name.size() <= kNodeNameBytesMax &&
-                        record.url.size() <= kNodeUrlBytesMax;
+                        record.url.size() <= kNodeUrlBytesMax &&
+                        record.key_fingerprint.size() <= kNodeKeyBytesMax;
   return is_sound ? std::optional(record) : std::nullopt;
 }
 

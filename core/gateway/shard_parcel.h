@@ -7,10 +7,12 @@
 #include <cstdint>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "core/chat/endpoint.h"
 #include "core/chat/parcel.h"
 #include "core/net/handler.h"
+#include "storage/node_record.h"
 
 namespace uproar::gateway {
 
@@ -76,9 +78,15 @@ struct CanaryAnswered {
   bool store = false;
 };
 
-using ShardParcel =
-    std::variant<chat::Parcel, PublishFrames, SendFrames, AnswerRequest, CloseConnection,
-                 SessionRevoked, TicketPresented, TicketJudged, CanaryAsked, CanaryAnswered>;
+// The nodes of the cluster, this one among them, whenever that changes.
+struct NodesSeen {
+  std::vector<storage::NodeRecord> nodes;
+  bool may_have_missed = false;  // one is dead that may have committed something and told nobody
+};
+
+using ShardParcel = std::variant<chat::Parcel, PublishFrames, SendFrames, AnswerRequest,
+                                 CloseConnection, SessionRevoked, TicketPresented, TicketJudged,
+                                 CanaryAsked, CanaryAnswered, NodesSeen>;
 
 // Owned by core/server, over storage::Bus: where the other nodes hear.
 class NodePublisher {

@@ -1,222 +1,19 @@
 #include "core/server/config.h"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
-#include <cstdlib>
 #include <filesystem>
-#include <functional>
 #include <map>
 
 #include <CLI/CLI.hpp>
 #include <toml++/toml.h>
 
-#include "core/chat/limits.h"
-#include "proto/http/origin.h"
+#include "core/server/settings.h"
+#include "proto/base/check.h"
+#include "storage/etcd/etcd_url.h"
+#include "storage/etcd/limits.h"
 
 namespace uproar::server {
 namespace {
-
-using Problem = std::optional<std::string>;  // what is wrong with a value; nullopt: nothing
-
-struct Setting {
-  std::string name;        // "allow-origin": --allow-origin, UPROAR_ALLOW_ORIGIN, allow_origin
-  std::string value_name;  // "HOST:PORT"
-  std::string help;
-  std::function<Problem(Config&, const std::string&)> read;
-  std::function<std::string(const Config&)> show;
-  bool repeatable = false;
-
-  [[nodiscard]] std::string flag() const { return "--" + name; }
-  [[nodiscard]] std::string key() const {
-    std::string out = name;
-    std::replace(out.begin(), out.end(), '-', '_');
-    return out;
-  }
-  [[nodiscard]] std::string variable() const {
-    std::string out = "UPROAR_" + key();
-    std::transform(out.begin(), out.end(), out.begin(),
-                   [](unsigned char c) { return std::toupper(c); });
-    return out;
-  }
-};
-
-std::string or_none(const std::string& value) {
-  return value.empty() ? "(none)" : value;
-}
-
-template <class Number>
-Problem read_number(const std::string& text, Number low, Number high, Number& out) {
-  Number value{};
-  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (failure != std::errc{} || end != text.data() + text.size() || value < low || value > high) {
-    return "expected a number from " + std::to_string(low) + " to " + std::to_string(high);
-  }
-  out = value;
-  return std::nullopt;
-}
-
-Setting number(std::string name, std::string help, std::uint32_t Config::*member, std::uint32_t low,
-               std::uint32_t high) {
-  return {std::move(name), "N", std::move(help),
-          [=](Config& config, const std::string& text) {
-            return read_number(text, low, high, config.*member);
-          },
-          [=](const Config& config) { return std::to_string(config.*member); }};
-}
-
-Setting text(std::string name, std::string value_name, std::string help,
-             std::string Config::*member) {
-  return {std::move(name), std::move(value_name), std::move(help),
-          [=](Config& config, const std::string& value) -> Problem {
-            config.*member = value;
-            return std::nullopt;
-          },
-          [=](const Config& config) { return or_none(config.*member); }};
-}
-
-Problem read_listen(Config& config, const std::string& text) {
-  const std::size_t colon = text.rfind(':');
-  if (colon == std::string::npos)
-    return "expected HOST:PORT, for example 127.0.0.1:8080 or [::]:8080";
-  std::string host = text.substr(0, colon);
-  if (host.size() >= 2 && host.front() == '[' && host.back() == ']')
-    host = host.substr(1, host.size() - 2);
-  if (host.empty()) host = "0.0.0.0";
-  if (const Problem bad =
-          read_number<std::uint16_t>(text.substr(colon + 1), 0, 65535, config.listen_port)) {
-    return "the port: " + *bad;
-  }
-  config.listen_host = host;
-  return std::nullopt;
-}
-
-Problem read_switch(const std::string& text, bool& out) {
-  if (text == "true" || text == "on" || text == "1" || text == "yes")
-    out = true;
-  else if (text == "false" || text == "off" || text == "0" || text == "no")
-    out = false;
-  else
-    return "expected true or false";
-  return std::nullopt;
-}
-
-Problem read_origin(Config& config, const std::string& text) {
-  if (!http::OriginPolicy::from(std::array{text}).ok()) {
-    return "expected an origin such as https://chat.example.com (no path, no pattern), or *";
-  }
-  config.allow_origins.push_back(text);
-  return std::nullopt;
-}
-
-Problem read_log_level(Config& config, const std::string& text) {
-  constexpr std::array<std::string_view, 6> kLevels = {"trace", "debug", "info",
-                                                       "warn",  "error", "off"};
-  if (std::find(kLevels.begin(), kLevels.end(), text) == kLevels.end()) {
-    return "expected trace, debug, info, warn, error or off";
-  }
-  config.log_level = text;
-  return std::nullopt;
-}
-
-// Without the password that it may hold, in either of libpq's forms.
-std::string show_postgres(const Config& config) {
-  std::string shown = config.postgres;
-  if (const auto scheme = shown.find("://"); scheme != std::string::npos) {
-    const auto begin = scheme + 3;
-    const auto at = shown.rfind('@');  // also where a password holds '/' or '@' as it should not
-    const auto colon = shown.find(':', begin);
-    if (at != std::string::npos && colon < at) shown.replace(colon + 1, at - colon - 1, "***");
-  }
-  const auto password = shown.find("password=");
-  if (password != std::string::npos) shown.replace(password + 9, std::string::npos, "***");
-  return or_none(shown);
-}
-
-Problem read_postgres(Config& config, const std::string& text) {
-  const bool has_scheme = text.find("://") != std::string::npos;
-  const bool is_url = text.starts_with("postgres://") || text.starts_with("postgresql://");
-  if (!is_url && (has_scheme || text.find('=') == std::string::npos))
-    return "expected postgres://USER:PASSWORD@HOST:PORT/DATABASE, or libpq's key=value form";
-  config.postgres = text;
-  return std::nullopt;
-}
-
-std::string show_listen(const Config& config) {
-  const bool v6 = config.listen_host.find(':') != std::string::npos;
-  const std::string host = v6 ? "[" + config.listen_host + "]" : config.listen_host;
-  return host + ":" + std::to_string(config.listen_port);
-}
-
-std::string show_origins(const Config& config) {
-  std::string out;
-  for (const std::string& origin : config.allow_origins) out += (out.empty() ? "" : " ") + origin;
-  return or_none(out);
-}
-
-Setting custom(std::string name, std::string value_name, std::string help,
-               std::function<Problem(Config&, const std::string&)> read,
-               std::function<std::string(const Config&)> show, bool repeatable = false) {
-  return {std::move(name), std::move(value_name), std::move(help),
-          std::move(read), std::move(show),       repeatable};
-}
-
-Setting on_off(std::string name, std::string help, bool Config::*member) {
-  return custom(
-      std::move(name), "BOOL", std::move(help),
-      [=](Config& config, const std::string& value) { return read_switch(value, config.*member); },
-      [=](const Config& config) { return std::string(config.*member ? "true" : "false"); });
-}
-
-const std::vector<Setting>& settings() {
-  static const std::vector<Setting> table = {
-      custom("listen", "HOST:PORT", "address to serve HTTP and WebSocket on", read_listen,
-             show_listen),
-      number("shards", "threads, each with a ring of its own; 0: one per processor",
-             &Config::shards, 0, 64),
-      text("data", "DIR", "folder of the embedded store and keys; made if missing",
-           &Config::data_dir),
-      custom("postgres", "URL",
-             "keep everything in this PostgreSQL database, not in the data folder", read_postgres,
-             show_postgres),
-      custom("log-level", "LEVEL", "trace, debug, info, warn, error or off", read_log_level,
-             [](const Config& config) { return config.log_level; }),
-      text("node", "NAME", "what this node is called in session.ready and metrics", &Config::node),
-      text("advertise", "URL",
-           "WebSocket base URL that logins are told, e.g. wss://chat.example.com",
-           &Config::advertise),
-      text("auth-secret-file", "FILE",
-           "HS256 key, 32 bytes or more; default <data>/auth.key, made at first start",
-           &Config::auth_secret_file),
-      text("jwks", "FILE_OR_URL", "key set of an external token issuer", &Config::jwks),
-      text("jwt-issuer", "ISS", "the external issuer's iss; required with --jwks",
-           &Config::jwt_issuer),
-      text("jwt-audience", "AUD", "the aud its tokens must name; required with --jwks",
-           &Config::jwt_audience),
-      custom("allow-origin", "ORIGIN", "browser origin besides our own; may be repeated; * for all",
-             read_origin, show_origins, true),
-      number("connections-max", "connections per shard; 0: what RLIMIT_NOFILE allows",
-             &Config::connections_max, 0, 4'000'000),
-      number("connections-per-address", "new connections a second from one address; 0: no limit",
-             &Config::connections_per_address, 0, 1'000'000),
-      number("connections-per-user", "devices of one user at a time", &Config::connections_per_user,
-             1, 10'000),
-      number("commands-per-second", "commands a connection may send; bursts of four times as many",
-             &Config::commands_per_second, 1, 1'000'000),
-      number("logins-per-address", "logins and registrations a minute from one address",
-             &Config::logins_per_address, 1, 1'000'000),
-      number("heartbeat-timeout", "seconds without a sign of life until a client counts as gone",
-             &Config::heartbeat_timeout_s, 5, chat::kHeartbeatTimeoutMs / 1000),
-      on_off("deflate", "permessage-deflate for clients that offer it", &Config::deflate),
-      number("deflate-bytes-min", "smaller messages go out uncompressed",
-             &Config::deflate_bytes_min, 0, 1'000'000),
-      number("egress-mb-max", "memory per shard for what slow readers have not taken yet",
-             &Config::egress_mb_max, 1, 65536),
-      number("drain-seconds", "on SIGTERM, spread the clients' reconnects over this time",
-             &Config::drain_seconds, 0, 3600),
-  };
-  return table;
-}
 
 std::vector<std::string> names_of(std::string (Setting::*form)() const) {
   std::vector<std::string> names;  // also those that are no setting: they can be mistyped as well
@@ -235,7 +32,7 @@ std::string unknown(const std::string& what, const std::string& name,
 
 std::string bad_value(const std::string& where, const std::string& value,
                       const std::string& problem) {
-  return where + ": " + problem + ", got \"" + value + "\"";
+  return where + ": " + problem + ", got \"" + without_password(value) + "\"";
 }
 
 // The file's value as the text a flag would have, or nullopt for a kind we have no use for.
@@ -262,7 +59,7 @@ Problem read_file(Config& config, const std::string& path) {
                      [&](const Setting& candidate) { return candidate.key() == name; });
     if (setting == settings().end()) return unknown(path + ": key", name, names_of(&Setting::key));
     std::vector<const toml::node*> values;
-    if (const toml::array* array = node.as_array(); array != nullptr && setting->repeatable) {
+    if (const toml::array* array = node.as_array(); array != nullptr && setting->repeatable()) {
       for (const toml::node& element : *array) values.push_back(&element);
     } else {
       values.push_back(&node);
@@ -285,9 +82,29 @@ Problem read_environment(Config& config, const ConfigInput& input) {
                      [&](const Setting& candidate) { return candidate.variable() == name; });
     if (setting == settings().end())
       return unknown("environment variable", name, names_of(&Setting::variable));
-    if (setting->repeatable) config.allow_origins.clear();
+    if (setting->repeatable()) setting->clear(config);
     if (const Problem bad = setting->read(config, value)) return bad_value(name, value, *bad);
   }
+  return std::nullopt;
+}
+
+// What one node of several needs. That all of them sign with the same key is seen once they meet.
+Problem check_nodes(const Config& config) {
+  if (!config.etcd.empty() && config.redis.empty())
+    return "--etcd needs --redis: etcd tells which nodes there are, what they say to each other "
+           "goes "
+           "over Redis";
+  if (config.redis.empty()) return std::nullopt;
+  if (config.postgres.empty())
+    return "--redis needs --postgres: nodes share one database, and the embedded store belongs to "
+           "one process";
+  if (const auto url = redis_url(config); !url.ok()) return "--redis: " + url.error().hint;
+  if (config.advertise.empty() && (config.listen_host == "0.0.0.0" || config.listen_host == "::"))
+    return "--redis needs --advertise here: logins at other nodes are told where this one is, and "
+           "--listen does not say. Try: --advertise ws://HOST:PORT, or listen on one address";
+  if (!config.etcd.empty() && config.node_lease_ms < storage::etcd::kLeaseSecondsMin * 1000)
+    return "--node-lease: etcd grants nothing below " +
+           std::to_string(storage::etcd::kLeaseSecondsMin) + "s";
   return std::nullopt;
 }
 
@@ -306,7 +123,7 @@ Problem check_together(const Config& config) {
     return bad_value("--advertise", config.advertise,
                      "expected ws://HOST[:PORT] or wss://HOST[:PORT] without a path");
   }
-  return std::nullopt;
+  return check_nodes(config);
 }
 
 struct Flags {
@@ -397,7 +214,7 @@ Result<Config, ConfigError> read_config(const ConfigInput& input) {
   if (const Problem bad = read_environment(config, input)) return Err{ConfigError{.text = *bad}};
   for (const Setting& setting : settings()) {
     const std::vector<std::string>& values = flags->values[setting.name];
-    if (setting.repeatable && !values.empty()) config.allow_origins.clear();
+    if (setting.repeatable() && !values.empty()) setting.clear(config);
     for (const std::string& value : values) {
       if (const Problem bad = setting.read(config, value))
         return Err{ConfigError{.text = bad_value(setting.flag(), value, *bad)}};
@@ -406,6 +223,35 @@ Result<Config, ConfigError> read_config(const ConfigInput& input) {
   if (const Problem bad = check_together(config)) return Err{ConfigError{.text = *bad}};
   if (config.auth_secret_file.empty()) config.auth_secret_file = config.data_dir + "/auth.key";
   return config;
+}
+
+Result<storage::redis::RedisUrl, SystemError> redis_url(const Config& config) {
+  UPROAR_CHECK(!config.redis.empty());
+  auto url = storage::redis::RedisUrl::parse(config.redis.front());
+  for (std::size_t i = 1; url.ok() && i < config.redis.size(); ++i) {
+    const auto more = storage::redis::RedisUrl::parse(config.redis[i]);
+    if (!more.ok()) return Err{more.error()};
+    if (more->user != url->user || more->password != url->password || more->db != url->db) {
+      return Err{SystemError{
+          .operation = "read the URL of Redis",
+          .subject = "",
+          .code = 0,
+          .hint = "several name servers of one Redis Cluster: user, password and database are the "
+                  "same in all"}};
+    }
+    url->seeds.insert(url->seeds.end(), more->seeds.begin(), more->seeds.end());
+  }
+  return url;
+}
+
+std::vector<std::string> etcd_urls(const Config& config) {
+  std::vector<std::string> urls;
+  for (const std::string& text : config.etcd) {
+    const auto some = storage::etcd::parse_etcd_urls(text);
+    UPROAR_CHECK(some.ok());  // they were read when they were set
+    urls.insert(urls.end(), some->begin(), some->end());
+  }
+  return urls;
 }
 
 std::string show_config(const Config& config) {

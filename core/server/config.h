@@ -12,6 +12,8 @@
 #include <vector>
 
 #include "proto/base/result.h"
+#include "storage/limits.h"
+#include "storage/redis/redis_url.h"
 
 namespace uproar::server {
 
@@ -20,10 +22,13 @@ struct Config {
   std::uint16_t listen_port = 8080;
   std::uint32_t shards = 0;  // 0: one per processor this process may use
   std::string data_dir = "uproar-data";
-  std::string postgres;  // URL; empty: everything is kept in data_dir
+  std::string postgres;            // URL; empty: everything is kept in data_dir
+  std::vector<std::string> redis;  // URLs, of one server or cluster; empty: this node is alone
+  std::vector<std::string> etcd;   // URLs of its members; empty: nodes find each other over Redis
   std::string log_level = "info";
-  std::string node = "uproar-1";  // shown in session.ready
-  std::string advertise;          // "wss://chat.example.com"; empty: from each request's Host
+  std::string node_id;    // for people; empty: the host's name, once resolved
+  std::string advertise;  // "wss://chat.example.com"; empty: from each request's Host
+  std::uint32_t node_lease_ms = storage::kNodeLeaseMs;
 
   std::string auth_secret_file;  // empty: <data>/auth.key
   std::string jwks;              // file or https URL; empty: no external issuer
@@ -55,6 +60,10 @@ struct ConfigError {
 };
 
 [[nodiscard]] Result<Config, ConfigError> read_config(const ConfigInput& input);
+
+// All that config.redis names, as one. REQUIRES: it names one at least. The error: they do not go together.
+[[nodiscard]] Result<storage::redis::RedisUrl, SystemError> redis_url(const Config& config);
+[[nodiscard]] std::vector<std::string> etcd_urls(const Config& config);
 
 // One "name value" line per setting; secrets are paths, never contents.
 [[nodiscard]] std::string show_config(const Config& config);

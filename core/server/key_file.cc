@@ -6,9 +6,12 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 
 #include "proto/auth/limits.h"
+#include "proto/base/bytes.h"
 #include "proto/crypto/base64.h"
+#include "proto/crypto/digest.h"
 #include "proto/crypto/random.h"
 
 namespace uproar::server {
@@ -37,18 +40,25 @@ Result<std::string, SystemError> make_key(const std::string& path) {
   // The data folder may be missing where the store is elsewhere. Should this fail, opening the file says why.
   if (const auto slash = path.rfind('/'); slash != std::string::npos && slash != 0)
     static_cast<void>(::mkdir(path.substr(0, slash).c_str(), 0700));
-  const Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  // Under another name first: nodes that start together on one folder find no key, or a whole one.
+  std::string draft = path + ".XXXXXX";
+  const Fd file(::mkostemp(draft.data(), O_CLOEXEC));  // mode 0600
   if (file.get() < 0)
     return failure("create key file", path,
                    "make the folder, or name another with --auth-secret-file");
   const std::string key = crypto::base64url_encode(crypto::random_bytes<32>());
   const std::string line = key + "\n";
   // On disk before the first token is signed: a key that is lost makes every token worthless.
-  if (::write(file.get(), line.data(), line.size()) != static_cast<ssize_t>(line.size()) ||
-      ::fsync(file.get()) != 0) {
-    return failure("write key file", path, "make room on the disk");
-  }
-  return key;
+  const bool is_written =
+      ::write(file.get(), line.data(), line.size()) == static_cast<ssize_t>(line.size()) &&
+      ::fsync(file.get()) == 0;
+  const bool is_named = is_written && ::link(draft.c_str(), path.c_str()) == 0;
+  const int error = errno;
+  ::unlink(draft.c_str());
+  if (is_named) return key;
+  errno = error;
+  if (is_written && error == EEXIST) return read_key_file(path, false);
+  return failure("write key file", path, "make room on the disk");
 }
 
 }  // namespace
@@ -78,6 +88,17 @@ Result<std::string, SystemError> read_key_file(const std::string& path, bool mak
                        std::to_string(auth::kHmacKeyBytesMax) + " bytes)");
   }
   return key;
+}
+
+std::string key_fingerprint(const std::string& key) {
+  const auto digest = crypto::sha256(as_bytes("uproar auth key " + key));
+  std::string out;
+  for (std::size_t i = 0; i < 8; ++i) {
+    const auto byte = std::to_integer<unsigned>(digest[i]);
+    out += "0123456789abcdef"[byte >> 4];
+    out += "0123456789abcdef"[byte & 15];
+  }
+  return out;
 }
 
 }  // namespace uproar::server

@@ -12,4 +12,7 @@ namespace uproar::server {
 // folder with mode 0700) when it does not exist and `make` allows it. Refuses short keys and files that others may read.
 [[nodiscard]] Result<std::string, SystemError> read_key_file(const std::string& path, bool make);
 
+// Tells keys apart without telling them: 16 hexadecimal digits.
+[[nodiscard]] std::string key_fingerprint(const std::string& key);
+
 }  // namespace uproar::server

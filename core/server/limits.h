@@ -23,6 +23,10 @@ inline constexpr std::int64_t kHeldBackParcelsMax = 65'536;
 inline constexpr std::int64_t kHeldBackRetryUs = 1'000;
 // A store that cannot be read at start is asked again for the revoked sessions after this time.
 inline constexpr std::uint32_t kAskRevocationsAgainMs = 500;
+// How long a start waits for Redis and etcd: several attempts to connect, the longest pause between which is 2 s.
+inline constexpr std::uint32_t kServicesWaitMs = 6'000;
+// How long an end waits until the other nodes can know of it. Without that they take it for a death.
+inline constexpr std::uint32_t kLeaveWaitMs = 2'000;
 // Parcels handled in one turn, so that sockets and timers get their share.
 inline constexpr std::uint32_t kParcelsPerTurnMax = 4'096;
 

@@ -5,20 +5,25 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
+#include <climits>
 #include <csignal>
 #include <filesystem>
+#include <optional>
 #include <utility>
 
 #include "core/net/listener.h"
 #include "core/runtime/blocking_pool.h"
+#include "core/runtime/clock.h"
 #include "core/runtime/probe.h"
 #include "core/server/jwks_source.h"
 #include "core/server/key_file.h"
 #include "core/server/log.h"
 #include "core/server/metrics.h"
 #include "core/server/shard.h"
+#include "proto/crypto/random.h"
 #include "storage/postgres/postgres_store.h"
 #include "storage/sqlite/sqlite_store.h"
 
@@ -30,6 +35,12 @@ std::uint32_t usable_processors() {
   CPU_ZERO(&set);
   if (sched_getaffinity(0, sizeof(set), &set) != 0) return 1;
   return static_cast<std::uint32_t>(std::max(1, CPU_COUNT(&set)));
+}
+
+std::string host_name() {
+  std::array<char, HOST_NAME_MAX + 1> name{};
+  if (::gethostname(name.data(), name.size() - 1) != 0 || name[0] == '\0') return "uproar";
+  return name.data();
 }
 
 sigset_t stop_signals() {
@@ -52,6 +63,7 @@ bool wait_for_signal(std::chrono::milliseconds timeout) {
 
 void resolve(Config& config) {
   if (config.shards == 0) config.shards = usable_processors();
+  if (config.node_id.empty()) config.node_id = host_name();
 }
 
 void block_signals() {
@@ -71,6 +83,8 @@ struct Server::State {
   std::unique_ptr<runtime::BlockingPool> pool;
   std::unique_ptr<MailboxGrid> grid;
   std::unique_ptr<gateway::LoginLimits> login_limits;
+  std::optional<Cluster> cluster;  // with --redis
+  std::unique_ptr<StartGate> gate;
   std::unique_ptr<ShardEnvironment> environment;
   std::vector<std::unique_ptr<Shard>> shards;
   std::unique_ptr<JwksRefresher> refresher;
@@ -79,8 +93,10 @@ struct Server::State {
   [[nodiscard]] Result<void, SystemError> open_postgres();
   [[nodiscard]] Result<void, SystemError> open_environment();
   [[nodiscard]] Result<void, SystemError> open_listeners();
+  void join_cluster();
   [[nodiscard]] Result<void, SystemError> start_shards();
   void drain();
+  void leave_cluster();
   void stop();
 };
 
@@ -106,11 +122,12 @@ Result<void, SystemError> Server::State::open_sqlite() {
 }
 
 Result<void, SystemError> Server::State::open_postgres() {
-  auto opened = storage::PostgresStore::open({.url = config.postgres, .node = config.node});
+  auto opened = storage::PostgresStore::open({.url = config.postgres, .node = config.node_id});
   if (!opened.ok()) return Err{opened.error()};
   // Without a bus clients here would not hear those of another node.
-  if (auto alone = opened.value()->claim(storage::PostgresStore::Claim::kAlone); !alone.ok())
-    return alone;
+  using Claim = storage::PostgresStore::Claim;
+  const Claim claim = config.redis.empty() ? Claim::kAlone : Claim::kShared;
+  if (auto claimed = opened.value()->claim(claim); !claimed.ok()) return claimed;
   for (const std::string& warning : opened.value()->warnings()) log(LogLevel::kWarn, warning);
   store_counters.postgres = opened.value().get();
   store = std::move(opened.value());
@@ -168,6 +185,32 @@ Result<void, SystemError> Server::State::open_listeners() {
   return {};
 }
 
+// Who this node is to the others. Its port is known by now.
+void Server::State::join_cluster() {
+  if (config.redis.empty()) return;
+  auto url = redis_url(config);
+  UPROAR_CHECK(url.ok());  // it was looked at when the settings were read
+  const Now now = runtime::read_clock();
+  const bool v6 = config.listen_host.find(':') != std::string::npos;
+  const std::string host = v6 ? "[" + config.listen_host + "]" : config.listen_host;
+  const std::string here = "ws://" + host + ":" + std::to_string(port);
+  cluster =
+      Cluster{.redis = std::move(url.value()),
+              .etcd_urls = etcd_urls(config),
+              .lease_ms = config.node_lease_ms,
+              .self = {.id = storage::NodeId(Uuid::v7(static_cast<std::uint64_t>(now.wall_ms()),
+                                                      crypto::random_u64(), crypto::random_u64())),
+                       .name = config.node_id,
+                       .url = config.advertise.empty() ? here : config.advertise,
+                       .shards = config.shards,
+                       .started_us = now.wall_us}};
+  gate = std::make_unique<StartGate>(config.shards);
+  environment->cluster = &*cluster;
+  environment->gate = gate.get();
+  log(LogLevel::kInfo, "node " + cluster->self.name + " is " + cluster->self.id.text() + ", at " +
+                           cluster->self.url);
+}
+
 Result<void, SystemError> Server::State::start_shards() {
   for (std::uint32_t i = 0; i < config.shards; ++i) {
     shards.push_back(std::make_unique<Shard>(*environment, i, *grid, listeners[i]));
@@ -179,6 +222,7 @@ Result<void, SystemError> Server::State::start_shards() {
   for (const auto& shard : shards) {
     if (auto started = shard->start(); !started.ok()) return started;
   }
+  if (gate) return gate->wait(std::chrono::milliseconds(kServicesWaitMs));
   return {};
 }
 
@@ -193,6 +237,7 @@ Result<void, SystemError> Server::start() {
   }
   auto started = state.open_environment();
   if (started.ok()) started = state.open_listeners();
+  if (started.ok()) state.join_cluster();
   if (started.ok()) started = state.start_shards();
   if (!started.ok()) stop();
   return started;
@@ -225,6 +270,17 @@ void Server::State::drain() {
       return;
     }
   }
+  if (all_drained()) leave_cluster();
+}
+
+// Only who has said everything leaves; of others the nodes assume that they died, and look for what is missing.
+void Server::State::leave_cluster() {
+  if (!cluster) return;
+  shards[kWatchingShard]->begin_leave();
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(kLeaveWaitMs);
+  while (!shards[kWatchingShard]->has_left() && std::chrono::steady_clock::now() < deadline) {
+    if (wait_for_signal(std::chrono::milliseconds(10))) return;
+  }
 }
 
 void Server::run_until_signal() {
@@ -245,6 +301,8 @@ void Server::State::stop() {
   for (const auto& shard : shards) shard->join();
   shards.clear();
   environment.reset();
+  gate.reset();
+  cluster.reset();
   store_counters = {};
   store.reset();
   for (const int fd : listeners) ::close(fd);

@@ -66,12 +66,14 @@ auth::TokenVerifier make_verifier(const ShardEnvironment& environment) {
 struct Shard::Parts {
   Parts(Shard& shard, runtime::ShardContext& context, ShardEnvironment& environment)
       : now(context.now()),
+        nodes(make_link(shard, context, environment)),
         store(environment.store.open_client(shard.reactor_)),
         net(context.ring(), shard, net_options(environment.config, context.ring().direct_slots())),
         requests(static_cast<std::uint16_t>(context.index()), gateway::kRequestsWaitingMax),
         outbox(net, requests, shard.router_,
                {.deflate = environment.config.deflate,
-                .deflate_bytes_min = environment.config.deflate_bytes_min}),
+                .deflate_bytes_min = environment.config.deflate_bytes_min},
+               nodes ? &nodes->ports() : nullptr),
         log(store->batches(), shard.reactor_,
             {.monotonic_us = [] { return runtime::read_clock().monotonic_us; }}),
         chat({.outbox = outbox,
@@ -79,8 +81,9 @@ struct Shard::Parts {
               .log = log,
               .history = store->history(),
               .directory = store->directory(),
-              .ids = ids},
-             chat_limits(environment.config), environment.config.node),
+              .ids = ids,
+              .nodes = nodes ? &nodes->ports() : nullptr},
+             chat_limits(environment.config), environment.config.node_id),
         verifier(make_verifier(environment)),
         signer(std::move(*auth::TokenSigner::make(environment.auth_key))),
         tickets(static_cast<std::uint16_t>(context.index())),
@@ -123,9 +126,21 @@ struct Shard::Parts {
                  return environment.draining.load(std::memory_order_relaxed);
                }}) {
     log.set_listener(chat);
+    if (nodes) nodes->attach(chat);
+  }
+
+  static std::unique_ptr<NodeLink> make_link(Shard& shard, runtime::ShardContext& context,
+                                             const ShardEnvironment& environment) {
+    if (environment.cluster == nullptr) return nullptr;
+    return std::make_unique<NodeLink>(
+        shard.reactor_, *environment.cluster, context.index(), context.now(),
+        [&shard](const std::vector<storage::NodeRecord>& all, bool may_have_missed) {
+          shard.tell_nodes(all, may_have_missed);
+        });
   }
 
   const Now& now;
+  std::unique_ptr<NodeLink> nodes;  // null: this node is alone
   std::unique_ptr<storage::StoreClient> store;
   net::ShardNet net;
   gateway::RequestTable requests;
@@ -161,7 +176,7 @@ Result<void, SystemError> Shard::on_start(runtime::ShardContext& context) {
   reactor_.attach(context);
   parts_ = std::make_unique<Parts>(*this, context, environment_);
   parts_->net.on_tick(context.now());
-  // Nobody is let in before the revocations of the last token lifetime are known. Connections wait in the backlog.
+  is_through_gate_ = parts_->nodes == nullptr;
   ask_revocations();
   started_.store(true, std::memory_order_release);
   return {};
@@ -184,7 +199,41 @@ void Shard::revocations_known(Result<std::vector<SessionId>, storage::StoreError
   for (const SessionId session : sessions.value()) {
     parts_->revocations.add(session, context_->now().wall_us);
   }
+  knows_revocations_ = true;
+  open_door();
+}
+
+void Shard::look_at_gate() {
+  NodeWatch* const watch = parts_->nodes->watch();
+  if (const auto* stranger = watch == nullptr ? nullptr : watch->stranger()) {
+    environment_.gate->refuse(
+        {.operation = "join the nodes: another one signs with another key:",
+         .subject = stranger->name + " at " + stranger->url,
+         .code = 0,
+         .hint = "give all nodes the same --auth-secret-file; after a change of the key start none "
+                 "before the last with the old one has stopped"});
+    return;
+  }
+  if (!parts_->nodes->is_ready()) {
+    environment_.gate->waits(context_->index(), parts_->nodes->why_not());
+    return;
+  }
+  is_through_gate_ = true;
+  environment_.gate->ready(context_->index());
+  open_door();
+}
+
+// Nobody is let in before the revocations of the last token lifetime are known and, with several nodes, the others hear
+// what is said here. Connections wait in the backlog.
+void Shard::open_door() {
+  if (!knows_revocations_ || !is_through_gate_ || door_is_open_) return;
+  door_is_open_ = true;
   parts_->net.add_listener(listen_fd_);
+}
+
+void Shard::tell_nodes(const std::vector<storage::NodeRecord>& nodes, bool may_have_missed) {
+  for (std::uint32_t shard = 0; shard < router_.shard_count(); ++shard)
+    router_.post(shard, gateway::ShardParcel(gateway::NodesSeen{nodes, may_have_missed}));
 }
 
 void Shard::on_completion(const runtime::Completion& completion) {
@@ -207,14 +256,19 @@ void Shard::on_parcels() {
 }
 
 bool Shard::parcels_waiting() const {
-  return router_.waiting() || drain_order_.is_waiting() || fresh_keys_.is_waiting();
+  return router_.waiting() || drain_order_.is_waiting() || fresh_keys_.is_waiting() ||
+         leave_order_.is_waiting();
 }
 
 void Shard::take_orders() {
   if (const auto order = drain_order_.take()) {
     parts_->events.spread_reconnects(order->spread_ms);
     parts_->net.drain(order->closes_per_second);
+    if (parts_->nodes && parts_->nodes->watch() != nullptr)
+      parts_->nodes->watch()->announce_draining();
   }
+  if (leave_order_.take())
+    parts_->nodes->watch()->withdraw([this] { has_left_.store(true, std::memory_order_release); });
   if (const auto document = fresh_keys_.take()) use_keys(*document);
 }
 
@@ -240,6 +294,9 @@ void Shard::on_parcel(gateway::ShardParcel&& parcel) {
     void operator()(gateway::TicketJudged& p) const { parts.events.judged(p); }
     void operator()(gateway::CanaryAsked& p) const { parts.admin.asked(p); }
     void operator()(gateway::CanaryAnswered& p) const { parts.admin.answered(p); }
+    void operator()(gateway::NodesSeen& p) const {
+      if (p.may_have_missed) parts.chat.on_gap(now);
+    }
   };
   std::visit(Dispatch{.parts = parts, .now = now}, parcel);
 }
@@ -255,6 +312,7 @@ void Shard::on_tick(const Now& now) {
   parts_->chat.tick(now);
   parts_->events.on_tick();
   settle();
+  if (!is_through_gate_) look_at_gate();
   watch_store();
 }
 
@@ -275,10 +333,12 @@ bool Shard::flush(const Now& now) {
   bool busy = parts_->net.flush(now);
   busy = router_.own_waiting() || busy;  // what settle() says goes out in the next turn
   settle();                              // flush reports closings, and the domain reacts
+  if (parts_->nodes) parts_->nodes->flush();
   router_.publish(*context_);
   if (parts_->net.drained()) {
     const bool parcels_rest = router_.waiting() || router_.own_waiting() || router_.holding_back();
-    drained_.store(parts_->log.is_idle() && !parcels_rest, std::memory_order_release);
+    const bool bus_rests = parts_->nodes == nullptr || parts_->nodes->is_idle();
+    drained_.store(parts_->log.is_idle() && !parcels_rest && bus_rests, std::memory_order_release);
   }
   return busy || router_.own_waiting();
 }
@@ -294,11 +354,17 @@ std::int64_t Shard::next_deadline_us() const {
 
 void Shard::on_stop() {
   started_.store(false, std::memory_order_release);
+  if (parts_->nodes) parts_->nodes->close();
   reactor_.detach();
 }
 
 void Shard::begin_drain(std::uint32_t closes_per_second, std::uint32_t spread_ms) {
   drain_order_.leave({.closes_per_second = closes_per_second, .spread_ms = spread_ms});
+  (void)thread_.waker().wake_from_thread();
+}
+
+void Shard::begin_leave() {
+  leave_order_.leave(true);
   (void)thread_.waker().wake_from_thread();
 }
 
@@ -332,6 +398,9 @@ const gateway::AccountCounters* Shard::account_counters() const {
 }
 const storage::BatchWriterCounters* Shard::batch_counters() const {
   return started_.load(std::memory_order_acquire) ? &parts_->log.counters() : nullptr;
+}
+const NodeLink* Shard::node_link() const {
+  return started_.load(std::memory_order_acquire) ? parts_->nodes.get() : nullptr;
 }
 
 // ---- net::Handler --------------------------------------------------------------------------------------------------

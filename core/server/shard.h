@@ -19,12 +19,15 @@
 #include "core/gateway/revocations.h"
 #include "core/net/shard_net.h"
 #include "core/runtime/shard_thread.h"
+#include "core/server/cluster.h"
 #include "core/server/config.h"
 #include "core/server/latest.h"
+#include "core/server/node_link.h"
 #include "core/server/password_pool.h"
 #include "core/server/random_ids.h"
 #include "core/server/ring_reactor.h"
 #include "core/server/shard_router.h"
+#include "core/server/start_gate.h"
 #include "storage/batch_writer.h"
 #include "storage/store.h"
 
@@ -40,6 +43,8 @@ struct ShardEnvironment {
   std::string jwks_document;  // empty: no external issuer
   std::function<std::string()> render_metrics;
   const std::atomic<bool>& draining;
+  const Cluster* cluster = nullptr;  // null: this node is alone
+  StartGate* gate = nullptr;         // null: no shard needs more than the store
 };
 
 class Shard final : public runtime::TurnHandler, public net::Handler {
@@ -59,6 +64,9 @@ class Shard final : public runtime::TurnHandler, public net::Handler {
   // From any thread: the shard does it in its next turn. Not by its inbox, which may be full.
   void begin_drain(std::uint32_t closes_per_second, std::uint32_t spread_ms);
   void replace_keys(std::string document);
+  // After the drain: this node leaves the others. Once, and on the watching shard alone.
+  void begin_leave();
+  [[nodiscard]] bool has_left() const { return has_left_.load(std::memory_order_acquire); }
   // Draining has closed every connection and committed what they staged. A parcel that another shard still sends may
   // undo it.
   [[nodiscard]] bool drained() const { return drained_.load(std::memory_order_acquire); }
@@ -75,6 +83,7 @@ class Shard final : public runtime::TurnHandler, public net::Handler {
   }
   [[nodiscard]] const RouterCounters& router_counters() const { return router_.counters(); }
   [[nodiscard]] const storage::BatchWriterCounters* batch_counters() const;
+  [[nodiscard]] const NodeLink* node_link() const;  // null: alone
 
   // runtime::TurnHandler
   Result<void, SystemError> on_start(runtime::ShardContext& context) override;
@@ -106,6 +115,9 @@ class Shard final : public runtime::TurnHandler, public net::Handler {
   };
   struct Parts;  // everything that needs the running ring, built in on_start
 
+  void look_at_gate();
+  void open_door();
+  void tell_nodes(const std::vector<storage::NodeRecord>& nodes, bool may_have_missed);
   void ask_revocations();
   void revocations_known(Result<std::vector<SessionId>, storage::StoreError> sessions);
   void on_parcel(gateway::ShardParcel&& parcel);
@@ -122,10 +134,15 @@ class Shard final : public runtime::TurnHandler, public net::Handler {
   runtime::ShardContext* context_ = nullptr;
   std::unique_ptr<Parts> parts_;
   bool store_works_ = true;
+  bool knows_revocations_ = false;
+  bool is_through_gate_ = false;
+  bool door_is_open_ = false;
   Latest<DrainOrder> drain_order_;
+  Latest<bool> leave_order_;
   Latest<std::string> fresh_keys_;
   std::atomic<bool> started_{false};
   std::atomic<bool> drained_{false};
+  std::atomic<bool> has_left_{false};
 };
 
 }  // namespace uproar::server

@@ -45,10 +45,10 @@ describe('configuration', () => {
   it('flags win over the environment, the environment over the file', async () => {
     const cwd = join(folder, 'order');
     await mkdir(cwd);
-    await writeFile(join(cwd, 'uproar.toml'), 'node = "from-file"\nlog_level = "debug"\ndeflate_bytes_min = 7\nallow_origin = ["https://a.example", "https://b.example"]\n');
-    const server = await Server.start({ flags: { config: join(cwd, 'uproar.toml'), node: undefined, 'deflate-bytes-min': 9 }, env: { UPROAR_NODE: 'from-environment' } });
+    await writeFile(join(cwd, 'uproar.toml'), 'node_id = "from-file"\nlog_level = "debug"\ndeflate_bytes_min = 7\nallow_origin = ["https://a.example", "https://b.example"]\n');
+    const server = await Server.start({ flags: { config: join(cwd, 'uproar.toml'), 'deflate-bytes-min': 9 }, env: { UPROAR_NODE_ID: 'from-environment' } });
     try {
-      assert.match(server.output, /node +from-environment/);
+      assert.match(server.output, /node-id +from-environment/);
       assert.match(server.output, /deflate-bytes-min +9/);
       assert.match(server.output, /log-level +debug/);
       assert.match(server.output, /allow-origin +https:\/\/a\.example https:\/\/b\.example/);

@@ -17,12 +17,14 @@ const NodeId kNode(Uuid{.high = 1, .low = 2});
 
 TEST(NodeRecord, ComesBackAsItWentInEveryState) {
   for (const NodeState state : {NodeState::kLive, NodeState::kDraining, NodeState::kLeaving}) {
-    const NodeRecord record{.id = kNode,
-                            .name = "chat-1",
-                            .url = "wss://a=b.example",
-                            .shards = 4,
-                            .started_us = 1'795'342'800'000'000,
-                            .state = state};
+    NodeRecord record{.id = kNode,
+                      .name = "chat-1",
+                      .url = "wss://a=b.example",
+                      .shards = 4,
+                      .started_us = 1'795'342'800'000'000,
+                      .state = state};
+    EXPECT_EQ(decode_node_record(kNode, encode_node_record(record)), record);
+    record.key_fingerprint = "5f0c";
     EXPECT_EQ(decode_node_record(kNode, encode_node_record(record)), record);
   }
 }
@@ -45,7 +47,8 @@ TEST(NodeRecord, SkipsWhatANewerNodeSaysAndRefusesWhatIsNone) {
         std::string("name=n\nstarted=-1"), std::string("name=n\nstate=odd"),
         std::string("name=n\r\n"), std::string("name=n\0", 7),
         "name=" + std::string(kNodeNameBytesMax + 1, 'n'),
-        "name=n\nurl=" + std::string(kNodeUrlBytesMax + 1, 'u')})
+        "name=n\nurl=" + std::string(kNodeUrlBytesMax + 1, 'u'),
+        "name=n\nkey=" + std::string(kNodeKeyBytesMax + 1, 'k')})
     EXPECT_FALSE(decode_node_record(kNode, text).has_value()) << text;
 }
 

@@ -19,6 +19,13 @@ namespace {
 
 using Words = std::vector<std::string>;
 
+Words joined(Words first, const Words& second) {
+  first.insert(first.end(), second.begin(), second.end());
+  return first;
+}
+
+const Words kDatabase = {"--postgres", "postgres://db/chat"};
+
 struct Row {
   std::string name;
   std::string usual;  // as show_config() prints it when nothing is said
@@ -43,7 +50,24 @@ const std::vector<Row>& rows() {
        "postgres://me:***@db.example.com:5432/chat",
        {"db.example.com", "http://db.example.com/chat", "mysql://db/chat?x=1"}},
       {"log-level", "info", "debug", "debug", {"DEBUG", "verbose", "", "warning"}},
-      {"node", "uproar-1", "berlin-7", "berlin-7", {}},
+      {"redis",
+       "(none)",
+       "redis://me:secret@redis-1:6379,redis-2/0",
+       "redis://me:***@redis-1:6379,redis-2/0",
+       {"redis-1:6379", "rediss://redis-1", "redis://", "redis://a:port", "redis://a/x"},
+       kDatabase},
+      {"etcd",
+       "(none)",
+       "http://etcd-1:2379,http://etcd-2:2379",
+       "http://etcd-1:2379,http://etcd-2:2379",
+       {"etcd-1:2379", "http://", "http://etcd-1/v3", "http://me:secret@etcd-1"},
+       joined(kDatabase, {"--redis", "redis://r"})},
+      {"node-id", "(none)", "berlin-7", "berlin-7", {"a\tb", std::string(129, 'n')}},
+      {"node-lease",
+       "10s",
+       "2500ms",
+       "2500ms",
+       {"10", "s", "10m", "999ms", "0s", "601s", "-1s", "1.5s", "10 s", "4294967297s"}},
       {"advertise",
        "(none)",
        "wss://chat.example.com",
@@ -104,11 +128,6 @@ std::map<std::string, std::string> shown(const Config& config) {
     std::getline(words, out[name]);
   }
   return out;
-}
-
-Words joined(Words first, const Words& second) {
-  first.insert(first.end(), second.begin(), second.end());
-  return first;
 }
 
 // A folder without uproar.toml, unless the test writes one.
@@ -188,7 +207,10 @@ TEST_F(ConfigTest, AWrongValueIsRefusedWhereverItStandsAndTheErrorNamesThePlaceA
       if (!wrong
                .empty()) {  // an empty flag value is the command line parser's affair; it is refused, too
         expect_in(by_flag, "--" + row.name);
-        if (row.name != "jwks") expect_in(by_flag, "\"" + wrong + "\"");
+        // A password is not repeated, however wrong the rest is.
+        if (row.name != "jwks" && wrong.find("secret") == std::string::npos)
+          expect_in(by_flag, "\"" + wrong + "\"");
+        EXPECT_EQ(by_flag.find("secret@"), std::string::npos) << by_flag;
       }
       EXPECT_NE(by_flag, "") << row.name << "=" << wrong;
       const std::string by_variable = trouble(row.together, {{variable_of(row.name), wrong}});
@@ -213,6 +235,7 @@ TEST_F(ConfigTest, FlagsWinOverVariablesAndVariablesOverTheFile) {
     const std::string other = name == "auth-secret-file" ? "other.key"
                               : name == "advertise"      ? "ws://other:1"
                               : name == "postgres"       ? "postgres://other/chat"
+                              : name == "node-id"        ? "other"
                               : name == "allow-origin"   ? "https://other.example.com"
                                                          : row.usual;
     folder_.write("uproar.toml", key_of(name) + " = \"" + other + "\"\n");
@@ -240,14 +263,14 @@ TEST_F(ConfigTest, AFileThatWasNamedMustBeThere) {
 }
 
 TEST_F(ConfigTest, ASyntaxErrorInTheFileNamesItsLine) {
-  folder_.write("uproar.toml", "shards = 2\n\nnode = \"a\nlisten = \"b:1\"\n");
+  folder_.write("uproar.toml", "shards = 2\n\nnode_id = \"a\nlisten = \"b:1\"\n");
   const std::string text = trouble({});
   expect_in(text, "uproar.toml line 3");
 }
 
 TEST_F(ConfigTest, AKindThatASettingCannotHaveIsRefused) {
   for (const std::string line :
-       {"shards = 1.5", "shards = [1, 2]", "node = {a = 1}", "[shards]", "deflate = 2026-01-01",
+       {"shards = 1.5", "shards = [1, 2]", "node_id = {a = 1}", "[shards]", "deflate = 2026-01-01",
         "allow_origin = [1.5]", "allow_origin = [[\"*\"]]"}) {
     folder_.write("uproar.toml", line + "\n");
     EXPECT_NE(trouble({}), "") << line;
@@ -326,6 +349,40 @@ TEST_F(ConfigTest, OriginsMayBeRepeatedAndAStrongerSourceReplacesThemAll) {
   EXPECT_EQ(
       read({"--allow-origin", "https://a.example"}, {{"UPROAR_ALLOW_ORIGIN", "*"}})->allow_origins,
       Origins{"https://a.example"});
+}
+
+TEST_F(ConfigTest, ServersOfRedisAndEtcdMayBeSaidOneByOneOrTogether) {
+  const Words both =
+      joined(kDatabase, {"--redis", "redis://:pw@a,b:7", "--redis", "redis://:pw@c"});
+  const auto config = read(joined(both, {"--etcd", "http://x", "--etcd", "http://y/,http://z:1"}));
+  ASSERT_TRUE(config.ok()) << config.error().text;
+  const auto url = redis_url(*config);
+  ASSERT_TRUE(url.ok());
+  EXPECT_EQ(url->public_text(), "redis://a:6379,b:7,c:6379");
+  EXPECT_EQ(url->password, "pw");
+  EXPECT_EQ(etcd_urls(*config), (Words{"http://x", "http://y", "http://z:1"}));
+
+  folder_.write("uproar.toml", "redis = [\"redis://a\", \"redis://b\"]\n");
+  EXPECT_EQ(redis_url(*read(kDatabase))->public_text(), "redis://a:6379,b:6379");
+  EXPECT_EQ(redis_url(*read(kDatabase, {{"UPROAR_REDIS", "redis://c"}}))->public_text(),
+            "redis://c:6379")
+      << "a stronger source replaces them all";
+}
+
+TEST_F(ConfigTest, WhatOneNodeOfSeveralNeedsIsAskedFor) {
+  const Words bus = {"--redis", "redis://r"};
+  const Words node = joined(kDatabase, bus);
+  EXPECT_EQ(trouble(node), "");
+  expect_in(trouble(bus), "--redis needs --postgres");
+  expect_in(trouble(joined(kDatabase, {"--etcd", "http://e"})), "--etcd needs --redis");
+  for (const std::string other : {"redis://:pw@b", "redis://me:pw@b", "redis://b/1"})
+    expect_in(trouble(joined(node, {"--redis", other})), "the same in all");
+  for (const std::string everywhere : {":8080", "0.0.0.0:8080", "[::]:8080"}) {
+    expect_in(trouble(joined(node, {"--listen", everywhere})), "--redis needs --advertise");
+    EXPECT_EQ(trouble(joined(node, {"--listen", everywhere, "--advertise", "ws://h:1"})), "");
+  }
+  EXPECT_EQ(trouble(joined(node, {"--node-lease", "1s"})), "");
+  expect_in(trouble(joined(node, {"--etcd", "http://e", "--node-lease", "1999ms"})), "below 2s");
 }
 
 TEST_F(ConfigTest, ASettingThatIsGivenTwiceTakesTheLastWord) {

@@ -5,7 +5,10 @@
 
 #include <cerrno>
 #include <filesystem>
+#include <iterator>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -38,6 +41,20 @@ TEST(KeyFile, IsMadeOnceWith32RandomBytesAndForItsOwnerOnly) {
   const auto again = read_key_file(path, true);
   ASSERT_TRUE(again.ok());
   EXPECT_EQ(*again, *made) << "tokens survive a restart";
+}
+
+TEST(KeyFile, IsOneForAllWhoMakeItAtTheSameTime) {
+  for (int round = 0; round < 20; ++round) {
+    const TempFolder folder;
+    std::vector<std::string> keys(4);
+    std::vector<std::thread> makers;
+    for (std::string& key : keys)
+      makers.emplace_back([&] { key = read_key_file(folder.file("auth.key"), true).value(); });
+    for (std::thread& maker : makers) maker.join();
+    for (const std::string& key : keys) EXPECT_EQ(key, keys.front());
+    const std::filesystem::directory_iterator files(folder.path());
+    EXPECT_EQ(std::distance(begin(files), end(files)), 1) << "no draft is left";
+  }
 }
 
 TEST(KeyFile, NoTwoAreAlike) {
@@ -117,6 +134,16 @@ TEST(KeyFile, NeverStandsInItsOwnErrors) {
   ASSERT_FALSE(key.ok());
   const std::string all = key.error().operation + key.error().subject + key.error().hint;
   EXPECT_EQ(all.find("short-secret"), std::string::npos);
+}
+
+TEST(KeyFile, HasAFingerprintThatTellsItFromOthersAndNothingElse) {
+  const std::string key(40, 'k');
+  const std::string print = key_fingerprint(key);
+  EXPECT_EQ(print.size(), 16U);
+  EXPECT_EQ(print.find_first_not_of("0123456789abcdef"), std::string::npos);
+  EXPECT_EQ(print, key_fingerprint(key)) << "the same on every node";
+  EXPECT_NE(print, key_fingerprint(std::string(41, 'k')));
+  EXPECT_EQ(print.find("kk"), std::string::npos);
 }
 
 TEST(KeyFile, AFolderIsNoKey) {

@@ -1,0 +1,67 @@
+#pragma once
+
+// The nodes of the cluster, this one among them, over etcd or Redis. One shard of the process has it, and tells the
+// others what changes.
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "core/server/cluster.h"
+#include "storage/discovery.h"
+#include "storage/reactor.h"
+#include "storage/redis/redis_bus.h"
+#include "storage/redis/redis_discovery.h"
+
+namespace uproar::server {
+
+class NodeWatch final : private storage::DiscoveryListener {
+ public:
+  // `nodes`: all that live, by id; dies on return. `may_have_missed`: one of them is dead that may have committed
+  // something and told nobody.
+  using Changed =
+      std::function<void(const std::vector<storage::NodeRecord>& nodes, bool may_have_missed)>;
+
+  // Begins to register and to look. `reactor` and `bus` outlive it; it dies on the shard's thread.
+  NodeWatch(storage::Reactor& reactor, storage::redis::RedisBus& bus, const Cluster& cluster,
+            Changed changed);
+  ~NodeWatch() override;
+  NodeWatch(const NodeWatch&) = delete;
+  NodeWatch& operator=(const NodeWatch&) = delete;
+
+  // Somebody said over the bus that the list has changed.
+  void poke();
+  // It can be spoken over again: what it did not take, it is told now.
+  void bus_is_up();
+  // Takes nobody new from now on, and says so.
+  void announce_draining();
+  // Leaves for good: the others need not fear that anything is missing. `done` runs later, within a lease.
+  void withdraw(std::function<void()> done);
+
+  // A node that signs with another key: its clients' tokens are worth nothing here. Null: none that is known of.
+  [[nodiscard]] const storage::NodeRecord* stranger() const;
+  // The others can see this node, and it sees them.
+  [[nodiscard]] bool is_ready() const;
+  [[nodiscard]] const std::vector<storage::NodeRecord>& nodes() const {
+    return discovery_->nodes();
+  }
+  [[nodiscard]] const storage::Discovery& discovery() const { return *discovery_; }
+
+ private:
+  void on_node_joined(const storage::NodeRecord& record) override;
+  void on_node_changed(const storage::NodeRecord& record) override;
+  void on_node_gone(const storage::NodeRecord& record, storage::NodeEnd end) override;
+  void on_registered() override;
+  void on_lease_lost() override;
+  void on_discovery_state(storage::DiscoveryState state) override;
+
+  [[nodiscard]] bool is_stranger(const storage::NodeRecord& record) const;
+
+  storage::NodeRecord self_;
+  const Changed changed_;
+  bool is_registered_ = false;
+  std::unique_ptr<storage::Discovery> discovery_;
+  storage::redis::RedisDiscovery* over_redis_ = nullptr;  // the same, unless etcd has the list
+};
+
+}  // namespace uproar::server
