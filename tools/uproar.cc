@@ -18,7 +18,10 @@ constexpr std::string_view kUsage =
     "./data\n"
     "  doctor    what this machine allows, and how   uproar doctor --json\n"
     "            to mend what it does not\n"
-    "  migrate   bring a data folder up to date      uproar migrate --data ./data\n"
+    "  migrate   bring stored data up to date, or    uproar migrate --data ./data\n"
+    "            move it to PostgreSQL               uproar migrate --from sqlite:./data "
+    "--postgres "
+    "URL\n"
     "  version   print the version                   uproar version\n"
     "\n"
     "uproar COMMAND --help says more.\n";

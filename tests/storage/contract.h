@@ -38,6 +38,10 @@ inline constexpr BackendKind kBackends[] = {{"memory", make_memory_backend},
                                             {"sqlite", make_sqlite_backend},
                                             {"postgres", make_postgres_backend}};
 
+// SQLite until its first reopen(), which moves everything to PostgreSQL; that from then on.
+std::unique_ptr<Backend> make_moving_backend();
+inline constexpr BackendKind kMovingBackend = {"moving", make_moving_backend};
+
 // A folder that is gone when the test is.
 class TemporaryFolder {
  public:

@@ -1,6 +1,7 @@
 // Thousands of random operations go to the memory store and to each durable backend alike; every outcome and, now and
 // then, every answer about everything must be the same. The mix makes collisions likely: few users, few conversations,
-// reused client ids, references to what does not exist.
+// reused client ids, references to what does not exist. One of the backends is moved from SQLite to PostgreSQL half way:
+// row by row it is what it was, and goes on as if nothing had happened.
 
 #include <map>
 #include <random>
@@ -257,7 +258,8 @@ TEST_P(Differential, DoesWhatTheReferenceDoes) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, Differential,
-                         testing::Combine(testing::Values(kBackends[1], kBackends[2]),
+                         testing::Combine(testing::Values(kBackends[1], kBackends[2],
+                                                          kMovingBackend),
                                           testing::Range(1, 11)),
                          [](const auto& run) {
                            return std::string(std::get<0>(run.param).name) + "_" +
