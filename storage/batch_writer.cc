@@ -18,6 +18,10 @@ BatchWriter::BatchWriter(BatchStore& store, Reactor& reactor, Options options)
   UPROAR_CHECK(options.rows_max >= 1 && options.probe_rows_max >= 1);
   UPROAR_CHECK(options.retry_after_ms_min >= 1 &&
                options.retry_after_ms_min <= options.retry_after_ms_max);
+  store_.when_recovered([guard = std::weak_ptr<BatchWriter*>(self_)] {
+    const auto self = guard.lock();
+    if (self) (*self)->store_recovered();
+  });
 }
 
 BatchWriter::~BatchWriter() {
@@ -142,6 +146,12 @@ void BatchWriter::open_circuit() {
 void BatchWriter::retry_time_reached() {
   retry_timer_armed_ = false;
   circuit_ = Circuit::kProbing;
+}
+
+void BatchWriter::store_recovered() {
+  if (circuit_ != Circuit::kOpen) return;
+  reactor_.cancel_timer(retry_timer_);
+  retry_time_reached();
 }
 
 }  // namespace uproar::storage

@@ -8,7 +8,8 @@
 //
 // Circuit breaker: a failed commit answers kUnavailable for every row in flight and every row waiting behind it, and
 // opens the circuit: stage() refuses until a timer lets a probe of a few rows through. Each failed probe doubles the
-// wait (limits.h), a good one closes the circuit. Nobody sleeps and no clock is read: time is the reactor's timer.
+// wait (limits.h), a good one closes the circuit. A store that says that it is back is probed at once. Nobody sleeps and
+// no clock is read: time is the reactor's timer.
 
 #include <cstdint>
 #include <memory>
@@ -76,6 +77,7 @@ class BatchWriter final : public MessageLog {
   void batch_failed();
   void open_circuit();
   void retry_time_reached();
+  void store_recovered();
 
   BatchStore& store_;
   Reactor& reactor_;

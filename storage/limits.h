@@ -16,10 +16,11 @@ inline constexpr std::uint32_t kBatchRowsMax = 1024;
 inline constexpr std::size_t kBatchBytesMax = std::size_t{4} * 1024 * 1024;
 static_assert(kBatchBytesMax / (std::size_t{20} * 1024) >= 200);
 
-// Circuit breaker: 100 ms, doubled after each failed probe, up to 5 s. A client that obeys retries at most
-// log2(50) = 6 times in the first 10 s of an outage and every 5 s from then on.
+// Circuit breaker: 100 ms, doubled after each failed probe, up to 2 s. A client that obeys retries at most 9 times in the
+// first 10 s of an outage and every 2 s from then on; with a session that reconnects within 2 s of the database's return
+// (storage/postgres/limits.h) everybody is served again within 5 s of it.
 inline constexpr std::uint32_t kRetryAfterMsMin = 100;
-inline constexpr std::uint32_t kRetryAfterMsMax = 5000;
+inline constexpr std::uint32_t kRetryAfterMsMax = 2000;
 // Rows that a probe may carry: enough that a first turn's worth of clients is served, few enough to lose.
 inline constexpr std::uint32_t kProbeRowsMax = 16;
 static_assert(kProbeRowsMax <= kBatchRowsMax);

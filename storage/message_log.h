@@ -39,6 +39,9 @@ class BatchStore {
   virtual ~BatchStore() = default;
   // Never blocks. `done` runs later on the calling shard's reactor.
   virtual void commit(std::vector<Operation> batch, CommitDone done) = 0;
+  // `recovered` runs on the shard's reactor whenever the store has found out by itself that commits may work again: an
+  // outage then ends with it, and not with the next try. A store that cannot tell never calls it.
+  virtual void when_recovered(std::function<void()> recovered) { (void)recovered; }
 };
 
 }  // namespace uproar::storage

@@ -130,9 +130,10 @@ inline constexpr std::size_t kWaitingMarksMax = 1'024;
 inline constexpr std::size_t kMarkRepliesMax = 8;
 // Larger conversations come without their members.
 inline constexpr std::uint32_t kMembersShownMax = 32;
-// After a failed commit the conversation is read again.
+// After a failed commit the conversation is read again before it takes writes. The longest wait and that of a session for its
+// database (2 s, storage/postgres/limits.h) are together below the 5 s within which an outage is to be over.
 inline constexpr std::uint32_t kVerifyBackoffMinMs = 100;
-inline constexpr std::uint32_t kVerifyBackoffMaxMs = 5'000;
+inline constexpr std::uint32_t kVerifyBackoffMaxMs = 2'000;
 
 // --- several nodes ---
 // A hole waits so long for what other nodes have published and is on its way, then the store is read. A commit is

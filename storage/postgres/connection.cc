@@ -53,6 +53,7 @@ void Connection::connected(Result<ConnectionPtr, SystemError> made) {
   }
   connection_ = std::move(made).value();
   retry_ms_ = kReconnectMsMin;
+  quiet_ticks_ = 0;
   ++connects_;
   reading_ = reactor_.watch(PQsocket(connection_.get()), POLLIN, [this](short) { on_ready(); });
   is_watching_ = true;
@@ -198,18 +199,27 @@ void Connection::take(PGresult* result) {
 
 void Connection::watch_clock() {
   if (clock_runs_) return;
+  quiet_ticks_ = 0;
+  arm_clock();
+}
+
+// Several ticks a time-out: under load the clock runs already when the server falls silent, and one tick a time-out
+// would notice after up to two of them.
+void Connection::arm_clock() {
   clock_runs_ = true;
   progress_at_tick_ = progress_;
-  clock_ = reactor_.arm_timer(options_.answer_timeout_ms, [this] { clock_ticked(); });
+  const std::uint32_t tick_ms = std::max(options_.answer_timeout_ms / kTicksPerTimeout, 1U);
+  clock_ = reactor_.arm_timer(tick_ms, [this] { clock_ticked(); });
 }
 
 void Connection::clock_ticked() {
   clock_runs_ = false;
   if (!connection_ || units_.empty()) return;
-  if (progress_ == progress_at_tick_) {
+  quiet_ticks_ = progress_ == progress_at_tick_ ? quiet_ticks_ + 1 : 0;
+  if (quiet_ticks_ >= kTicksPerTimeout) {
     return broken("no answer for " + std::to_string(options_.answer_timeout_ms) + " ms");
   }
-  watch_clock();
+  arm_clock();
 }
 
 }  // namespace uproar::storage::postgres

@@ -86,6 +86,7 @@ class Connection {
   void read_answers();
   void take(pg_result* result);
   void watch_clock();
+  void arm_clock();
   void clock_ticked();
 
   Connector& connector_;
@@ -101,9 +102,11 @@ class Connection {
   bool is_watching_ = false;
   bool is_writing_ = false;
 
-  // The clock runs while there is something to wait for: no progress between two ticks is a server that is gone.
+  // The clock runs while there is something to wait for: kTicksPerTimeout without progress are a server that is gone.
+  static constexpr std::uint32_t kTicksPerTimeout = 8;
   Reactor::TimerId clock_ = 0;
   bool clock_runs_ = false;
+  std::uint32_t quiet_ticks_ = 0;
   std::uint64_t progress_ = 0;
   std::uint64_t progress_at_tick_ = 0;
 

@@ -46,6 +46,9 @@ class PostgresClient final : public StoreClient, BatchStore, HistoryReader, Dire
   void commit(std::vector<Operation> batch, CommitDone done) override {
     writes_.commit(std::move(batch), std::move(done));
   }
+  void when_recovered(std::function<void()> recovered) override {
+    writes_.when_recovered(std::move(recovered));
+  }
 
   void load_conversation(ConversationId id, Done<ConversationState> done) override {
     reads_.load_conversation(id, std::move(done));

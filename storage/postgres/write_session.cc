@@ -307,6 +307,7 @@ void WriteSession::update_health() {
     health_.fell_sick();
   } else {
     health_.recovered();
+    if (recovered_) recovered_();
   }
 }
 

@@ -60,6 +60,7 @@ class WriteSession {
   WriteSession& operator=(const WriteSession&) = delete;
 
   void commit(std::vector<Operation> operations, BatchStore::CommitDone done);
+  void when_recovered(std::function<void()> recovered) { recovered_ = std::move(recovered); }
   // Account work: its statements run in one transaction, shared with what waits beside it. False: the queue is full.
   bool run(std::vector<Call> calls, Done done);
   void set_last_online(UserId user, std::int64_t at_us);
@@ -122,6 +123,7 @@ class WriteSession {
   bool is_up_ = false;
   bool commits_fail_ = false;
   bool is_sick_ = false;  // as health_ knows it
+  std::function<void()> recovered_;
   Reactor::TimerId probe_ = 0;
   bool probe_armed_ = false;
 

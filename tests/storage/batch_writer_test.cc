@@ -24,6 +24,7 @@ class ScriptedStore final : public BatchStore {
     waiting.push_back({std::move(batch), std::move(done)});
     sizes.push_back(waiting.back().batch.size());
   }
+  void when_recovered(std::function<void()> call) override { recovered = std::move(call); }
   void answer(OutcomeStatus status) {
     Waiting next = std::move(waiting.front());
     waiting.pop_front();
@@ -42,6 +43,7 @@ class ScriptedStore final : public BatchStore {
   };
   std::deque<Waiting> waiting;
   std::vector<std::size_t> sizes;
+  std::function<void()> recovered;
 };
 
 class Listener final : public CommitListener {
@@ -225,6 +227,28 @@ TEST_F(BatchWriterTest, WaitsTwiceAsLongAfterEachFailedProbeUpToTheLimit) {
   reactor.run_until_idle();
   store.succeed();
   EXPECT_EQ(writer->retry_after_ms(), kRetryAfterMsMin);
+}
+
+TEST_F(BatchWriterTest, ProbesAtOnceWhenTheStoreSaysThatItIsBack) {
+  store.recovered();  // nobody is waiting for it
+  EXPECT_EQ(writer->circuit(), BatchWriter::Circuit::kClosed);
+  fail_one();
+  ASSERT_EQ(stage(1), StageResult::kUnavailable);
+  store.recovered();
+  ASSERT_EQ(stage(2), StageResult::kStaged);
+  reactor.run_until_idle();
+  store.fail();  // it was wrong: the next wait is twice as long, and the first one's timer is gone
+  reactor.advance(2 * kRetryAfterMsMin - 1);
+  EXPECT_EQ(stage(3), StageResult::kUnavailable);
+  reactor.advance(1);
+  ASSERT_EQ(stage(4), StageResult::kStaged);
+  store.recovered();  // while it is being tried: nothing changes
+  EXPECT_EQ(writer->circuit(), BatchWriter::Circuit::kProbing);
+  reactor.run_until_idle();
+  store.succeed();
+  EXPECT_EQ(writer->circuit(), BatchWriter::Circuit::kClosed);
+  writer.reset();
+  store.recovered();  // the writer is gone
 }
 
 TEST_F(BatchWriterTest, JudgedRowsAreNoOutage) {
