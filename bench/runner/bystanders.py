@@ -61,19 +61,21 @@ def others(wall, idle, interrupts, processes, carriers, count, irq_time_is_apart
 
 
 class Bystanders:
-    """Looks from its making to found()."""
+    """Looks from its making to found(). server_pid: None if children of ours do all of it. `beside`: processor seconds so far of what serves beside it."""
 
-    def __init__(self, server_pid, irq_time_is_apart):
+    def __init__(self, server_pid, irq_time_is_apart, beside=lambda: 0.0):
         self.server, self.carriers, self.apart, self.processors = server_pid, softirq_threads(), irq_time_is_apart, Processors()
+        self.beside = beside
         self.begin = self.now()
 
     def now(self):
         children = os.times()
-        return (*self.processors.now(), cpu_seconds_of(self.server) + children.children_user + children.children_system,
-                sum(map(cpu_seconds_of, self.carriers)))
+        ours = 0 if self.server is None else cpu_seconds_of(self.server)
+        return (*self.processors.now(), ours + children.children_user + children.children_system, sum(map(cpu_seconds_of, self.carriers)), self.beside())
 
     def found(self):
-        """{"others", "softirq"} in cores. softirq is 0 where it is part of CPU per delivery for sure."""
-        wall, idle, interrupts, processes, carriers = (after - before for before, after in zip(self.begin, self.now()))
-        rest = others(wall, idle, interrupts, processes, carriers, len(self.processors.cores), self.apart)
-        return {"others": rest / wall if wall else 0, "softirq": interrupts / wall if wall and self.apart is not False else 0}
+        """{"others", "softirq", "beside"} in cores. softirq is 0 where it is part of CPU per delivery for sure."""
+        wall, idle, interrupts, processes, carriers, beside = (after - before for before, after in zip(self.begin, self.now()))
+        rest = others(wall, idle, interrupts, processes + beside, carriers, len(self.processors.cores), self.apart)
+        return {"others": rest / wall if wall else 0, "softirq": interrupts / wall if wall and self.apart is not False else 0,
+                "beside": beside / wall if wall else 0}

@@ -14,7 +14,7 @@ import tempfile
 import time
 import urllib.request
 
-from runner import syncs
+from runner import database, syncs
 from runner.testbed import ROOT
 
 TARGETS = ROOT / "bench/targets"
@@ -188,6 +188,10 @@ class Contender:
     def load_arguments(self):
         return ["--target", str(TARGETS / f"{self.name}.toml"), "--port", str(self.port), "--pid", str(self.pid())]
 
+    def beside_seconds(self):
+        """Processor seconds so far of what serves beside it."""
+        return 0.0
+
 
 class Uproar(Contender):
     """`world`: a folder that keep() filled; without one the server begins with nothing."""
@@ -240,6 +244,52 @@ class Uproar(Contender):
         copy_all(self.folder, folder, self.KEPT)
 
 
+class UproarOnPostgres(Uproar):
+    """With a PostgreSQL server beside it, which has everything that the data folder would have but the key."""
+
+    KEPT = ("auth.key", "world")
+
+    def __init__(self, *words, **named):
+        super().__init__(*words, **named)
+        self.database = None
+
+    def furnish(self):
+        counts, self.counts_syncs = self.counts_syncs, False   # the waits for the disk are the database's
+        super().furnish()
+        self.counts_syncs = counts
+        for folder in (self.folder, *(one for one in self.folder.parents if one.is_relative_to(self.bed.scratch))):
+            folder.chmod(0o711)   # its user must be able to come here
+        if self.world is not None:
+            database.copy(self.world / "database", self.folder / "database")
+        self.database = database.Database(self.folder / "database", self.build, counts)
+        try:
+            self.database.start()
+        except database.services.Unavailable as reason:
+            raise Unavailable(str(reason)) from None
+
+    def command(self):
+        return [*super().command(), "--postgres", self.database.url]
+
+    def __exit__(self, *_):
+        if self.database is not None:
+            self.database.close()
+        super().__exit__()
+
+    def beside_seconds(self):
+        return self.database.cpu_seconds()
+
+    def sync_times(self):
+        return self.database.sync_times()
+
+    def stop(self):
+        super().stop()
+        self.database.stop()
+
+    def keep(self, folder):
+        super().keep(folder)
+        self.database.keep(folder / "database")
+
+
 class Floor(Contender):
     def command(self):
         kind = self.name.removeprefix("floor-")
@@ -258,6 +308,11 @@ class Peer(Contender):
         raw = ["--raw"] if self.name.endswith("-raw") else []
         return [str(ROOT / "bench/peers/run"), self.name.removesuffix("-raw"), "--port", str(self.port), "--core",
                 str(self.cores[0]), *raw]
+
+
+def uproar(cell, *words, **named):
+    """As a cell wants it."""
+    return (UproarOnPostgres if cell.on_postgres else Uproar)(*words, **named)
 
 
 def make(name, bed, roles):

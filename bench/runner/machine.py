@@ -5,7 +5,7 @@ import os
 import pathlib
 import platform
 
-from runner import testbed
+from runner import database, testbed
 from runner.builds import output
 
 IRQ_TIME = "CONFIG_IRQ_TIME_ACCOUNTING"
@@ -46,6 +46,7 @@ def facts(bed):
         "memory_gib": round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30, 1),
         "distribution": platform.freedesktop_os_release().get("PRETTY_NAME", ""),
         "filesystem": f"{kind} on {device}",
+        "postgres": f"{database.version()} with {', '.join(f'{name}={value}' for name, value in database.SETTINGS.items())}",
         "peers": output(str(testbed.ROOT / "bench/peers/run"), "--list").splitlines(),
     }
 

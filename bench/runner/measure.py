@@ -6,20 +6,26 @@ import pathlib
 import tempfile
 import tomllib
 
-from runner import bystanders, contenders, figures, machine, syncs, testbed, trust
+from runner import bystanders, contenders, database, figures, machine, syncs, testbed, trust, yardsticks
 
 WARMUP_SECONDS = 1   # bench/load/scenario.h, where a scenario does not say
+SECONDS = 5          # the same
+BATCHES = ("uproar_store_commit_rows_sum", "uproar_store_commit_rows_count")
 
 
 class Failed(Exception):
     """uproar_load gave up; the text is its own."""
 
 
-def warmup_of(scenario, settings):
-    """Seconds, as uproar_load will have them."""
+def setting_of(name, scenario, settings, default):
+    """As uproar_load will have it: the last that is said of it, else what the scenario's file says."""
     of = dict(setting.split("=", 1) for setting in settings)
     file = tomllib.loads((testbed.ROOT / f"bench/scenarios/{scenario}.toml").read_text(encoding="utf-8"))
-    return float(of.get("warmup_seconds", file.get("warmup_seconds", WARMUP_SECONDS)))
+    return float(of.get(name, file.get(name, default)))
+
+
+def warmup_of(scenario, settings):
+    return setting_of("warmup_seconds", scenario, settings, WARMUP_SECONDS)
 
 
 class Bench:
@@ -28,6 +34,7 @@ class Bench:
     def __init__(self, bed, settings, worlds):
         self.bed, self.settings, self.worlds = bed, tuple(settings), worlds
         self.irq_time_is_apart = machine.irq_time_is_apart()
+        self.batches = {}   # cell's name: rows a commit of uproar at saturation
 
     def load(self, cell, entrant, server, settings):
         """The JSON of one run of uproar_load."""
@@ -49,21 +56,49 @@ class Bench:
     def make(self, cell, entrant, settings):
         if entrant.contender != "uproar":
             return contenders.make(entrant.contender, self.bed, entrant.cores)
+        self.check_disk(cell)
+        flags, bed = (*cell.flags, *entrant.flags), self.bed.with_build(entrant.build)
+        world = self.worlds.of(cell, bed, flags, settings)
+        return contenders.uproar(cell, entrant.contender, bed, entrant.cores, flags, world, cell.counts_syncs)
+
+    def check_disk(self, cell):
         if cell.counts_syncs and self.bed.filesystem in testbed.IN_MEMORY:
             raise contenders.Unavailable(f"the scratch folder is on {self.bed.filesystem}, where waiting for the disk costs nothing: "
                                          "--scratch FOLDER names one on a disk")
-        flags, bed = (*cell.flags, *entrant.flags), self.bed.with_build(entrant.build)
-        world = self.worlds.of(cell, bed, flags, settings)
-        return contenders.Uproar(entrant.contender, bed, entrant.cores, flags, world, cell.counts_syncs)
+
+    def yardstick_run(self, cell, entrant, settings):
+        """The same of a yardstick, with batches as uproar had them in this cell just before."""
+        self.check_disk(cell)
+        rows = self.batches.get(cell.name)
+        if rows is None:
+            raise contenders.Unavailable("uproar was not measured before it: how many rows share a commit is not known")
+        rooms = round(setting_of("pairs.rooms", cell.scenario, settings, 1000))
+        with tempfile.TemporaryDirectory(prefix="database-", dir=self.bed.scratch) as name:
+            folder = pathlib.Path(name)
+            for one in (folder, self.bed.scratch):
+                pathlib.Path(one).chmod(0o711)   # the server's user must be able to come here
+            try:
+                with database.Database(folder / "database", self.bed.build, cell.counts_syncs) as server:
+                    watch = bystanders.Bystanders(None, self.irq_time_is_apart, server.cpu_seconds)
+                    rate, began_ns, seconds = yardsticks.measure(entrant.contender, server, self.bed.build, folder,
+                                                                 setting_of("seconds", cell.scenario, settings, SECONDS), rows, rooms)
+                    run = {"acked": rate, "seconds": seconds, "rows_per_commit": 1 if entrant.contender == yardsticks.ONE_ROW else rows, **watch.found()}
+                    if cell.counts_syncs:
+                        run["syncs_per_message"] = syncs.per_message(server.sync_times(), began_ns, seconds, rate * seconds)
+                    return run, [], []
+            except (database.services.Unavailable, yardsticks.Failed) as reason:
+                raise contenders.Unavailable(str(reason)) from None
 
     def one_run(self, cell, entrant, own=(), forced=()):
         """(figures, faults, growth of memory while clients came) of a server that was started for it.
         --set overrides `own` settings, and `forced` ones override --set."""
         settings = (*cell.settings, *entrant.settings, *own, *self.settings, *forced)
+        if entrant.is_yardstick:
+            return self.yardstick_run(cell, entrant, settings)
         with self.make(cell, entrant, settings) as server:
             pid = server.pid()
             try:
-                watch = bystanders.Bystanders(pid, self.irq_time_is_apart)
+                watch = bystanders.Bystanders(pid, self.irq_time_is_apart, server.beside_seconds)
                 result = self.load(cell, entrant, server, settings)
                 run = {**figures.of_run(result), **watch.found(), "warmup_seconds": warmup_of(cell.scenario, settings)}
             except (OSError, Failed):
@@ -74,6 +109,11 @@ class Bench:
                 run["syncs_per_message"] = syncs.per_message(server.sync_times(), result["begin_ns"], result["seconds"], run["acked"] * result["seconds"])
             if cell.metrics and entrant.contender == "uproar":
                 run.update(server.metrics(cell.metrics))
+            if cell.on_postgres:
+                committed = server.metrics(BATCHES)
+                run["rows_per_commit"] = committed[BATCHES[0]] / committed[BATCHES[1]] if committed[BATCHES[1]] else 0
+                if not forced and entrant.build is None:   # at saturation
+                    self.batches[cell.name] = max(round(run["rows_per_commit"]), 1)
             return run, figures.faults_of(result, cell.may_end), figures.memory_of(result)
 
 
@@ -89,12 +129,15 @@ def told(run, reasons):
     """One line of a run; what the load tool limited, or others disturbed, or was wrong, is no figure of the server."""
     if reasons:
         return "no figure: " + "; ".join(reasons)
+    batches = f"  {run['rows_per_commit']:,.0f} rows a commit" if "rows_per_commit" in run else ""
+    if "rate" not in run:
+        return f"{run['acked']:12,.0f} rows/s{batches}"
     if not run["rate"]:
         back = f"  all back after {run['reconnect']:.2f} s, {run['reconnect_cpu']:.1f} us each" if run["reconnect"] else ""
         beat = f"  {run['heartbeat_cpu']:.1f} us/heartbeat" if run.get("heartbeat_cpu") else ""
         return f"{run['cores']:8.3f} cores {run['memory']:12,.0f} bytes/connection{beat}{back}"
     ack = f"  acked {run['acked']:,.0f}/s  ack p99 {ms(run['ack_p99'])}" if run["acked"] else ""
-    return f"{run['cpu']:8.3f} us/delivery {run['rate']:12,.0f}/s  p99 {ms(run['p99']):>11}{ack}"
+    return f"{run['cpu']:8.3f} us/delivery {run['rate']:12,.0f}/s  p99 {ms(run['p99']):>11}{ack}{batches}"
 
 
 def started_with(cell, entrant):

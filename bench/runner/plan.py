@@ -3,6 +3,7 @@
 import dataclasses
 import pathlib
 
+from runner import yardsticks
 from runner.bounds import BEST_PEER, Bound
 from runner.cores import LOAD, SERVER
 
@@ -35,7 +36,12 @@ class Entrant:
 
     @property
     def is_peer(self):
-        return self.contender != "uproar" and self.contender not in FLOORS and not self.contender.endswith("-raw")
+        return self.contender not in ("uproar", *FLOORS, *yardsticks.NAMES) and not self.contender.endswith("-raw")
+
+    @property
+    def is_yardstick(self):
+        """No server of clients: something that a database does by itself."""
+        return self.contender in yardsticks.NAMES
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +71,8 @@ class Cell:
     flags: tuple = ()           # for uproar
     bounds: tuple = ()
     levels: Levels | None = None
-    counts_syncs: bool = False  # of uproar, under bench/sync_count
+    counts_syncs: bool = False  # of uproar, or of its database, under bench/sync_count
+    on_postgres: bool = False   # uproar keeps everything in a PostgreSQL server beside it
     metrics: tuple = ()         # of uproar, to be shown: names as /metrics has them
     may_end: bool = False       # the server may end connections
     by_name: bool = False       # only when --cell names it
@@ -77,7 +84,7 @@ class Cell:
 
     def fractions_of(self, entrant):
         """At which an entrant is measured besides its saturation; a yardstick is not."""
-        return () if self.levels is None or entrant.name == self.levels.bound_by else self.levels.fractions
+        return () if self.levels is None or entrant.is_yardstick or entrant.name == self.levels.bound_by else self.levels.fractions
 
     def runs_a_round(self, entrants):
         return sum(1 + len(self.fractions_of(entrant)) for entrant in entrants)
@@ -141,6 +148,14 @@ def level_cells():
         Cell("latency-stored", "Latency over load, stored messages of 1,000 pairs", "rooms-of-2",
              ("pairs.rooms=1000", "pairs.in_flight=200", "pairs.stored=true"), ("uproar",), "acked",
              levels=Levels((0.25, 0.5, 0.75), "pairs", settings=("seconds=10",), acks=True), counts_syncs=True),
+        # Three programs on two processors: none is pinned alone.
+        Cell("stored-postgres", "Stored messages on PostgreSQL, 1,000 pairs, 2,000 in flight", "rooms-of-2",
+             ("pairs.rooms=1000", "pairs.in_flight=2000", "pairs.stored=true"),
+             (Entrant("uproar", cores=(SERVER, LOAD), load_core=None), *yardsticks.NAMES), "acked", on_postgres=True, counts_syncs=True,
+             levels=Levels((0.25, 0.5, 0.75), "pairs", settings=("seconds=10",), acks=True),
+             bounds=(Bound("acked", "messages acknowledged a second", least=20, against=yardsticks.ONE_ROW),
+                     Bound("acked", "messages acknowledged a second", least=0.5, against=yardsticks.SAME_KEYS),
+                     Bound("acked", "messages acknowledged a second", least=0.5, against=yardsticks.KEY_ALONE))),
         Cell("stalls", "Ten minutes at 70 % of saturation, room of 1,000", "room-1000", room, ("uproar",), "rate",
              levels=Levels((0.7,), "hall", settings=("seconds=600",)), by_name=True, seconds_max=900,
              bounds=(Bound("late", "publishes in ten minutes that not everybody had within 50 ms", most=0, at=0.7, seconds_min=600, worst=True),
@@ -166,7 +181,7 @@ def memory_cells():
 
 def names():
     """Of all who take part in any cell."""
-    return {*PEERS, *FLOORS, *RAW, BEST_PEER, *(one.name for cell in cells() for one in cell.entrants)}
+    return {*PEERS, *FLOORS, *RAW, *yardsticks.NAMES, BEST_PEER, *(one.name for cell in cells() for one in cell.entrants)}
 
 
 def cells():

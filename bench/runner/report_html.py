@@ -24,7 +24,8 @@ COLUMNS = [("CPU µs/delivery", "cpu", 1, "{:.3f}"), ("cores", "cores", 1, "{:.3
            ("all back s", "reconnect", 1, "{:.2f}"), ("CPU µs/reconnect", "reconnect_cpu", 1, "{:.1f}"),
            ("load busy in the storm", "storm_busy", 1, "{:.0%}"), ("load busy", "load_busy", 1, "{:.0%}")]
 ACK_COLUMNS = [("acked/s", "acked", 1, "{:,.0f}"), ("ack p50 ms", "ack_p50", 1000, "{:.2f}"), ("ack p99 ms", "ack_p99", 1000, "{:.2f}"),
-               ("ack p99.9 ms", "ack_p99.9", 1000, "{:.2f}")]
+               ("ack p99.9 ms", "ack_p99.9", 1000, "{:.2f}"), ("rows/commit", "rows_per_commit", 1, "{:,.0f}"),
+               ("database cores", "beside", 1, "{:.2f}")]
 SYNC_COLUMN = ("fsyncs/message", "syncs_per_message", 1, "{:.3f}")
 LEVEL_COLUMNS = [("published/s", "published", 1, "{:,.0f}"), ("CPU µs/delivery", "cpu", 1, "{:.3f}"), ("load busy", "load_busy", 1, "{:.0%}")]
 PERCENTILES = [("p50", "p50 ms"), ("p99", "p99 ms"), ("p99.9", "p99.9 ms"), ("max", "max ms")]

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 
-from runner import bounds, figures, measure, plan, testbed, trust
+from runner import bounds, figures, measure, plan, testbed, trust, yardsticks
 
 FLOOR = "floor-send"
 RUN_SECONDS = 10   # about, of one run: start, clients, warm-up, five measured seconds, what is owed
@@ -23,7 +23,7 @@ def taking_part(cell, peers, raw, also=None):
     others = [dataclasses.replace(cell.entrants[0], name=name, build=build) for name, build in (also or {}).items()]
     return [*cell.entrants[:1], *others,
             *(one for one in cell.entrants[1:]
-              if one.contender == "uproar" or one.contender in plan.FLOORS or (one.base in peers and (raw or one.contender == one.base))),
+              if one.contender == "uproar" or one.contender in plan.FLOORS or one.is_yardstick or (one.base in peers and (raw or one.contender == one.base))),
             *guests]
 
 
@@ -138,7 +138,7 @@ def parts_of(cell):
 
 
 def is_ours(entry):
-    return entry["contender"] in ("uproar", *plan.FLOORS)
+    return entry["contender"] in ("uproar", *plan.FLOORS, *yardsticks.NAMES)
 
 
 def faults_of_ours(cells):

@@ -25,7 +25,7 @@ class Worlds:
 
     def of(self, cell, bed, flags, settings):
         """The folder of a world, with the names that contenders.Uproar expects."""
-        shape = (bed.build, *shape_of(cell.scenario, settings))
+        shape = (bed.build, cell.on_postgres, *shape_of(cell.scenario, settings))
         if shape not in self.made:
             folder = pathlib.Path(bed.scratch) / f"world-{len(self.made)}"
             self.make(folder, cell, bed, flags, settings)
@@ -33,7 +33,7 @@ class Worlds:
         return self.made[shape]
 
     def make(self, folder, cell, bed, flags, settings):
-        with contenders.Uproar("uproar", bed, (SERVER,), flags) as server:
+        with contenders.uproar(cell, "uproar", bed, (SERVER,), flags) as server:
             command = [*contenders.load_command(bed, cell.scenario, server, LOAD, settings), "--only-prepare"]
             try:
                 ended = contenders.run_load(command, cell.seconds_max)

@@ -2,12 +2,15 @@
 // whole path (commit() to outcome on the reactor), and beside it, over one plain connection, the bare insert of equally
 // many rows by unnest, into a table with a primary key alone and into one with the indexes of messages.
 //
+// BENCH_POSTGRES_URL names an empty database of a server that runs already, and is used instead of one of its own.
+//
 // 128-byte messages with a client_id in 8 conversations. A batch is one commit, hence one sync of the write-ahead log.
 // TMPDIR chooses the disk, and the disk decides what a sync costs.
 
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,8 +27,22 @@ namespace {
 
 constexpr std::size_t kRooms = 8;
 
+void run_sql(const std::string& url, const char* sql) {
+  const std::unique_ptr<PGconn, decltype(&PQfinish)> connection(PQconnectdb(url.c_str()),
+                                                                &PQfinish);
+  PGresult* result = PQexec(connection.get(), sql);
+  UPROAR_CHECK(PQresultStatus(result) == PGRES_COMMAND_OK, PQerrorMessage(connection.get()));
+  PQclear(result);
+}
+
 struct World {
-  World() : server({.fsync = true}), url(server.make_database()) {
+  World() {
+    if (const char* given = std::getenv("BENCH_POSTGRES_URL"); given != nullptr) {
+      url = given;
+    } else {
+      server.emplace(PostgresServer::Options{.fsync = true});
+      url = server->make_database();
+    }
     auto opened = PostgresStore::open({.url = url, .node = "bench"});
     UPROAR_CHECK(opened.ok(), opened.error().text());
     store = std::move(opened).value();
@@ -41,19 +58,19 @@ struct World {
     }
     for (const Outcome& outcome : call->commit(std::move(batch)))
       UPROAR_CHECK(outcome.status == OutcomeStatus::kCommitted);
-    server.sql(url,
-               "create table bare_key (like messages including defaults, primary key "
-               "(conversation_id, seq))");
-    server.sql(url,
-               "create table bare_messages (like messages including all) partition by hash "
-               "(conversation_id)");
-    server.sql(url,
-               "do $$ begin for i in 0..15 loop execute format('create table bare_messages_%s "
-               "partition of bare_messages for values with (modulus 16, remainder %s)', i, i); "
-               "end loop; end $$");
+    run_sql(url,
+            "create table bare_key (like messages including defaults, primary key "
+            "(conversation_id, seq))");
+    run_sql(url,
+            "create table bare_messages (like messages including all) partition by hash "
+            "(conversation_id)");
+    run_sql(url,
+            "do $$ begin for i in 0..15 loop execute format('create table bare_messages_%s "
+            "partition of bare_messages for values with (modulus 16, remainder %s)', i, i); "
+            "end loop; end $$");
   }
-  PostgresServer server;
-  const std::string url;
+  std::optional<PostgresServer> server;
+  std::string url;
   std::unique_ptr<PostgresStore> store;
   std::unique_ptr<Caller> call;
   std::uint64_t next = 1;

@@ -140,9 +140,19 @@ class Bystanders(unittest.TestCase):
 
     def test_a_kernel_that_counts_interrupts_apart_has_them_shown(self):
         watch = bystanders.Bystanders(os.getpid(), True)
-        wall, idle, interrupts, processes, carriers = watch.begin
-        watch.begin = (wall - 10, idle, interrupts - 4, processes, carriers)
+        wall, idle, interrupts, processes, carriers, beside = watch.begin
+        watch.begin = (wall - 10, idle, interrupts - 4, processes, carriers, beside)
         self.assertAlmostEqual(watch.found()["softirq"], 0.4, places=1)
+
+    def test_what_serves_beside_the_server_is_no_bystander(self):
+        used = 0.0
+        watch = bystanders.Bystanders(None, False, lambda: used)
+        wall, idle, *rest = watch.begin
+        watch.begin = (wall - 10, idle - 10 * len(watch.processors.cores) + 5, *rest)   # five of the seconds were used
+        without, used = watch.found(), 5.0
+        found = watch.found()
+        self.assertAlmostEqual(without["others"] - found["others"], 0.5, places=1)
+        self.assertAlmostEqual(found["beside"], 0.5, places=1)
 
 
 class Builds(unittest.TestCase):

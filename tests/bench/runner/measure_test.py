@@ -8,7 +8,7 @@ import unittest
 
 from samples import PlayedBench, Silent, bed_of, entries_of
 
-from runner import contenders, measure, plan, progress, suite, testbed
+from runner import contenders, measure, plan, progress, suite, testbed, trust, yardsticks
 
 
 def cell_of(**changed):
@@ -212,6 +212,27 @@ class Gone(unittest.TestCase):
             self.assertIs(self.failure(trouble, kills=False), trouble)
 
 
+class Yardsticks(unittest.TestCase):
+    """Of a database alone: in batches as large as the server's were just before."""
+
+    CELL = plan.Cell("c", "T", "room-1000", entrants=("uproar", yardsticks.SAME_KEYS))
+
+    def test_without_the_server_nobody_knows_how_large(self):
+        bench = measure.Bench(bed_of("/scratch"), (), None)
+        with self.assertRaisesRegex(contenders.Unavailable, "how many rows share a commit is not known"):
+            bench.one_run(self.CELL, self.CELL.entrants[1])
+
+    def test_they_are_compared_by_what_they_have(self):
+        bench = PlayedBench(lambda entrant, _: {"acked": 300.0} if entrant.name == "uproar" else {"acked": 400.0})
+        entry = entries_of(self.CELL, bench)[yardsticks.SAME_KEYS]
+        self.assertEqual(entry["to_it"]["acked"]["median"], 0.75)
+
+    def test_one_without_deliveries_is_told_by_its_rows(self):
+        run = {"acked": 1234.0, "rows_per_commit": 500, "seconds": 5, "others": 0.0}
+        self.assertIn("1,234 rows/s  500 rows a commit", measure.told(run, []))
+        self.assertEqual(trust.spoiled([{"round": 0, **run}], [], 1), [])
+
+
 class Plan(unittest.TestCase):
     def test_cells_have_names_of_their_own_and_files_that_exist(self):
         cells = plan.cells()
@@ -220,6 +241,8 @@ class Plan(unittest.TestCase):
             self.assertEqual(len({one.name for one in cell.entrants}), len(cell.entrants), cell.name)
             self.assertTrue((testbed.ROOT / f"bench/scenarios/{cell.scenario}.toml").exists(), cell.scenario)
             for one in cell.entrants:
+                if one.is_yardstick:
+                    continue   # no server of clients
                 target = "floor" if one.contender in plan.FLOORS else one.contender
                 self.assertTrue((contenders.TARGETS / f"{target}.toml").exists(), target)
 

@@ -28,7 +28,7 @@ class Worlds(unittest.TestCase):
             self.replace(contenders.Uproar, name, lambda server: None)
         self.replace(contenders.Uproar, "command", lambda server: ["sleep", "1000"])
         self.replace(contenders.Uproar, "furnish", furnish)
-        self.cell = types.SimpleNamespace(name="c", scenario="room-1000", seconds_max=SECONDS_MAX)
+        self.cell = types.SimpleNamespace(name="c", scenario="room-1000", seconds_max=SECONDS_MAX, on_postgres=False)
 
     def replace(self, where, name, value):
         self.addCleanup(setattr, where, name, getattr(where, name))
