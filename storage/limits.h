@@ -32,6 +32,11 @@ inline constexpr std::uint32_t kListRowsMax = 1000;
 // Ids of one find_users; a longer list is answered kOverloaded.
 inline constexpr std::uint32_t kFindUsersMax = 4096;
 
+// Jobs of one take_jobs(): 1,024 * 72 bytes. More are cut.
+inline constexpr std::uint32_t kJobsTakenMax = 1024;
+// Expired jobs that a commit forgets for each that it adds: more than one, or a backlog would never shrink.
+inline constexpr std::uint32_t kJobsForgottenForEach = 2;
+
 // Reactions of one message: 512 * (16 + 32 bytes) = 24 KiB of what a page carries for it. Beyond it: kConflict.
 inline constexpr std::uint32_t kReactionsPerMessageMax = 512;
 

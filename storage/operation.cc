@@ -27,7 +27,8 @@ std::size_t bytes_of(const T&) {
 }  // namespace
 
 std::size_t Operation::bytes() const {
-  return sizeof(Operation) + std::visit([](const auto& op) { return bytes_of(op); }, body);
+  return sizeof(Operation) + jobs.size() * sizeof(NewJob) +
+         std::visit([](const auto& op) { return bytes_of(op); }, body);
 }
 
 }  // namespace uproar::storage

@@ -76,6 +76,15 @@ struct SetMute {
   std::int64_t until_us = 0;
 };  // the actor's own; not an event
 
+enum class JobKind : std::uint8_t { kPush, kEmail, kMobileSync, kMention, kCallAnalytics };
+// Written with the operation if it commits something new, and only then (storage/job_queue.h). A second one of the same
+// kind and user is the first.
+struct NewJob {
+  JobKind kind{};
+  UserId user{};                   // for whom; nil: it speaks of the event as a whole
+  std::int64_t expires_at_us = 0;  // wall clock: nobody needs it after that
+};
+
 struct Operation {
   Ticket ticket = 0;
   ConversationId conversation{};
@@ -84,6 +93,7 @@ struct Operation {
   std::variant<CreateConversation, AppendMessage, EditMessage, DeleteMessage, ChangeReaction,
                AddMember, RemoveMember, SetRole, Rename, AdvanceMark, SetMute>
       body{};
+  std::vector<NewJob> jobs{};
 
   // What the operation costs a batch, in bytes.
   [[nodiscard]] std::size_t bytes() const;

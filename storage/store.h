@@ -1,6 +1,6 @@
 #pragma once
 
-// A backend as one shard sees it: three roles over one database. Clients belong to a shard and its reactor; what
+// A backend as one shard sees it: four roles over one database. Clients belong to a shard and its reactor; what
 // they share (files, threads) belongs to the backend that made them and outlives them.
 
 #include <functional>
@@ -9,6 +9,7 @@
 
 #include "storage/directory.h"
 #include "storage/history.h"
+#include "storage/job_queue.h"
 #include "storage/message_log.h"
 #include "storage/reactor.h"
 
@@ -20,6 +21,7 @@ class StoreClient {
   virtual BatchStore& batches() = 0;
   virtual HistoryReader& history() = 0;
   virtual Directory& directory() = 0;
+  virtual JobQueue& jobs() = 0;
   // A commit that changes nothing anybody reads and reaches the disk all the same. `done` runs later on the client's
   // reactor; false: it could not be made durable, or the queue was full.
   virtual void probe(std::function<void(bool committed)> done) = 0;

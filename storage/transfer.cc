@@ -77,6 +77,15 @@ constexpr std::array kSessions = std::to_array<TransferColumn>({{"id", kId},
 constexpr std::array kSpentDigests = std::to_array<TransferColumn>(
     {{"digest", kBytes}, {"session_id", kId}, {"generation", kNumber}});
 
+constexpr std::array kJobs = std::to_array<TransferColumn>({{"conversation_id", kId},
+                                                            {"seq", kNumber},
+                                                            {"kind", kSmall},
+                                                            {"user_id", kId},
+                                                            {"created_at", kTime},
+                                                            {"due_at", kTime},
+                                                            {"expires_at", kTime},
+                                                            {"attempts", kNumber}});
+
 constexpr std::array kTables = std::to_array<TransferTable>({{"users", kUsers},
                                                              {"conversations", kConversations},
                                                              {"users_conversations", kMembers},
@@ -84,7 +93,8 @@ constexpr std::array kTables = std::to_array<TransferTable>({{"users", kUsers},
                                                              {"reactions", kReactions},
                                                              {"receipts", kReceipts},
                                                              {"sessions", kSessions},
-                                                             {"spent_digests", kSpentDigests}});
+                                                             {"spent_digests", kSpentDigests},
+                                                             {"jobs", kJobs}});
 
 constexpr std::uint64_t kRowsPerWord = 4096;
 constexpr std::uint32_t kSummariesAtOnce = 4096;

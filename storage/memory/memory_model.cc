@@ -8,6 +8,12 @@
 namespace uproar::storage {
 
 Outcome MemoryModel::apply(const Operation& operation) {
+  const Outcome out = judge(operation);
+  if (out.status == OutcomeStatus::kCommitted) add_jobs(operation, out.seq);
+  return out;
+}
+
+Outcome MemoryModel::judge(const Operation& operation) {
   if (const auto* create_op = std::get_if<CreateConversation>(&operation.body))
     return create(operation, *create_op);
   Outcome out{

@@ -2,7 +2,7 @@
 
 // What every backend must do, written the plainest way: maps, and loops over all rows. No index, no cleverness, no
 // threads; the contract tests take its answers for the truth. Bodies of the operations: memory_model.cc; of users,
-// sessions and lists: memory_directory.cc.
+// sessions and lists: memory_directory.cc; of jobs: memory_jobs.cc.
 
 #include <map>
 #include <optional>
@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "storage/directory.h"
+#include "storage/job_queue.h"
 #include "storage/operation.h"
 
 namespace uproar::storage {
@@ -47,7 +48,15 @@ class MemoryModel {
   [[nodiscard]] Result<std::vector<chat::ConversationView>, StoreError> unread_conversations(
       UserId user, std::uint32_t limit) const;
 
+  Result<std::vector<Job>, StoreError> take_jobs(std::int64_t now_us, std::int64_t until_us,
+                                                 std::uint32_t limit);
+  Result<std::uint64_t, StoreError> finish_jobs(const std::vector<JobKey>& jobs);
+
  private:
+  struct WaitingJob {
+    Job job;
+    std::int64_t due_at_us = 0;
+  };
   struct Member {
     chat::Member marks;
     std::int64_t muted_until_us = 0;
@@ -73,6 +82,8 @@ class MemoryModel {
     std::vector<std::string> spent_digests;  // oldest first
   };
 
+  Outcome judge(const Operation& operation);
+  void add_jobs(const Operation& operation, Seq seq);
   Outcome create(const Operation& operation, const CreateConversation& create);
   void judge(Conversation& conversation, const Operation& operation, const AppendMessage& op,
              Outcome& out);
@@ -113,6 +124,7 @@ class MemoryModel {
   std::map<ConversationId, Conversation> conversations_;
   std::map<UserId, User> users_;
   std::map<SessionId, Session> sessions_;
+  std::map<JobKey, WaitingJob> jobs_;
 };
 
 }  // namespace uproar::storage

@@ -6,7 +6,7 @@
 
 namespace uproar::storage {
 
-class MemoryClient final : public StoreClient, BatchStore, HistoryReader, Directory {
+class MemoryClient final : public StoreClient, BatchStore, HistoryReader, Directory, JobQueue {
  public:
   MemoryClient(MemoryStore& store, Reactor& reactor)
       : store_(store), link_(std::make_shared<ClientLink>(reactor)) {}
@@ -15,6 +15,7 @@ class MemoryClient final : public StoreClient, BatchStore, HistoryReader, Direct
   BatchStore& batches() override { return *this; }
   HistoryReader& history() override { return *this; }
   Directory& directory() override { return *this; }
+  JobQueue& jobs() override { return *this; }
   void probe(std::function<void(bool)> done) override {
     store_.run_or_hold(
         [link = link_, done = std::move(done)] { link->post([done] { done(true); }); });
@@ -95,6 +96,14 @@ class MemoryClient final : public StoreClient, BatchStore, HistoryReader, Direct
                             Done<std::vector<chat::ConversationView>> done) override {
     answer(std::move(done),
            [=](MemoryModel& model) { return model.unread_conversations(user, limit); });
+  }
+  void take_jobs(std::int64_t now_us, std::int64_t until_us, std::uint32_t limit,
+                 Done<std::vector<Job>> done) override {
+    answer(std::move(done),
+           [=](MemoryModel& model) { return model.take_jobs(now_us, until_us, limit); });
+  }
+  void finish_jobs(std::vector<JobKey> jobs, Done<std::uint64_t> done) override {
+    answer(std::move(done), [=](MemoryModel& model) { return model.finish_jobs(jobs); });
   }
 
   MemoryStore& store_;

@@ -101,7 +101,7 @@ struct BatchState {
   std::deque<std::string> texts;  // what keys above that came from the database point to
   absl::flat_hash_map<In<Seq>, std::uint64_t> numbers;  // messages up to a seq, before this batch
 
-  // Columns of kInsertMessages, and of kInsertSystemRows below.
+  // Columns of kInsertMessages, and of kInsertSystemRows and kPutJobs below.
   struct NewMessages {
     Column conversation{Type::kUuid}, seq{Type::kInt8}, no{Type::kInt8}, id{Type::kUuid},
         user{Type::kUuid}, client_id{Type::kText}, digest{Type::kBytes}, type{Type::kInt2},
@@ -113,6 +113,11 @@ struct BatchState {
         content{Type::kText}, sent_at{Type::kTime}, system{Type::kInt2}, subject{Type::kUuid},
         role{Type::kInt2};
   } new_system_rows;
+  struct NewJobs {
+    Column conversation{Type::kUuid}, seq{Type::kInt8}, kind{Type::kInt2}, user{Type::kUuid},
+        at{Type::kTime}, expires_at{Type::kTime};
+    std::int64_t newest_us = 0;
+  } new_jobs;
 
   Conversation& conversation(ConversationId id) { return conversations[by_id.at(id)]; }
   // Null: there is none, or it is a system row.

@@ -1,6 +1,7 @@
 // Hot path: per batch.
 #include <utility>
 
+#include "storage/limits.h"
 #include "storage/postgres/batch_look.h"
 
 namespace uproar::storage::postgres {
@@ -197,6 +198,17 @@ void write_receipts(BatchState& state, Calls& calls) {
                          second, second_at);
 }
 
+void write_jobs(BatchState& state, Calls& calls) {
+  auto& fresh = state.new_jobs;
+  const std::uint32_t added = fresh.conversation.size();
+  if (added == 0) return;
+  calls.add_unless_empty(Write::kPutJobs, fresh.conversation, fresh.seq, fresh.kind, fresh.user,
+                         fresh.at, fresh.expires_at);
+  Params params;
+  params.add_time(fresh.newest_us).add_int8(std::uint64_t{added} * kJobsForgottenForEach);
+  calls.add(Write::kForgetJobs, std::move(params));
+}
+
 }  // namespace
 
 std::vector<Call> batch_writes(BatchState& state) {
@@ -207,6 +219,7 @@ std::vector<Call> batch_writes(BatchState& state) {
   write_reactions(state, calls);
   write_receipts(state, calls);
   write_conversations(state, calls);
+  write_jobs(state, calls);
   calls.add(Write::kCommit, {});
   return calls.take();
 }

@@ -28,6 +28,25 @@ std::string array_literal(const std::vector<UserId>& users) {
 }  // namespace
 
 Outcome Judge::apply(const Operation& operation) {
+  const Outcome out = judge(operation);
+  if (out.status == OutcomeStatus::kCommitted) add_jobs(operation, out.seq);
+  return out;
+}
+
+void Judge::add_jobs(const Operation& operation, Seq seq) {
+  auto& rows = state_.new_jobs;
+  for (const NewJob& job : operation.jobs) {
+    rows.conversation.add(operation.conversation);
+    rows.seq.add_int8(seq);
+    rows.kind.add_int2(static_cast<std::uint64_t>(job.kind));
+    rows.user.add(job.user);
+    rows.at.add_time(operation.at_us);
+    rows.expires_at.add_time(job.expires_at_us);
+    rows.newest_us = std::max(rows.newest_us, operation.at_us);
+  }
+}
+
+Outcome Judge::judge(const Operation& operation) {
   Outcome out{
       .ticket = operation.ticket, .status = OutcomeStatus::kCommitted, .at_us = operation.at_us};
   Conversation& where = state_.conversation(operation.conversation);

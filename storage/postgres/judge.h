@@ -19,6 +19,8 @@ class Judge {
   using Member = BatchState::Member;
   using Message = BatchState::Message;
 
+  Outcome judge(const Operation& operation);
+  void add_jobs(const Operation& operation, Seq seq);
   void create(Conversation& where, const Operation& operation, const CreateConversation& op,
               Outcome& out);
   void judge(Conversation& where, const Operation& operation, const AppendMessage& op,

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "storage/postgres/accounts.h"
+#include "storage/postgres/jobs.h"
 #include "storage/postgres/reads.h"
 
 namespace uproar::storage {
@@ -21,7 +22,7 @@ ServerOptions server_of(const PostgresStore::Options& options) {
           .connect_timeout_s = options.connect_timeout_s};
 }
 
-class PostgresClient final : public StoreClient, BatchStore, HistoryReader, Directory {
+class PostgresClient final : public StoreClient, BatchStore, HistoryReader, Directory, JobQueue {
  public:
   PostgresClient(Connector& connector, Reactor& reactor, postgres::Health& health,
                  const PostgresStore::Options& options,
@@ -35,11 +36,13 @@ class PostgresClient final : public StoreClient, BatchStore, HistoryReader, Dire
             {.purpose = Purpose::kRead, .answer_timeout_ms = options.answer_timeout_ms},
             [](bool, const std::string&) {}),
         reads_(read_connection_),
-        accounts_(writes_, read_connection_) {}
+        accounts_(writes_, read_connection_),
+        jobs_(writes_, read_connection_) {}
 
   BatchStore& batches() override { return *this; }
   HistoryReader& history() override { return *this; }
   Directory& directory() override { return *this; }
+  JobQueue& jobs() override { return *this; }
   void probe(std::function<void(bool)> done) override { writes_.probe(std::move(done)); }
 
  private:
@@ -107,10 +110,19 @@ class PostgresClient final : public StoreClient, BatchStore, HistoryReader, Dire
     reads_.unread_conversations(user, limit, std::move(done));
   }
 
+  void take_jobs(std::int64_t now_us, std::int64_t until_us, std::uint32_t limit,
+                 Done<std::vector<Job>> done) override {
+    jobs_.take(now_us, until_us, limit, std::move(done));
+  }
+  void finish_jobs(std::vector<JobKey> jobs, Done<std::uint64_t> done) override {
+    jobs_.finish(jobs, std::move(done));
+  }
+
   WriteSession writes_;
   Connection read_connection_;
   postgres::Reads reads_;
   postgres::Accounts accounts_;
+  postgres::Jobs jobs_;
 };
 
 }  // namespace

@@ -153,7 +153,24 @@ select m.*,
 from messages m;
 )sql";
 
-constexpr std::array kSteps = {kStep1};
+// The outbox (storage/job_queue.h). Distributed like the messages that its rows speak of.
+constexpr const char* kStep2 = R"sql(
+create table jobs(
+  conversation_id uuid not null,
+  seq bigint not null,                             -- of the event that caused it
+  kind smallint not null,                          -- JobKind of storage/operation.h
+  user_id uuid not null,                           -- nil: the event as a whole
+  created_at timestamptz not null,
+  due_at timestamptz not null,
+  expires_at timestamptz not null,
+  attempts bigint not null,
+  primary key (conversation_id, seq, kind, user_id)
+);
+create index jobs_by_due on jobs (due_at);
+create index jobs_by_expiry on jobs (expires_at);
+)sql";
+
+constexpr std::array kSteps = {kStep1, kStep2};
 
 }  // namespace
 

@@ -34,6 +34,8 @@ enum class Write : std::uint8_t {
   kInsertReactions,
   kPutReceipts,
   kUpdateConversations,
+  kPutJobs,
+  kForgetJobs,
   kCommit,
   kRollback,
   // Accounts, each a transaction or a part of one.
@@ -46,6 +48,8 @@ enum class Write : std::uint8_t {
   kLockDigest,
   kRotateSession,
   kRevokeSession,
+  kTakeJobs,
+  kFinishJobs,
   kProbe,
   kCount
 };

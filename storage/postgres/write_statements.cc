@@ -150,6 +150,20 @@ from unnest($1::uuid[], $2::text[], $3::int8[], $4::int8[], $5::int8[], $6::time
   $9::int8[])
   as k(id, name, last_seq, last_no, last_message_seq, last_message_at, member_count, delivered_upto, seen_upto)
 where c.id = k.id)sql",
+    // kPutJobs: two of one kind for one user are one.
+    R"sql(
+insert into jobs(conversation_id, seq, kind, user_id, created_at, due_at, expires_at, attempts)
+select conversation_id, seq, kind, user_id, at, at, expires_at, 0
+from unnest($1::uuid[], $2::int8[], $3::int2[], $4::uuid[], $5::timestamptz[], $6::timestamptz[])
+  as k(conversation_id, seq, kind, user_id, at, expires_at)
+on conflict do nothing)sql",
+    // kForgetJobs ($1 now, $2 how many): nobody waits for those that somebody else is just taking.
+    R"sql(
+with expired as (
+  select conversation_id, seq, kind, user_id from jobs where expires_at <= $1 order by expires_at limit $2
+  for update skip locked)
+delete from jobs j using expired e where j.conversation_id = e.conversation_id and j.seq = e.seq and j.kind = e.kind
+  and j.user_id = e.user_id)sql",
     // kCommit
     "commit",
     // kRollback
@@ -208,6 +222,21 @@ select id, user_id, null, null, null, null, $3::timestamptz, 3::int2 from stolen
     R"sql(
 with ended as (update sessions set revoked_at = $2 where id = $1 and revoked_at is null returning id)
 select exists (select 1 from ended) from sessions where id = $1)sql",
+    // kTakeJobs ($1 now, $2 until, $3 limit)
+    R"sql(
+with due as (
+  select conversation_id, seq, kind, user_id, due_at from jobs where due_at <= $1 and expires_at > $1
+  order by due_at, conversation_id, seq, kind, user_id limit $3 for update skip locked)
+update jobs j set due_at = $2, attempts = j.attempts + 1 from due d
+where j.conversation_id = d.conversation_id and j.seq = d.seq and j.kind = d.kind and j.user_id = d.user_id
+returning j.conversation_id, j.seq, j.kind, j.user_id, j.created_at, j.expires_at, j.attempts, d.due_at)sql",
+    // kFinishJobs
+    R"sql(
+with finished as (
+  delete from jobs j using unnest($1::uuid[], $2::int8[], $3::int2[], $4::uuid[]) as k(conversation_id, seq, kind, user_id)
+  where j.conversation_id = k.conversation_id and j.seq = k.seq and j.kind = k.kind and j.user_id = k.user_id
+  returning 1)
+select count(*) from finished)sql",
     // kProbe
     R"sql(
 insert into probe(id, ballast) values (0, $1::bytea) on conflict (id) do update set ballast = excluded.ballast)sql",

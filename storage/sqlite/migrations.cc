@@ -147,7 +147,24 @@ CREATE TABLE probe(
 ) STRICT;
 )sql";
 
-constexpr std::array kSteps = {kStep1, kStep2};
+// The outbox (storage/job_queue.h).
+constexpr const char* kStep3 = R"sql(
+CREATE TABLE jobs(
+  conversation_id BLOB NOT NULL CHECK(length(conversation_id) = 16),
+  seq INTEGER NOT NULL,                          -- of the event that caused it
+  kind INTEGER NOT NULL,                         -- JobKind of storage/operation.h
+  user_id BLOB NOT NULL CHECK(length(user_id) = 16),
+  created_at INTEGER NOT NULL,
+  due_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  attempts INTEGER NOT NULL,
+  PRIMARY KEY(conversation_id, seq, kind, user_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX jobs_by_due ON jobs(due_at);
+CREATE INDEX jobs_by_expiry ON jobs(expires_at);
+)sql";
+
+constexpr std::array kSteps = {kStep1, kStep2, kStep3};
 
 Result<void, SystemError> refuse(const std::string& path, std::string why, std::string hint) {
   return Err{SystemError{.operation = "open",

@@ -29,6 +29,7 @@ std::string packed(const std::vector<UserId>& users) {
 Operations::Operations(Database& db)
     : database_(db),
       receipts_(db),
+      jobs_(db),
       find_conversation_(
           db,
           "SELECT kind, name, last_seq, last_no, last_message_seq, last_message_at, created_at,"
@@ -100,6 +101,13 @@ Operations::Operations(Database& db)
                  "LIMIT 1") {}
 
 Outcome Operations::apply(const Operation& operation) {
+  const Outcome out = judge(operation);
+  if (out.status == OutcomeStatus::kCommitted && !operation.jobs.empty())
+    jobs_.add(operation, out.seq);
+  return out;
+}
+
+Outcome Operations::judge(const Operation& operation) {
   Outcome out{
       .ticket = operation.ticket, .status = OutcomeStatus::kCommitted, .at_us = operation.at_us};
   Head& head = head_of(operation.conversation);

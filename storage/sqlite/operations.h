@@ -12,6 +12,7 @@
 
 #include "storage/operation.h"
 #include "storage/sqlite/database.h"
+#include "storage/sqlite/jobs.h"
 #include "storage/sqlite/receipts.h"
 
 namespace uproar::storage::sqlite {
@@ -25,6 +26,9 @@ class Operations {
   Outcome apply(const Operation& operation);
   // After the last: writes the heads of the conversations that changed, once each however many rows they got.
   void finish();
+
+  // Within the same transaction.
+  [[nodiscard]] Jobs& jobs() { return jobs_; }
 
  private:
   // A conversation's row, kept while the transaction lasts.
@@ -53,6 +57,7 @@ class Operations {
     std::int64_t deleted_at_us = 0;
   };
 
+  Outcome judge(const Operation& operation);
   Head& head_of(ConversationId id);
   void create(Head& head, const Operation& operation, const CreateConversation& op, Outcome& out);
   void judge(Head& head, const Operation& operation, const AppendMessage& op, Outcome& out);
@@ -81,6 +86,7 @@ class Operations {
 
   Database& database_;
   Receipts receipts_;
+  Jobs jobs_;
   std::map<ConversationId, Head> heads_;  // at most a transaction's rows (limits.h)
 
   Statement find_conversation_;

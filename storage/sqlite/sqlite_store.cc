@@ -10,7 +10,6 @@
 namespace uproar::storage {
 namespace {
 
-using sqlite::Accounts;
 using sqlite::ReaderPool;
 using sqlite::Reads;
 using sqlite::WriterThread;
@@ -49,7 +48,7 @@ struct WriteInWork {
   bool left_out = false;
 };
 
-class SqliteClient final : public StoreClient, BatchStore, HistoryReader, Directory {
+class SqliteClient final : public StoreClient, BatchStore, HistoryReader, Directory, JobQueue {
  public:
   SqliteClient(WriterThread& writer, ReaderPool& readers, Reactor& reactor)
       : writer_(writer), readers_(readers), link_(std::make_shared<ClientLink>(reactor)) {}
@@ -58,6 +57,7 @@ class SqliteClient final : public StoreClient, BatchStore, HistoryReader, Direct
   BatchStore& batches() override { return *this; }
   HistoryReader& history() override { return *this; }
   Directory& directory() override { return *this; }
+  JobQueue& jobs() override { return *this; }
   void probe(std::function<void(bool)> done) override {
     WriterThread::Job job;
     job.bytes = sqlite::kProbeRowBytes;
@@ -87,7 +87,7 @@ class SqliteClient final : public StoreClient, BatchStore, HistoryReader, Direct
     link_->post([batch, done = std::move(done)] { done(std::move(batch->outcomes)); });
   }
 
-  // `change(accounts)` runs in the writer's transaction; `done` hears its answer once it is committed. Refusals are
+  // `change(tools)` runs in the writer's transaction; `done` hears its answer once it is committed. Refusals are
   // answers, too: that a token was stolen must be on disk before anybody hears it.
   template <class T, class Change>
   void write(Done<T> done, Change change) {
@@ -96,7 +96,7 @@ class SqliteClient final : public StoreClient, BatchStore, HistoryReader, Direct
     job.bytes = sizeof(*work);
     job.run = [work, change = std::move(change)](WriterThread::Tools tools) {
       if (work->left_out) return;
-      work->result = change(tools.accounts);
+      work->result = change(tools);
       work->left_out = (tools.database.error() & 0xFF) == SQLITE_CONSTRAINT;
       if (work->left_out) work->result = Err{StoreError::kUnavailable};
     };
@@ -127,8 +127,9 @@ class SqliteClient final : public StoreClient, BatchStore, HistoryReader, Direct
   }
 
   void create_user(User user, Done<UserId> done) override {
-    write(std::move(done),
-          [user = std::move(user)](Accounts& accounts) { return accounts.create_user(user); });
+    write(std::move(done), [user = std::move(user)](WriterThread::Tools tools) {
+      return tools.accounts.create_user(user);
+    });
   }
   void find_user_by_name(std::string name, Done<User> done) override {
     read(std::move(done),
@@ -144,8 +145,8 @@ class SqliteClient final : public StoreClient, BatchStore, HistoryReader, Direct
                       done = std::move(done)](Result<std::vector<User>, StoreError> found) {
       if (!found.ok()) return done(Err{found.error()});
       if (!found.value().empty()) return done(std::move(found.value().front()));
-      write(done, [id, name, at_us](Accounts& accounts) {
-        return accounts.ensure_user(id, name, at_us);
+      write(done, [id, name, at_us](WriterThread::Tools tools) {
+        return tools.accounts.ensure_user(id, name, at_us);
       });
     });
   }
@@ -153,20 +154,21 @@ class SqliteClient final : public StoreClient, BatchStore, HistoryReader, Direct
     writer_.set_last_online(id, at_us);
   }
   void create_session(SessionRecord session, Done<SessionId> done) override {
-    write(std::move(done), [session = std::move(session)](Accounts& accounts) {
-      return accounts.create_session(session);
+    write(std::move(done), [session = std::move(session)](WriterThread::Tools tools) {
+      return tools.accounts.create_session(session);
     });
   }
   void rotate_session(std::string old_digest, std::string new_digest, std::int64_t now_us,
                       std::int64_t expires_at_us, Done<SessionRecord> done) override {
     write(std::move(done), [old_digest = std::move(old_digest), new_digest = std::move(new_digest),
-                            now_us, expires_at_us](Accounts& accounts) {
-      return accounts.rotate_session(old_digest, new_digest, now_us, expires_at_us);
+                            now_us, expires_at_us](WriterThread::Tools tools) {
+      return tools.accounts.rotate_session(old_digest, new_digest, now_us, expires_at_us);
     });
   }
   void revoke_session(SessionId id, std::int64_t at_us, Done<bool> done) override {
-    write(std::move(done),
-          [id, at_us](Accounts& accounts) { return accounts.revoke_session(id, at_us); });
+    write(std::move(done), [id, at_us](WriterThread::Tools tools) {
+      return tools.accounts.revoke_session(id, at_us);
+    });
   }
   void revoked_since(std::int64_t since_us, Done<std::vector<SessionId>> done) override {
     read(std::move(done), [since_us](Reads& reads) { return reads.revoked_since(since_us); });
@@ -188,6 +190,17 @@ class SqliteClient final : public StoreClient, BatchStore, HistoryReader, Direct
   void unread_conversations(UserId user, std::uint32_t limit,
                             Done<std::vector<chat::ConversationView>> done) override {
     read(std::move(done), [=](Reads& reads) { return reads.unread_conversations(user, limit); });
+  }
+  void take_jobs(std::int64_t now_us, std::int64_t until_us, std::uint32_t limit,
+                 Done<std::vector<Job>> done) override {
+    write(std::move(done), [=](WriterThread::Tools tools) {
+      return tools.operations.jobs().take(now_us, until_us, limit);
+    });
+  }
+  void finish_jobs(std::vector<JobKey> jobs, Done<std::uint64_t> done) override {
+    write(std::move(done), [jobs = std::move(jobs)](WriterThread::Tools tools) {
+      return tools.operations.jobs().finish(jobs);
+    });
   }
 
   WriterThread& writer_;

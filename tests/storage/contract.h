@@ -147,6 +147,15 @@ class Caller {
         [&](auto done) { directory().unread_conversations(id, limit, done); });
   }
 
+  Result<std::vector<Job>, StoreError> take_jobs(std::int64_t now_us, std::int64_t until_us,
+                                                 std::uint32_t limit = 100) {
+    return wait<std::vector<Job>>(
+        [&](auto done) { client_->jobs().take_jobs(now_us, until_us, limit, done); });
+  }
+  Result<std::uint64_t, StoreError> finish_jobs(std::vector<JobKey> jobs) {
+    return wait<std::uint64_t>([&](auto done) { client_->jobs().finish_jobs(jobs, done); });
+  }
+
   HistoryReader& history() { return client_->history(); }
   Directory& directory() { return client_->directory(); }
   PollReactor& reactor() { return reactor_; }
