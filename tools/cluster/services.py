@@ -1,8 +1,10 @@
 """The services that a cluster of nodes needs, as processes in a folder of their own on free loopback ports. Nothing of the machine's own
 installation is touched: own data, own configuration, own ports, and everything ends with its owner.
 
-Each service: start() returns when a client would be answered; stop() ends it in order; kill(), pause() and resume() are what faults are made of."""
+Each service: start() returns when a client would be answered; stop() ends it in order; kill(), pause() and resume() are what faults are made of.
+Whoever starts one stays the thread that does: when that thread ends, however it ends, the kernel stops the service."""
 
+import ctypes
 import os
 import pathlib
 import pwd
@@ -14,6 +16,8 @@ import time
 import urllib.error
 import urllib.request
 
+PR_SET_PDEATHSIG = 1
+LIBC = ctypes.CDLL(None, use_errno=True)   # before any fork: nothing may be loaded between fork and exec
 START_SECONDS = 30
 STOP_SECONDS = 20
 POSTGRES_SUPERUSER = "postgres"
@@ -27,6 +31,28 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def process_table():
+    """pid -> (state, parent) of every process."""
+    table = {}
+    for folder in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            state, parent = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
+        except OSError:
+            continue   # it has ended meanwhile
+        table[int(folder.name)] = state, int(parent)
+    return table
+
+
+def tree_of(pid):
+    """The process and all that descend from it, parents first. A service may give its children sessions of their own, as PostgreSQL does, so that
+    its process group is not all of it."""
+    table = process_table()
+    found = [pid] if pid in table else []
+    for one in found:
+        found += [child for child, (_, parent) in table.items() if parent == one]
+    return found
 
 
 def program(name, package, *folders):
@@ -57,11 +83,24 @@ class Service:
         """Before the first start."""
 
     def start(self):
+        self.launch()
+        self.wait_until_it_answers()
+        return self
+
+    def environment(self):
+        return None   # as its owner's
+
+    def launch(self):
+        """Starts it and does not wait."""
         if not self.folder.exists():
             self.folder.mkdir(parents=True)
             self.prepare()
+        stop_with_owner = int(self.STOP_SIGNAL)
         with open(self.folder / "log", "ab") as log:
-            self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+            self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=self.environment(),
+                                            preexec_fn=lambda: LIBC.prctl(PR_SET_PDEATHSIG, stop_with_owner))
+
+    def wait_until_it_answers(self):
         deadline = time.monotonic() + START_SECONDS
         while not self.answers():
             if self.process.poll() is not None:
@@ -70,7 +109,6 @@ class Service:
                 self.kill()
                 raise Unavailable(f"{self.name} does not answer after {START_SECONDS} s:\n{self.last_words()}")
             time.sleep(0.02)
-        return self
 
     def last_words(self):
         return (self.folder / "log").read_text(errors="replace")[-1500:]
@@ -83,12 +121,20 @@ class Service:
 
     STOP_SIGNAL = signal.SIGTERM
 
+    def ask_to_stop(self):
+        if self.is_running():
+            self.resume()
+            self.process.send_signal(self.STOP_SIGNAL)
+
     def stop(self):
         """True: it ended by itself within STOP_SECONDS."""
-        if not self.is_running():
+        self.ask_to_stop()
+        return self.wait_until_it_ended()
+
+    def wait_until_it_ended(self):
+        """True as stop(). REQUIRES: it was asked to stop, else this takes STOP_SECONDS and kills it."""
+        if self.process is None:
             return True
-        self.resume()
-        self.process.send_signal(self.STOP_SIGNAL)
         try:
             self.process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
@@ -98,19 +144,30 @@ class Service:
 
     def kill(self):
         """As a crash: the process and all that it started."""
-        if self.process is None:
+        if not self.is_running():
             return
-        try:
-            os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+        self.pause()   # nobody starts another process while they are counted
+        everybody = tree_of(self.process.pid)
+        self.signal_all(signal.SIGKILL)
         self.process.wait()
+        # Who is left holds the service's files and memory: it could not be started again.
+        deadline = time.monotonic() + STOP_SECONDS
+        while time.monotonic() < deadline:
+            table = process_table()
+            if all(table.get(pid, ("Z", 0))[0] == "Z" for pid in everybody):
+                return
+            time.sleep(0.005)
 
     def signal_all(self, number):
-        try:
-            os.killpg(self.process.pid, number)
-        except ProcessLookupError:
-            pass
+        """Parents first: one that is stopped or dead has no more children."""
+        told = set()
+        while fresh := [pid for pid in tree_of(self.process.pid) if pid not in told]:
+            for pid in fresh:
+                told.add(pid)
+                try:
+                    os.kill(pid, number)
+                except ProcessLookupError:
+                    pass
 
     def pause(self):
         self.signal_all(signal.SIGSTOP)
@@ -153,7 +210,8 @@ class Postgres(Service):
     def as_owner(self, command):
         if os.geteuid() != 0:
             return command
-        return [program("setpriv", "util-linux"), f"--reuid={POSTGRES_SUPERUSER}", f"--regid={POSTGRES_SUPERUSER}", "--init-groups", *command]
+        # Who becomes another user is no longer stopped with its owner, unless it says so again.
+        return [program("setpriv", "util-linux"), f"--reuid={POSTGRES_SUPERUSER}", f"--regid={POSTGRES_SUPERUSER}", "--init-groups", "--pdeathsig", "INT", *command]
 
     def prepare(self):
         initdb = program("initdb", "postgresql", self.bin)
@@ -180,6 +238,10 @@ class Postgres(Service):
 
     def url(self, database="postgres"):
         return f"postgresql://{POSTGRES_SUPERUSER}@127.0.0.1:{self.port}/{database}"
+
+    def ensure_database(self, name):
+        if not self.sql(f"select 1 from pg_database where datname = '{name}'"):
+            self.sql(f"create database {name}")
 
     def sql(self, text, database="postgres"):
         done = subprocess.run([program("psql", "postgresql-client", self.bin), "-X", "-q", "-t", "-A", "-v", "ON_ERROR_STOP=1", self.url(database), "-c", text],
@@ -224,7 +286,7 @@ class Etcd(Service):
 
 
 NGINX = """daemon off;
-worker_processes 1;
+worker_processes {workers};
 pid {folder}/pid;
 error_log {folder}/error.log warn;
 events {{ worker_connections 65536; }}
@@ -239,7 +301,7 @@ http {{
 {servers}
   }}
   server {{
-    listen 127.0.0.1:{port} backlog=4096;
+    listen 127.0.0.1:{port} backlog=4096 reuseport;
     location / {{
       proxy_pass http://nodes;
       proxy_http_version 1.1;
@@ -257,19 +319,27 @@ http {{
 
 
 class Nginx(Service):
-    """In front of the nodes: one address for all of them. A node that cannot be reached is left out for a second."""
+    """In front of the nodes: one address for all of them. A node that cannot be reached is left out for a second. A client costs a worker two open
+    files; `reuseport` lets the kernel deal clients evenly to workers, so that the limit of each is met late."""
 
     name = "nginx"
     STOP_SIGNAL = signal.SIGQUIT
 
-    def __init__(self, folder, nodes, port=None):
+    def __init__(self, folder, nodes, port=None, workers=2):
         super().__init__(folder, port)
         self.nodes = nodes   # HOST:PORT of each
+        self.workers = workers
 
-    def prepare(self):
+    def launch(self):
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.write_configuration()   # the nodes may have got other ports
+        super().launch()
+
+    def write_configuration(self):
         files = min(65536, os.sysconf("SC_OPEN_MAX"))
         servers = "\n".join(f"    server {node} max_fails=1 fail_timeout=1s;" for node in self.nodes)
-        (self.folder / "nginx.conf").write_text(NGINX.format(folder=self.folder.resolve(), files=files, servers=servers, port=self.port))
+        (self.folder / "nginx.conf").write_text(NGINX.format(
+            folder=self.folder.resolve(), files=files, servers=servers, port=self.port, workers=self.workers))
 
     def command(self):
         folder = self.folder.resolve()
