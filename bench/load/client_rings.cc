@@ -93,7 +93,7 @@ int ClientRings::connected_socket(std::uint32_t client, int receive_bytes) {
   sockaddr_in to{};
   to.sin_family = AF_INET;
   to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  to.sin_port = htons(options_.port);
+  to.sin_port = htons(options_.ports[client % options_.ports.size()]);
   std::uint32_t refusals = 0;
   for (std::uint32_t tries = 0; tries < kClientsMax; ++tries) {
     sockaddr_in from{};

@@ -41,8 +41,8 @@ class ClientRings {
     // How many clients; each group has rings of its own, so that what comes for few is not looked at behind what comes for
     // many.
     std::vector<std::uint32_t> groups;
-    std::uint16_t port = 0;  // on 127.0.0.1
-    bool binary = false;     // what is sent
+    std::vector<std::uint16_t> ports;  // on 127.0.0.1; clients take them in turn
+    bool binary = false;               // what is sent
   };
   // Ends the program if a ring cannot be had.
   ClientRings(Options options, ClientSink& sink);

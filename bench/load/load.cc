@@ -20,8 +20,8 @@ namespace {
 struct Arguments {
   std::string scenario;
   std::string target;
-  std::uint16_t port = 8080;
-  int pid = 0;
+  std::vector<std::uint16_t> ports = {8080};
+  std::vector<int> pids;
   int core = -1;
   std::string auth_key_file;
   std::vector<std::string> overrides;
@@ -57,6 +57,8 @@ int run(const Arguments& arguments) {
   for (const Traffic& one : scenario->traffic) {
     if (one.stored && target->publish_stored.empty())
       die(target->name + " stores nothing, and " + scenario->name + " wants stored messages");
+    if (scenario->storm.fraction > 0 && one.speaks() && target->resume.empty())
+      die(target->name + " does not resume, and who is cut would miss what is said");
   }
   if (target->groups && arguments.auth_key_file.empty())
     die(arguments.target + " signs tokens: give --auth-key-file, the server's auth-secret-file");
@@ -68,8 +70,8 @@ int run(const Arguments& arguments) {
   auto load = std::make_unique<LoadRun>(
       *scenario, *target,
       LoadRun::Options{
-          .port = arguments.port,
-          .server_pid = arguments.pid,
+          .ports = arguments.ports,
+          .server_pids = arguments.pids,
           .auth_key = arguments.auth_key_file.empty() ? "" : first_line(arguments.auth_key_file),
           .progress = ::isatty(STDERR_FILENO) == 1});
   if (target->groups) prepare(*load, *scenario, arguments.world);
@@ -94,9 +96,15 @@ int main_program(int argc, char** argv) {
   app.add_option("--target", arguments.target,
                  "how to speak to the server: a file of bench/targets")
       ->required();
-  app.add_option("--port", arguments.port, "on 127.0.0.1")->capture_default_str();
+  app.add_option("--port", arguments.ports,
+                 "on 127.0.0.1; several with commas: clients take them in turn")
+      ->delimiter(',')
+      ->capture_default_str();
   app.add_option("--auth-key-file", arguments.auth_key_file, "signs the clients' tokens (Uproar)");
-  app.add_option("--pid", arguments.pid, "the server's process: its CPU and memory are reported");
+  app.add_option(
+         "--pid", arguments.pids,
+         "the server's process: its CPU and memory are reported; several with commas: in sum")
+      ->delimiter(',');
   app.add_option("--core", arguments.core, "run on this processor only");
   app.add_option("--set", arguments.overrides,
                  "KEY=VALUE instead of the scenario's, e.g. seconds=2 or hall.members=500");

@@ -53,13 +53,15 @@ LoadRun::LoadRun(const Scenario& scenario, const Target& target, Options options
     : scenario_(scenario),
       target_(target),
       options_(std::move(options)),
-      rings_({.groups = clients_of(scenario), .port = options_.port, .binary = target.binary},
+      rings_({.groups = clients_of(scenario), .ports = options_.ports, .binary = target.binary},
              *this),
       ledger_(seats_of(scenario)),
+      book_(scenario.clients(),
+            scenario.storm.fraction > 0 && !target.resume.empty() ? target.cursor : ""),
       measurement_(names_of(scenario)),
       plan_(scenario),
       heartbeats_(scenario.clients(), scenario.heartbeat_seconds, monotonic_ns()),
-      server_(options_.server_pid),
+      server_(options_.server_pids),
       room_of_(scenario.clients()),
       seats_(scenario.clients()),
       cut_ns_(scenario.clients()),
@@ -157,13 +159,22 @@ void LoadRun::on_payload(std::uint32_t client, std::string_view payload, std::in
     return;
   }
   if (!target_.error.empty() && payload.starts_with(target_.error)) {
+    if (seats_[client] != Seat::kIn && book_.is_kept() && measurement_.is_under_way()) {
+      note(result_.storm.turned_away, client, payload);
+      return rings_.cut(client);  // and tries again
+    }
     if (seats_[client] != Seat::kIn)
       die("client " + std::to_string(client) + " was refused: " + std::string(payload));
     return note(result_.refused, client, payload);
   }
   if (seats_[client] != Seat::kIn) return on_seat_payload(client, payload, now_ns);
   if (!target_.stored_ack.empty() && payload.starts_with(target_.stored_ack))
-    return on_ack(payload.substr(target_.stored_ack.size()), now_ns);
+    return on_ack(client, payload.substr(target_.stored_ack.size()), now_ns);
+  on_event(client, payload, now_ns);
+}
+
+void LoadRun::on_event(std::uint32_t client, std::string_view payload, std::int64_t now_ns) {
+  if (book_.is_kept()) book_.heard(client, payload);
   std::size_t& offset = marker_offset_[rooms_[room_of_[client]].traffic];
   PublishName name;
   if (!find_name(payload, offset, name)) return;
@@ -188,7 +199,8 @@ void LoadRun::on_delivery(std::uint32_t client, PublishName name, std::int64_t n
     publish(traffic, plan_.next(traffic, now_ns));
 }
 
-void LoadRun::on_ack(std::string_view number, std::int64_t now_ns) {
+void LoadRun::on_ack(std::uint32_t client, std::string_view number, std::int64_t now_ns) {
+  if (book_.is_kept()) book_.answered(client, number);
   if (const auto publish = acks_.acknowledged(number))
     measurement_.acknowledged(publish->traffic, publish->due_ns, now_ns);
 }
@@ -217,7 +229,9 @@ void LoadRun::publish(std::uint32_t traffic, const PublishPlan::Turn& turn) {
   values[Placeholder::kN] = number_;
   text_.clear();
   (one.stored ? target_.publish_stored : target_.publish).fill(values, text_);
-  rings_.send_payload(client, text_);
+  if (book_.is_kept() && one.stored) book_.said(client, n, text_);
+  // One that is out says it when it is back.
+  if (!book_.is_kept() || seats_[client] == Seat::kIn) rings_.send_payload(client, text_);
   if (one.stored && !target_.stored_ack.empty())
     acks_.published(n, {.due_ns = turn.due_ns, .traffic = traffic});
   measurement_.published(traffic);

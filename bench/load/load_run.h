@@ -21,6 +21,7 @@
 #include "bench/load/heartbeat_schedule.h"
 #include "bench/load/measurement.h"
 #include "bench/load/publish_plan.h"
+#include "bench/load/resume_book.h"
 #include "bench/load/run_result.h"
 #include "bench/load/scenario.h"
 #include "bench/load/server_watch.h"
@@ -33,9 +34,9 @@ namespace uproar::bench {
 class LoadRun final : private ClientSink {
  public:
   struct Options {
-    std::uint16_t port = 0;
-    pid_t server_pid = 0;  // 0: unknown
-    std::string auth_key;  // for $token
+    std::vector<std::uint16_t> ports;  // clients take them in turn
+    std::vector<pid_t> server_pids;    // none: unknown
+    std::string auth_key;              // for $token
     bool progress = false;
   };
   // `scenario` and `target` outlive it.
@@ -53,7 +54,8 @@ class LoadRun final : private ClientSink {
   // Handshakes under way: below any listener's backlog.
   static constexpr std::uint32_t kOpeningMax = 128;
 
-  enum class Seat : std::uint8_t { kOut, kConnecting, kReady, kIn };
+  // kResuming: its cursor was said; what comes counts as heard.
+  enum class Seat : std::uint8_t { kOut, kConnecting, kReady, kResuming, kIn };
   struct Room {
     std::uint32_t traffic = 0;
     std::uint32_t first_client = 0;
@@ -75,19 +77,22 @@ class LoadRun final : private ClientSink {
                 const std::function<bool(std::uint32_t client)>& wanted);
   // True: one or more were begun or given up.
   bool let_in(std::int64_t now_ns);
-  [[nodiscard]] std::string handshake_of(std::uint32_t client);
+  [[nodiscard]] std::string handshake_of(std::uint32_t client, bool comes_back = false);
   void connect(std::uint32_t client);
   void on_seat_payload(std::uint32_t client, std::string_view payload, std::int64_t now_ns);
   void come_in(std::uint32_t client, std::int64_t now_ns);
   void on_end_of_handshake(std::uint32_t client, ClientEnd end, std::string_view reason);
+  void resume(std::uint32_t client);
+  void say_again(std::uint32_t client);
   void cut_all();
   void prepare_storm();
   void storm();
   [[nodiscard]] PlaceholderValues values_of(std::uint32_t client);
 
   // --- load_run.cc: what is said and heard
+  void on_event(std::uint32_t client, std::string_view payload, std::int64_t now_ns);
   void on_delivery(std::uint32_t client, PublishName name, std::int64_t now_ns);
-  void on_ack(std::string_view number, std::int64_t now_ns);
+  void on_ack(std::uint32_t client, std::string_view number, std::int64_t now_ns);
   void publish(std::uint32_t traffic, const PublishPlan::Turn& turn);
   void begin_publishing();
   void publish_due(std::int64_t now_ns, std::uint32_t publishes_max);
@@ -108,6 +113,7 @@ class LoadRun final : private ClientSink {
   ClientRings rings_;
   DeliveryLedger ledger_;
   AckLedger acks_;
+  ResumeBook book_;  // kept where cut clients resume
   Measurement measurement_;
   PublishPlan plan_;
   HeartbeatSchedule heartbeats_;

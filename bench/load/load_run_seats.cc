@@ -105,13 +105,14 @@ PlaceholderValues LoadRun::values_of(std::uint32_t client) {
   return values;
 }
 
-std::string LoadRun::handshake_of(std::uint32_t client) {
+std::string LoadRun::handshake_of(std::uint32_t client, bool comes_back) {
   PlaceholderValues values = values_of(client);
   std::string token;
   if (tokens_) token = tokens_->sign(client, world_.users[client]);
   values[Placeholder::kToken] = token;
   std::string request = "GET ";
-  target_.path.fill(values, request);
+  (comes_back && !target_.resume_path.empty() ? target_.resume_path : target_.path)
+      .fill(values, request);
   request +=
       " HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n";
@@ -136,6 +137,7 @@ void LoadRun::on_open(std::uint32_t client) {
 void LoadRun::on_seat_payload(std::uint32_t client, std::string_view payload, std::int64_t now_ns) {
   if (seats_[client] == Seat::kConnecting && payload.starts_with(target_.ready)) {
     seats_[client] = Seat::kReady;
+    if (book_.is_kept() && cut_ns_[client] != 0) return resume(client);
     if (target_.join.empty()) return come_in(client, now_ns);
     text_.clear();
     target_.join.fill(values_of(client), text_);
@@ -143,7 +145,27 @@ void LoadRun::on_seat_payload(std::uint32_t client, std::string_view payload, st
     if (target_.joined.empty()) come_in(client, now_ns);
   } else if (seats_[client] == Seat::kReady && payload.starts_with(target_.joined)) {
     come_in(client, now_ns);
+  } else if (seats_[client] == Seat::kResuming) {
+    if (!payload.starts_with(target_.resumed)) return on_event(client, payload, now_ns);
+    come_in(client, now_ns);
+    say_again(client);
   }
+}
+
+void LoadRun::resume(std::uint32_t client) {
+  PlaceholderValues values = values_of(client);
+  const std::string cursor = std::to_string(book_.cursor(client));
+  values[Placeholder::kCursor] = cursor;
+  text_.clear();
+  target_.resume.fill(values, text_);
+  seats_[client] = Seat::kResuming;
+  rings_.send_payload(client, text_);
+}
+
+// What it said without an answer, under the same number: stored once all the same.
+void LoadRun::say_again(std::uint32_t client) {
+  for (const ResumeBook::Send& send : book_.unanswered(client))
+    rings_.send_payload(client, send.text);
 }
 
 void LoadRun::come_in(std::uint32_t client, std::int64_t now_ns) {
@@ -177,7 +199,7 @@ void LoadRun::prepare_storm() {
   const auto count =
       static_cast<std::uint32_t>(scenario_.storm.fraction * static_cast<double>(seats_.size()));
   for (std::uint32_t client = 0; client < count; ++client)
-    storm_handshakes_.push_back(handshake_of(client));
+    storm_handshakes_.push_back(handshake_of(client, true));
 }
 
 // All that are to come back do so at once, as after a network's failure.
@@ -203,6 +225,7 @@ void LoadRun::storm() {
   result_.storm.load_busy = static_cast<double>(busy_ns_ - busy_before_ns) / wall;
   result_.storm.server_cpu = server_.used(cpu_before, server_.cpu());
   storm_handshakes_ = {};
+  std::fill(cut_ns_.begin(), cut_ns_.end(), 0);
 }
 
 }  // namespace uproar::bench

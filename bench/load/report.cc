@@ -115,6 +115,7 @@ void print_result(const Scenario& scenario, const Target& target, const RunResul
     print_latency("cut to back", result.storm.reconnect);
     if (reconnect_cpu_us(result) > 0)
       std::printf("server: %.1f us of CPU per reconnect\n", reconnect_cpu_us(result));
+    print_occurrences("turned away on their way back", result.storm.turned_away);
   }
   if (result.heartbeats > 0)
     std::printf("%llu heartbeats\n", static_cast<unsigned long long>(result.heartbeats));
@@ -179,6 +180,7 @@ bool write_result(const std::string& path, const Scenario& scenario, const Targe
   write_occurrences(out, "refused", "first_refused", result.refused);
   write_occurrences(out, "ended", "first_end", result.ended);
   write_occurrences(out, "retried", "first_retried", result.retried);
+  write_occurrences(out, "turned_away", "first_turned_away", result.storm.turned_away);
   std::fprintf(out, "\"load_busy\":%.4f,\"received_bytes\":%llu,\"heartbeats\":%llu,",
                result.load_busy, static_cast<unsigned long long>(result.received_bytes),
                static_cast<unsigned long long>(result.heartbeats));

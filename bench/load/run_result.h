@@ -24,6 +24,7 @@ struct Occurrences {
 };
 
 struct StormResult {
+  Occurrences turned_away;     // were told an error before they were in again, and tried again
   LatencyHistogram reconnect;  // from the cut to being in the room again
   double seconds = 0;          // until the last one was
   double load_busy = 0;        // share of that time in which this tool had work

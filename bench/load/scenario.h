@@ -20,7 +20,7 @@
 //   stored = false            # message.send with its acknowledgement instead of event.publish
 //   silent = 0                # the last ones of each room stop reading once they are in it
 //
-//   [storm]                   # cut connections without a goodbye and bring them back
+//   [storm]                   # cut connections without a goodbye and bring them back; what is said meanwhile must be stored, and the target resume
 //   fraction = 1.0            # of all clients
 //   opening = 256             # handshakes under way at once
 
@@ -43,6 +43,8 @@ struct Traffic {
   std::uint32_t payload_bytes = 128;
   bool stored = false;
   std::uint32_t silent = 0;
+
+  [[nodiscard]] bool speaks() const { return in_flight > 0 || publishes_per_second > 0; }
 };
 
 struct Storm {

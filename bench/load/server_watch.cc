@@ -4,20 +4,27 @@
 
 namespace uproar::bench {
 
-void ServerWatch::note(const char* what) {
-  if (fault_.empty()) fault_ = std::string(what) + " of process " + std::to_string(pid_);
+void ServerWatch::note(const char* what, pid_t pid) {
+  if (fault_.empty()) fault_ = std::string(what) + " of process " + std::to_string(pid);
 }
 
 CpuTime ServerWatch::cpu() {
-  if (!is_watching()) return {};
-  const auto reading = cpu_time(pid_);
-  if (!reading) note("cannot read the CPU time");
-  return reading.value_or(CpuTime{});
+  CpuTime sum;
+  for (const pid_t pid : pids_) {
+    const auto reading = cpu_time(pid);
+    if (!reading) {
+      note("cannot read the CPU time", pid);
+      continue;
+    }
+    sum.shard_ns += reading->shard_ns;
+    sum.total_ns += reading->total_ns;
+  }
+  return sum;
 }
 
 CpuTime ServerWatch::used(const CpuTime& before, const CpuTime& after) {
   if (after.total_ns < before.total_ns || after.shard_ns < before.shard_ns) {
-    note("a thread ended, or all: less CPU time than before");
+    if (fault_.empty()) fault_ = "a thread or a process ended, or all: less CPU time than before";
     return {};
   }
   return {.shard_ns = after.shard_ns - before.shard_ns,
@@ -25,10 +32,18 @@ CpuTime ServerWatch::used(const CpuTime& before, const CpuTime& after) {
 }
 
 Memory ServerWatch::memory() {
-  if (!is_watching()) return {};
-  const auto reading = memory_of(pid_);
-  if (!reading) note("cannot read the memory");
-  return reading.value_or(Memory{});
+  Memory sum;
+  for (const pid_t pid : pids_) {
+    const auto reading = memory_of(pid);
+    if (!reading) {
+      note("cannot read the memory", pid);
+      continue;
+    }
+    sum.rss_bytes += reading->rss_bytes;
+    sum.pss_bytes += reading->pss_bytes;
+    sum.anonymous_bytes += reading->anonymous_bytes;
+  }
+  return sum;
 }
 
 bool MemoryRest::is_reached_by(const Memory& reading) {

@@ -1,9 +1,11 @@
 #pragma once
 
-// Readings of the server's process, and whether they can be believed.
+// Readings of the server's processes, and whether they can be believed.
 
 #include <cstdint>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "bench/load/process_cost.h"
 
@@ -12,10 +14,10 @@ namespace uproar::bench {
 // Keeps what went wrong: a server that ended half-way must not look cheap.
 class ServerWatch {
  public:
-  // `pid` 0: nobody is watched, and all readings are 0.
-  explicit ServerWatch(pid_t pid) : pid_(pid) {}
+  // Readings are sums over all of them. None: nobody is watched, and all readings are 0.
+  explicit ServerWatch(std::vector<pid_t> pids) : pids_(std::move(pids)) {}
 
-  [[nodiscard]] bool is_watching() const { return pid_ > 0; }
+  [[nodiscard]] bool is_watching() const { return !pids_.empty(); }
   [[nodiscard]] CpuTime cpu();
   // Between two readings; 0 and a fault when there is less than before.
   [[nodiscard]] CpuTime used(const CpuTime& before, const CpuTime& after);
@@ -24,9 +26,9 @@ class ServerWatch {
   [[nodiscard]] const std::string& fault() const { return fault_; }
 
  private:
-  void note(const char* what);
+  void note(const char* what, pid_t pid);
 
-  pid_t pid_;
+  std::vector<pid_t> pids_;
   std::string fault_;
 };
 

@@ -6,7 +6,7 @@ namespace uproar::bench {
 namespace {
 
 constexpr std::array<std::string_view, static_cast<std::size_t>(Placeholder::kCount)> kNames = {
-    "$room", "$client", "$data", "$n", "$token", "$size"};
+    "$room", "$client", "$data", "$n", "$token", "$size", "$cursor"};
 constexpr std::string_view kLineEnd = "\r\n";
 
 // A line end after it, and one more that closes the text.
@@ -38,7 +38,7 @@ Result<Template, std::string> Template::parse(std::string_view text) {
     }
     if (piece.placeholder == Placeholder::kCount) {
       return Err{"unknown placeholder at '" + std::string(text.substr(0, 20)) +
-                 "'; there are $room, $client, $data, $n, $token and $size"};
+                 "'; there are $room, $client, $data, $n, $token, $size and $cursor"};
     }
     text.remove_prefix(kNames[static_cast<std::size_t>(piece.placeholder)].size());
     if (piece.placeholder == Placeholder::kSize && !can_be_counted(text))
@@ -86,6 +86,10 @@ Result<Target, std::string> read_target(const std::string& path) {
   target.stored_ack = file.text("stored_ack");
   target.error = file.text("error");
   target.groups = file.boolean("groups", false);
+  read_template("resume_path", target.resume_path);
+  read_template("resume", target.resume);
+  target.resumed = file.text("resumed");
+  target.cursor = file.text("cursor");
   read_template("heartbeat", target.heartbeat);
   target.ping = file.text("ping");
   target.pong = file.text("pong");
@@ -93,6 +97,8 @@ Result<Target, std::string> read_target(const std::string& path) {
   target.gathers = file.boolean("gathers", false);
   if (target.path.empty()) file.fault("path", "must not be empty");
   if (target.publish.empty()) file.fault("publish", "must not be empty");
+  if (!target.resume.empty() && (target.resumed.empty() || target.cursor.empty()))
+    file.fault("resume", "needs resumed and cursor");
   if (auto fault = file.finish(); !fault.empty()) return Err{std::move(fault)};
   return target;
 }

@@ -13,6 +13,10 @@
 //   stored_ack = '{"type":"message.sent","id":'       # begins the acknowledgement; $n of the publish follows
 //   error = '{"type":"error"'                         # begins what says that a command was refused; empty: this server never says so
 //   groups = false                                    # true: rooms are Uproar's conversations, made before the run (world.h)
+//   resume_path = "/ws?resume=1"                      # of the handshake of one that a storm cut; empty: the same path
+//   resume = '{"type":"sync","cursors":{"$room":$cursor}}'   # said then instead of `join`; empty: it joins as at first, and what it missed is lost
+//   resumed = '{"type":"sync.done"'                   # begins its answer; what comes before it counts as heard
+//   cursor = '"seq":'                                 # stands before the number of each event, the highest of which is $cursor
 //   heartbeat = '{"type":"ping"}'                     # what a client says to be known alive; empty: a ping frame
 //   ping = "2"                                        # a payload that asks for a sign of life; empty: only RFC 6455's own
 //   pong = "3"                                        # its answer
@@ -21,7 +25,7 @@
 //
 // All that comes is told apart by how it begins; what begins like nothing here is looked through for publishes.
 // $room: the room's name (of 12 characters, as the last group of a UUID) or conversation id. $client: number of the client. $data:
-// the payload. $n: number of the publish, unique in a run. $token: of the client's user, signed with the server's key; in path and headers. $size: how many
+// the payload. $cursor: the highest number that it heard. $n: number of the publish, unique in a run. $token: of the client's user, signed with the server's key; in path and headers. $size: how many
 // bytes stand between the end of its line and the line end that closes the text, for protocols that count: "PUB $room $size\r\n…\r\n".
 
 #include <array>
@@ -34,7 +38,7 @@
 
 namespace uproar::bench {
 
-enum class Placeholder : std::uint8_t { kRoom, kClient, kData, kN, kToken, kSize, kCount };
+enum class Placeholder : std::uint8_t { kRoom, kClient, kData, kN, kToken, kSize, kCursor, kCount };
 
 struct PlaceholderValues {
   std::array<std::string_view, static_cast<std::size_t>(Placeholder::kCount)> of{};
@@ -71,6 +75,10 @@ struct Target {
   std::string stored_ack;
   std::string error;
   bool groups = false;
+  Template resume_path;
+  Template resume;
+  std::string resumed;
+  std::string cursor;
   Template heartbeat;
   std::string ping;
   std::string pong;

@@ -70,7 +70,7 @@ class ClientRingsTest : public ::testing::Test, public ClientSink {
 
   void make(std::uint32_t clients) {
     rings_ = std::make_unique<ClientRings>(
-        ClientRings::Options{.groups = {clients}, .port = listener_.port()}, *this);
+        ClientRings::Options{.groups = {clients}, .ports = {listener_.port()}}, *this);
   }
   // Clients first to first + count - 1 connect; the test has the other ends, with the requests read.
   void connect(std::uint32_t first, std::uint32_t count) {

@@ -86,6 +86,12 @@ TEST_F(LoadFiles, MistakesAreNamedWithFileAndKey) {
             path_ +
                 ": traffic.in_flight: and publishes_per_second exclude each other: closed loop or "
                 "open loop");
+  const std::string storm = "[storm]\nfraction = 1.0\n";
+  EXPECT_EQ(scenario_fault(hall + storm, {"hall.in_flight=1"}),
+            path_ +
+                ": storm: and publishes that are not stored exclude each other: who is cut would "
+                "miss them");
+  EXPECT_EQ(scenario_fault(hall + storm, {"hall.in_flight=1", "hall.stored=true"}), "");
   // 100,000 * 42,950 is 2,704 in 32 bits.
   EXPECT_EQ(
       scenario_fault(hall, {"hall.rooms=100000", "hall.members=42950"}),
@@ -118,7 +124,7 @@ TEST_F(LoadFiles, TemplatesAreFilledAndUnknownPlaceholdersNamed) {
   EXPECT_EQ(target_fault("name = \"x\"\npath = \"/\"\npublish = \"$who\"\n"),
             path_ +
                 ": publish: unknown placeholder at '$who'; there are $room, $client, $data, $n, "
-                "$token and $size");
+                "$token, $size and $cursor");
   EXPECT_EQ(target_fault("name = \"x\"\npath = \"/\"\n"), path_ + ": publish: must not be empty");
 }
 

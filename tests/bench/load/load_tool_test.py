@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import unittest
 
 TOOL = None
@@ -142,14 +143,80 @@ class Server:
                 client.end()
 
 
+RESUME = """
+resume_path = "/$room"
+resume = 'resume $cursor'
+resumed = 'level'
+cursor = '#'
+gathers = true
+"""
+STORM_OF_TALK = """
+name = "storm-of-talk"
+seconds = 0.3
+warmup_seconds = 0.2
+[[traffic]]
+name = "rooms"
+rooms = 2
+members = 3
+publishes_per_second = 200
+stored = true
+[storm]
+fraction = 1.0
+opening = 1
+"""
+
+
+STORM_CLIENTS = 6
+
+
+class Remembers(Server):
+    """Numbers what is said in a room and tells who resumes what came after the cursor. Handshakes take a moment, so that whoever comes later misses something."""
+
+    def __init__(self):
+        super().__init__()
+        self.told, self.stored, self.resumed = {}, set(), 0
+
+    def upgrade(self, client, number):
+        time.sleep(0.02)
+        client.is_level = number <= STORM_CLIENTS   # who comes back is told nothing before its page
+        return True
+
+    def hears(self, client, room):
+        return client.is_level and super().hears(client, room)
+
+    def heard(self, client, text):
+        command, _, rest = text.partition(" ")
+        with self.lock:
+            log = self.told.setdefault(client.room, [])
+            if command == "resume":
+                self.resumed += 1
+                page = self.page(log, int(rest))
+                if page:
+                    client.say("page " + " ".join(f"#{seq} {data}" for seq, data in page))
+                client.say("level")
+                client.is_level = True
+                return
+            number, _, data = rest.partition(" ")
+            if number not in self.stored:
+                self.stored.add(number)
+                log.append((len(log) + 1, data))
+                for one in self.clients:
+                    if self.hears(one, client.room):
+                        one.say(f"event #{len(log)} {data}")
+            self.acknowledge(client, number)
+
+    def page(self, log, cursor):
+        return log[cursor:]
+
+
 class LoadTool(unittest.TestCase):
-    def played(self, server, scenario=ROOMS, settings=(), arguments=(), **run):
+    def played(self, server, scenario=ROOMS, settings=(), arguments=(), target=TARGET, **run):
         """(exit status, JSON or None, what was printed to standard error)."""
         self.addCleanup(server.stop)
         with tempfile.TemporaryDirectory() as folder:
             files = {name: pathlib.Path(folder) / name for name in ("scenario.toml", "target.toml", "out.json")}
             files["scenario.toml"].write_text(scenario)
-            files["target.toml"].write_text(TARGET)
+            files["target.toml"].write_text(target)
             command = [TOOL, files["scenario.toml"], "--target", files["target.toml"], "--port", str(server.port), "--json", files["out.json"], *arguments]
             for setting in settings:
                 command += ["--set", setting]
@@ -338,6 +405,46 @@ class LoadTool(unittest.TestCase):
         self.assertGreater(result["storm_busy"], 0)
         self.assertLessEqual(result["storm_busy"], 1)
         self.assertGreater(result["server"]["reconnect_cpu_us"], 0)
+
+    def test_who_is_cut_resumes_and_hears_what_was_said_meanwhile(self):
+        server = Remembers()
+        status, result, words = self.played(server, STORM_OF_TALK, target=TARGET + RESUME)
+        self.assertEqual(status, 0, words)
+        self.assertEqual(server.resumed, STORM_CLIENTS)
+        self.assertEqual(result["reconnect_us"]["count"], STORM_CLIENTS)
+        traffic = result["traffic"][0]
+        self.assertGreater(traffic["acked"], 0)
+        self.assertGreater(traffic["deliveries"], 0)
+
+    def test_a_resume_that_lacks_something_is_seen(self):
+        class Forgets(Remembers):
+            def page(self, log, cursor):
+                return log[cursor + 1:]
+
+        status, result, _ = self.played(Forgets(), STORM_OF_TALK, target=TARGET + RESUME)
+        self.assertEqual(status, 1)
+        self.assertGreater(result["lost"], 0)
+
+    def test_a_resume_that_repeats_something_is_seen(self):
+        class Repeats(Remembers):
+            def page(self, log, cursor):
+                return log[max(0, cursor - 1):]
+
+        status, result, _ = self.played(Repeats(), STORM_OF_TALK, target=TARGET + RESUME)
+        self.assertEqual(status, 1)
+        self.assertGreater(result["repeated"], 0)
+
+    def test_talk_in_a_storm_needs_a_target_that_resumes(self):
+        status, _, words = self.played(Server(), STORM_OF_TALK)
+        self.assertNotEqual(status, 0)
+        self.assertIn("does not resume", words)
+
+    def test_clients_take_several_ports_in_turn(self):
+        first, second = Remembers(), Remembers()
+        self.addCleanup(second.stop)
+        status, _, _ = self.played(first, arguments=("--port", str(second.port)), settings=("rooms.in_flight=0", "rooms.members=4"))
+        self.assertEqual(status, 0)
+        self.assertEqual((first.handshakes, second.handshakes), (4, 4))
 
     def test_a_process_that_is_not_there_is_a_fault(self):
         gone = subprocess.Popen(["true"])

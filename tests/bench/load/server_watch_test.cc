@@ -29,7 +29,7 @@ pid_t ended_process() {
 
 // A server that gives each burst a thread of its own must not look free.
 TEST(ServerWatch, CountsThreadsThatHaveEnded) {
-  ServerWatch watch(::getpid());
+  ServerWatch watch({::getpid()});
   const CpuTime before = watch.cpu();
   std::thread([] {
     while (of_this_thread_ns() < 50 * kMs) {
@@ -40,24 +40,34 @@ TEST(ServerWatch, CountsThreadsThatHaveEnded) {
 }
 
 TEST(ServerWatch, AServerThatEndedIsAFaultAndNotFree) {
-  ServerWatch watch(ended_process());
+  ServerWatch watch({ended_process()});
   EXPECT_EQ(watch.cpu().total_ns, 0U);
   EXPECT_NE(watch.fault().find("CPU time"), std::string::npos);
-  ServerWatch memory(ended_process());
+  ServerWatch memory({ended_process()});
   EXPECT_EQ(memory.memory().rss_bytes, 0U);
   EXPECT_NE(memory.fault().find("memory"), std::string::npos);
 }
 
 TEST(ServerWatch, LessThanBeforeIsAFaultAndNoUnderflow) {
-  ServerWatch watch(::getpid());
+  ServerWatch watch({::getpid()});
   const CpuTime used = watch.used({.shard_ns = 5, .total_ns = 9}, {.shard_ns = 4, .total_ns = 10});
   EXPECT_EQ(used.shard_ns, 0U);
   EXPECT_EQ(used.total_ns, 0U);
   EXPECT_NE(watch.fault(), "");
 }
 
+TEST(ServerWatch, SeveralProcessesAreCountedTogetherAndNoneMayBeMissing) {
+  ServerWatch one({::getpid()});
+  ServerWatch twice({::getpid(), ::getpid()});
+  EXPECT_GT(twice.memory().rss_bytes, one.memory().rss_bytes);
+  EXPECT_EQ(twice.fault(), "");
+  ServerWatch half({::getpid(), ended_process()});
+  EXPECT_GT(half.memory().rss_bytes, 0U);
+  EXPECT_NE(half.fault(), "");
+}
+
 TEST(ServerWatch, WithoutAProcessAllIsZeroAndNothingIsWrong) {
-  ServerWatch watch(0);
+  ServerWatch watch({});
   EXPECT_EQ(watch.used(watch.cpu(), watch.cpu()).total_ns, 0U);
   EXPECT_EQ(watch.memory().rss_bytes, 0U);
   EXPECT_EQ(watch.fault(), "");
