@@ -1,0 +1,112 @@
+"""READ FIRST. Every way in which this test makes a process, a service or a link fail, and how long.
+
+A fault begins, lasts, and ends. Recovery counts from `counts_from`: its end, or its beginning where nothing has to come back (a dead node's clients go
+elsewhere). `proof`, where a fault may miss, says whether it happened: a round in which nothing happened shows nothing."""
+
+import dataclasses
+import re
+import typing
+
+from redis_commands import Command, redis_says
+
+SERVICES = ("redis", "postgres", "etcd")
+
+
+def nothing(world):
+    pass
+
+
+@dataclasses.dataclass(frozen=True)
+class Fault:
+    name: str
+    what: str                                     # happens, in words
+    begin: typing.Callable
+    end: typing.Callable = nothing
+    seconds: float = 0                            # between the two
+    brief_seconds: float = 0                      # the same in the short run of ctest
+    leases: float = 0                             # instead of both: so many node leases, and a second
+    counts_from: str = "end"
+    proof: typing.Callable | None = None          # world -> a number that must have grown
+
+    def lasts(self, lease_seconds, is_brief):
+        if self.leases:
+            return self.leases * lease_seconds + 1
+        return self.brief_seconds if is_brief else self.seconds
+
+
+def restart(part):
+    part.stop()
+    part.start()
+
+
+def finish_drain(world):
+    world.victim.wait_until_it_ended()
+    world.victim.start()
+
+
+def kill_subscribers(world):
+    redis_says(world.cluster.redis.port, "CLIENT", "KILL", "TYPE", "pubsub")
+
+
+def end_database_sessions(world):
+    world.cluster.postgres.sql("select pg_terminate_backend(pid) from pg_stat_activity where datname = 'uproar' and pid <> pg_backend_pid()")
+
+
+def begin_sleep(world):
+    world.pending = Command(world.cluster.redis.port, "DEBUG", "SLEEP", world.seconds)
+
+
+def end_sleep(world):
+    world.pending.answer()
+
+
+def begin_client_pause(world):
+    redis_says(world.cluster.redis.port, "CLIENT", "PAUSE", int(world.seconds * 1000), "ALL")
+
+
+def limit_buffers(world):
+    """What no longer fits into the reply buffer that each client has (16 KiB) ends its connection: a large message does it."""
+    redis_says(world.cluster.redis.port, "CONFIG", "SET", "client-output-buffer-limit", "pubsub 1024 0 0")
+
+
+def unlimit_buffers(world):
+    redis_says(world.cluster.redis.port, "CONFIG", "SET", "client-output-buffer-limit", "pubsub 33554432 8388608 60")
+
+
+def buffer_kills(world):
+    return len(re.findall("overcoming of output buffer limits", (world.cluster.redis.folder / "log").read_text(errors="replace")))
+
+
+def hold(*services):
+    return lambda world: world.links.hold(world.victim.name, *services)
+
+
+def release(*services):
+    return lambda world: world.links.release(world.victim.name, *services)
+
+
+FAULTS = (
+    Fault("node-kill", "kill -9 of a node, which is started again", lambda world: world.victim.kill(), lambda world: world.victim.start(), 2, 0.5, counts_from="begin"),
+    Fault("node-drain", "SIGTERM to a node, which is started again", lambda world: world.victim.ask_to_stop(), finish_drain, counts_from="begin"),
+    Fault("node-pause", "SIGSTOP of a node, shorter than its lease", lambda world: world.victim.pause(), lambda world: world.victim.resume(), 1.5, 1),
+    Fault("node-long-pause", "SIGSTOP of a node that is declared dead meanwhile", lambda world: world.victim.pause(), lambda world: world.victim.resume(), leases=1),
+    Fault("node-isolated", "a node without all of its services", hold(*SERVICES), release(*SERVICES), 6, 3),
+    Fault("redis-kill", "kill -9 of Redis, which is started again, empty", lambda world: world.cluster.redis.kill(), lambda world: world.cluster.redis.start(), 2, 0.5),
+    Fault("redis-restart", "Redis is stopped and started, empty", lambda world: restart(world.cluster.redis)),
+    Fault("redis-pause", "SIGSTOP of Redis", lambda world: world.cluster.redis.pause(), lambda world: world.cluster.redis.resume(), 4, 1),
+    Fault("redis-sleep", "DEBUG SLEEP", begin_sleep, end_sleep, 2, 1),
+    Fault("redis-client-pause", "CLIENT PAUSE of all", begin_client_pause, nothing, 2, 1),
+    Fault("redis-flush", "FLUSHALL", lambda world: redis_says(world.cluster.redis.port, "FLUSHALL")),
+    Fault("redis-drop-subscribers", "CLIENT KILL TYPE pubsub", kill_subscribers),
+    Fault("redis-buffer-kill", "subscribers are cut by their output buffer's limit", limit_buffers, unlimit_buffers, 4, 2.5, proof=buffer_kills),
+    Fault("postgres-kill", "kill -9 of PostgreSQL, which is started again", lambda world: world.cluster.postgres.kill(), lambda world: world.cluster.postgres.start(), 2, 0.5),
+    Fault("postgres-restart", "PostgreSQL is stopped and started", lambda world: restart(world.cluster.postgres)),
+    Fault("postgres-stall", "SIGSTOP of PostgreSQL and all its backends", lambda world: world.cluster.postgres.pause(), lambda world: world.cluster.postgres.resume(), 10, 3),
+    Fault("postgres-end-sessions", "pg_terminate_backend of every session", end_database_sessions),
+    Fault("etcd-kill", "kill -9 of etcd, which is started again", lambda world: world.cluster.etcd.kill(), lambda world: world.cluster.etcd.start(), 2, 0.5),
+    Fault("etcd-restart", "etcd is stopped and started", lambda world: restart(world.cluster.etcd)),
+    Fault("etcd-pause", "SIGSTOP of etcd, longer than every lease", lambda world: world.cluster.etcd.pause(), lambda world: world.cluster.etcd.resume(), leases=1),
+    Fault("split-redis", "the link from one node to Redis is held", hold("redis"), release("redis"), 5, 2),
+    Fault("split-postgres", "the link from one node to PostgreSQL is held", hold("postgres"), release("postgres"), 5, 2),
+    Fault("split-etcd", "the link from one node to etcd is held, longer than its lease", hold("etcd"), release("etcd"), leases=1),
+)

@@ -1,0 +1,188 @@
+#!/usr/bin/env python3
+"""`tools/dev faults`: three real nodes, PostgreSQL, Redis and etcd; clients who talk; everything fails in turn; then what the clients were told is
+compared with what is stored."""
+
+import argparse
+import json
+import os
+import pathlib
+import random
+import signal
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+sys.path.insert(0, str(ROOT / "tools" / "cluster"))
+
+from cluster import Cluster  # noqa: E402  the path comes first
+from fault_list import FAULTS  # noqa: E402
+from links import Links  # noqa: E402
+from report import Report  # noqa: E402
+from services import Unavailable  # noqa: E402
+from talkers import Broken, Talkers  # noqa: E402
+
+LEASE_SECONDS = 3
+RECOVERY_SECONDS = 45   # it is a fault not to be back by then
+LEVEL_SECONDS = 30      # as is to lack something so long after the last message
+TALK_SECONDS = 1.0      # before a fault and after the recovery: load on both sides of it
+STORED = """select coalesce(json_object_agg(conversation_id, rows), '{{}}') from (
+  select conversation_id, json_agg(json_build_object('seq', seq, 'message_id', id, 'sender_id', user_id, 'client_id', client_id,
+    'content', case when system = 0 then content end, 'no', no, 'kind', case when system = 0 then 'text' else 'system' end) order by seq) as rows
+  from messages where conversation_id in ({ids}) group by conversation_id) as each"""
+EXAMPLE = """examples:
+  tools/dev faults --rounds 5
+  tools/dev faults --rounds 20 --fault node-kill --fault split-redis
+  tools/dev faults --rounds 1 --fault redis-flush --seed 7     the choices of an earlier run: who fails, who says what
+
+Exit status: 0 all is well, 1 something was lost, repeated, reordered or never came back, 2 it could not run. --list names the faults."""
+
+
+class World:
+    """What a fault may touch: the cluster, its links, the node that was chosen, how long it lasts."""
+
+    def __init__(self, cluster, links):
+        self.cluster, self.links = cluster, links
+        self.victim, self.seconds, self.pending = None, 0, None
+
+
+def talkers_of(world, chosen, seed):
+    nodes = [{"name": node.name, "url": node.url()} for node in world.cluster.nodes]
+    return Talkers({"nodes": nodes, "auth_key": world.cluster.auth_key_file.read_text().strip(), "seed": seed, "people": chosen.people, "groups": 4, "pause_ms": chosen.pause_ms})
+
+
+def strike(world, fault, talkers, lease_seconds, is_brief):
+    """The fault from its beginning to recovery. Returns what talk.mjs says of the recovery."""
+    world.seconds = fault.lasts(lease_seconds, is_brief)
+    before = fault.proof(world) if fault.proof else None
+    began = time.monotonic_ns()
+    fault.begin(world)
+    if fault.counts_from == "begin":
+        talkers.count(time.monotonic_ns(), fresh_only=True)
+    time.sleep(max(0.0, world.seconds - (time.monotonic_ns() - began) / 1e9))
+    fault.end(world)
+    over = time.monotonic_ns()
+    if fault.counts_from == "end":
+        talkers.count(over, fresh_only=False)
+    answer = talkers.recover(RECOVERY_SECONDS)
+    answer["lasted_ms"] = round((over - began) / 1e6)
+    if fault.proof and fault.proof(world) == before:
+        raise Broken(f"{fault.name} did not happen: {fault.what}")
+    return answer
+
+
+def verdict_of(world, talkers):
+    read = talkers.finish(LEVEL_SECONDS)
+    ids = ",".join(f"'{each}'" for each in read["conversations"])
+    verdict = talkers.judge(json.loads(world.cluster.sql(STORED.format(ids=ids))))
+    verdict["faults"] += [{"fault": "behind", "text": text} for text in read["behind"]]
+    return verdict
+
+
+def run_round(world, faults, chosen, seed, report):
+    """One history: everybody connects, the faults come one after the other, then it is judged."""
+    dice = random.Random(seed)
+    talkers = talkers_of(world, chosen, seed)
+    try:
+        for i, fault in enumerate(faults):
+            if i > 0:
+                talkers.gather()
+            world.victim = dice.choice(world.cluster.nodes)
+            time.sleep(TALK_SECONDS * (0.3 if chosen.brief else 1))
+            report.struck(fault, world.victim.name, strike(world, fault, talkers, LEASE_SECONDS, chosen.brief))
+        time.sleep(TALK_SECONDS)
+        report.judged(faults, seed, verdict_of(world, talkers))
+    except Broken as error:
+        report.judged(faults, seed, {"faults": [{"fault": "broken", "text": str(error)}]})
+    finally:
+        talkers.close()
+    dead = [part.name for part in world.cluster.parts() if not part.is_running()]
+    if dead:
+        report.judged(faults, seed, {"faults": [{"fault": "dead", "text": f"{name} has ended: {last_words(world, name)}"} for name in dead]})
+    return not dead
+
+
+def last_words(world, name):
+    return next(part for part in world.cluster.parts() if part.name == name).last_words()
+
+
+def run(chosen, report):
+    by_name = {fault.name: fault for fault in FAULTS}
+    faults = [by_name[name] for name in chosen.fault] if chosen.fault else list(FAULTS)
+    links = Links()
+    world = None
+    try:
+        with tempfile.TemporaryDirectory(prefix="uproar-faults-", dir=chosen.data, ignore_cleanup_errors=True) as folder:
+            os.chmod(folder, 0o755)   # PostgreSQL runs as another user
+            settings = {"connections-per-address": 0, "commands-per-second": 100000, "drain-seconds": 2}
+            cluster = Cluster(folder, 3, binary=chosen.binary, shards=chosen.shards, lease=f"{LEASE_SECONDS}s", between=links.between, settings=settings)
+            world = World(cluster, links)
+            try:
+                cluster.start()
+                report.began(len(faults), chosen)
+                if chosen.brief:
+                    run_round(world, faults, chosen, chosen.seed, report)
+                else:
+                    for round_number in range(chosen.rounds):
+                        for fault in faults:
+                            if not run_round(world, [fault], chosen, chosen.seed + round_number * len(FAULTS) + FAULTS.index(fault), report):
+                                return
+            finally:
+                if report.has_faults() and chosen.keep_logs:
+                    keep_logs(cluster, chosen.keep_logs)
+                cluster.stop()
+    finally:
+        links.close()
+
+
+def keep_logs(cluster, folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    for part in cluster.parts():
+        if (part.folder / "log").exists():
+            (folder / f"{part.name}.log").write_bytes((part.folder / "log").read_bytes())
+
+
+def main(arguments):
+    parser = argparse.ArgumentParser(prog="tools/dev faults", epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter,
+                                     description="Makes every process, service and link of a cluster of three nodes fail under load, and checks what clients were told.")
+    parser.add_argument("--rounds", type=int, default=1, metavar="N", help="of each fault (default 1)")
+    parser.add_argument("--fault", action="append", choices=[fault.name for fault in FAULTS], metavar="NAME", help="only this one; repeatable")
+    parser.add_argument("--list", action="store_true", help="name the faults and end")
+    parser.add_argument("--seed", type=int, help="of all choices; printed at the start")
+    parser.add_argument("--brief", action="store_true", help="all faults once and shorter, one after the other in one history (for ctest)")
+    parser.add_argument("--people", type=int, default=9, help="clients (default 9)")
+    parser.add_argument("--pause-ms", type=int, default=60, help="between two sends of a client's lane, of which it has two (default 60)")
+    parser.add_argument("--shards", type=int, default=2, help="of each node (default 2)")
+    parser.add_argument("--binary", type=pathlib.Path, default=ROOT / "build" / "release" / "tools" / "uproar", help="default build/release/tools/uproar")
+    parser.add_argument("--data", type=pathlib.Path, help="where the folder of data and logs is made for the run (default: the system's)")
+    parser.add_argument("--keep-logs", type=pathlib.Path, metavar="DIR", help="after a violation, the logs of all processes go there")
+    parser.add_argument("--json", action="store_true", help="one JSON object on stdout instead of words")
+    chosen = parser.parse_args(arguments)
+    if chosen.list:
+        print("\n".join(f"{fault.name:24} {fault.what}" for fault in FAULTS))
+        return 0
+    if chosen.rounds < 1 or chosen.people < 3:
+        parser.error("--rounds: at least 1; --people: at least 3")
+    if chosen.seed is None:
+        chosen.seed = random.randrange(1, 1 << 30)
+
+    def stop(number, frame):
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)
+    report = Report(is_json=chosen.json)
+    try:
+        run(chosen, report)
+    except (Unavailable, OSError) as error:
+        print(f"tools/dev faults: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        report.interrupted()
+    report.close()
+    return 1 if report.has_faults() else 0
+
+
+if __name__ == "__main__":
+    os.umask(0o022)
+    sys.exit(main(sys.argv[1:]))
