@@ -144,8 +144,12 @@ class ShardThread {
   friend class ShardContext;
 
   struct Start;
+  // shard_thread.cc: the thread, and when it sleeps.
   void main(Start& start);
   void loop();
+
+  // shard_turn.cc: steps 2 to 7. True: something is left over, do not sleep.
+  bool turn();
   void watch_wakes();
   unsigned reap(unsigned completions_max);
   unsigned reap_turn();
