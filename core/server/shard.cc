@@ -40,6 +40,18 @@ chat::ChatLimits chat_limits(const Config& config) {
   return limits;
 }
 
+// Bounds of a shard.
+struct Bounds {
+  net::NetOptions net;
+  chat::ChatLimits chat;
+};
+Bounds bounds_of(const ShardEnvironment& environment, std::uint32_t direct_slots) {
+  Bounds bounds{.net = net_options(environment.config, direct_slots),
+                .chat = chat_limits(environment.config)};
+  if (environment.tune) environment.tune(bounds.net, bounds.chat);
+  return bounds;
+}
+
 runtime::ShardThread::Options thread_options(const Config& config, std::uint32_t index) {
   runtime::ShardThread::Options options;
   options.index = index;
@@ -65,10 +77,13 @@ auth::TokenVerifier make_verifier(const ShardEnvironment& environment) {
 
 struct Shard::Parts {
   Parts(Shard& shard, runtime::ShardContext& context, ShardEnvironment& environment)
+      : Parts(shard, context, environment, bounds_of(environment, context.ring().direct_slots())) {}
+  Parts(Shard& shard, runtime::ShardContext& context, ShardEnvironment& environment,
+        const Bounds& bounds)
       : now(context.now()),
         nodes(make_link(shard, context, environment)),
         store(environment.store.open_client(shard.reactor_)),
-        net(context.ring(), shard, net_options(environment.config, context.ring().direct_slots())),
+        net(context.ring(), shard, bounds.net),
         requests(static_cast<std::uint16_t>(context.index()), gateway::kRequestsWaitingMax),
         outbox(net, requests, shard.router_,
                {.deflate = environment.config.deflate,
@@ -83,7 +98,7 @@ struct Shard::Parts {
               .directory = store->directory(),
               .ids = ids,
               .nodes = nodes ? &nodes->ports() : nullptr},
-             chat_limits(environment.config), environment.config.node_id),
+             bounds.chat, environment.config.node_id),
         verifier(make_verifier(environment)),
         signer(std::move(*auth::TokenSigner::make(environment.auth_key))),
         tickets(static_cast<std::uint16_t>(context.index())),

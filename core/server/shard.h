@@ -45,6 +45,8 @@ struct ShardEnvironment {
   const std::atomic<bool>& draining;
   const Cluster* cluster = nullptr;  // null: this node is alone
   StartGate* gate = nullptr;         // null: no shard needs more than the store
+  // Has the last word on the bounds that are made of `config`. For simulations, where bounds are to be met; else empty.
+  std::function<void(net::NetOptions&, chat::ChatLimits&)> tune = {};
 };
 
 class Shard final : public runtime::TurnHandler, public net::Handler {
