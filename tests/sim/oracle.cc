@@ -1,40 +1,84 @@
-#include "tests/core/chat/oracle.h"
+#include "tests/sim/oracle.h"
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <iterator>
 
 namespace uproar::chat::testing {
 
-Oracle::Oracle(World& world) : world_(world) {
-  world.on_commit = [this](const storage::Operation& operation, const storage::Outcome& outcome) {
-    if (outcome.seq > 0 && !std::holds_alternative<storage::AdvanceMark>(operation.body)) {
-      log_[operation.conversation][outcome.seq] = operation;
-    }
-    read(operation, outcome);
-  };
-  world.on_publish = [this](const TopicId& topic, const ServerEvent& event) {
-    Seq seq = seq_of(event);
-    if (const auto* page = std::get_if<HistoryPage>(&event)) seq = page->upto_seq;
-    note("publish", "", ConversationId(topic.uuid()), event);
-    Seq& published = published_[ConversationId(topic.uuid())];
-    published = std::max(published, seq);
-  };
-  world.on_tell = [this](Connection& connection, const ServerEvent& event) {
-    if (!std::holds_alternative<SessionReady>(event)) return;
-    const auto it = client_of_endpoint.find(key(connection.endpoint));
-    if (it == client_of_endpoint.end()) return;
-    it->second->published_at_ready = published_;
-    if (world_.options().nodes == 1) return;
-    // What another node has committed may be known here before it is published anywhere.
-    for (const auto& [conversation, log] : log_) {
-      if (!log.empty()) it->second->published_at_ready[conversation] = log.rbegin()->first;
-    }
-  };
-  world.on_receive = [this](Connection& connection, const Heard& heard) {
-    const auto it = client_of_endpoint.find(key(connection.endpoint));
-    if (it != client_of_endpoint.end()) receive(*it->second, heard);
-  };
+Seq seq_of(const ServerEvent& event) {
+  return std::visit(
+      [](const auto& x) -> Seq {
+        if constexpr (std::is_same_v<std::decay_t<decltype(x)>, MessageNew>) {
+          return x.message.seq;
+        } else if constexpr (std::is_same_v<std::decay_t<decltype(x)>, MessageSent>) {
+          return x.seq;
+        } else if constexpr (requires {
+                               x.seq;
+                               x.conversation;
+                             }) {
+          return x.seq;
+        } else {
+          return 0;
+        }
+      },
+      event);
+}
+
+bool is_logging() {
+  static const bool is_on = std::getenv("UPROAR_SIM_LOG") != nullptr;
+  return is_on;
+}
+
+void Oracle::connects(Client& client, bool resumes,
+                      const std::vector<ConversationId>& conversations) {
+  if (!resumes) client.known.clear();  // starts anew: it knows nothing
+  client.is_ready = false;
+  client.is_syncing = false;
+  client.left_while_syncing.clear();
+  client.refused.clear();
+  client.resyncs = false;
+  client.must_reconnect = false;
+  client.presence.clear();
+  client.published_at_ready.clear();
+  client.was_member_at_ready.clear();
+  for (const ConversationId conversation : conversations) {
+    if (is_member(client.user, conversation)) client.was_member_at_ready.insert(conversation);
+  }
+}
+
+void Oracle::committed(const storage::Operation& operation, const storage::Outcome& outcome) {
+  if (is_logging()) {
+    std::fprintf(stderr, "commits  %s by %s %s kind %zu seq %llu\n", "",
+                 operation.actor.text().substr(14, 4).c_str(),
+                 operation.conversation.text().c_str() + 9, operation.body.index(),
+                 static_cast<unsigned long long>(outcome.seq));
+  }
+  if (outcome.seq > 0 && !std::holds_alternative<storage::AdvanceMark>(operation.body)) {
+    log_[operation.conversation][outcome.seq] = operation;
+  }
+  count_unread(operation, outcome);
+}
+
+void Oracle::published(const TopicId& topic, const ServerEvent& event) {
+  Seq seq = seq_of(event);
+  if (const auto* page = std::get_if<HistoryPage>(&event)) seq = page->upto_seq;
+  note("publish", "", ConversationId(topic.uuid()), event);
+  Seq& published = published_[ConversationId(topic.uuid())];
+  published = std::max(published, seq);
+}
+
+void Oracle::said_ready(Client& client) {
+  if (is_logging())
+    std::fprintf(stderr, "ready    %s/%u\n", client.user.text().substr(14, 4).c_str(),
+                 client.connection);
+  client.published_at_ready = published_;
+  if (nodes_ == 1 && sees_publishes_) return;
+  // What another node has committed may be known here before it is published anywhere.
+  for (const auto& [conversation, log] : log_) {
+    if (!log.empty()) client.published_at_ready[conversation] = log.rbegin()->first;
+  }
 }
 
 void Oracle::note(const char* what, const std::string& who, ConversationId conversation,
@@ -91,7 +135,7 @@ std::uint64_t Oracle::Reading::number_at(Seq seq) const {
   return above == numbers.begin() ? 0 : std::prev(above)->second;
 }
 
-void Oracle::read(const storage::Operation& operation, const storage::Outcome& outcome) {
+void Oracle::count_unread(const storage::Operation& operation, const storage::Outcome& outcome) {
   Reading& reading = readings_[operation.conversation];
   if (std::holds_alternative<storage::AppendMessage>(operation.body)) {
     const std::uint64_t no = reading.last_no() + 1;
@@ -109,19 +153,15 @@ void Oracle::check_view(UserId user, const ConversationView& view, const char* w
   ++checked_;
   Reading& reading = readings_[view.id];
   const std::uint64_t unread = reading.last_no() - reading.read_no[user];
-  if (view.last_no == reading.last_no() && view.unread == unread) return;
+  const bool knows_last = view.last_no == kNotSaid || view.last_no == reading.last_no();
+  if (knows_last && view.unread == unread) return;
   violations_.push_back("U " + std::string(who) + " says " + std::to_string(view.unread) + " of " +
                         std::to_string(view.last_no) + " unread, and it is " +
                         std::to_string(unread) + " of " + std::to_string(reading.last_no()) +
                         " conversation " + view.id.text().substr(0, 13));
 }
 
-void Oracle::check_unread(const std::vector<UserId>& users) {
-  const auto ask = [&](UserId user, ClientEvent event) {
-    const std::uint32_t slot = world_.request(user, std::move(event));
-    world_.settle();
-    return world_.requests[slot];
-  };
+void Oracle::check_unread(const std::vector<UserId>& users, const Ask& ask) {
   constexpr std::uint32_t kAll = 100;
   for (const UserId user : users) {
     const auto listed = ask(user, ConversationList{.limit = kAll, .after = {}});
@@ -163,8 +203,14 @@ void Oracle::check_unread(const std::vector<UserId>& users) {
 
 // --- what is heard -------------------------------------------------------------------------------------------------
 
+bool Oracle::is_member(UserId user, ConversationId conversation) const {
+  const auto state = model_.load_conversation(conversation);
+  return state.ok() && std::any_of(state->members.begin(), state->members.end(),
+                                   [&](const Member& member) { return member.user == user; });
+}
+
 Seq Oracle::joined_seq(const Client& client, ConversationId conversation) {
-  const auto state = world_.model().load_conversation(conversation);
+  const auto state = model_.load_conversation(conversation);
   if (!state.ok()) return 0;
   for (const Member& member : state->members) {
     if (member.user == client.user) return member.joined_seq;
@@ -241,9 +287,7 @@ void Oracle::page(Client& client, const HistoryPage& page, bool is_sync) {
 void Oracle::receive(Client& client, const Heard& heard) {
   const ServerEvent& event = heard.event;
   note("hears",
-       client.user.text().substr(14, 4) + "/" +
-           std::to_string(client.connection == nullptr ? 0
-                                                       : client.connection->endpoint.generation) +
+       client.user.text().substr(14, 4) + "/" + std::to_string(client.connection) +
            (heard.id.empty() ? " live" : " to " + heard.id),
        {}, event);
   const auto change = [&](ConversationId conversation, Seq seq, Seq message_seq, auto&& apply) {
@@ -363,7 +407,7 @@ void Oracle::receive(Client& client, const Heard& heard) {
   }
 }
 
-void Oracle::final_check(const std::vector<Client*>& clients) {
+void Oracle::final_check(const std::vector<Client*>& clients, bool compares_presence) {
   std::set<std::pair<UserId, std::string>> keys;
   for (const auto& [conversation, log] : log_) {
     Seq expected = 1;
@@ -377,9 +421,9 @@ void Oracle::final_check(const std::vector<Client*>& clients) {
     }
   }
   for (Client* client : clients) {
-    if (client->connection == nullptr || !client->is_ready) continue;
+    if (client->connection == 0 || !client->is_ready) continue;
     for (auto& [conversation, log] : log_) {
-      const auto state = world_.model().load_conversation(conversation);
+      const auto state = model_.load_conversation(conversation);
       if (!state.ok()) continue;
       const auto me = std::find_if(state->members.begin(), state->members.end(),
                                    [&](const Member& m) { return m.user == client->user; });
@@ -389,9 +433,8 @@ void Oracle::final_check(const std::vector<Client*>& clients) {
         const auto at_ready = client->published_at_ready.find(conversation);
         const Seq before = at_ready == client->published_at_ready.end() ? 0 : at_ready->second;
         // With several nodes: who became a member since was told so, wherever that was.
-        const bool should_know = world_.options().nodes > 1
-                                     ? !client->refused.contains(conversation)
-                                     : client->was_member_at_ready.contains(conversation);
+        const bool should_know = nodes_ > 1 ? !client->refused.contains(conversation)
+                                            : client->was_member_at_ready.contains(conversation);
         if (before < state->last_seq && should_know) {
           fail(*client, "D4 heard nothing:", conversation, state->last_seq);
         }
@@ -403,11 +446,11 @@ void Oracle::final_check(const std::vector<Client*>& clients) {
         continue;
       }
       const Seq floor = std::max(known.base, me->joined_seq);
-      const auto all = world_.model().read_page({.conversation = conversation,
-                                                 .order = storage::PageQuery::Order::kAfter,
-                                                 .bound = floor,
-                                                 .seq_floor = floor,
-                                                 .limit = 500});
+      const auto all = model_.read_page({.conversation = conversation,
+                                         .order = storage::PageQuery::Order::kAfter,
+                                         .bound = floor,
+                                         .seq_floor = floor,
+                                         .limit = 500});
       for (const Message& message : all->messages) {
         const auto row = known.rows.find(message.seq);
         if (row == known.rows.end()) {
@@ -425,11 +468,11 @@ void Oracle::final_check(const std::vector<Client*>& clients) {
         }
       }
     }
-    if (world_.options().nodes > 1) continue;  // each node tells of its own so far
+    if (nodes_ > 1 || !compares_presence) continue;  // each node tells of its own so far
     for (const auto& [user, online] : client->presence) {
       const bool is_online =
           std::any_of(clients.begin(), clients.end(), [&, u = user](const Client* other) {
-            return other->user == u && other->connection != nullptr && other->connection->is_open;
+            return other->user == u && other->connection != 0;
           });
       if (online != is_online) {
         violations_.push_back("D8 presence of " + user.text().substr(0, 18) + " seen as " +

@@ -11,15 +11,34 @@
 //       marked as seen; the owner, the store and unread.fetch agree
 // A violation is text; the simulation collects it.
 
+#include <cstdint>
+#include <functional>
 #include <map>
-#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
-#include "tests/core/chat/world.h"
+#include "core/chat/topic.h"
+#include "proto/chat/client_event.h"
+#include "proto/chat/server_event.h"
+#include "storage/memory/memory_model.h"
 
 namespace uproar::chat::testing {
+
+// What a client received.
+struct Heard {
+  ServerEvent event;
+  RequestId id;  // empty: an event of the server
+};
+
+// ConversationView::last_no of a client: the wire has none.
+inline constexpr std::uint64_t kNotSaid = UINT64_MAX;
+
+// The seq of a durable event, else 0.
+Seq seq_of(const ServerEvent& event);
+
+// With UPROAR_SIM_LOG set, what happened stands on stderr: for a seed that fails.
+bool is_logging();
 
 class Oracle {
  public:
@@ -38,7 +57,7 @@ class Oracle {
   };
   struct Client {
     UserId user;
-    Connection* connection = nullptr;
+    std::uint32_t connection = 0;  // which of all; 0: none
     bool is_ready = false;
     bool is_syncing = false;
     bool must_reconnect = false;  // a sync was refused for a passing reason
@@ -53,20 +72,31 @@ class Oracle {
     bool resyncs = false;              // a sync in mid-life: frames on the way may repeat
   };
 
-  explicit Oracle(World& world);
+  // `model`: what is stored. `sees_publishes`: published() is called; otherwise, and with several nodes, what is committed
+  // counts as published: who becomes ready may know of it.
+  Oracle(const storage::MemoryModel& model, std::uint32_t nodes, bool sees_publishes)
+      : model_(model), nodes_(nodes), sees_publishes_(sees_publishes) {}
 
-  // The client of a connection that is about to be opened.
+  // What happened, at the moment it did. A connection is about to be opened; `conversations`: all there are.
+  void connects(Client& client, bool resumes, const std::vector<ConversationId>& conversations);
+  void committed(const storage::Operation& operation, const storage::Outcome& outcome);
+  void published(const TopicId& topic, const ServerEvent& event);
+  void said_ready(Client& client);  // session.ready leaves the server
   void receive(Client& client, const Heard& heard);
-  void final_check(const std::vector<Client*>& clients);
-  // Asks everybody's unread counts by requests; the world must be quiet, and is quiet afterwards.
-  void check_unread(const std::vector<UserId>& users);
+
+  // --- when all has come to rest ---
+  // `compares_presence`: nobody was told less of it than there was (D7 allows that).
+  void final_check(const std::vector<Client*>& clients, bool compares_presence);
+  // What a user is answered.
+  using Ask = std::function<std::vector<Heard>(UserId user, ClientEvent event)>;
+  // Asks everybody's unread counts; the world must be quiet, and is quiet afterwards.
+  void check_unread(const std::vector<UserId>& users, const Ask& ask);
 
   [[nodiscard]] const std::vector<std::string>& violations() const { return violations_; }
   [[nodiscard]] std::uint64_t events_checked() const { return checked_; }
-  std::map<Uuid, Client*> client_of_endpoint;  // key: slot, generation
-  static Uuid key(const Endpoint& endpoint) { return {endpoint.slot, endpoint.generation}; }
 
  private:
+  [[nodiscard]] bool is_member(UserId user, ConversationId conversation) const;
   Seq joined_seq(const Client& client, ConversationId conversation);
   static void note(const char* what, const std::string& who, ConversationId conversation,
                    const ServerEvent& event);
@@ -83,10 +113,12 @@ class Oracle {
     [[nodiscard]] std::uint64_t last_no() const { return numbers.size(); }
     [[nodiscard]] std::uint64_t number_at(Seq seq) const;
   };
-  void read(const storage::Operation& operation, const storage::Outcome& outcome);
+  void count_unread(const storage::Operation& operation, const storage::Outcome& outcome);
   void check_view(UserId user, const ConversationView& view, const char* who);
 
-  World& world_;
+  const storage::MemoryModel& model_;
+  const std::uint32_t nodes_;
+  const bool sees_publishes_;
   std::map<ConversationId, Reading> readings_;
   std::map<ConversationId, std::map<Seq, storage::Operation>> log_;  // committed events
   std::map<ConversationId, Seq> published_;

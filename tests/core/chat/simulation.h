@@ -4,13 +4,16 @@
 // interleaving of links, reads, commits, time and what clients do must leave the oracle content. With several nodes also:
 // whatever the bus does, and whichever node dies.
 
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include "tests/core/chat/oracle.h"
+#include "tests/core/chat/world.h"
+#include "tests/sim/habits.h"
+#include "tests/sim/oracle.h"
 
 namespace uproar::chat::testing {
 
@@ -39,12 +42,13 @@ class Simulation {
                 .plant = plant,
                 .choices = choices,
                 .nodes = nodes}),
-        oracle_(world_) {
+        oracle_(world_.model(), nodes, true) {
+    watch();
     for (int i = 0; i < 4; ++i) {
       const UserId user = world_.user("user" + std::to_string(i));
-      users_.push_back(user);
+      cast_.users.push_back(user);
       for (int device = 0; device < (i == 0 ? 2 : 1); ++device) {
-        clients_.push_back(std::make_unique<Oracle::Client>());
+        clients_.push_back(std::make_unique<Client>());
         clients_.back()->user = user;
         clients_.back()->next_client_id = 1 + clients_.size() * 1'000'000;
       }
@@ -52,21 +56,21 @@ class Simulation {
     gaps_.assign(world_.shard_count(), false);
     for (std::uint64_t i = 0; i < 3; ++i) {  // two groups and a channel, there from the start
       const ConversationId id(Uuid{0xC0FFEE + i * 77, (1ULL << 63) | (seed * 31 + i)});
-      conversations_.push_back(id);
+      cast_.conversations.push_back(id);
       storage::CreateConversation body{
           .kind = i == 2 ? ConversationKind::kChannel : ConversationKind::kGroup,
           .name = "room",
           .members = {}};
-      for (std::size_t u = 0; u < users_.size() - (i == 1 ? 1 : 0); ++u) {
+      for (std::size_t u = 0; u < cast_.users.size() - (i == 1 ? 1 : 0); ++u) {
         body.members.push_back(
-            {.user = users_[u], .role = u == i % 2 ? Role::kOwner : Role::kMember});
+            {.user = cast_.users[u], .role = u == i % 2 ? Role::kOwner : Role::kMember});
       }
       storage::Operation create{
-          .ticket = 0, .conversation = id, .actor = users_[0], .at_us = 1, .body = body};
+          .ticket = 0, .conversation = id, .actor = cast_.users[0], .at_us = 1, .body = body};
       (void)world_.model().apply(create);
     }
-    conversations_.push_back(direct_conversation_id(users_[0], users_[1]));
-    conversations_.push_back(direct_conversation_id(users_[2], users_[3]));
+    cast_.conversations.push_back(direct_conversation_id(cast_.users[0], cast_.users[1]));
+    cast_.conversations.push_back(direct_conversation_id(cast_.users[2], cast_.users[3]));
   }
 
   SimulationResult run(int steps) {
@@ -86,6 +90,33 @@ class Simulation {
   }
 
  private:
+  struct Client : Oracle::Client {
+    Connection* at = nullptr;
+  };
+
+  // The oracle sees what is committed, published, said and heard.
+  void watch() {
+    world_.on_commit = [this](const storage::Operation& operation,
+                              const storage::Outcome& outcome) {
+      oracle_.committed(operation, outcome);
+    };
+    world_.on_publish = [this](const TopicId& topic, const ServerEvent& event) {
+      oracle_.published(topic, event);
+    };
+    world_.on_tell = [this](Connection& connection, const ServerEvent& event) {
+      Client* const client = client_of(connection);
+      if (client != nullptr && std::holds_alternative<SessionReady>(event))
+        oracle_.said_ready(*client);
+    };
+    world_.on_receive = [this](Connection& connection, const Heard& heard) {
+      if (Client* const client = client_of(connection)) oracle_.receive(*client, heard);
+    };
+  }
+  Client* client_of(const Connection& connection) {
+    const auto it = client_of_.find(connection.endpoint.generation);
+    return it == client_of_.end() ? nullptr : it->second;
+  }
+
   SimulationResult end() {
     if (oracle_.violations().empty()) finish();
     SimulationResult result{.violations = oracle_.violations(),
@@ -151,9 +182,8 @@ class Simulation {
     } else if (dice < 79) {
       world_.advance_ms(static_cast<std::int64_t>(random(10) == 0 ? random(12'000) : random(120)));
       for (auto& client : clients_) {
-        if (client->connection != nullptr)
-          world_.shard_of(*client->connection)
-              .on_heartbeat(client->connection->endpoint, world_.now);
+        if (client->at != nullptr)
+          world_.shard_of(*client->at).on_heartbeat(client->at->endpoint, world_.now);
       }
     } else if (dice < 80) {
       is_failing_ = random(3) == 0;
@@ -199,10 +229,7 @@ class Simulation {
   void kill(std::uint32_t node) {
     ++deaths_;
     for (auto& client : clients_) {
-      if (client->connection == nullptr || world_.node_of(client->connection->shard) != node)
-        continue;
-      oracle_.client_of_endpoint.erase(Oracle::key(client->connection->endpoint));
-      client->connection = nullptr;
+      if (client->at != nullptr && world_.node_of(client->at->shard) == node) leave(*client);
     }
     world_.kill_node(node);
     for (std::uint32_t s = 0; s < world_.shard_count(); ++s) {
@@ -226,148 +253,42 @@ class Simulation {
     }
   }
 
-  void connect(Oracle::Client& client) {
+  void connect(Client& client) {
     const auto shard = static_cast<std::uint32_t>(random(world_.shard_count()));
     const bool resume = random(2) == 0 && !client.known.empty();
-    if (!resume) client.known.clear();  // starts anew: it knows nothing
-    client.is_ready = false;
-    client.is_syncing = false;
-    client.left_while_syncing.clear();
-    client.refused.clear();
-    client.resyncs = false;
-    client.must_reconnect = false;
-    client.presence.clear();
-    client.published_at_ready.clear();
-    client.was_member_at_ready.clear();
-    for (const ConversationId conversation : conversations_) {
-      const auto state = world_.model().load_conversation(conversation);
-      if (!state.ok()) continue;
-      for (const Member& member : state->members) {
-        if (member.user == client.user) client.was_member_at_ready.insert(conversation);
-      }
-    }
+    oracle_.connects(client, resume, cast_.conversations);
     Connection& connection = world_.connect(client.user, shard, resume);
-    client.connection = &connection;
-    oracle_.client_of_endpoint[Oracle::key(connection.endpoint)] = &client;
-    if (resume) sync(client, false);
+    client.at = &connection;
+    client.connection = connection.endpoint.generation;
+    client_of_[client.connection] = &client;
+    if (resume) world_.say(connection, sync_of(client, false), "sync");
   }
 
-  void sync(Oracle::Client& client, bool is_mid_life) {
-    Sync command;
-    for (const auto& [conversation, known] : client.known)
-      command.cursors.emplace_back(conversation, known.cursor);
-    client.is_syncing = true;
-    if (is_mid_life) client.resyncs = true;
-    world_.say(*client.connection, std::move(command), "sync");
+  void leave(Client& client) {
+    client_of_.erase(client.connection);
+    client.at = nullptr;
+    client.connection = 0;
   }
 
-  void send(Oracle::Client& client, ConversationId conversation) {
-    const std::string id = std::to_string(client.next_client_id++);
-    MessageSend send;
-    send.conversation = conversation;
-    send.client_id = id;
-    send.content = "text " + id;
-    client.unacked[id] = {conversation, send};
-    world_.say(*client.connection, send, id);
-  }
-
-  void act(Oracle::Client& client) {
-    Connection* connection = client.connection;
-    if (connection != nullptr && !connection->is_open) {
-      client.connection = connection = nullptr;
-    }
-    if (connection == nullptr) {
+  void act(Client& client) {
+    if (client.at != nullptr && !client.at->is_open) leave(client);
+    if (client.at == nullptr) {
       if (random(3) == 0) connect(client);
       return;
     }
-    if (connection->is_closing) return;
+    Connection& connection = *client.at;
+    if (connection.is_closing) return;
     if (client.must_reconnect || random(25) == 0) {
-      oracle_.client_of_endpoint.erase(Oracle::key(connection->endpoint));
-      client.connection = nullptr;
-      world_.disconnect(*connection, random(2) == 0);
+      leave(client);
+      world_.disconnect(connection, random(2) == 0);
       return;
     }
     if (!client.is_ready) return;
-    const ConversationId conversation = pick(conversations_);
-    const RequestId other = "x";
-    const Seq last = client.known.contains(conversation) ? client.known[conversation].cursor : 5;
-    // Any, or the newest: also those that are committed and not heard so far.
-    const MessageRef ref{.seq = random(2) == 0 ? 1 + random(last + 1) : last + 1 + random(4),
-                         .id = {}};
-    switch (random(20)) {
-      case 0:
-      case 1:
-      case 2:
-      case 3:
-      case 4:
-      case 5:
-        // Sometimes more than a page at once, so that a lost batch leaves a hole that is wider than a page.
-        for (std::uint64_t left = random(4) == 0 ? 5 : 1; left > 0; --left)
-          send(client, conversation);
-        break;
-      case 6: {  // one to one, which may make the conversation
-        const std::string id = std::to_string(client.next_client_id++);
-        MessageSend send;
-        send.to = pick(users_);
-        if (send.to == client.user) return;
-        send.client_id = id;
-        send.content = "direct " + id;
-        client.unacked[id] = {conversation, send};
-        world_.say(*connection, send, id);
-        break;
-      }
-      case 7:  // a retry
-        if (client.unacked.empty()) return;
-        world_.say(*connection, client.unacked.begin()->second.second,
-                   client.unacked.begin()->first);
-        break;
-      case 8:
-        world_.say(*connection,
-                   MessageEdit{conversation, ref, "edited " + std::to_string(random(1000))}, other);
-        break;
-      case 10:
-        world_.say(*connection, MessageDelete{conversation, ref}, other);
-        break;
-      case 9:
-      case 11:
-        world_.say(*connection,
-                   ReactionChange{conversation, ref, random(2) == 0 ? "+" : "-", random(3) != 0},
-                   other);
-        break;
-      case 12:
-        world_.say(*connection,
-                   MarkAdvance{conversation, last,
-                               random(2) == 0 ? MarkKind::kSeen : MarkKind::kDelivered},
-                   other);
-        break;
-      case 13:
-        world_.say(*connection, MemberAdd{conversation, {pick(users_)}, Role::kMember}, other);
-        break;
-      case 14:
-        world_.say(*connection, MemberRemove{conversation, pick(users_)}, other);
-        break;
-      case 15:
-        world_.say(*connection, TypingChange{conversation, random(2) == 0}, "");
-        break;
-      case 16:
-        world_.say(*connection, EventPublish{conversation, "x", "1"}, "");
-        break;
-      case 17:
-        if (random(4) == 0 && !client.is_syncing) sync(client, true);
-        break;
-      case 18:
-        world_.say(*connection, PresenceSubscribe{{pick(users_)}}, other);
-        break;
-      default:
-        if (random(3) == 0) {
-          world_.say(*connection,
-                     ConversationRename{conversation, "n" + std::to_string(random(100))}, other);
-        } else if (random(2) == 0) {
-          world_.say(*connection, ConversationJoin{conversation}, other);
-        } else {
-          world_.say(*connection, UnreadFetch{5}, other);
-        }
-    }
+    say_something(
+        client, cast_, [this](std::uint64_t below) { return random(below); },
+        [&](ClientEvent event, RequestId id) {
+          world_.say(connection, std::move(event), std::move(id));
+        });
   }
 
   void finish() {
@@ -382,19 +303,18 @@ class Simulation {
       world_.commit();
       world_.advance_ms(100);
       for (auto& client : clients_) {
-        if (client->connection != nullptr)
-          world_.shard_of(*client->connection)
-              .on_heartbeat(client->connection->endpoint, world_.now);
-        if (client->connection != nullptr && !client->connection->is_open)
-          client->connection = nullptr;
-        if (client->connection != nullptr && client->must_reconnect) {
-          world_.disconnect(*client->connection, true);
-          client->connection = nullptr;
+        if (client->at != nullptr)
+          world_.shard_of(*client->at).on_heartbeat(client->at->endpoint, world_.now);
+        if (client->at != nullptr && !client->at->is_open) leave(*client);
+        if (client->at != nullptr && client->must_reconnect) {
+          Connection& connection = *client->at;
+          leave(*client);
+          world_.disconnect(connection, true);
         }
-        if (client->connection == nullptr) {
+        if (client->at == nullptr) {
           if (round < 100) connect(*client);
         } else if (client->is_ready && !client->unacked.empty() && round < 300) {
-          world_.say(*client->connection, client->unacked.begin()->second.second,
+          world_.say(*client->at, client->unacked.begin()->second.second,
                      client->unacked.begin()->first);
         }
       }
@@ -404,8 +324,7 @@ class Simulation {
     std::vector<Oracle::Client*> clients;
     for (auto& client : clients_) {
       clients.push_back(client.get());
-      if (client->connection == nullptr || !client->is_ready)
-        extra_.push_back("a client cannot connect");
+      if (client->at == nullptr || !client->is_ready) extra_.push_back("a client cannot connect");
       if (client->is_syncing) extra_.push_back("a sync does not end");
       if (!client->unacked.empty()) {
         extra_.push_back("a message is never answered: " + client->unacked.begin()->first);
@@ -421,15 +340,19 @@ class Simulation {
                          std::to_string(sizes.pullers));
       }
     }
-    oracle_.final_check(clients);
-    oracle_.check_unread(users_);
+    oracle_.final_check(clients, true);
+    oracle_.check_unread(cast_.users, [this](UserId user, ClientEvent event) {
+      const std::uint32_t slot = world_.request(user, std::move(event));
+      world_.settle();
+      return world_.requests[slot];
+    });
   }
 
   World world_;
   Oracle oracle_;
-  std::vector<UserId> users_;
-  std::vector<ConversationId> conversations_;
-  std::vector<std::unique_ptr<Oracle::Client>> clients_;
+  Cast cast_;
+  std::vector<std::unique_ptr<Client>> clients_;
+  std::map<std::uint32_t, Client*> client_of_;  // by generation of the endpoint: none is used twice
   std::vector<std::string> extra_;
   bool is_failing_ = false;
   std::vector<bool> gaps_;  // shards that are to be told that a node has died

@@ -14,31 +14,6 @@ using storage::Outcome;
 using storage::OutcomeStatus;
 using storage::StoreError;
 
-Seq seq_of(const ServerEvent& event) {
-  return std::visit(
-      [](const auto& x) -> Seq {
-        if constexpr (std::is_same_v<std::decay_t<decltype(x)>, MessageNew>) {
-          return x.message.seq;
-        } else if constexpr (std::is_same_v<std::decay_t<decltype(x)>, MessageSent>) {
-          return x.seq;
-        } else if constexpr (requires {
-                               x.seq;
-                               x.conversation;
-                             }) {
-          return x.seq;
-        } else {
-          return 0;
-        }
-      },
-      event);
-}
-
-// With UPROAR_SIM_LOG set, what happened stands on stderr: for a seed that fails.
-bool is_logging() {
-  static const bool is_on = std::getenv("UPROAR_SIM_LOG") != nullptr;
-  return is_on;
-}
-
 // One shard's ports.
 struct World::Shard final : Outbox,
                             Router,

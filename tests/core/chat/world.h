@@ -22,14 +22,9 @@
 #include "proto/chat/server_event_encoder.h"
 #include "storage/memory/memory_model.h"
 #include "tests/core/chat/fake_bus.h"
+#include "tests/sim/oracle.h"
 
 namespace uproar::chat::testing {
-
-// What a client received.
-struct Heard {
-  ServerEvent event;
-  RequestId id;  // empty: an event of the server
-};
 
 // A client's connection.
 struct Connection {
@@ -178,10 +173,5 @@ class World {
   ServerEventDecoder decoder_;
   JsonWriter json_;
 };
-
-bool is_logging();
-
-// The seq of a durable event, else 0.
-Seq seq_of(const ServerEvent& event);
 
 }  // namespace uproar::chat::testing

@@ -6,6 +6,7 @@
 // is armed, no adoption of a slot in use.
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -40,6 +41,7 @@ class SimIo {
     Key poll_key;
     bool fin_sent = false;  // shutdown_write or close reached the peer
     bool peer_fin = false;
+    bool broken = false;          // reset by the peer
     std::size_t room = SIZE_MAX;  // bytes the socket takes before it is full
     std::string wire;             // everything the peer has been sent
     std::string inbound;          // said by the peer, not received yet
@@ -112,7 +114,7 @@ class SimIo {
       UPROAR_CHECK(s.in_use, slot);
       UPROAR_CHECK(!s.recv_armed && !s.poll_armed,
                    slot);  // a close with an armed recv sends no FIN
-      s.fin_sent = true;
+      end_for_peer(slot, s);
       s.in_use = false;
       closed_.push_back(slot);
       post(key, 0, false);
@@ -130,11 +132,12 @@ class SimIo {
 
   // --- The test's side ----------------------------------------------------------------------------------------------
 
-  // A peer connects to listener `index`; nothing happens while no accept is armed.
-  bool peer_connects(std::uint32_t index = 0) {
+  // A peer connects to listener `index`; nothing happens while no accept is armed. `fd`: what accept gives; by default a
+  // real one.
+  bool peer_connects(std::uint32_t index = 0, int fd = -1) {
     const auto armed = accepts_.find(index);
     if (armed == accepts_.end()) return false;
-    post(armed->second, ::open("/dev/null", O_RDONLY | O_CLOEXEC), true);
+    post(armed->second, fd >= 0 ? fd : ::open("/dev/null", O_RDONLY | O_CLOEXEC), true);
     return true;
   }
   void accept_fails(int error, std::uint32_t index = 0) {
@@ -147,6 +150,8 @@ class SimIo {
   [[nodiscard]] bool accepting(std::uint32_t index = 0) const { return accepts_.contains(index); }
   void peer_says(std::uint32_t slot, std::string_view bytes) { socket(slot).inbound.append(bytes); }
   void peer_ends(std::uint32_t slot) { socket(slot).peer_fin = true; }
+  // Its side is reset: what comes from there is an error, what goes there too.
+  void peer_breaks(std::uint32_t slot) { socket(slot).broken = true; }
   // The socket takes `bytes` more.
   void peer_reads(std::uint32_t slot, std::size_t bytes) {
     Socket& s = socket(slot);
@@ -169,14 +174,20 @@ class SimIo {
       Socket& s = socket(late.slot);
       UPROAR_CHECK(s.in_use && s.life == late.life,
                    late.slot);  // it would hit another connection, or nothing
-      s.fin_sent = true;
+      end_for_peer(late.slot, s);
       post(late.key, 0, false);
     }
     for (std::uint32_t slot = 0; slot < sockets_.size(); ++slot) {
       Socket& s = sockets_[slot];
-      if (s.poll_armed && s.room > 0) {
+      if (s.poll_armed && (s.room > 0 || s.broken)) {
         s.poll_armed = false;
-        post(s.poll_key, 4, false);
+        if (loses_writable && random_() % 4 == 0) continue;
+        post(s.poll_key, s.broken ? POLLOUT | POLLERR | POLLHUP : POLLOUT, false);
+      }
+      if (s.broken) s.inbound.clear();
+      if (s.recv_armed && s.broken) {
+        s.recv_armed = false;
+        post(s.recv_key, -ECONNRESET, false);
       }
       while (s.recv_armed && (!s.inbound.empty() || s.peer_fin)) {
         if (s.inbound.empty()) {
@@ -207,20 +218,28 @@ class SimIo {
   template <class F>
   std::size_t reap(F&& on_completion, std::size_t max = SIZE_MAX) {
     std::size_t count = 0;
-    while (count < max && !completions_.empty()) {
-      Posted posted = std::move(completions_.front());
-      completions_.pop_front();
-      // Exactly the bytes received and the padding behind them, so that a read beyond shows under asan.
-      std::vector<std::byte> buffer(posted.data.size() + runtime::kReadablePadding);
-      std::memcpy(buffer.data(), posted.data.data(), posted.data.size());
-      runtime::Completion completion{.key = posted.key,
-                                     .result = posted.result,
-                                     .more = posted.more,
-                                     .buffer = MutableBytes(buffer).first(posted.data.size())};
+    runtime::Completion completion;
+    std::vector<std::byte> buffer;
+    while (count < max && take_completion(completion, buffer)) {
       on_completion(static_cast<const runtime::Completion&>(completion));
       ++count;
     }
     return count;
+  }
+  // The next completion; its bytes are in `buffer`, made anew for it.
+  bool take_completion(runtime::Completion& completion, std::vector<std::byte>& buffer) {
+    if (completions_.empty()) return false;
+    const Posted posted = std::move(completions_.front());
+    completions_.pop_front();
+    // Exactly the bytes received and the padding behind them, so that a read beyond shows under asan.
+    buffer = std::vector<std::byte>(
+        posted.data.empty() ? 0 : posted.data.size() + runtime::kReadablePadding);
+    if (!posted.data.empty()) std::memcpy(buffer.data(), posted.data.data(), posted.data.size());
+    completion = {.key = posted.key,
+                  .result = posted.result,
+                  .more = posted.more,
+                  .buffer = MutableBytes(buffer).first(posted.data.size())};
+    return true;
   }
   [[nodiscard]] const std::vector<std::uint32_t>& closed() const { return closed_; }
 
@@ -232,7 +251,12 @@ class SimIo {
   std::uint64_t sends = 0;
   std::uint64_t gathers = 0;
   std::uint64_t submits = 0;
-  bool keep_wire = true;  // false for benchmarks
+  // Kernels that are wrong, to prove that somebody would notice: each once in a while.
+  bool silent_short_sends = false;
+  bool loses_writable = false;
+  // Set: it gets what the peer is sent, instead of Socket::wire; and the end of it, once.
+  std::function<void(std::uint32_t slot, std::string_view bytes)> when_sent;
+  std::function<void(std::uint32_t slot)> when_ended;
 
  private:
   struct Posted {
@@ -250,11 +274,21 @@ class SimIo {
     Socket& s = socket(slot);
     ++s.sends;
     UPROAR_CHECK(!s.fin_sent, slot);  // nothing is said after FIN
+    if (s.broken) return post(key, -EPIPE, false);
     const std::size_t taken = std::min(s.room, bytes.size());
-    s.wire.append(bytes, 0, taken);
+    if (when_sent) {
+      when_sent(slot, std::string_view(bytes).substr(0, taken));
+    } else {
+      s.wire.append(bytes, 0, taken);
+    }
     if (s.room != SIZE_MAX) s.room -= taken;
-    if (taken == bytes.size()) return;
+    if (taken == bytes.size() || (silent_short_sends && random_() % 4 == 0)) return;
     post(key, taken == 0 ? -EAGAIN : static_cast<std::int32_t>(taken), false);
+  }
+  void end_for_peer(std::uint32_t slot, Socket& s) {
+    if (s.fin_sent) return;
+    s.fin_sent = true;
+    if (when_ended) when_ended(slot);
   }
   void do_cancel(Key what, Key key) {
     if (what.kind == runtime::OpKind::kAccept) {
