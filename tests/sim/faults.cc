@@ -1,0 +1,182 @@
+// What goes wrong, and how often.
+#include <algorithm>
+#include <array>
+
+#include "tests/sim/run.h"
+
+namespace uproar::sim {
+namespace {
+
+constexpr std::int64_t kSecondUs = 1'000'000;
+
+constexpr auto kPlants = std::to_array<PlantInfo>({
+    {Plant::kAckBeforeCommit, "ack_before_commit",
+     "rows that the store has lost are reported as committed"},
+    {Plant::kForgetKeys, "stored_twice", "the store does not know a retry by its client_id"},
+    {Plant::kForgetRead, "forgotten_read_mark", "a load forgets how far its members have read"},
+    {Plant::kLosePage, "lost_sync_page", "a page of changes is empty and says that it was all"},
+    {Plant::kLoseFrame, "lost_frame", "one message in fifty does not reach one of its hearers"},
+    {Plant::kRepeatFrame, "repeated_frame",
+     "one message in fifty reaches one of its hearers twice"},
+    {Plant::kSwapFrames, "swapped_frames", "two messages that are written together change places"},
+    {Plant::kSilentShortSend, "silent_short_send",
+     "a socket takes a part of a send and reports all of it"},
+    {Plant::kLoseWritable, "lost_writable", "nobody learns that a full socket has room again"},
+    {Plant::kEarlyAnswer, "answer_before_commit",
+     "the answer of a commit that is refused says that it is stored"},
+});
+
+}  // namespace
+
+std::span<const PlantInfo> all_plants() {
+  return kPlants;
+}
+
+void Run::next_fault() {
+  kernel_.after(kernel_.between(20'000, 2 * kSecondUs), [this] {
+    if (is_peace_) return;
+    one_fault();
+    next_fault();
+  });
+}
+
+void Run::one_fault() {
+  StoreFaults& store = store_.faults;
+  const auto node = static_cast<std::uint32_t>(kernel_.random(topology_.nodes));
+  switch (kernel_.random(10)) {
+    case 0:  // commits fail, or nobody learns that they did not
+      meets("commits fail");
+      store.refused_percent = static_cast<std::uint32_t>(kernel_.random(40));
+      store.answer_lost_percent = static_cast<std::uint32_t>(kernel_.random(40));
+      return;
+    case 1:
+      meets("the store stalls");
+      store.stall_until_us = kernel_.now_us() + kernel_.between(100'000, 8 * kSecondUs);
+      return;
+    case 2:
+      meets("reads fail");
+      store.reads_fail_percent = static_cast<std::uint32_t>(kernel_.random(50));
+      return;
+    case 3:
+    case 4:
+    case 5:
+      meets("the store recovers");
+      store.refused_percent = store.answer_lost_percent = store.reads_fail_percent = 0;
+      store.stall_until_us = 0;
+      return;
+    case 6:
+      meets("a node gets no processor");
+      return kernel_.pause(node, kernel_.now_us() + kernel_.between(1'000, 3 * kSecondUs));
+    case 7:
+      meets("the clock jumps");
+      return kernel_.set_wall_offset(node, kernel_.between(-3600, 3600) * kSecondUs);
+    case 8:
+      meets("receive buffers run out");
+      kernel_.set_buffers(node, 0);
+      kernel_.after(kernel_.between(1'000, 400'000),
+                    [this, node] { kernel_.set_buffers(node, 4096); });
+      return;
+    default:
+      if (kernel_.chance(30)) kill_node();
+  }
+}
+
+void Run::kill_node() {
+  const auto number = static_cast<std::uint32_t>(kernel_.random(topology_.nodes));
+  if (nodes_[number] == nullptr) return;
+  meets("a node dies");
+  look_at(*nodes_[number]);
+  kernel_.kill(number, kernel_.chance(70));
+  nodes_[number].reset();
+  kernel_.after(kernel_.between(100'000, 5 * kSecondUs), [this, number] {
+    if (nodes_[number] == nullptr) start_node(number);
+  });
+}
+
+// As if the server had said it so.
+void Run::falsify(std::vector<std::string>& frames) {
+  const auto is_message = [](const std::string& frame) {
+    return frame.starts_with(R"({"type":"message.new")");
+  };
+  for (std::size_t i = 0; i < frames.size(); ++i) {
+    if (!is_message(frames[i])) continue;
+    if (plant_ == Plant::kSwapFrames) {
+      if (i + 1 >= frames.size() || !is_message(frames[i + 1]) || !kernel_.chance(20)) continue;
+      std::swap(frames[i], frames[i + 1]);
+      ++i;
+      continue;
+    }
+    if (!kernel_.chance(2)) continue;
+    const auto at = frames.begin() + static_cast<std::ptrdiff_t>(i);
+    if (plant_ == Plant::kLoseFrame) {
+      frames.erase(at);
+      return;
+    }
+    frames.insert(at, std::string(frames[i]));
+    ++i;
+  }
+}
+
+void Run::plant() {
+  switch (plant_) {
+    case Plant::kAckBeforeCommit:
+      store_.instead_of_apply = [this](const storage::Operation& operation,
+                                       storage::Outcome& outcome) {
+        const auto* append = std::get_if<storage::AppendMessage>(&operation.body);
+        if (append == nullptr || !kernel_.chance(5)) return false;
+        const auto state = store_.model.load_conversation(operation.conversation);
+        outcome.status = storage::OutcomeStatus::kCommitted;
+        outcome.seq = state.ok() ? state->last_seq + 1 : 1;
+        outcome.no = 1;
+        outcome.message = append->id;
+        outcome.at_us = operation.at_us;
+        return true;
+      };
+      return;
+    case Plant::kForgetKeys:
+      store_.instead_of_apply = [this](const storage::Operation& operation,
+                                       storage::Outcome& outcome) {
+        storage::Operation other = operation;
+        auto* append = std::get_if<storage::AppendMessage>(&other.body);
+        if (append == nullptr) return false;
+        append->client_id += "-" + std::to_string(kernel_.random(1'000'000));
+        outcome = store_.model.apply(other);
+        if (outcome.status == storage::OutcomeStatus::kCommitted)
+          store_.when_committed(operation, outcome);
+        return true;
+      };
+      return;
+    case Plant::kEarlyAnswer:
+      store_.reports_refused_as_stored = true;
+      return;
+    case Plant::kLosePage:
+      store_.falsify_page = [this](const storage::PageQuery& query, storage::Page& page) {
+        if (query.order == storage::PageQuery::Order::kChangedAfter && kernel_.chance(20)) {
+          page.upto_seq = page.messages.empty() ? page.upto_seq : page.messages.back().version;
+          page.messages.clear();
+        }
+      };
+      return;
+    case Plant::kLoseFrame:
+    case Plant::kRepeatFrame:
+    case Plant::kSwapFrames:
+      for (const auto& client : clients_) {
+        client->falsify_frames = [this](std::vector<std::string>& frames) { falsify(frames); };
+      }
+      return;
+    case Plant::kSilentShortSend:
+    case Plant::kLoseWritable:
+      kernel_.set_wrong({.silent_short_sends = plant_ == Plant::kSilentShortSend,
+                         .loses_writable = plant_ == Plant::kLoseWritable});
+      return;
+    case Plant::kForgetRead:
+      store_.falsify_state = [](storage::ConversationState& state) {
+        for (chat::Member& member : state.members) member.read_no = 0;
+      };
+      return;
+    case Plant::kNone:
+      return;
+  }
+}
+
+}  // namespace uproar::sim

@@ -1,0 +1,52 @@
+#include "tests/sim/node.h"
+
+#include "proto/base/check.h"
+
+namespace uproar::sim {
+namespace {
+
+server::Config config_of(const Node::Options& options) {
+  server::Config config;
+  config.shards = options.shards;
+  config.node_id = "node-" + std::to_string(options.number) + "-" + std::to_string(options.life);
+  config.connections_max = 64;
+  config.connections_per_address = 0;
+  config.connections_per_user = 64;
+  config.commands_per_second = 1000;
+  config.deflate = false;  // the same bytes for all are what on_sent() reads
+  return config;
+}
+
+}  // namespace
+
+Node::Node(Kernel& kernel, SimStore& store, Options options)
+    : config_(config_of(options)),
+      grid_(options.shards),
+      login_limits_(1'000),
+      environment_({.config = config_,
+                    .store = store,
+                    .blocking_pool = pool_,
+                    .login_limits = login_limits_,
+                    .auth_key = std::string(kAuthKey),
+                    .jwks_document = {},
+                    .render_metrics = [] { return std::string(); },
+                    .draining = draining_,
+                    .tune = options.tune}) {
+  kernel.make_rings_of(options.number);
+  std::vector<runtime::Waker*> wakers;
+  for (std::uint32_t i = 0; i < options.shards; ++i) {
+    // A descriptor that no process has: the simulated ring only counts listeners.
+    shards_.push_back(std::make_unique<server::Shard>(environment_, i, grid_, 1 << 24));
+    UPROAR_CHECK(shards_.back()->prepare().ok());
+    wakers.push_back(&shards_.back()->waker());
+  }
+  for (const auto& shard : shards_) shard->connect(wakers);
+  for (const auto& shard : shards_) UPROAR_CHECK(shard->start().ok());
+}
+
+void Node::drain() {
+  draining_ = true;
+  for (const auto& shard : shards_) shard->begin_drain(20, 1000);
+}
+
+}  // namespace uproar::sim

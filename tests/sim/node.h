@@ -1,0 +1,54 @@
+#pragma once
+
+// A node as the process has it: server::Shard by shard, with what server::Server would give them. Killing it destroys
+// them where they stand.
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/gateway/login_limits.h"
+#include "core/runtime/blocking_pool.h"
+#include "core/server/config.h"
+#include "core/server/shard.h"
+#include "core/server/shard_router.h"
+#include "tests/sim/kernel.h"
+#include "tests/sim/sim_store.h"
+
+namespace uproar::sim {
+
+inline constexpr std::string_view kAuthKey = "a key that all nodes share: 32 bytes or more";
+
+class Node {
+ public:
+  struct Options {
+    std::uint32_t number = 0;
+    std::uint32_t shards = 1;
+    std::uint64_t life = 1;  // counts how often it was started
+    std::function<void(net::NetOptions&, chat::ChatLimits&)> tune;
+  };
+
+  // Starts it.
+  Node(Kernel& kernel, SimStore& store, Options options);
+  ~Node() = default;
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+
+  void drain();
+  [[nodiscard]] std::uint32_t shards() const { return static_cast<std::uint32_t>(shards_.size()); }
+  [[nodiscard]] server::Shard& shard(std::uint32_t index) { return *shards_[index]; }
+
+ private:
+  server::Config config_;
+  runtime::BlockingPool pool_{{.threads = 0}};  // nobody logs in with a password
+  server::MailboxGrid grid_;
+  gateway::LoginLimits login_limits_;
+  std::atomic<bool> draining_{false};
+  server::ShardEnvironment environment_;
+  std::vector<std::unique_ptr<server::Shard>> shards_;
+};
+
+}  // namespace uproar::sim

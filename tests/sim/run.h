@@ -1,0 +1,97 @@
+#pragma once
+
+// One seed, from nothing to its verdict: nodes and shards, people with devices, everything that goes wrong, and then
+// peace, in which all must come right. What each fault does is said where it is done (faults.cc).
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proto/auth/token.h"
+#include "tests/sim/client.h"
+#include "tests/sim/habits.h"
+#include "tests/sim/kernel.h"
+#include "tests/sim/node.h"
+#include "tests/sim/oracle.h"
+#include "tests/sim/plants.h"
+#include "tests/sim/sim_store.h"
+
+namespace uproar::sim {
+
+struct RunResult {
+  std::vector<std::string> violations;
+  std::uint64_t trace = 0;
+  std::uint64_t checked = 0;  // events that the oracle judged
+  std::uint64_t steps = 0;    // of the kernel
+  std::int64_t virtual_us = 0;
+  // What happened, so that a run which met nothing does not count for much.
+  std::map<std::string, std::uint64_t> met;
+};
+
+class Run {
+ public:
+  explicit Run(std::uint64_t seed, Plant plant = Plant::kNone);
+  ~Run();
+  Run(const Run&) = delete;
+  Run& operator=(const Run&) = delete;
+
+  RunResult go();
+
+ private:
+  struct Topology {
+    std::uint32_t nodes = 1;
+    std::uint32_t shards = 1;
+  };
+
+  // run.cc
+  void make_world();
+  void start_node(std::uint32_t number);
+  void tune(net::NetOptions& net, chat::ChatLimits& chat) const;
+  void connect(Client& client);
+  void act(Client& client);
+  void live(std::int64_t until_us);
+  void make_peace();
+  void judge();
+  [[nodiscard]] std::vector<Heard> ask(UserId user, const chat::ClientEvent& event);
+  void look_at(Node& node);  // before it goes: what it met
+  void wrong(const std::string& what) { wrong_.push_back(what); }
+  [[nodiscard]] bool has_failed() const { return !oracle_.violations().empty() || !wrong_.empty(); }
+
+  void meets(const char* what);  // counted, and told
+
+  // faults.cc
+  void next_fault();
+  void one_fault();
+  void kill_node();
+  void plant();
+  void falsify(std::vector<std::string>& frames);
+
+  Kernel kernel_;
+  const std::uint64_t seed_;
+  const Plant plant_;
+  const Topology topology_;
+  SimStore store_;
+  chat::testing::Oracle oracle_;
+  Listener listener_;
+  auth::TokenSigner signer_;
+  chat::testing::Cast cast_;
+  std::map<UserId, std::string> tokens_;
+  std::vector<std::unique_ptr<Node>> nodes_;  // null: it is down
+  std::vector<std::uint64_t> lives_;
+  std::vector<std::unique_ptr<Client>> clients_;
+  std::vector<std::string> wrong_;
+  std::map<std::string, std::uint64_t> met_;
+  std::uint32_t next_connection_ = 1;
+  std::uint64_t presence_dropped_ = 0;
+  bool is_peace_ = false;
+};
+
+// The whole of a seed.
+inline RunResult play(std::uint64_t seed, Plant plant = Plant::kNone) {
+  return Run(seed, plant).go();
+}
+
+}  // namespace uproar::sim
