@@ -17,7 +17,8 @@ using storage::StoreError;
 class SimStoreClient final : public storage::StoreClient,
                              storage::BatchStore,
                              storage::HistoryReader,
-                             storage::Directory {
+                             storage::Directory,
+                             storage::JobQueue {
  public:
   SimStoreClient(SimStore& store, storage::Reactor& reactor)
       : store_(store), link_(std::make_shared<storage::ClientLink>(reactor)) {}
@@ -34,6 +35,7 @@ class SimStoreClient final : public storage::StoreClient,
   storage::BatchStore& batches() override { return *this; }
   storage::HistoryReader& history() override { return *this; }
   storage::Directory& directory() override { return *this; }
+  storage::JobQueue& jobs() override { return *this; }
   void probe(std::function<void(bool)> done) override {
     store_.kernel_.after(store_.delay_us(), [link = link_, done = std::move(done)] {
       link->post([done] { done(true); });
@@ -138,6 +140,14 @@ class SimStoreClient final : public storage::StoreClient,
     answer(std::move(done), [=](MemoryModel& model) {
       return model.load_audience(user, conversations_max, peers_max, small_group_max);
     });
+  }
+  void take_jobs(std::int64_t now_us, std::int64_t until_us, std::uint32_t limit,
+                 Done<std::vector<storage::Job>> done) override {
+    answer(std::move(done),
+           [=](MemoryModel& model) { return model.take_jobs(now_us, until_us, limit); });
+  }
+  void finish_jobs(std::vector<storage::JobKey> jobs, Done<std::uint64_t> done) override {
+    answer(std::move(done), [=](MemoryModel& model) { return model.finish_jobs(jobs); });
   }
   void list_conversations(storage::ListQuery query, Done<storage::ConversationList> done) override {
     answer(std::move(done), [=](MemoryModel& model) { return model.list_conversations(query); });
