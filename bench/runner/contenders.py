@@ -15,6 +15,7 @@ import time
 import urllib.request
 
 from runner import database, syncs
+from runner.cores import LOAD
 from runner.testbed import ROOT
 
 TARGETS = ROOT / "bench/targets"
@@ -261,7 +262,8 @@ class UproarOnPostgres(Uproar):
             folder.chmod(0o711)   # its user must be able to come here
         if self.world is not None:
             database.copy(self.world / "database", self.folder / "database")
-        self.database = database.Database(self.folder / "database", self.build, counts)
+        # Not beside the shard, which is pinned: whom it wakes the kernel would put there, and leave the other processor idle.
+        self.database = database.Database(self.folder / "database", self.build, counts, self.bed.cores.of(LOAD))
         try:
             self.database.start()
         except database.services.Unavailable as reason:

@@ -3,7 +3,6 @@
 import os
 import pathlib
 import shutil
-import signal
 import subprocess
 import sys
 
@@ -19,49 +18,34 @@ SETTINGS = {"shared_buffers": "256MB", "max_wal_size": "4GB", "checkpoint_timeou
 NAME = "bench"
 
 
-def family_of(pid):
-    """A process and all its descendants that live."""
-    try:
-        children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except OSError:
-        return []
-    return [pid, *(one for child in children for one in family_of(int(child)))]
-
-
 class Server(services.Postgres):
-    """`count`: a library (bench/sync_count) that notes each wait for the disk, or None."""
+    """`count`: a library (bench/sync_count) that notes each wait for the disk, or None. `core`: that it is pinned to, or None."""
 
-    def __init__(self, folder, count=None):
+    def __init__(self, folder, count=None, core=None):
         super().__init__(folder, settings=SETTINGS)
-        self.count = count
+        self.count, self.core = count, core
 
-    def as_owner(self, command):
-        """And it ends when we do: at once, as everything of a run that is killed."""
-        words = super().as_owner(command)
-        if words == command:
-            words = [services.program("setpriv", "util-linux"), *command]
-        return [words[0], "--pdeathsig", "QUIT", *words[1:]]
-
-    def prepare(self):
-        super().prepare()
+    def start(self):
         if self.count is not None:   # the server's user need not be able to read where the build is
-            shutil.copy(self.count, self.folder / "count.so")
+            shutil.copy(self.count, self.folder.parent / "count.so")
+        return super().start()
+
+    def environment(self):
+        if self.count is None:
+            return None
+        return {**os.environ, "LD_PRELOAD": str(self.folder.parent / "count.so"), syncs.VARIABLE: str(self.folder / "syncs")}
 
     def command(self):
-        command = super().command()
-        if self.count is None:
-            return command
-        at = next(i for i, word in enumerate(command) if word.endswith("/postgres"))
-        environment = {"LD_PRELOAD": self.folder / "count.so", syncs.VARIABLE: self.folder / "syncs"}
-        return [*command[:at], "env", *(f"{name}={value}" for name, value in environment.items()), *command[at:]]
+        pinned = [] if self.core is None else ["taskset", "-c", str(self.core)]
+        return [*pinned, *super().command()]
 
 
 class Database:
     """Use as a context, or close() it. `folder` is made; its parents must let the server's user pass."""
 
-    def __init__(self, folder, build, counts_syncs):
+    def __init__(self, folder, build, counts_syncs, core=None):
         self.folder = pathlib.Path(folder)
-        self.server = Server(self.folder, build / syncs.LIBRARY if counts_syncs else None)
+        self.server = Server(self.folder, build / syncs.LIBRARY if counts_syncs else None, core)
 
     def __enter__(self):
         self.start()
@@ -76,8 +60,7 @@ class Database:
         os.chmod(self.folder, 0o711)
         try:
             self.server.start()
-            if not self.server.sql(f"select 1 from pg_database where datname = '{NAME}'"):
-                self.server.sql(f"create database {NAME}")
+            self.server.ensure_database(NAME)
         except BaseException:
             self.close()
             raise
@@ -91,24 +74,23 @@ class Database:
         self.server.stop()
 
     def close(self):
-        if self.server.process is not None and self.server.process.poll() is None:
-            for pid in family_of(self.server.pid()):
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    continue   # it has just ended
-            self.server.process.wait()
+        self.server.kill()
+
+    def cpu_seconds_of_ended(self):
+        """Of its sessions that are gone."""
+        fields = pathlib.Path(f"/proc/{self.server.pid()}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[13]) + int(fields[14])) / bystanders.TICKS
 
     def cpu_seconds(self):
         """Of all its processes so far, of those that have ended, too."""
-        ended = pathlib.Path(f"/proc/{self.server.pid()}/stat").read_text().rpartition(")")[2].split()
-        total = (int(ended[13]) + int(ended[14])) / bystanders.TICKS
-        for pid in family_of(self.server.pid()):
+        while True:
+            ended, living = self.cpu_seconds_of_ended(), 0.0
             try:
-                total += bystanders.cpu_seconds_of(pid)
+                living = sum(map(bystanders.cpu_seconds_of, services.tree_of(self.server.pid())))
             except OSError:
-                continue   # it has just ended: the next look finds it above
-        return total
+                continue   # one has just ended
+            if self.cpu_seconds_of_ended() == ended:   # none has, that would be missing in both
+                return ended + living
 
     def sync_times(self):
         return syncs.times_of(self.server.folder / "syncs")

@@ -26,16 +26,13 @@ class Folder(unittest.TestCase):
 
 class Commands(Folder):
     def test_the_library_that_counts_is_for_the_server_alone(self):
-        server = database.Server(self.folder, count=pathlib.Path("/somewhere/count.so"))
-        words = server.command()
-        at = words.index("env")
-        self.assertEqual(words[at + 1:at + 3], [f"LD_PRELOAD={self.folder}/postgres/count.so", f"SYNC_COUNT_FILE={self.folder}/postgres/syncs"])
-        self.assertTrue(words[at + 3].endswith("/postgres"))
-        self.assertNotIn("env", database.Server(self.folder).command())
+        environment = database.Server(self.folder, count=pathlib.Path("/somewhere/count.so")).environment()
+        self.assertEqual((environment["LD_PRELOAD"], environment["SYNC_COUNT_FILE"]), (f"{self.folder}/count.so", f"{self.folder}/postgres/syncs"))
+        self.assertIsNone(database.Server(self.folder).environment())
 
-    def test_it_syncs_and_ends_with_us(self):
-        words = database.Server(self.folder).command()
-        self.assertEqual(words[1:3], ["--pdeathsig", "QUIT"])
+    def test_it_syncs_and_is_pinned_where_it_is_told(self):
+        words = database.Server(self.folder, core=6).command()
+        self.assertEqual(words[:3], ["taskset", "-c", "6"])
         self.assertFalse([word for word in words if word.startswith(("fsync=", "synchronous_commit=", "full_page_writes="))])
 
 
@@ -50,7 +47,7 @@ class Life(Folder):
         with database.Database(self.folder / "two", BUILD, False) as second:
             self.assertEqual(second.server.sql("select x from t", database.NAME), "7")
             self.assertEqual(second.server.sql("show fsync"), "on")
-            family = database.family_of(second.server.pid())
+            family = database.services.tree_of(second.server.pid())
         self.assertGreater(len(family), 2)
         self.assertEqual(those_that_stay(family), [])
 
@@ -59,7 +56,7 @@ class Life(Folder):
                   "from runner import database\n"
                   "made = database.Database(pathlib.Path(sys.argv[2]) / 'd', pathlib.Path('/nonexistent'), False)\n"
                   "made.start()\n"
-                  "print(*database.family_of(made.server.pid()), flush=True)\n"
+                  "print(*database.services.tree_of(made.server.pid()), flush=True)\n"
                   "sys.stdin.read()\n")
         starter = subprocess.Popen([sys.executable, "-c", script, str(pathlib.Path(__file__).parent), str(self.folder)],
                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
