@@ -166,15 +166,25 @@ void ChatShard::on_committed(std::span<const storage::Outcome> outcomes) {
   roles_->conversations.on_committed(outcomes);
 }
 
-void ChatShard::revoke_session(UserId user, SessionId session) {
+void ChatShard::revoke_session_here(UserId user, SessionId session) {
   ShardContext& context = roles_->context;
   context.send(context.owner(user), Revoke{user, session});
+}
+
+void ChatShard::revoke_session(UserId user, SessionId session) {
+  ShardContext& context = roles_->context;
+  revoke_session_here(user, session);
   // Each shard is told; the owner alone tells the other nodes.
   if (context.nodes != nullptr && context.owner(user) == context.self) {
     context.nodes->hint(
         topic_of(user),
         {.kind = NodeHint::Kind::kRevoked, .seq = 0, .conversation = {}, .session = session});
   }
+}
+
+void ChatShard::end_revoked(const absl::flat_hash_set<SessionId>& sessions, const Now& now) {
+  roles_->context.now = now;
+  roles_->sessions.end_revoked(sessions);
 }
 
 void ChatShard::on_node_event(const TopicId& topic, Seq seq, ServerEvent event, ByteView payload,

@@ -23,6 +23,7 @@
 #include <span>
 #include <string>
 
+#include "absl/container/flat_hash_set.h"
 #include "core/chat/chat_counters.h"
 #include "core/chat/endpoint.h"
 #include "core/chat/id_source.h"
@@ -83,6 +84,10 @@ class ChatShard final : public storage::CommitListener {
 
   // Closes the live connections of a revoked session, wherever they are, with token_revoked (4102).
   void revoke_session(UserId user, SessionId session);
+  // The same on this node alone: another one has said so to each of its shards.
+  void revoke_session_here(UserId user, SessionId session);
+  // The same for connections of this shard alone, whoever they are of: looks at each.
+  void end_revoked(const absl::flat_hash_set<SessionId>& sessions, const Now& now);
 
   // --- what the bus says (only with ChatPorts::nodes) ---
   // Another node's event, decoded, and as it came: `payload` dies on return. `seq` as it was published; an event that

@@ -262,6 +262,19 @@ void SessionRole::on(const RevokeSession& revoke) {
   fail(revoke.endpoint, *session, ErrorCode::kTokenRevoked);
 }
 
+void SessionRole::end_revoked(const absl::flat_hash_set<SessionId>& sessions) {
+  std::vector<Endpoint> ended;  // to end one may end others
+  table_.for_each([&](std::uint32_t slot, const Session& session) {
+    if (!sessions.contains(session.id)) return;
+    ended.push_back({.shard = static_cast<std::uint16_t>(context_.self),
+                     .kind = Endpoint::Kind::kSession,
+                     .slot = slot,
+                     .generation = session.generation});
+  });
+  for (const Endpoint& endpoint : ended)
+    if (Session* session = live(endpoint)) fail(endpoint, *session, ErrorCode::kTokenRevoked);
+}
+
 // --- topics --------------------------------------------------------------------------------------------------------
 
 bool SessionRole::hear(const Endpoint& endpoint, Session& session, const TopicId& topic) {

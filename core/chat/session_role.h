@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "core/chat/heartbeat_wheel.h"
 #include "core/chat/local_topics.h"
 #include "core/chat/puller.h"
@@ -42,6 +43,7 @@ class SessionRole {
   void on(const SessionAdmission& admission);
   void on(SessionNotice notice);
   void on(const RevokeSession& revoke);
+  void end_revoked(const absl::flat_hash_set<SessionId>& sessions);
   void on(const AudienceCheck& check);
   void on(const InterestReady& ready);
   void on(const PresenceAnswer& answer);

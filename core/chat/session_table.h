@@ -108,6 +108,18 @@ class SessionTable {
         session.state != Session::State::kFree && session.generation == endpoint.generation;
     return is_it ? &session : nullptr;
   }
+  // `f(slot, session)` for each that is not free.
+  template <class F>
+  void for_each(F&& f) const {
+    for (std::size_t chunk = 0; chunk < chunks_.size(); ++chunk) {
+      if (!chunks_[chunk]) continue;
+      for (std::size_t i = 0; i < kChunk; ++i) {
+        const Session& session = (*chunks_[chunk])[i];
+        if (session.state != Session::State::kFree)
+          f(static_cast<std::uint32_t>(chunk * kChunk + i), session);
+      }
+    }
+  }
 
  private:
   static constexpr std::size_t kChunk = 512;  // whole pages: 104 * 512 = 13 * 4,096

@@ -53,13 +53,13 @@ struct Accounts::Pending {
 };
 
 Accounts::Accounts(storage::Directory& directory, PasswordWorker& passwords,
-                   storage::Reactor& reactor, const auth::TokenSigner& signer, Tickets& tickets,
-                   std::function<Now()> clock, LoginLimits& limits)
+                   storage::Reactor& reactor, const auth::TokenSigner& signer,
+                   IssueTicket issue_ticket, std::function<Now()> clock, LoginLimits& limits)
     : directory_(directory),
       passwords_(passwords),
       reactor_(reactor),
       signer_(signer),
-      tickets_(tickets),
+      issue_ticket_(std::move(issue_ticket)),
       clock_(std::move(clock)),
       limits_(limits) {}
 
@@ -236,7 +236,7 @@ void Accounts::sign_in(const PendingPtr& pending, SessionId session,
                                          .expires_at_s = now_s + kLifeS});
   signed_in.expires_in_s = static_cast<std::uint32_t>(kLifeS);
   signed_in.refresh_token = refresh_token;
-  signed_in.ticket = tickets_.issue(pending->user.id, session, now).value_or("");
+  signed_in.ticket = issue_ticket_(pending->user.id, session, now).value_or("");
   signed_in.ws_url = pending->caller.ws_url;
   pending->answered(std::move(signed_in));
 }

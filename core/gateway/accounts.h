@@ -7,11 +7,11 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "core/gateway/login_limits.h"
 #include "core/gateway/password_worker.h"
-#include "core/gateway/tickets.h"
 #include "core/net/peer_address.h"
 #include "proto/auth/token.h"
 #include "proto/base/now.h"
@@ -23,6 +23,8 @@ namespace uproar::gateway {
 
 class Accounts {
  public:
+  // nullopt: none can be given now.
+  using IssueTicket = std::function<std::optional<std::string>(UserId, SessionId, Now)>;
   // Exactly once per call, on the shard, never inside the call itself.
   using Answered = std::function<void(Result<chat::SignedIn, chat::Error>)>;
 
@@ -34,7 +36,7 @@ class Accounts {
 
   // Everything outlives this object. `clock`: the shard's turn time.
   Accounts(storage::Directory& directory, PasswordWorker& passwords, storage::Reactor& reactor,
-           const auth::TokenSigner& signer, Tickets& tickets, std::function<Now()> clock,
+           const auth::TokenSigner& signer, IssueTicket issue_ticket, std::function<Now()> clock,
            LoginLimits& limits);
 
   void sign_up(chat::RegisterRequest request, Caller caller, Answered answered);
@@ -64,7 +66,7 @@ class Accounts {
   PasswordWorker& passwords_;
   storage::Reactor& reactor_;
   const auth::TokenSigner& signer_;
-  Tickets& tickets_;
+  const IssueTicket issue_ticket_;
   const std::function<Now()> clock_;
   LoginLimits& limits_;
   std::function<void(SessionId, UserId)> session_ended_ = [](SessionId, UserId) {};

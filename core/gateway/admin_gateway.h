@@ -4,11 +4,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/gateway/canary.h"
+#include "core/gateway/nodes.h"
 #include "core/gateway/shard_parcel.h"
 #include "core/net/shard_net.h"
 
@@ -23,6 +25,8 @@ class AdminGateway {
     storage::Reactor& reactor;
     std::function<std::string()> render_metrics;  // Prometheus text format, all shards
     std::function<bool()> draining;
+    const Nodes& nodes;
+    std::function<std::optional<storage::BusState>()> bus_state;  // of this shard; nullopt: alone
   };
 
   explicit AdminGateway(Parts parts);
@@ -36,6 +40,7 @@ class AdminGateway {
   void answer_operator(net::ConnectionId connection, int status, std::string_view body,
                        std::string_view allow = {});
   void ready(net::ConnectionId connection);
+  void list_nodes(net::ConnectionId connection);
   void report(bool all_answered);
 
   Parts parts_;

@@ -104,7 +104,8 @@ net::UpgradeAnswer EventGateway::on_upgrade(net::ConnectionId connection,
     upgrade.entering = std::move(admitted.value());
   } else {
     upgrade.ticket = ticket.value().value_or("");
-    if (!upgrade.ticket.empty() && !Tickets::shard_of(upgrade.ticket))
+    const bool is_of_nodes = parts_.node_tickets != nullptr && NodeTickets::is_one(upgrade.ticket);
+    if (!upgrade.ticket.empty() && !is_of_nodes && !Tickets::shard_of(upgrade.ticket))
       return turn_away(error(chat::ErrorCode::kUnauthorized, "that is no ticket"));
   }
   upgrade.wants_another_protocol = wants_another;
@@ -128,6 +129,7 @@ void EventGateway::on_open(net::ConnectionId connection) {
     upgrade.entering.connection = connection;
     parts_.net.set_context(connection, Note{.stage = Stage::kEntering}.packed());
     entering_.insert_or_assign(connection.slot, std::move(upgrade.entering));
+    if (parts_.node_tickets != nullptr) return judge_node_ticket(connection, upgrade.ticket);
     const TicketPresented presented{.connection = connection,
                                     .shard = static_cast<std::uint16_t>(parts_.link.self()),
                                     .ticket = std::move(upgrade.ticket)};
@@ -296,6 +298,18 @@ void EventGateway::on_closed(net::ConnectionId connection, net::CloseCause cause
   parts_.chat.close_session(endpoint_of(connection), cause.clean, parts_.now);
 }
 
+void EventGateway::judge_node_ticket(net::ConnectionId connection, std::string_view ticket) {
+  TicketJudged verdict{.connection = connection, .valid = false, .user = {}, .session = {}};
+  const auto read = parts_.node_tickets->read(ticket, parts_.now);
+  if (!read) return judged(verdict);
+  verdict.user = read->holder.user;
+  verdict.session = read->holder.session;
+  parts_.ticket_claims->claim(read->number, [this, verdict](bool is_first) mutable {
+    verdict.valid = is_first && !parts_.revocations.contains(verdict.session);
+    judged(verdict);
+  });
+}
+
 void EventGateway::judge(const TicketPresented& presented) {
   TicketJudged verdict{
       .connection = presented.connection, .valid = false, .user = {}, .session = {}};
@@ -324,6 +338,18 @@ void EventGateway::judged(const TicketJudged& verdict) {
 void EventGateway::revoked(const SessionRevoked& revocation) {
   parts_.revocations.add(revocation.session, revocation.at_us);
   parts_.chat.revoke_session(revocation.user, revocation.session);
+}
+
+void EventGateway::revoked_elsewhere(const SessionRevoked& revocation) {
+  parts_.revocations.add(revocation.session, parts_.now.wall_us);
+  parts_.chat.revoke_session_here(revocation.user, revocation.session);
+}
+
+void EventGateway::found_revoked(std::span<const SessionId> sessions) {
+  absl::flat_hash_set<SessionId> fresh;
+  for (const SessionId session : sessions)
+    if (parts_.revocations.add(session, parts_.now.wall_us)) fresh.insert(session);
+  if (!fresh.empty()) parts_.chat.end_revoked(fresh, parts_.now);
 }
 
 void EventGateway::on_tick() {

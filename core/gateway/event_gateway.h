@@ -6,6 +6,7 @@
 #include <bit>
 #include <cstdint>
 #include <deque>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "core/chat/chat_shard.h"
 #include "core/gateway/event_outbox.h"
 #include "core/gateway/known_users.h"
+#include "core/gateway/node_tickets.h"
 #include "core/gateway/revocations.h"
 #include "core/gateway/shard_parcel.h"
 #include "core/gateway/tickets.h"
@@ -45,6 +47,8 @@ class EventGateway {
     storage::Directory& directory;
     const auth::TokenVerifier& verifier;
     Tickets& tickets;
+    const NodeTickets* node_tickets;  // null: this node is alone
+    TicketClaims* ticket_claims;      // likewise
     Revocations& revocations;
     KnownUsers& known_users;
     ShardLink& link;
@@ -67,6 +71,10 @@ class EventGateway {
   void judge(const TicketPresented& presented);
   void judged(const TicketJudged& verdict);
   void revoked(const SessionRevoked& revocation);
+  // The same from another node.
+  void revoked_elsewhere(const SessionRevoked& revocation);
+  // The same found in the store: looks at each connection of this shard, for those that were not known.
+  void found_revoked(std::span<const SessionId> sessions);
 
   void on_tick();
   // Monotonic microseconds of the next session.open deadline, or the largest value.
@@ -105,6 +113,7 @@ class EventGateway {
   void enter(net::ConnectionId connection, Entering entering);
   void entered(net::ConnectionId connection);
   void refuse(net::ConnectionId connection, const chat::RequestId& id, const chat::Error& error);
+  void judge_node_ticket(net::ConnectionId connection, std::string_view ticket);
   void say_early(net::ConnectionId connection, net::MessageKind kind, MutableBytes payload);
   void refuse_wrong(net::ConnectionId connection, const chat::RequestId& id,
                     const chat::Error& error);

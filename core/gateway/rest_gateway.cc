@@ -34,6 +34,7 @@ void RestGateway::end_session(SessionId session, UserId user) {
   for (std::uint32_t shard = 0; shard < parts_.link.shard_count(); ++shard) {
     parts_.link.post(shard, revocation);
   }
+  if (parts_.publisher != nullptr) parts_.publisher->publish_revoked(revocation);
 }
 
 void RestGateway::on_request(net::ConnectionId connection, const http::Request& request) {
@@ -191,8 +192,9 @@ void RestGateway::account(net::ConnectionId connection, const http::Request& req
   const auto waiting = wait(connection);
   if (!waiting) return;
   const auto agent = request.headers.find("User-Agent");
-  const std::string base = parts_.advertised_url.empty() ? "ws://" + std::string(request.authority)
-                                                         : parts_.advertised_url;
+  std::string base = parts_.nodes.next_url();
+  if (base.empty()) base = parts_.advertised_url;
+  if (base.empty()) base = "ws://" + std::string(request.authority);
   Accounts::Caller caller{.address = parts_.net.peer_address(connection),
                           .device = std::string(agent.value_or("").substr(0, 128)),
                           .ws_url = base + "/ws"};

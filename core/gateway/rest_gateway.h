@@ -15,6 +15,7 @@
 #include "core/gateway/event_gateway.h"
 #include "core/gateway/event_outbox.h"
 #include "core/gateway/known_users.h"
+#include "core/gateway/nodes.h"
 #include "core/gateway/request_table.h"
 #include "core/gateway/rest_routes.h"
 #include "core/gateway/revocations.h"
@@ -55,7 +56,9 @@ class RestGateway {
     ShardLink& link;
     EventGateway& events;  // counts refused tokens
     const Now& now;
-    std::string advertised_url;  // "wss://chat.example.com"; empty: from the request's Host
+    NodePublisher* publisher;    // null: this node is alone
+    Nodes& nodes;                // where logins are sent
+    std::string advertised_url;  // alone: "wss://chat.example.com"; empty: from the request's Host
   };
 
   explicit RestGateway(Parts parts);

@@ -1,7 +1,8 @@
 #pragma once
 
 // Sessions that were logged out while tokens of theirs are still unexpired. Each shard holds all of them: a
-// revocation is told to every shard, and read back from the store at start.
+// revocation is told to every shard of every node, and read back from the store at start and whenever one may have been
+// missed.
 
 #include <cstdint>
 #include <deque>
@@ -23,12 +24,14 @@ struct RevocationCounters {
 class Revocations {
  public:
   // In the order of time. Beyond the limit the oldest is forgotten, though tokens of it may be good again.
-  void add(SessionId session, std::int64_t revoked_at_us) {
-    if (!sessions_.insert(session).second) return;
+  // False: it was known.
+  bool add(SessionId session, std::int64_t revoked_at_us) {
+    if (!sessions_.insert(session).second) return false;
     by_age_.emplace_back(revoked_at_us + kAccessTokenLifeUs, session);
-    if (by_age_.size() <= kRevokedMax) return;
+    if (by_age_.size() <= kRevokedMax) return true;
     forget_oldest();
     counters_.forgotten_early.add();
+    return true;
   }
   [[nodiscard]] bool contains(SessionId session) const { return sessions_.contains(session); }
   // Forgets those whose last access token has expired by itself.

@@ -5,6 +5,7 @@
 // change places (core/chat/ports.h).
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "core/chat/endpoint.h"
 #include "core/chat/parcel.h"
 #include "core/net/handler.h"
+#include "storage/bus.h"
 #include "storage/node_record.h"
 
 namespace uproar::gateway {
@@ -76,6 +78,7 @@ struct CanaryAnswered {
   std::uint64_t round = 0;
   bool receive_path = false;
   bool store = false;
+  std::optional<storage::BusState> bus;  // nullopt: this node is alone
 };
 
 // The nodes of the cluster, this one among them, whenever that changes.
@@ -94,6 +97,8 @@ class NodePublisher {
   virtual ~NodePublisher() = default;
   // `payload`: an event as clients get it; borrowed for the call. `seq`: its place in its conversation, 0: ephemeral.
   virtual void publish(const chat::TopicId& topic, Seq seq, ByteView payload) = 0;
+  // A session has ended here: the store has it already.
+  virtual void publish_revoked(const SessionRevoked& revoked) = 0;
 };
 
 // Owned by core/server: the mailboxes.

@@ -1,6 +1,7 @@
 #include "core/server/bus_words.h"
 
 #include "proto/base/check.h"
+#include "storage/big_endian.h"
 #include "storage/bus.h"
 
 namespace uproar::server {
@@ -93,6 +94,25 @@ std::optional<chat::NodeHint> decode_node_hint(Seq seq, ByteView payload) {
     default:
       return std::nullopt;
   }
+}
+
+std::array<std::byte, kRevocationBytes> encode_revocation(const gateway::SessionRevoked& revoked) {
+  std::array<std::byte, kRevocationBytes> out;
+  revoked.session.uuid().write_bytes(out.data());
+  revoked.user.uuid().write_bytes(out.data() + 16);
+  storage::write_big_endian(static_cast<std::uint64_t>(revoked.at_us), out.data() + 32);
+  return out;
+}
+
+std::optional<gateway::SessionRevoked> decode_revocation(ByteView payload) {
+  if (payload.size() != kRevocationBytes) return std::nullopt;
+  const gateway::SessionRevoked revoked{
+      .session = SessionId(Uuid::from_bytes(payload.data())),
+      .user = UserId(Uuid::from_bytes(payload.data() + 16)),
+      .at_us =
+          static_cast<std::int64_t>(storage::read_big_endian<std::uint64_t>(payload.data() + 32))};
+  if (revoked.session.is_nil() || revoked.user.is_nil() || revoked.at_us < 0) return std::nullopt;
+  return revoked;
 }
 
 }  // namespace uproar::server

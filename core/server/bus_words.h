@@ -9,8 +9,10 @@
 //   u:<topic>        the owner of a user, on each node where    kEvent (presence), kHint
 //                    that user is, or is watched
 //   gaps             every shard                                kGap
+//   revoked          every shard                                kRevoked
 //   nodes            the shard that keeps discovery             kNodes (storage::redis::kNodesChannel)
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -19,6 +21,7 @@
 
 #include "core/chat/ports.h"
 #include "core/chat/topic.h"
+#include "core/gateway/shard_parcel.h"
 #include "proto/base/bytes.h"
 
 namespace uproar::server {
@@ -31,9 +34,11 @@ enum class BusKind : std::uint8_t {
   kGap = 3,       // no payload: of what the sender has published, anything may be missing
   kNodes = 4,     // no payload: the list of nodes has changed
   kPresence = 5,  // of storage/redis/redis_presence.h
+  kRevoked = 6    // a session has ended; no payload: some have, read the store
 };
 
 inline constexpr std::string_view kGapChannel = "gaps";
+inline constexpr std::string_view kRevokedChannel = "revoked";
 
 [[nodiscard]] std::string channel_of(const chat::TopicId& topic);
 // nullopt: no topic's channel.
@@ -50,5 +55,12 @@ struct HintBytes {
 [[nodiscard]] HintBytes encode_node_hint(const chat::NodeHint& hint);
 // nullopt: an unknown kind, another length than that kind has, or an id that is none.
 [[nodiscard]] std::optional<chat::NodeHint> decode_node_hint(Seq seq, ByteView payload);
+
+// 40 bytes: session, user, and when in Unix microseconds, big-endian.
+inline constexpr std::size_t kRevocationBytes = 40;
+[[nodiscard]] std::array<std::byte, kRevocationBytes> encode_revocation(
+    const gateway::SessionRevoked& revoked);
+// nullopt: another length, an id that is none, or a time before 1970.
+[[nodiscard]] std::optional<gateway::SessionRevoked> decode_revocation(ByteView payload);
 
 }  // namespace uproar::server

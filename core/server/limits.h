@@ -21,8 +21,11 @@ inline constexpr std::uint32_t kHeldBackLossyMax = 8'192;
 inline constexpr std::int64_t kHeldBackParcelsMax = 65'536;
 // How soon a full mailbox is tried again. Its reader drains half of it in a turn, which takes about a millisecond.
 inline constexpr std::int64_t kHeldBackRetryUs = 1'000;
-// A store that cannot be read at start is asked again for the revoked sessions after this time.
+// A store that cannot be read is asked again for the revoked sessions after this time; so is one that can, while the nodes
+// cannot tell each other of logouts.
 inline constexpr std::uint32_t kAskRevocationsAgainMs = 500;
+// How far the clocks of two nodes may be apart, so that neither misses what the other revoked.
+inline constexpr std::int64_t kRevocationsOverlapUs = 60'000'000;
 // How long a start waits for Redis and etcd: several attempts to connect, the longest pause between which is 2 s.
 inline constexpr std::uint32_t kServicesWaitMs = 6'000;
 // How long an end waits until the other nodes can know of it. Without that they take it for a death.

@@ -1,130 +1,19 @@
 #include "core/server/metrics.h"
 
 #include <array>
-#include <cstdint>
-#include <limits>
 #include <string>
-#include <type_traits>
-#include <utility>
 
-#include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
 
-#include "core/server/shard.h"
-#include "proto/base/counters.h"
+#include "core/server/metric_rows.h"
+#include "core/server/node_metrics.h"
 #include "storage/postgres/postgres_store.h"
 #include "storage/sqlite/sqlite_store.h"
 
 namespace uproar::server {
 namespace {
 
-using prometheus::MetricFamily;
-using prometheus::MetricType;
-
-template <class Group, class Value>
-struct Row {
-  const char* name;
-  const char* help;
-  Value Group::*member;
-};
-
-// What a histogram counts. Prometheus wants base units, so times are exposed in seconds.
-enum class Unit : std::uint8_t { kEntries, kMicroseconds };
-
-template <class Group>
-struct HistogramRow {
-  const char* name;
-  const char* help;
-  Histogram Group::*member;
-  Unit unit;
-};
-
-// Whose counters: a shard's, or the process's when `shard` is empty.
-template <class Group>
-struct Source {
-  std::string shard;
-  const Group* group;
-};
-
-// `group_of(shard)` is null before the shard has started.
-template <class GroupOf>
-auto per_shard(const std::vector<std::unique_ptr<Shard>>& shards, GroupOf group_of) {
-  using Group = std::remove_cvref_t<decltype(*group_of(*shards.front()))>;
-  std::vector<Source<Group>> sources;
-  for (std::size_t i = 0; i < shards.size(); ++i) {
-    if (const Group* group = group_of(*shards[i])) sources.push_back({std::to_string(i), group});
-  }
-  return sources;
-}
-
-template <class Group>
-prometheus::ClientMetric labelled(const Source<Group>& source) {
-  prometheus::ClientMetric metric;
-  if (!source.shard.empty()) metric.label.push_back({"shard", source.shard});
-  return metric;
-}
-
-// One family per row, one metric per source.
-template <class Group, std::size_t N>
-void add(const std::vector<Source<Group>>& sources, const std::array<Row<Group, Counter>, N>& rows,
-         std::vector<MetricFamily>& out) {
-  for (const auto& row : rows) {
-    MetricFamily family{row.name, row.help, MetricType::Counter, {}};
-    for (const Source<Group>& source : sources) {
-      auto metric = labelled(source);
-      metric.counter.value = static_cast<double>((source.group->*row.member).value());
-      family.metric.push_back(std::move(metric));
-    }
-    out.push_back(std::move(family));
-  }
-}
-
-template <class Group, std::size_t N>
-void add(const std::vector<Source<Group>>& sources, const std::array<Row<Group, Gauge>, N>& rows,
-         std::vector<MetricFamily>& out) {
-  for (const auto& row : rows) {
-    MetricFamily family{row.name, row.help, MetricType::Gauge, {}};
-    for (const Source<Group>& source : sources) {
-      auto metric = labelled(source);
-      metric.gauge.value = static_cast<double>((source.group->*row.member).value());
-      family.metric.push_back(std::move(metric));
-    }
-    out.push_back(std::move(family));
-  }
-}
-
-prometheus::ClientMetric::Histogram buckets_of(const Histogram& histogram, Unit unit) {
-  const auto exposed = [unit](std::uint64_t value) {
-    return unit == Unit::kMicroseconds ? static_cast<double>(value) / 1e6
-                                       : static_cast<double>(value);
-  };
-  // Every octave is enough for a scrape: 40 buckets instead of 160.
-  prometheus::ClientMetric::Histogram out;
-  std::uint64_t count = 0;
-  for (std::size_t i = 0; i < Histogram::kBuckets; ++i) {
-    count += histogram.bucket(i);
-    if (i % 4 != 3) continue;
-    out.bucket.push_back({count, exposed(Histogram::upper_bound(i))});
-  }
-  out.bucket.push_back({count, std::numeric_limits<double>::infinity()});
-  out.sample_count = count;
-  out.sample_sum = exposed(histogram.sum());
-  return out;
-}
-
-template <class Group, std::size_t N>
-void add(const std::vector<Source<Group>>& sources, const std::array<HistogramRow<Group>, N>& rows,
-         std::vector<MetricFamily>& out) {
-  for (const auto& row : rows) {
-    MetricFamily family{row.name, row.help, MetricType::Histogram, {}};
-    for (const Source<Group>& source : sources) {
-      auto metric = labelled(source);
-      metric.histogram = buckets_of(source.group->*row.member, row.unit);
-      family.metric.push_back(std::move(metric));
-    }
-    out.push_back(std::move(family));
-  }
-}
+using namespace metrics;
 
 constexpr auto kRingCounters = std::to_array<Row<runtime::RingCounters, Counter>>({
     {"uproar_ring_enters_total", "io_uring_enter calls", &runtime::RingCounters::enters},
@@ -277,10 +166,30 @@ constexpr auto kChatCounters = std::to_array<Row<chat::ChatCounters, Counter>>({
      &chat::ChatCounters::commits_failed},
     {"uproar_chat_repairs_total", "holes in the order, filled from the store",
      &chat::ChatCounters::repairs},
+    {"uproar_chat_node_events_total", "events of other nodes that were heard",
+     &chat::ChatCounters::node_events},
+    {"uproar_chat_node_events_old_total",
+     "of those, known already: a repair was faster, or they came twice",
+     &chat::ChatCounters::node_events_old},
+    {"uproar_chat_node_events_held_total", "of those, came before their turn",
+     &chat::ChatCounters::node_events_held},
+    {"uproar_chat_node_events_shed_total", "of those, found no room to wait: a repair brought them",
+     &chat::ChatCounters::node_events_shed},
+    {"uproar_chat_looks_total",
+     "conversations compared with the store after something may have been missed",
+     &chat::ChatCounters::looks},
+    {"uproar_chat_audience_looks_total",
+     "reads of what a session should hear, after something may have been missed",
+     &chat::ChatCounters::audience_looks},
     {"uproar_chat_conversations_loaded_total", "conversations loaded",
      &chat::ChatCounters::conversations_loaded},
     {"uproar_chat_conversations_evicted_total", "conversations evicted",
      &chat::ChatCounters::conversations_evicted},
+});
+constexpr auto kChatHistograms = std::to_array<HistogramRow<chat::ChatCounters>>({
+    {"uproar_chat_repair_seconds",
+     "from seeing a hole in the order to its being closed, by a read or by what was on its way",
+     &chat::ChatCounters::repair_us, Unit::kMicroseconds},
 });
 constexpr auto kGatewayCounters = std::to_array<Row<gateway::EventCounters, Counter>>({
     {"uproar_gateway_commands_total", "commands", &gateway::EventCounters::commands},
@@ -471,6 +380,7 @@ std::string render_metrics(const std::vector<std::unique_ptr<Shard>>& shards,
   add(net, kNetGauges, families);
   const auto chat = per_shard(shards, [](const Shard& shard) { return shard.chat_counters(); });
   add(chat, kChatCounters, families);
+  add(chat, kChatHistograms, families);
   const auto events = per_shard(shards, [](const Shard& shard) { return shard.event_counters(); });
   add(events, kGatewayCounters, families);
   const auto revocations =
@@ -487,6 +397,7 @@ std::string render_metrics(const std::vector<std::unique_ptr<Shard>>& shards,
       per_shard(shards, [](const Shard& shard) { return &shard.router_counters(); });
   add(router, kRouterCounters, families);
   add(router, kRouterGauges, families);
+  add_node_metrics(shards, families);
   if (store.sqlite != nullptr) add_sqlite(*store.sqlite, families);
   if (store.postgres != nullptr) add_postgres(*store.postgres, families);
   return prometheus::TextSerializer().Serialize(families);

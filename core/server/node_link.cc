@@ -1,5 +1,6 @@
 #include "core/server/node_link.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -9,25 +10,35 @@
 namespace uproar::server {
 
 NodeLink::NodeLink(storage::Reactor& reactor, const Cluster& cluster, std::uint32_t shard,
-                   const Now& now, NodeWatch::Changed changed)
-    : shard_(shard), now_(now), ports_(*this) {
+                   const Now& now, Listener& listener)
+    : shard_(shard), now_(now), listener_(listener), ports_(*this) {
   storage::redis::RedisBusOptions options;
   options.url = cluster.redis;
   options.node = cluster.self.id;
   options.shard = static_cast<std::uint16_t>(shard);
+  // Of a server that comes back without its data the nodes have 30 % of a lease to tell it that they live, or the first
+  // to be back takes the others for dead (docs/decisions/0025).
+  options.backoff_ms_max = std::min(storage::redis::kBackoffMsMax, cluster.lease_ms * 15 / 100);
   options.monotonic_us = &runtime::monotonic_us;
   bus_ = std::make_unique<storage::redis::RedisBus>(reactor, ports_, options);
   ports_.connect(*bus_);
-  if (shard == kWatchingShard)
-    watch_ = std::make_unique<NodeWatch>(reactor, *bus_, cluster, std::move(changed));
+  claims_ = std::make_unique<RedisClaims>(bus_.get(), now);
+  if (shard != kWatchingShard) return;
+  watch_ = std::make_unique<NodeWatch>(
+      reactor, *bus_, cluster,
+      [this](const std::vector<storage::NodeRecord>& nodes, bool may_have_missed) {
+        listener_.on_nodes(nodes, may_have_missed);
+      });
 }
 
 NodeLink::~NodeLink() = default;
 
 void NodeLink::close() {
+  const std::lock_guard lock(closing_);
   watch_.reset();
   ports_.disconnect();
-  bus_.reset();
+  bus_.reset();  // answers what is still asked, claims among it
+  claims_.reset();
 }
 
 void NodeLink::flush() {
@@ -49,6 +60,10 @@ SystemError NodeLink::why_not() const {
 
 bool NodeLink::is_idle() const {
   return bus_->counters().outgoing_bytes.value() == 0 || bus_->state() == storage::BusState::kDown;
+}
+
+const storage::BusCounters* NodeLink::bus_counters() const {
+  return bus_ != nullptr ? &bus_->counters() : nullptr;
 }
 
 const storage::DiscoveryCounters* NodeLink::discovery_counters() const {
@@ -80,8 +95,17 @@ void NodeLink::on_nodes_poked() {
   if (watch_) watch_->poke();
 }
 
+void NodeLink::on_revoked(const gateway::SessionRevoked& revoked) {
+  listener_.on_revoked(revoked);
+}
+
+void NodeLink::on_revocations_missed() {
+  listener_.on_revocations_missed();
+}
+
 // One shard speaks for all: they have the same server.
 void NodeLink::on_bus_state(storage::BusState state) {
+  if (state != storage::BusState::kUp) listener_.on_revocations_missed();
   if (shard_ != kWatchingShard) return;
   if (state == storage::BusState::kUp) watch_->bus_is_up();
   switch (state) {

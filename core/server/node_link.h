@@ -6,11 +6,13 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "core/chat/chat_shard.h"
 #include "core/server/cluster.h"
 #include "core/server/node_watch.h"
+#include "core/server/redis_claims.h"
 #include "core/server/shard_bus.h"
 #include "proto/base/now.h"
 #include "storage/reactor.h"
@@ -23,10 +25,20 @@ inline constexpr std::uint32_t kWatchingShard = 0;
 
 class NodeLink final : private ShardBus::Hearer {
  public:
-  // Begins to connect. `changed` is told of nodes on the watching shard alone. All but `cluster` outlive the link; `now`
-  // is the turn's.
+  // What concerns more than the domain. Called on the shard's thread.
+  class Listener {
+   public:
+    virtual ~Listener() = default;
+    // On the watching shard alone; as NodeWatch::Changed.
+    virtual void on_nodes(const std::vector<storage::NodeRecord>& nodes, bool may_have_missed) = 0;
+    virtual void on_revoked(const gateway::SessionRevoked& revoked) = 0;
+    // Sessions may have ended, or may end from now on, of which this shard hears nothing: the store knows them.
+    virtual void on_revocations_missed() = 0;
+  };
+
+  // Begins to connect. All but `cluster` outlive the link; `now` is the turn's.
   NodeLink(storage::Reactor& reactor, const Cluster& cluster, std::uint32_t shard, const Now& now,
-           NodeWatch::Changed changed);
+           Listener& listener);
   ~NodeLink() override;
 
   // Before the shard's next turn: who hears what other nodes say.
@@ -34,6 +46,8 @@ class NodeLink final : private ShardBus::Hearer {
   // Ends all connections, on the shard's thread while its ring still works. What is said afterwards goes nowhere.
   void close();
 
+  // Null once it is closed.
+  [[nodiscard]] gateway::TicketClaims* ticket_claims() { return claims_.get(); }
   // What the domain and its outbox speak into.
   [[nodiscard]] ShardBus& ports() { return ports_; }
   // At the end of the turn.
@@ -48,10 +62,13 @@ class NodeLink final : private ShardBus::Hearer {
   // Null on all shards but one.
   [[nodiscard]] NodeWatch* watch() { return watch_.get(); }
 
-  // Read from any thread until close().
-  [[nodiscard]] const storage::BusCounters& bus_counters() const { return bus_->counters(); }
-  [[nodiscard]] const ShardBusCounters& counters() const { return ports_.counters(); }
+  // From any thread. What the next two give stays while this is held; null: closed, or not on this shard.
+  [[nodiscard]] std::unique_lock<std::mutex> hold_counters() const {
+    return std::unique_lock(closing_);
+  }
+  [[nodiscard]] const storage::BusCounters* bus_counters() const;
   [[nodiscard]] const storage::DiscoveryCounters* discovery_counters() const;
+  [[nodiscard]] const ShardBusCounters& counters() const { return ports_.counters(); }
 
  private:
   void on_node_event(const chat::TopicId& topic, Seq seq, chat::ServerEvent event,
@@ -61,13 +78,18 @@ class NodeLink final : private ShardBus::Hearer {
   void on_gap() override;
   void on_publish_lost(const chat::TopicId& topic) override;
   void on_nodes_poked() override;
+  void on_revoked(const gateway::SessionRevoked& revoked) override;
+  void on_revocations_missed() override;
   void on_bus_state(storage::BusState state) override;
 
+  mutable std::mutex closing_;  // held by who reads counters from another thread, and by close()
   const std::uint32_t shard_;
   const Now& now_;
+  Listener& listener_;
   chat::ChatShard* chat_ = nullptr;
   ShardBus ports_;
   std::unique_ptr<storage::redis::RedisBus> bus_;
+  std::unique_ptr<RedisClaims> claims_;
   std::unique_ptr<NodeWatch> watch_;  // on the bus's connections: dies before it
 };
 

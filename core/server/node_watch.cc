@@ -44,8 +44,9 @@ void NodeWatch::poke() {
 }
 
 void NodeWatch::bus_is_up() {
-  if (over_redis_ != nullptr && !is_registered_) over_redis_->announce(self_);
-  poke();
+  if (over_redis_ == nullptr) return;
+  over_redis_->announce(self_);  // a server that was restarted knows nobody
+  over_redis_->poke();
 }
 
 void NodeWatch::announce_draining() {

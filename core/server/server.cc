@@ -75,6 +75,7 @@ void block_signals() {
 
 struct Server::State {
   Config config;
+  std::uint32_t services_wait_ms = 0;
   std::atomic<bool> draining{false};
   std::uint16_t port = 0;
   std::vector<int> listeners;
@@ -93,6 +94,7 @@ struct Server::State {
   [[nodiscard]] Result<void, SystemError> open_postgres();
   [[nodiscard]] Result<void, SystemError> open_environment();
   [[nodiscard]] Result<void, SystemError> open_listeners();
+  void introduce();
   void join_cluster();
   [[nodiscard]] Result<void, SystemError> start_shards();
   void drain();
@@ -100,8 +102,9 @@ struct Server::State {
   void stop();
 };
 
-Server::Server(Config config) : state_(std::make_unique<State>()) {
+Server::Server(Config config, std::uint32_t services_wait_ms) : state_(std::make_unique<State>()) {
   state_->config = std::move(config);
+  state_->services_wait_ms = services_wait_ms;
   UPROAR_CHECK(state_->config.shards != 0);  // resolve() chose
 }
 
@@ -185,25 +188,30 @@ Result<void, SystemError> Server::State::open_listeners() {
   return {};
 }
 
-// Who this node is to the others. Its port is known by now.
-void Server::State::join_cluster() {
-  if (config.redis.empty()) return;
-  auto url = redis_url(config);
-  UPROAR_CHECK(url.ok());  // it was looked at when the settings were read
+// Who this node is, to the others if there are any. Its port is known by now.
+void Server::State::introduce() {
   const Now now = runtime::read_clock();
   const bool v6 = config.listen_host.find(':') != std::string::npos;
   const std::string host = v6 ? "[" + config.listen_host + "]" : config.listen_host;
   const std::string here = "ws://" + host + ":" + std::to_string(port);
-  cluster =
-      Cluster{.redis = std::move(url.value()),
-              .etcd_urls = etcd_urls(config),
-              .lease_ms = config.node_lease_ms,
-              .self = {.id = storage::NodeId(Uuid::v7(static_cast<std::uint64_t>(now.wall_ms()),
-                                                      crypto::random_u64(), crypto::random_u64())),
+  const auto id = Uuid::v7(static_cast<std::uint64_t>(now.wall_ms()), crypto::random_u64(),
+                           crypto::random_u64());
+  environment->self = {.id = storage::NodeId(id),
                        .name = config.node_id,
                        .url = config.advertise.empty() ? here : config.advertise,
                        .shards = config.shards,
-                       .started_us = now.wall_us}};
+                       .started_us = now.wall_us,
+                       .key_fingerprint = key_fingerprint(environment->auth_key)};
+}
+
+void Server::State::join_cluster() {
+  if (config.redis.empty()) return;
+  auto url = redis_url(config);
+  UPROAR_CHECK(url.ok());  // it was looked at when the settings were read
+  cluster = Cluster{.redis = std::move(url.value()),
+                    .etcd_urls = etcd_urls(config),
+                    .lease_ms = config.node_lease_ms,
+                    .self = environment->self};
   gate = std::make_unique<StartGate>(config.shards);
   environment->cluster = &*cluster;
   environment->gate = gate.get();
@@ -222,7 +230,7 @@ Result<void, SystemError> Server::State::start_shards() {
   for (const auto& shard : shards) {
     if (auto started = shard->start(); !started.ok()) return started;
   }
-  if (gate) return gate->wait(std::chrono::milliseconds(kServicesWaitMs));
+  if (gate) return gate->wait(std::chrono::milliseconds(services_wait_ms));
   return {};
 }
 
@@ -237,6 +245,7 @@ Result<void, SystemError> Server::start() {
   }
   auto started = state.open_environment();
   if (started.ok()) started = state.open_listeners();
+  if (started.ok()) state.introduce();
   if (started.ok()) state.join_cluster();
   if (started.ok()) started = state.start_shards();
   if (!started.ok()) stop();

@@ -10,14 +10,15 @@
 #include <vector>
 
 #include "core/server/config.h"
+#include "core/server/limits.h"
 #include "proto/base/result.h"
 
 namespace uproar::server {
 
 class Server {
  public:
-  // `config` is resolved, and copied. Nothing is started yet.
-  explicit Server(Config config);
+  // `config` is resolved, and copied. Nothing is started yet. `services_wait_ms`: how long start() waits for Redis and etcd.
+  explicit Server(Config config, std::uint32_t services_wait_ms = kServicesWaitMs);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;

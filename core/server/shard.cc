@@ -75,13 +75,27 @@ auth::TokenVerifier make_verifier(const ShardEnvironment& environment) {
 
 }  // namespace
 
+class Shard::NodeNews final : public NodeLink::Listener {
+ public:
+  explicit NodeNews(Shard& shard) : shard_(shard) {}
+  void on_nodes(const std::vector<storage::NodeRecord>& nodes, bool may_have_missed) override {
+    shard_.tell_nodes(nodes, may_have_missed);
+  }
+  void on_revoked(const gateway::SessionRevoked& revoked) override;
+  void on_revocations_missed() override { shard_.ask_revocations(); }
+
+ private:
+  Shard& shard_;
+};
+
 struct Shard::Parts {
   Parts(Shard& shard, runtime::ShardContext& context, ShardEnvironment& environment)
       : Parts(shard, context, environment, bounds_of(environment, context.ring().direct_slots())) {}
   Parts(Shard& shard, runtime::ShardContext& context, ShardEnvironment& environment,
         const Bounds& bounds)
       : now(context.now()),
-        nodes(make_link(shard, context, environment)),
+        node_news(shard),
+        nodes(make_link(shard, context, environment, node_news)),
         store(environment.store.open_client(shard.reactor_)),
         net(context.ring(), shard, bounds.net),
         requests(static_cast<std::uint16_t>(context.index()), gateway::kRequestsWaitingMax),
@@ -102,9 +116,15 @@ struct Shard::Parts {
         verifier(make_verifier(environment)),
         signer(std::move(*auth::TokenSigner::make(environment.auth_key))),
         tickets(static_cast<std::uint16_t>(context.index())),
+        node_tickets(environment.auth_key),
+        known_nodes(environment.self, context.index()),
         passwords(environment.blocking_pool, context.inbox()),
         accounts(
-            store->directory(), passwords, shard.reactor_, signer, tickets,
+            store->directory(), passwords, shard.reactor_, signer,
+            [this](UserId user, SessionId session, Now at) -> std::optional<std::string> {
+              if (nodes) return node_tickets.issue(user, session, at);
+              return tickets.issue(user, session, at);
+            },
             [&context] { return context.now(); }, environment.login_limits),
         events({.net = net,
                 .outbox = outbox,
@@ -113,6 +133,8 @@ struct Shard::Parts {
                 .directory = store->directory(),
                 .verifier = verifier,
                 .tickets = tickets,
+                .node_tickets = nodes ? &node_tickets : nullptr,
+                .ticket_claims = nodes ? nodes->ticket_claims() : nullptr,
                 .revocations = revocations,
                 .known_users = known_users,
                 .link = shard.router_,
@@ -130,6 +152,8 @@ struct Shard::Parts {
               .link = shard.router_,
               .events = events,
               .now = now,
+              .publisher = nodes ? &nodes->ports() : nullptr,
+              .nodes = known_nodes,
               .advertised_url = environment.config.advertise}),
         canary([this](int fd) { net.admit(fd); }, *store, shard.reactor_, now),
         admin({.net = net,
@@ -137,24 +161,26 @@ struct Shard::Parts {
                .link = shard.router_,
                .reactor = shard.reactor_,
                .render_metrics = environment.render_metrics,
-               .draining = [&environment] {
-                 return environment.draining.load(std::memory_order_relaxed);
+               .draining =
+                   [&environment] { return environment.draining.load(std::memory_order_relaxed); },
+               .nodes = known_nodes,
+               .bus_state = [this]() -> std::optional<storage::BusState> {
+                 if (!nodes) return std::nullopt;
+                 return nodes->bus_state();
                }}) {
     log.set_listener(chat);
     if (nodes) nodes->attach(chat);
   }
 
   static std::unique_ptr<NodeLink> make_link(Shard& shard, runtime::ShardContext& context,
-                                             const ShardEnvironment& environment) {
+                                             const ShardEnvironment& environment, NodeNews& news) {
     if (environment.cluster == nullptr) return nullptr;
-    return std::make_unique<NodeLink>(
-        shard.reactor_, *environment.cluster, context.index(), context.now(),
-        [&shard](const std::vector<storage::NodeRecord>& all, bool may_have_missed) {
-          shard.tell_nodes(all, may_have_missed);
-        });
+    return std::make_unique<NodeLink>(shard.reactor_, *environment.cluster, context.index(),
+                                      context.now(), news);
   }
 
   const Now& now;
+  NodeNews node_news;
   std::unique_ptr<NodeLink> nodes;  // null: this node is alone
   std::unique_ptr<storage::StoreClient> store;
   net::ShardNet net;
@@ -167,6 +193,8 @@ struct Shard::Parts {
   auth::TokenVerifier verifier;
   auth::TokenSigner signer;
   gateway::Tickets tickets;
+  gateway::NodeTickets node_tickets;
+  gateway::Nodes known_nodes;
   gateway::Revocations revocations;
   gateway::KnownUsers known_users;
   PasswordPool passwords;
@@ -197,25 +225,50 @@ Result<void, SystemError> Shard::on_start(runtime::ShardContext& context) {
   return {};
 }
 
+void Shard::NodeNews::on_revoked(const gateway::SessionRevoked& revoked) {
+  shard_.parts_->events.revoked_elsewhere(revoked);
+}
+
+// At start all of the last token lifetime. Later, when other nodes may have said something that was not heard, those
+// since the last time; nodes' clocks may differ by kRevocationsOverlapUs.
 void Shard::ask_revocations() {
+  if (asks_revocations_) {
+    asks_revocations_again_ = true;  // what is being read may be from before
+    return;
+  }
+  asks_revocations_ = true;
+  const std::int64_t now_us = context_->now().wall_us;
+  const std::int64_t since_us =
+      std::max(now_us - gateway::kAccessTokenLifeUs, revocations_read_us_ - kRevocationsOverlapUs);
   parts_->store->directory().revoked_since(
-      context_->now().wall_us - gateway::kAccessTokenLifeUs,
-      [this](Result<std::vector<SessionId>, storage::StoreError> sessions) {
+      since_us, [this, now_us](Result<std::vector<SessionId>, storage::StoreError> sessions) {
+        asks_revocations_ = false;
+        if (sessions.ok()) revocations_read_us_ = now_us;
         revocations_known(std::move(sessions));
       });
 }
 
 void Shard::revocations_known(Result<std::vector<SessionId>, storage::StoreError> sessions) {
   if (!sessions.ok()) {
-    log(LogLevel::kWarn, "waiting for the store to say which sessions were revoked of late");
-    reactor_.arm_timer(kAskRevocationsAgainMs, [this] { ask_revocations(); });
-    return;
+    if (!knows_revocations_)
+      log(LogLevel::kWarn, "waiting for the store to say which sessions were revoked of late");
+    return ask_revocations_later();
   }
-  for (const SessionId session : sessions.value()) {
-    parts_->revocations.add(session, context_->now().wall_us);
-  }
+  parts_->events.found_revoked(sessions.value());
   knows_revocations_ = true;
   open_door();
+  if (std::exchange(asks_revocations_again_, false)) return ask_revocations();
+  // While nodes cannot tell each other of logouts, the store is asked every now and then.
+  if (parts_->nodes && parts_->nodes->bus_state() != storage::BusState::kUp)
+    ask_revocations_later();
+}
+
+void Shard::ask_revocations_later() {
+  if (std::exchange(asks_revocations_later_, true)) return;
+  reactor_.arm_timer(kAskRevocationsAgainMs, [this] {
+    asks_revocations_later_ = false;
+    ask_revocations();
+  });
 }
 
 void Shard::look_at_gate() {
@@ -311,6 +364,7 @@ void Shard::on_parcel(gateway::ShardParcel&& parcel) {
     void operator()(gateway::CanaryAnswered& p) const { parts.admin.answered(p); }
     void operator()(gateway::NodesSeen& p) const {
       if (p.may_have_missed) parts.chat.on_gap(now);
+      parts.known_nodes.see(std::move(p.nodes));
     }
   };
   std::visit(Dispatch{.parts = parts, .now = now}, parcel);

@@ -43,6 +43,7 @@ struct ShardEnvironment {
   std::string jwks_document;  // empty: no external issuer
   std::function<std::string()> render_metrics;
   const std::atomic<bool>& draining;
+  storage::NodeRecord self = {};
   const Cluster* cluster = nullptr;  // null: this node is alone
   StartGate* gate = nullptr;         // null: no shard needs more than the store
   // Has the last word on the bounds that are made of `config`. For simulations, where bounds are to be met; else empty.
@@ -115,12 +116,14 @@ class Shard final : public runtime::TurnHandler, public net::Handler {
     std::uint32_t closes_per_second = 0;
     std::uint32_t spread_ms = 0;
   };
-  struct Parts;  // everything that needs the running ring, built in on_start
+  class NodeNews;  // what the link to other nodes tells
+  struct Parts;    // everything that needs the running ring, built in on_start
 
   void look_at_gate();
   void open_door();
   void tell_nodes(const std::vector<storage::NodeRecord>& nodes, bool may_have_missed);
   void ask_revocations();
+  void ask_revocations_later();
   void revocations_known(Result<std::vector<SessionId>, storage::StoreError> sessions);
   void on_parcel(gateway::ShardParcel&& parcel);
   void take_orders();
@@ -137,6 +140,10 @@ class Shard final : public runtime::TurnHandler, public net::Handler {
   std::unique_ptr<Parts> parts_;
   bool store_works_ = true;
   bool knows_revocations_ = false;
+  bool asks_revocations_ = false;
+  bool asks_revocations_again_ = false;
+  bool asks_revocations_later_ = false;
+  std::int64_t revocations_read_us_ = 0;  // when they were asked for that are known; 0: none are
   bool is_through_gate_ = false;
   bool door_is_open_ = false;
   Latest<DrainOrder> drain_order_;

@@ -24,6 +24,7 @@ void ShardBus::connect(storage::Bus& bus) {
   UPROAR_CHECK(bus_ == nullptr);
   bus_ = &bus;
   bus_->subscribe(kGapChannel);
+  bus_->subscribe(kRevokedChannel);
 }
 
 void ShardBus::listen(const chat::TopicId& topic) {
@@ -48,12 +49,19 @@ void ShardBus::publish(const chat::TopicId& topic, Seq seq, ByteView payload) {
   if (sent == storage::PublishResult::kTooLarge && seq != 0) hint(topic, committed(seq));
 }
 
+void ShardBus::publish_revoked(const gateway::SessionRevoked& revoked) {
+  if (bus_ == nullptr) return;
+  (void)bus_->publish(kRevokedChannel, number_of(BusKind::kRevoked), 0, encode_revocation(revoked));
+}
+
 void ShardBus::on_bus_message(std::string_view channel, const storage::BusMessage& message) {
   switch (static_cast<BusKind>(message.header.kind)) {
     case BusKind::kGap:
       return heard_gap();
     case BusKind::kNodes:
       return hearer_.on_nodes_poked();
+    case BusKind::kRevoked:
+      return heard_revocation(message);
     case BusKind::kEvent:
     case BusKind::kHint:
       break;
@@ -80,12 +88,22 @@ void ShardBus::heard_event(const chat::TopicId& topic, const storage::BusMessage
   if (message.header.seq != 0) hearer_.on_node_hint(topic, committed(message.header.seq));
 }
 
+void ShardBus::heard_revocation(const storage::BusMessage& message) {
+  if (const auto revoked = decode_revocation(message.payload)) return hearer_.on_revoked(*revoked);
+  if (!message.payload.empty()) counters_.undecodable.add();
+  hearer_.on_revocations_missed();
+}
+
 void ShardBus::on_bus_live(std::string_view channel, storage::BusGap gap) {
   if (channel == kGapChannel) {
-    is_live_ = true;
+    hears_gaps_ = true;
     // Nothing is listened to before it. Later somebody may have said so while we could not hear it.
     if (gap != storage::BusGap::kSubscribed) heard_gap();
     return;
+  }
+  if (channel == kRevokedChannel) {
+    hears_revocations_ = true;
+    return hearer_.on_revocations_missed();
   }
   if (channel == storage::redis::kNodesChannel) return hearer_.on_nodes_poked();
   if (const auto topic = topic_of_channel(channel)) hearer_.on_listening(*topic);
@@ -96,6 +114,8 @@ void ShardBus::on_publish_lost(std::span<const std::string> channels, bool all) 
   for (const std::string& channel : channels) {
     if (channel == kGapChannel) {
       tell_gap();
+    } else if (channel == kRevokedChannel && bus_ != nullptr) {
+      (void)bus_->publish(kRevokedChannel, number_of(BusKind::kRevoked), 0, {});
     } else if (const auto topic = topic_of_channel(channel)) {
       hearer_.on_publish_lost(*topic);
     }
@@ -105,6 +125,7 @@ void ShardBus::on_publish_lost(std::span<const std::string> channels, bool all) 
 void ShardBus::heard_gap() {
   counters_.gaps_heard.add();
   hearer_.on_gap();
+  hearer_.on_revocations_missed();
 }
 
 void ShardBus::tell_gap() {

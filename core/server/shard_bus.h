@@ -46,6 +46,9 @@ class ShardBus final : public chat::NodeBus,
     virtual void on_publish_lost(const chat::TopicId& topic) = 0;
     // Another node has joined, left or changed, or may have.
     virtual void on_nodes_poked() = 0;
+    // A session has ended at another node; or some may have, of which nothing was heard: the store knows them.
+    virtual void on_revoked(const gateway::SessionRevoked& revoked) = 0;
+    virtual void on_revocations_missed() = 0;
     virtual void on_bus_state(storage::BusState state) = 0;
   };
 
@@ -57,7 +60,7 @@ class ShardBus final : public chat::NodeBus,
   // What is said from now on goes nowhere.
   void disconnect() { bus_ = nullptr; }
   // Listens to everything that concerns all shards, so that nothing can be missed unknowingly.
-  [[nodiscard]] bool is_live() const { return is_live_; }
+  [[nodiscard]] bool is_live() const { return hears_gaps_ && hears_revocations_; }
   [[nodiscard]] const ShardBusCounters& counters() const { return counters_; }
 
   // chat::NodeBus
@@ -66,6 +69,7 @@ class ShardBus final : public chat::NodeBus,
   void hint(const chat::TopicId& topic, const chat::NodeHint& hint) override;
   // gateway::NodePublisher
   void publish(const chat::TopicId& topic, Seq seq, ByteView payload) override;
+  void publish_revoked(const gateway::SessionRevoked& revoked) override;
   // storage::BusListener
   void on_bus_message(std::string_view channel, const storage::BusMessage& message) override;
   void on_bus_live(std::string_view channel, storage::BusGap gap) override;
@@ -74,12 +78,14 @@ class ShardBus final : public chat::NodeBus,
 
  private:
   void heard_event(const chat::TopicId& topic, const storage::BusMessage& message);
+  void heard_revocation(const storage::BusMessage& message);
   void heard_gap();
   void tell_gap();
 
   Hearer& hearer_;
   storage::Bus* bus_ = nullptr;
-  bool is_live_ = false;
+  bool hears_gaps_ = false;
+  bool hears_revocations_ = false;
   chat::ServerEventDecoder decoder_;
   ShardBusCounters counters_;
 };

@@ -1,6 +1,8 @@
 #include "proto/crypto/digest.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 
 #include "proto/base/check.h"
 
@@ -35,6 +37,19 @@ Sha1Digest sha1(ByteView data) {
 
 Sha256Digest sha256(ByteView data) {
   return digest_with<Sha256Digest>(EVP_sha256(), data);
+}
+
+Sha256Digest hmac_sha256(ByteView key, ByteView data) {
+  Sha256Digest out;
+  unsigned size = 0;
+  const unsigned char* done = HMAC(EVP_sha256(), raw(key), static_cast<int>(key.size()), raw(data),
+                                   data.size(), raw(out.data()), &size);
+  UPROAR_CHECK(done != nullptr && size == out.size(), size);
+  return out;
+}
+
+bool same_digest(const Sha256Digest& one, const Sha256Digest& other) {
+  return CRYPTO_memcmp(one.data(), other.data(), one.size()) == 0;
 }
 
 }  // namespace uproar::crypto

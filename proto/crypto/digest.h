@@ -18,4 +18,9 @@ using Sha256Digest = std::array<std::byte, 32>;
 
 [[nodiscard]] Sha256Digest sha256(ByteView data);
 
+// HMAC-SHA-256 (RFC 2104, FIPS 198-1).
+[[nodiscard]] Sha256Digest hmac_sha256(ByteView key, ByteView data);
+// In a time that does not tell where they differ: for what a stranger sends.
+[[nodiscard]] bool same_digest(const Sha256Digest& one, const Sha256Digest& other);
+
 }  // namespace uproar::crypto

@@ -7,7 +7,7 @@ import { Client } from './client.mjs';
 import { Server, use_server } from './server.mjs';
 
 describe('a session', () => {
-  const server = use_server(before, after, { shards: 2, flags: { 'heartbeat-timeout': '5', 'connections-per-user': '3', node: 'n7' } });
+  const server = use_server(before, after, { shards: 2, flags: { 'heartbeat-timeout': '5', 'connections-per-user': '3', 'node-id': 'n7' } });
   const waiting = {};   // says nothing, from the beginning of all these tests
   before(async () => {
     const began = Date.now();

@@ -1,4 +1,4 @@
-// Hints of other nodes and names of channels: any bytes. What is understood must be written again as it came.
+// Hints and logouts of other nodes, and names of channels: any bytes. What is understood must be written again as it came.
 
 #include <algorithm>
 #include <cstddef>
@@ -15,6 +15,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     UPROAR_CHECK(std::ranges::equal(again.view(), bytes), size);
     UPROAR_CHECK(hint->seq == 7);
   }
+  if (const auto revoked = server::decode_revocation(bytes))
+    UPROAR_CHECK(std::ranges::equal(server::encode_revocation(*revoked), bytes), size);
   if (const auto topic = server::topic_of_channel(as_text(bytes)))
     UPROAR_CHECK(server::topic_of_channel(server::channel_of(*topic)) == *topic);
   return 0;

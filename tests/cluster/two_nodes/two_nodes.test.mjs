@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 
+import { Client } from '../../e2e/client.mjs';
 import { Server } from '../../e2e/server.mjs';
 
 const services = JSON.parse(process.env.UPROAR_TEST_SERVICES);
@@ -61,9 +62,9 @@ for (const discovery of ['etcd', 'redis']) {
   describe(`two nodes that find each other over ${discovery}`, () => {
     let data;
     const nodes = [];
-    const start = (name) => Server.start({
+    const start = (name, more = {}) => Server.start({
       data, shards: 2,
-      flags: { redis: services.redis.url, 'node-id': name, 'node-lease': '2s', ...(discovery === 'etcd' ? { etcd: services.etcd } : {}) },
+      flags: { redis: services.redis.url, 'node-id': name, 'node-lease': '2s', ...(discovery === 'etcd' ? { etcd: services.etcd } : {}), ...more },
     });
 
     before(async () => {
@@ -138,6 +139,65 @@ for (const discovery of ['etcd', 'redis']) {
       assert.equal(b.heard({ type: 'message.new', content: 'once' }).length, 1);
     });
 
+    it('send logins to one after the other, and any node takes the ticket, once', async () => {
+      const name = `fay-${discovery}-${fresh_key()}`;
+      const credentials = { name, password: 'correct horse' };
+      const seen = new Set();
+      await nodes[0].rest('POST', '/api/v1/register', { body: credentials });
+      for (let i = 0; i < 4; ++i) {
+        const { ticket, ws_url } = (await nodes[0].rest('POST', '/login', { body: credentials })).body;
+        seen.add(ws_url);
+        const client = await Client.connect(ws_url, { ticket });
+        await client.close();
+        for (const node of nodes) {
+          const again = await Client.connect(node.ws_url, { ticket, ready: false });
+          assert.equal((await again.closed).code, 4401, 'used, wherever that was');
+        }
+      }
+      assert.deepEqual([...seen].sort(), nodes.map((node) => node.ws_url).sort());
+    });
+
+    it('list each other for operators', async () => {
+      for (const node of nodes) {
+        const { status, body } = await node.rest('GET', '/api/v1/admin/nodes');
+        assert.equal(status, 200);
+        assert.deepEqual(body.nodes.map((listed) => listed.url).sort(), nodes.map((each) => each.ws_url.replace('/ws', '')).sort());
+        assert.deepEqual(body.nodes.filter((listed) => listed.self).map((listed) => `${listed.url}/ws`), [node.ws_url]);
+        assert.ok(body.nodes.every((listed) => listed.state === 'live' && listed.shards === 2));
+      }
+    });
+
+    it('end a login everywhere: its token, and its connection at the other node', async () => {
+      const { access_token: token } = (await nodes[0].rest('POST', '/api/v1/register', { body: { name: `eve-${discovery}-${fresh_key()}`, password: 'correct horse' } })).body;
+      const elsewhere = await nodes[1].connect({ token });
+      assert.equal((await nodes[0].rest('POST', '/api/v1/logout', { token })).status, 204);
+      assert.equal((await elsewhere.closed).code, 4102);
+      // The connection was closed by one shard, a request meets any: each has been told.
+      for (let i = 0; i < 8; ++i) {
+        const me = await nodes[1].rest('GET', '/api/v1/me', { token });
+        assert.deepEqual([me.status, me.body.code], [401, 'token_revoked']);
+      }
+    });
+
+    it('end a login everywhere also while Redis is away', async () => {
+      const { access_token: token } = (await nodes[0].rest('POST', '/api/v1/register', { body: { name: `eve-${discovery}-${fresh_key()}`, password: 'correct horse' } })).body;
+      const elsewhere = await nodes[1].connect({ token });
+      redis.kill();
+      assert.equal((await nodes[0].rest('POST', '/api/v1/logout', { token })).status, 204);
+      assert.equal((await elsewhere.closed).code, 4102);
+      redis.start();
+    });
+
+    it('let people in by ticket while Redis is away', async () => {
+      const body = { name: `gil-${discovery}-${fresh_key()}`, password: 'correct horse' };
+      await nodes[0].rest('POST', '/api/v1/register', { body });
+      redis.kill();
+      const { ticket } = (await nodes[0].rest('POST', '/login', { body })).body;
+      const client = await nodes[1].connect({ ticket });
+      assert.ok(client.ready);
+      redis.start();
+    });
+
     it('let a client resume at the other node with its cursor', async () => {
       const { ada, a, b, id } = await world();
       const replica = new Replica(id).follow(a);
@@ -169,6 +229,26 @@ for (const discovery of ['etcd', 'redis']) {
       await settle(b, id, a, b);
       for (const replica of replicas) assert.deepEqual(replica.breaks, []);
       assert.deepEqual(replicas[0].contents, replicas[1].contents);
+    });
+
+    it('miss nothing of a node that drains, and know at once that it has left', async () => {
+      const leaving = await start('leaving', { 'drain-seconds': 1 });
+      const [ada, bob] = await nodes[0].people('ada', 'bob');
+      const a = await leaving.connect({ token: ada.token });
+      const made = await a.get({ type: 'conversation.create', kind: 'group', name: 'g', members: [bob.id] }, 'conversation.created');
+      const { id } = made.conversation;
+      const b = await nodes[1].connect({ token: bob.token });
+      const replica = new Replica(id, made.conversation.last_seq ?? 0).follow(b);
+      const last = await say(a, id, 'the last words');
+      leaving.child.kill('SIGTERM');
+      assert.ok((await a.waitFor({ type: 'server.draining' })).reconnect_after_ms >= 0);
+      assert.equal((await a.closed).code, 4300);
+      assert.equal((await leaving.ended).code, 0);
+      await hears(b, id, last.seq);
+      assert.deepEqual(replica.breaks, []);
+      const { body } = await nodes[1].rest('GET', '/api/v1/admin/nodes');
+      assert.deepEqual(body.nodes.map((node) => node.name).sort(), ['one', 'two'], 'it said goodbye: nobody waits for its lease');
+      assert.equal(await nodes[1].metric('uproar_nodes_deaths_total'), 0);
     });
 
     it('lose nothing when a node is killed: its clients resume at the other one', async () => {

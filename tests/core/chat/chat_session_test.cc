@@ -335,6 +335,21 @@ TEST_F(ThreeShards, a_revoked_session_is_closed_wherever_it_is) {
   EXPECT_TRUE(two.connection().is_open);
 }
 
+TEST_F(ThreeShards, sessions_that_the_store_says_have_ended_are_closed_where_they_are) {
+  const Person one = arrives("alice", 0), two = arrives("bob", 0), other = arrives("carol", 1);
+  world.shard(0).end_revoked({one.connection().session, other.connection().session}, world.now);
+  world.settle();
+  ASSERT_TRUE(one.connection().closed_with.has_value());
+  EXPECT_EQ(one.connection().closed_with->code, ErrorCode::kTokenRevoked);
+  EXPECT_TRUE(two.connection().is_open);
+  EXPECT_TRUE(other.connection().is_open) << "that shard is told by itself";
+  // One that ends twice, or has left by itself, harms nobody.
+  world.disconnect(one.connection());
+  world.shard(0).end_revoked({one.connection().session}, world.now);
+  world.settle();
+  EXPECT_TRUE(two.connection().is_open);
+}
+
 // --- presence ------------------------------------------------------------------------------------------------------
 
 TEST_F(ThreeShards, peers_see_each_other_come_and_go) {

@@ -17,7 +17,8 @@ SessionId session(std::uint64_t number) {
 TEST(Revocations, AreKnownFromTheMomentTheyAreAdded) {
   Revocations revocations;
   EXPECT_FALSE(revocations.contains(session(1)));
-  revocations.add(session(1), kStart);
+  EXPECT_TRUE(revocations.add(session(1), kStart));
+  EXPECT_FALSE(revocations.add(session(1), kStart + 1)) << "known already";
   EXPECT_TRUE(revocations.contains(session(1)));
   EXPECT_FALSE(revocations.contains(session(2)));
 }

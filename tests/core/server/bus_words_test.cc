@@ -107,5 +107,28 @@ TEST(BusHints, ThatAreNoneAreRefused) {
         << testing::PrintToString(bytes);
 }
 
+TEST(BusRevocations, AreReadAsTheyWereWrittenAndNothingElseIsOne) {
+  const gateway::SessionRevoked revoked{
+      .session = SessionId(kId), .user = UserId(Uuid{.high = 1, .low = 2}), .at_us = 0x0102030405};
+  const auto bytes = encode_revocation(revoked);
+  const auto read = decode_revocation(bytes);
+  ASSERT_TRUE(read.has_value());
+  EXPECT_EQ(read->session, revoked.session);
+  EXPECT_EQ(read->user, revoked.user);
+  EXPECT_EQ(read->at_us, revoked.at_us);
+  EXPECT_EQ(as_text(ByteView(bytes).last(8)), std::string_view("\0\0\0\x01\x02\x03\x04\x05", 8));
+
+  const std::string good(as_text(bytes));
+  for (std::size_t size = 0; size < kRevocationBytes; ++size)
+    EXPECT_FALSE(decode_revocation(as_bytes(good.substr(0, size))).has_value()) << size;
+  EXPECT_FALSE(decode_revocation(as_bytes(good + "x")).has_value());
+  const std::string nil(16, '\0');
+  EXPECT_FALSE(decode_revocation(as_bytes(nil + good.substr(16))).has_value()) << "no session";
+  EXPECT_FALSE(decode_revocation(as_bytes(good.substr(0, 16) + nil + good.substr(32))).has_value())
+      << "no user";
+  EXPECT_FALSE(decode_revocation(as_bytes(good.substr(0, 32) + std::string(8, '\xFF'))).has_value())
+      << "before 1970";
+}
+
 }  // namespace
 }  // namespace uproar::server

@@ -30,6 +30,24 @@ TEST(Digest, Sha256MatchesThePublishedVectors) {
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
+TEST(Digest, HmacSha256MatchesThePublishedVectors) {  // RFC 4231, cases 2 and 6
+  EXPECT_EQ(hex(hmac_sha256(as_bytes("Jefe"), as_bytes("what do ya want for nothing?"))),
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+  EXPECT_EQ(hex(hmac_sha256(as_bytes(std::string(131, '\xaa')),
+                            as_bytes("Test Using Larger Than Block-Size Key - Hash Key First"))),
+            "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
+}
+
+TEST(Digest, AreTheSameOnlyInEveryByte) {
+  const Sha256Digest one = sha256(as_bytes("a"));
+  EXPECT_TRUE(same_digest(one, sha256(as_bytes("a"))));
+  for (std::size_t i = 0; i < one.size(); ++i) {
+    Sha256Digest other = one;
+    other[i] ^= std::byte{1};
+    EXPECT_FALSE(same_digest(one, other)) << i;
+  }
+}
+
 TEST(Random, FillsEveryByteAndDoesNotRepeat) {
   EXPECT_NE(random_bytes<32>(), random_bytes<32>());  // equal once in 2^256
   // 64 draws leave some byte untouched (always zero) with a chance below 2^-500.
