@@ -39,8 +39,9 @@ def measure_death(cluster, chosen):
         for i in range(chosen.rounds):
             time.sleep(TALK_SECONDS)
             victim = cluster.nodes[i % len(cluster.nodes)]
+            began = time.monotonic_ns()
             victim.kill()
-            talkers.count(time.monotonic_ns(), fresh_only=True)
+            talkers.count(began, fresh_only=True)   # connections break before the process is gone
             answer = talkers.recover(PATIENCE_SECONDS)
             if answer["said"] != "recovered":
                 return {"stuck": answer["why"]}, f"never served again: {answer['why']}", False

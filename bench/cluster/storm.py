@@ -69,7 +69,7 @@ def refusals_of(cluster):
         with urllib.request.urlopen(f"{node.url()}/metrics", timeout=10) as answer:
             for line in answer.read().decode().splitlines():
                 name = line.partition("{")[0].partition(" ")[0]
-                if not line.startswith("#") and name.endswith("_total") and any(word in name for word in REFUSALS):
+                if not line.startswith("#") and name.endswith("_total") and set(REFUSALS) & set(name.split("_")):
                     found[name] = found.get(name, 0) + float(line.rpartition(" ")[2])
     return found
 

@@ -59,7 +59,7 @@ def strike(world, fault, talkers, lease_seconds, is_brief):
     began = time.monotonic_ns()
     fault.begin(world)
     if fault.counts_from == "begin":
-        talkers.count(time.monotonic_ns(), fresh_only=True)
+        talkers.count(began, fresh_only=True)
     time.sleep(max(0.0, world.seconds - (time.monotonic_ns() - began) / 1e9))
     fault.end(world)
     over = time.monotonic_ns()

@@ -63,20 +63,20 @@ export class Member {
     const connection = ++this.connections;
     const cursors = { ...this.cursors };
     let is_level = false;
-    let redirected_ms;
+    let due_ns = 0;   // when the server wants to see it again
     const ready = new Promise((resolve, reject) => {
       socket.on('message', (data) => {
         if (this.socket !== socket) return;   // of a connection that was given up
         const event = JSON.parse(data.toString());
         if (event.type === 'session.ready') resolve();
-        else if (event.type === 'server.draining') redirected_ms = event.reconnect_after_ms;
+        else if (event.type === 'server.draining') due_ns = now_ns() + event.reconnect_after_ms * 1e6;
         else this.#hear(event, connection);
       });
       socket.on('error', reject);
       socket.on('unexpected-response', (request, response) => { response.resume(); reject(new Error(`handshake refused: ${response.statusCode}`)); });
       socket.on('close', (code) => {
         reject(new Error(`closed with ${code}`));
-        if (this.socket === socket) this.#lose(code, is_level, redirected_ms);
+        if (this.socket === socket) this.#lose(code, is_level, due_ns);
       });
     });
     await in_time(ready, 'session.ready');
@@ -89,13 +89,13 @@ export class Member {
     is_level = true;
   }
 
-  #lose(code, was_level, after_ms) {
+  #lose(code, was_level, due_ns) {
     for (const { reject } of this.#waiting.values()) reject(new Error(`closed with ${code}`));
     this.#waiting.clear();
     if (!was_level || this.#is_leaving) return;   // #come() tries on by itself
     this.lost_ns = now_ns();
     this.lost_why = code;
-    const wait_ms = after_ms ?? 0;
+    const wait_ms = Math.max(0, (due_ns - this.lost_ns) / 1e6);
     this.at = (this.at + 1) % this.nodes.length;
     // Somebody who is not connected hears nothing: back at once, wanted or not.
     this.#online = sleep(wait_ms).then(() => this.#come());
