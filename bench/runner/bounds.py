@@ -165,11 +165,13 @@ def found_for(cell, bound, peers):
     return of_figure(bound, cell["contenders"][cell["subject"]])
 
 
-def judge(cell, bounds, peers):
-    """[{"cell", "asks", "limit", "against", "missing", "measured", "held", "why", "figure", "side_by_side"}]; held is None where nothing could be measured."""
+def judge(cell, bounds, peers, altered=()):
+    """[{"cell", "asks", "limit", "against", "missing", "measured", "held", "why", "figure", "side_by_side"}]; held is None where nothing could be measured.
+    `altered`: settings that made it another cell than the one of which something is asked."""
+    other = [f"not what is asked of the cell: it was measured with {' '.join(altered)}"] if altered else []
     out = []
     for bound in bounds:
-        found = found_for(cell, bound, peers)
+        found = found_for(cell, bound, peers).unless(other)
         out.append({"cell": cell["name"], "asks": bound.asks(), "limit": bound.most if bound.most is not None else bound.least,
                     "against": found.against, "missing": missing_peers(cell, bound, peers), "measured": found.three,
                     "held": bound.is_held_by(found.three["median"]) if found.three else None, "why": found.why,

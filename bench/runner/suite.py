@@ -48,8 +48,8 @@ def hours(runs):
     return f"{runs} runs, about {runs * RUN_SECONDS / 3600:.1f} hours"
 
 
-def run_cell(cell, entrants, bench, rounds, duel_rounds, progress):
-    """(report of the cell without what was refused, verdicts on its bounds, doubts about it)."""
+def run_cell(cell, entrants, bench, rounds, duel_rounds, progress, altered=()):
+    """(report of the cell without what was refused, verdicts on its bounds, doubts about it). `altered`: as bounds.judge() has it."""
     progress.begin_cell(cell.name, cell.title)
     end = progress.done + runs_planned(cell, entrants, rounds, duel_rounds)
     peers = list(dict.fromkeys([*plan.PEERS, *(one.name for one in entrants if one.is_peer)]))
@@ -57,7 +57,7 @@ def run_cell(cell, entrants, bench, rounds, duel_rounds, progress):
     names = bounds.opponents(cell_report(cell, entries), cell.bounds, peers) if duel_rounds else []
     duels = {one.name: measure.duel(cell, entrants[0], one, bench, duel_rounds, progress) for one in entrants if one.name in names}
     progress.runs_done(end - progress.done)   # fewer opponents than could have been
-    verdicts = bounds.judge(cell_report(cell, entries, duels), cell.bounds, peers)
+    verdicts = bounds.judge(cell_report(cell, entries, duels), cell.bounds, peers, altered)
     doubts = doubts_about(cell, entries, duels)
     return cell_report(cell, kept(entries), {name: kept(both) for name, both in duels.items()}), verdicts, doubts
 

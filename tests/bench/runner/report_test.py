@@ -88,6 +88,17 @@ class Bounds(unittest.TestCase):
         self.assertEqual((one["held"], one["why"]), (None, "measured for 1 s instead of 600"))
         self.assertTrue(judged(bound, lambda _, more: {"max": 900.0, "seconds": 600.0}, entrants=("uproar",), levels=levels)["held"])
 
+    def test_another_cell_than_what_was_asked_is_not_judged(self):
+        """A room of 100 in place of 1,000 would make a fan-out of the yardstick look ten times as long as it is."""
+        levels = plan.Levels((0.7,), "hall", bound_by="floor-send", members=1000)
+        cell = plan.Cell("c", "T", "room-1000", entrants=("uproar", "floor-send"), levels=levels,
+                         bounds=(bounds.Bound("p99.9", "p99.9", most=2.0, against="floor-send", at=0.7), bounds.Bound("cpu", "CPU", most=10)))
+        report = suite.cell_report(cell, entries_of(cell, PlayedBench(lambda *_: {})))
+        self.assertEqual([one["held"] for one in bounds.judge(report, cell.bounds, plan.PEERS)], [True, True])
+        for verdict in bounds.judge(report, cell.bounds, plan.PEERS, ["hall.members=100"]):
+            self.assertEqual((verdict["held"], verdict["measured"]), (None, None))
+            self.assertEqual(verdict["why"], "not what is asked of the cell: it was measured with hall.members=100")
+
     def test_a_warm_up_that_was_cut_short_is_not_judged(self):
         for bound in (bounds.Bound("cpu", "CPU", most=9, warmup_min=8), bounds.Bound("cpu", "CPU", most=9, against="bun", warmup_min=8)):
             short = judged(bound, lambda *_: {"warmup_seconds": 0.5}, entrants=("uproar", "bun"))

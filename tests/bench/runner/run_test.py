@@ -116,6 +116,12 @@ class Adding(unittest.TestCase):
             self.assertIn("T of b", page)
             self.assertNotIn("seconds=7", page, "that was the older a")
 
+    def test_only_settings_that_shorten_a_cell_leave_it_to_be_judged(self):
+        with tempfile.TemporaryDirectory() as folder:
+            self.assertEqual(self.measured(folder, "a", "--set", "seconds=7", "--set", "warmup_seconds=1")["verdicts"][0]["held"], True)
+            verdict = self.measured(folder, "a", "--set", "seconds=7", "--set", "hall.in_flight=1")["verdicts"][0]
+            self.assertEqual((verdict["held"], verdict["why"]), (None, "not what is asked of the cell: it was measured with hall.in_flight=1"))
+
     def test_another_build_or_machine_is_refused(self):
         with tempfile.TemporaryDirectory() as folder:
             self.measured(folder, "a")
