@@ -23,6 +23,7 @@ START_SECONDS = 120   # a peer may have to be built first
 STOP_SECONDS = 60
 SAID_MAX = 800        # characters of a server's log that explain why it cannot run
 PR_SET_PDEATHSIG = 1
+SETTING = "UPROAR_"   # begins the names of variables that set up a server
 LIBC = ctypes.CDLL(None)
 
 # Lifts the limits meant for strangers: one process plays all users.
@@ -56,6 +57,11 @@ def die_with(parent):
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:
         os._exit(1)
+
+
+def surroundings(more=None):
+    """The environment of a server. Not what its settings may be named by: the report tells the flags it was started with, and they are all of them."""
+    return {**{name: value for name, value in os.environ.items() if not name.startswith(SETTING)}, **(more or {})}
 
 
 def without_paths(text, *folders):
@@ -130,8 +136,8 @@ class Contender:
         self.port = free_port()
         self.furnish()
         with open(self.folder / "log", "wb") as log:
-            self.process = subprocess.Popen(self.command(), stdout=log, stderr=log, start_new_session=True, env={**os.environ, **self.environment},
-                                            preexec_fn=functools.partial(die_with, os.getpid()))
+            self.process = subprocess.Popen(self.command(), stdout=log, stderr=log, start_new_session=True, cwd=self.folder,
+                                            env=surroundings(self.environment), preexec_fn=functools.partial(die_with, os.getpid()))
         try:
             self.wait_until_ready()
         except Unavailable as reason:

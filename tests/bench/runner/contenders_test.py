@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 import unittest
+import unittest.mock
 
 import samples
 
@@ -97,6 +98,20 @@ class Starting(unittest.TestCase):
         with self.assertRaises(FileNotFoundError):
             made.__enter__()
         self.assert_nothing_is_left(made)
+
+    def test_a_variable_of_the_callers_sets_nothing_up(self):
+        made = self.contender(is_ready=lambda: False, command=lambda: ["sh", "-c", 'echo "[$UPROAR_SHARDS] [$OTHER] [$SYNC_COUNT_FILE]"; exit 1'],
+                              environment={"SYNC_COUNT_FILE": "f"})
+        with unittest.mock.patch.dict("os.environ", {"UPROAR_SHARDS": "7", "OTHER": "x"}), self.assertRaises(contenders.Unavailable) as caught:
+            made.__enter__()
+        self.assertIn("[] [x] [f]", str(caught.exception))
+
+    def test_a_settings_file_where_the_bench_was_started_is_not_found(self):
+        made = self.contender(is_ready=lambda: False)
+        made.command = lambda: ["sh", "-c", f'[ "$(pwd -P)" = "$(realpath {made.folder})" ] && echo at home; exit 1']
+        with self.assertRaises(contenders.Unavailable) as caught:
+            made.__enter__()
+        self.assertIn("at home", str(caught.exception))
 
     def test_what_it_said_is_told_without_where_it_was(self):
         made = self.contender(is_ready=lambda: False)
