@@ -77,20 +77,27 @@ class Unlike(Exception):
 
 
 def added(kept_report, run):
-    """An earlier report that goes on: without the cells that are measured anew. JSON knows no tuples, so what was just made is read as it will be."""
+    """An earlier report that goes on. What it has of a cell stays until take_in(). JSON knows no tuples, so what was just made is read as it will be."""
     run = json.loads(json.dumps(run))
     for part in ("machine", "builds"):
         for key in {**kept_report[part], **run[part]}:
             if kept_report[part].get(key) != run[part].get(key):
                 raise Unlike(f"{part} ({key})")
-    again = set(run["parts"][0]["cells"])
-    about = tuple(f"{name}, " for name in again)
-    doubts = [doubt for doubt in kept_report["doubts"] if not doubt.startswith(about)]
-    parts = [{**part, "cells": [name for name in part["cells"] if name not in again]} for part in kept_report["parts"]]
-    return {**kept_report, "parts": [part for part in parts if part["cells"]] + run["parts"],
-            "doubts": doubts + [doubt for doubt in run["doubts"] if doubt not in doubts],
-            "verdicts": [verdict for verdict in kept_report["verdicts"] if verdict["cell"] not in again],
-            "cells": [cell for cell in kept_report["cells"] if cell["name"] not in again]}
+    return {**kept_report, "parts": kept_report["parts"] + run["parts"],
+            "doubts": kept_report["doubts"] + [doubt for doubt in run["doubts"] if doubt not in kept_report["doubts"]]}
+
+
+def take_in(run, report, verdicts, doubts):
+    """Puts a cell that was just measured into the report, in the place of its older self. The last part is the one under way."""
+    name = report["name"]
+    *earlier, under_way = run["parts"]
+    for part in earlier:
+        part["cells"] = [one for one in part["cells"] if one != name]
+    under_way["cells"] = [*under_way["cells"], name]
+    run["parts"] = [part for part in earlier if part["cells"]] + [under_way]
+    run["cells"] = [cell for cell in run["cells"] if cell["name"] != name] + [report]
+    run["verdicts"] = [verdict for verdict in run["verdicts"] if verdict["cell"] != name] + verdicts
+    run["doubts"] = [doubt for doubt in run["doubts"] if not doubt.startswith((f"{name}, ", f"{name}: "))] + doubts
 
 
 def kept(entries):

@@ -13,7 +13,7 @@ import unittest
 
 from samples import PlayedBench, bed_of
 
-from runner import bounds, plan, progress, testbed
+from runner import bounds, plan, progress, suite, testbed
 
 PATH = testbed.ROOT / "bench/run"
 BUILD = {"version": "uproar 0.1.0", "type": "Debug", "compiler": "g++", "flags": "-Og", "sanitize": "", "commit": "abc", "commit_time": "", "uncommitted": False,
@@ -90,16 +90,22 @@ class Arguments(unittest.TestCase):
 
 
 class Adding(unittest.TestCase):
-    def measured(self, folder, name, *words, cpu=1.0, doubts=(), kernel="6"):
+    def measured(self, folder, names, *words, cpu=1.0, doubts=(), kernel="6", ends_at=None):
+        """`ends_at`: which run is interrupted."""
+        def play(*_):
+            if len(bench.asked) == ends_at:
+                raise KeyboardInterrupt
+            return {"cpu": cpu, "retried": 1}
+        bench = PlayedBench(play)
         run = loaded()
         run.builds = types.SimpleNamespace(facts_of=lambda _: {**BUILD, "doubts": list(doubts)})
         run.bystanders = types.SimpleNamespace(busy_cores=lambda: 0.0)
         run.machine = types.SimpleNamespace(facts=lambda _: {"kernel": kernel}, doubts_about=lambda _: [])
-        run.measure = types.SimpleNamespace(Bench=lambda *_: PlayedBench(lambda *_: {"cpu": cpu, "retried": 1}))
+        run.measure = types.SimpleNamespace(Bench=lambda *_: bench)
         run.progress = types.SimpleNamespace(Progress=lambda cells, runs: progress.Progress(cells, runs, out=io.StringIO()), printable=str)
-        cell = plan.Cell(name, f"T of {name}", "room-1000", entrants=("uproar",), bounds=(bounds.Bound("cpu", "CPU", most=1.5),))
+        cells = [plan.Cell(name, f"T of {name}", "room-1000", entrants=("uproar",), bounds=(bounds.Bound("cpu", "CPU", most=1.5),)) for name in names.split()]
         with contextlib.redirect_stderr(io.StringIO()):
-            return run.measured(run.arguments(["--against", "none", "--rounds", "1", "--out", str(folder), *words]), [cell], bed_of(folder))[0]
+            return run.measured(run.arguments(["--against", "none", "--rounds", "1", "--out", str(folder), *words]), cells, bed_of(folder))[0]
 
     def test_cells_join_those_of_the_report_and_take_the_place_of_their_older_selves(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -116,6 +122,21 @@ class Adding(unittest.TestCase):
             self.assertIn("T of b", page)
             self.assertNotIn("seconds=7", page, "that was the older a")
 
+    def test_what_an_interruption_left_unmeasured_is_kept_as_it_was(self):
+        with tempfile.TemporaryDirectory() as folder:
+            self.measured(folder, "a b c")
+            with self.assertRaises(KeyboardInterrupt):
+                self.measured(folder, "a b", "--add", cpu=2.0, ends_at=2)
+            kept = json.loads((pathlib.Path(folder) / "report.json").read_text())
+            self.assertEqual([(one["cell"], one["held"]) for one in kept["verdicts"]], [("b", True), ("c", True), ("a", False)])
+            self.assertEqual([cell["name"] for cell in kept["cells"]], ["b", "c", "a"])
+            self.assertEqual([part["cells"] for part in kept["parts"]], [["b", "c"], ["a"]], "no part claims what it did not measure")
+
+    def test_a_doubt_about_frames_goes_with_the_cell_it_is_about(self):
+        run = {"parts": [{"cells": []}], "cells": [], "verdicts": [], "doubts": ["a: a delivery had 2 bytes", "a, bun: 3 connects", "ab, bun: 3 connects", "not quiet"]}
+        suite.take_in(run, {"name": "a"}, [], ["a, bun: 1 connect"])
+        self.assertEqual(run["doubts"], ["ab, bun: 3 connects", "not quiet", "a, bun: 1 connect"])
+
     def test_only_settings_that_shorten_a_cell_leave_it_to_be_judged(self):
         with tempfile.TemporaryDirectory() as folder:
             self.assertEqual(self.measured(folder, "a", "--set", "seconds=7", "--set", "warmup_seconds=1")["verdicts"][0]["held"], True)
@@ -129,10 +150,11 @@ class Adding(unittest.TestCase):
                 with self.assertRaises(SystemExit) as ended:
                     self.measured(folder, "b", "--add", **changed)
                 self.assertIn(f"has another {named}", str(ended.exception.code))
-            (pathlib.Path(folder) / "report.json").write_text("{")
-            with self.assertRaises(SystemExit) as ended:
-                self.measured(folder, "b", "--add")
-            self.assertIn("is no report", str(ended.exception.code))
+            for text in ("{", "{}", "[1]", '{"cells": []}'):
+                (pathlib.Path(folder) / "report.json").write_text(text)
+                with self.assertRaises(SystemExit) as ended:
+                    self.measured(folder, "b", "--add")
+                self.assertIn("is no report", str(ended.exception.code))
 
     def test_there_must_be_a_report(self):
         run = loaded()
