@@ -1,5 +1,6 @@
 """How a build was made: what a figure of it is worth. A debug build, or one that is older than its sources, is measured like any other, and doubted."""
 
+import hashlib
 import json
 import os
 import pathlib
@@ -69,8 +70,17 @@ def newer_source(build, program, tree):
     return latest[1] if latest[0] > built else None
 
 
+def digest_of(build):
+    """Of its programs together: two builds of one commit with different changes that nobody committed have different ones."""
+    sha = hashlib.sha256()
+    for program in PROGRAMS:
+        if (path := pathlib.Path(build) / program).exists():
+            sha.update(path.read_bytes())
+    return sha.hexdigest()[:16]
+
+
 def facts_of(build):
-    """{"version", "type", "compiler", "flags", "sanitize", "commit", "commit_time", "uncommitted", "doubts"} of a build folder. Paths stay out."""
+    """{"version", "type", "compiler", "flags", "sanitize", "commit", "commit_time", "uncommitted", "digest", "doubts"} of a build folder. Paths stay out."""
     cache = cache_of(build)
     kind = cache.get("CMAKE_BUILD_TYPE", "")
     tree = pathlib.Path(cache.get("CMAKE_HOME_DIRECTORY") or "/nonexistent")
@@ -78,7 +88,8 @@ def facts_of(build):
     facts = {"version": next(iter(output(str(build / PROGRAMS[0]), "--version").splitlines()), ""), "type": kind,
              "compiler": next(iter(output(cache.get("CMAKE_CXX_COMPILER", "c++"), "--version").splitlines()), "") if cache else "",
              "flags": flags_of(build, tree) or " ".join(f"{cache.get('CMAKE_CXX_FLAGS', '')} {cache.get(f'CMAKE_CXX_FLAGS_{kind.upper()}', '')}".split()),
-             "sanitize": cache.get("UPROAR_SANITIZE", ""), "commit": commit, "commit_time": commit_time, "uncommitted": uncommitted}
+             "sanitize": cache.get("UPROAR_SANITIZE", ""), "commit": commit, "commit_time": commit_time, "uncommitted": uncommitted,
+             "digest": digest_of(build)}
     return {**facts, "doubts": doubts_about(facts, bool(cache)) + stale(build, tree, cache.get("CMAKE_GENERATOR", ""))}
 
 

@@ -178,6 +178,17 @@ class Builds(unittest.TestCase):
             (tree / "compile_commands.json").write_text("[")
             self.assertEqual(builds.facts_of(tree)["flags"], "-march=native -O3 -DNDEBUG")
 
+    def test_programs_that_differ_are_told_apart_whatever_their_commit(self):
+        with tempfile.TemporaryDirectory() as folder:
+            program = pathlib.Path(folder) / "tools/uproar"
+            program.parent.mkdir()
+            digests = []
+            for content in ("one", "one", "other"):
+                program.write_text(content)
+                digests.append(builds.facts_of(pathlib.Path(folder))["digest"])
+            self.assertEqual(digests[0], digests[1])
+            self.assertNotEqual(digests[1], digests[2])
+
     def test_any_other_is_doubted(self):
         self.assertIn("Debug, not Release", self.facts_of(CACHE.format(type="Debug", sanitize=""))["doubts"][0])
         self.assertIn("empty, not Release", self.facts_of(CACHE.format(type="", sanitize=""))["doubts"][0])
