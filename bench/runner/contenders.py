@@ -211,6 +211,8 @@ class Uproar(Contender):
 
     def furnish(self):
         if self.counts_syncs:
+            if not (self.build / syncs.LIBRARY).exists():   # the loader would do without it, and count nothing
+                raise Unavailable(f"{syncs.LIBRARY} is not built beside {self.name}: how often it waits for the disk cannot be counted")
             self.environment = syncs.environment(self.build, self.folder / "syncs")
         self.key = self.folder / "auth.key"
         if self.world is not None:

@@ -29,6 +29,20 @@ class Flags(unittest.TestCase):
         self.assertNotIn("--core", contenders.load_command(bed, "idle", server, None, ()))
 
 
+class Counting(unittest.TestCase):
+    def test_a_build_without_the_library_that_counts_is_not_told_to_have_waited_for_nothing(self):
+        with tempfile.TemporaryDirectory() as folder:
+            where = pathlib.Path(folder)
+            made = contenders.Uproar("before", samples.bed_of(where, build=where), ("server",), counts_syncs=True)
+            made.folder, library = where, where / "bench/sync_count/libuproar_sync_count.so"
+            with self.assertRaisesRegex(contenders.Unavailable, "libuproar_sync_count.so is not built beside before"):
+                made.furnish()
+            library.parent.mkdir(parents=True)
+            library.touch()
+            made.furnish()
+            self.assertEqual(made.environment["LD_PRELOAD"], str(library))
+
+
 class Metrics(unittest.TestCase):
     def test_labels_are_summed_and_longer_names_are_others(self):
         text = '# TYPE a_total counter\na_total{shard="0"} 3\na_total{shard="1"} 4\na_total_more 9\n'
