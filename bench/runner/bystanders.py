@@ -74,8 +74,9 @@ class Bystanders:
         return (*self.processors.now(), ours + children.children_user + children.children_system, sum(map(cpu_seconds_of, self.carriers)), self.beside())
 
     def found(self):
-        """{"others", "softirq", "beside"} in cores. softirq is 0 where it is part of CPU per delivery for sure."""
+        """{"others", "softirq", "carriers", "beside"} in cores. softirq is 0 where it is part of CPU per delivery for sure; what softirq_threads() did
+        never is, whoever's traffic it was."""
         wall, idle, interrupts, processes, carriers, beside = (after - before for before, after in zip(self.begin, self.now()))
         rest = others(wall, idle, interrupts, processes + beside, carriers, len(self.processors.cores), self.apart)
         return {"others": rest / wall if wall else 0, "softirq": interrupts / wall if wall and self.apart is not False else 0,
-                "beside": beside / wall if wall else 0}
+                "carriers": carriers / wall if wall else 0, "beside": beside / wall if wall else 0}

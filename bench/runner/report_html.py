@@ -21,6 +21,7 @@ COLUMNS = [("CPU µs/delivery", "cpu", 1, "{:.3f}"), ("cores", "cores", 1, "{:.3
            ("bytes each", "frame", 1, "{:.0f}"), ("p50 ms", "p50", 1000, "{:.2f}"), ("p99 ms", "p99", 1000, "{:.2f}"),
            ("p99.9 ms", "p99.9", 1000, "{:.2f}"), ("max ms", "max", 1000, "{:.1f}"), ("bytes/connection", "memory", 1, "{:,.0f}"),
            ("heartbeats/s", "heartbeats", 1, "{:,.0f}"), ("CPU µs/heartbeat", "heartbeat_cpu", 1, "{:.1f}"), ("softirq cores", "softirq", 1, "{:.3f}"),
+           ("ksoftirqd cores", "carriers", 1, "{:.3f}"),
            ("all back s", "reconnect", 1, "{:.2f}"), ("CPU µs/reconnect", "reconnect_cpu", 1, "{:.1f}"),
            ("load busy in the storm", "storm_busy", 1, "{:.0%}"), ("load busy", "load_busy", 1, "{:.0%}")]
 ACK_COLUMNS = [("acked/s", "acked", 1, "{:,.0f}"), ("ack p50 ms", "ack_p50", 1000, "{:.2f}"), ("ack p99 ms", "ack_p99", 1000, "{:.2f}"),

@@ -144,6 +144,14 @@ class Bystanders(unittest.TestCase):
         watch.begin = (wall - 10, idle, interrupts - 4, processes, carriers, beside)
         self.assertAlmostEqual(watch.found()["softirq"], 0.4, places=1)
 
+    def test_what_the_kernel_carried_in_threads_of_its_own_is_shown(self):
+        watch = bystanders.Bystanders(os.getpid(), False)
+        wall, idle, interrupts, processes, carriers, beside = watch.begin
+        watch.begin = (wall - 10, idle, interrupts, processes, carriers - 2, beside)
+        found = watch.found()
+        self.assertAlmostEqual(found["carriers"], 0.2, places=1)
+        self.assertEqual(found["softirq"], 0)
+
     def test_what_serves_beside_the_server_is_no_bystander(self):
         used = 0.0
         watch = bystanders.Bystanders(None, False, lambda: used)

@@ -208,6 +208,10 @@ class Page(unittest.TestCase):
         page = page_of(levels=plan.Levels((0.5,), "hall"), faults=lambda entrant, forced: ["7 lost"] if entrant.name == "bun" and forced else [])
         self.assertIn('<p class="fault">bun at 50%: 7 lost</p>', page)
 
+    def test_packets_that_the_kernel_carried_have_a_column_where_there_were_any(self):
+        self.assertIn("ksoftirqd cores", page_of(play=lambda *_: {"carriers": 0.01}))
+        self.assertNotIn("ksoftirqd cores", page_of(play=lambda *_: {"carriers": 0.0}))
+
     def test_how_a_build_was_made_is_shown(self):
         self.assertIn("uproar: uproar 0.1.0; commit abc; Release, g++, -O3", page_of())
 
