@@ -67,6 +67,8 @@ def doubts_about(cell, entries, duels):
     for part in (entries, *duels.values()):
         for name, entry in part.items():
             out += trust.retries_doubted(cell.name, name, [run for one in (entry, *entry["levels"]) for run in one["runs"]])
+    for name, entry in entries.items():
+        out += trust.load_doubted(cell.name, name, entry)
     if cell.frames_as in entries:
         out += trust.frames_doubted(cell.name, *(entries[name].get("summary", {}) for name in (cell.entrants[0].name, cell.frames_as)))
     return out

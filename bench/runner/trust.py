@@ -70,6 +70,14 @@ def frames_doubted(cell, one, other):
     return [f"{cell}: a delivery had {mine:.1f} bytes and the one it is compared with {theirs:.1f}: the two are meant to be equal (plan.py)."]
 
 
+def load_doubted(cell, name, entry):
+    """Both were full: nobody can tell which of the two was the limit."""
+    busy = median(entry.get("summary", {}), "load_busy")
+    if busy <= LOAD_BUSY_MAX or entry["spoiled"] or not median(entry["summary"], "rate"):
+        return []
+    return [f"{cell}, {name}: the load tool was busy for {busy:.0%} of the time as well: the rate, and what is measured at fractions of it, may be at its limit."]
+
+
 def retries_doubted(cell, name, runs):
     retried = sum(run.get("retried", 0) for run in runs)
     return [f"{cell}, {name}: {retried} connects had to be made again, refused or reset by the server."] if retried else []

@@ -100,6 +100,13 @@ class Doubts(unittest.TestCase):
         self.assertIn("403.0 bytes", self.doubts(lambda entrant, _: {"frame": 403.0 if entrant.name == "uproar" else 399.0})[0])
         self.assertEqual(self.doubts(lambda *_: {}), [])
 
+    def test_a_load_tool_that_was_as_busy_as_the_server(self):
+        both = {"load_busy": 0.99, "cores": 0.94}
+        self.assertEqual(self.doubts(lambda entrant, _: both if entrant.name == "uproar" else {}),
+                         ["c, uproar: the load tool was busy for 99% of the time as well: the rate, and what is measured at fractions of it, may be at its limit."])
+        self.assertEqual(self.doubts(lambda *_: {**both, "cores": 0.5}), [], "that is refused")
+        self.assertEqual(self.doubts(lambda *_: {**both, "rate": 0}), [])
+
     def test_connects_made_again(self):
         self.assertIn("floor-send: 5 connects", self.doubts(lambda entrant, _: {"retried": 5 if entrant.name == "floor-send" else 0})[0])
 
