@@ -25,7 +25,7 @@ void append_named_text(std::string& out, PublishName name, std::size_t bytes) {
   append_digits(out, name.number, kNumberDigits10);
   append_digits(out, name.publisher, kPublisherDigits);
   append_digits(out, name.room, kRoomDigits);
-  out.append(bytes - kNumberedTextBytesMin, '.');
+  out.append(bytes - kNumberedTextBytesMin, kFiller);
 }
 
 bool find_name(std::string_view payload, std::size_t& offset, PublishName& name) {
@@ -38,6 +38,15 @@ bool find_name(std::string_view payload, std::size_t& offset, PublishName& name)
   return read_digits(digits, kNumberDigits10, name.number) &&
          read_digits(digits.substr(kNumberDigits10), kPublisherDigits, name.publisher) &&
          read_digits(digits.substr(kNumberDigits10 + kPublisherDigits), kRoomDigits, name.room);
+}
+
+bool is_whole_text(std::string_view payload, std::size_t offset, std::size_t bytes) {
+  if (payload.size() - offset < bytes) return false;
+  const std::string_view filler =
+      payload.substr(offset + kNumberedTextBytesMin, bytes - kNumberedTextBytesMin);
+  // All alike if each equals the one before: a comparison of memory, not a loop over bytes.
+  return filler.empty() ||
+         (filler[0] == kFiller && filler.substr(1) == filler.substr(0, filler.size() - 1));
 }
 
 DeliveryLedger::DeliveryLedger(const std::vector<Room>& rooms) {

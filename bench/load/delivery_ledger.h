@@ -15,6 +15,7 @@
 namespace uproar::bench {
 
 inline constexpr std::string_view kLoadMarker = "uproar-load-";
+inline constexpr char kFiller = '.';  // behind the name
 inline constexpr std::size_t kNumberDigits10 = 10;
 inline constexpr std::size_t kPublisherDigits = 4;
 inline constexpr std::size_t kRoomDigits = 6;
@@ -37,6 +38,9 @@ void append_named_text(std::string& out, PublishName name, std::size_t bytes);
 // Finds the name in a frame's payload. `offset` is where the marker was the last time: looked at first.
 // False: there is none.
 [[nodiscard]] bool find_name(std::string_view payload, std::size_t& offset, PublishName& name);
+
+// Whether the text of `bytes` that was found at `offset` is all there, also where others follow it.
+[[nodiscard]] bool is_whole_text(std::string_view payload, std::size_t offset, std::size_t bytes);
 
 class DeliveryLedger {
  public:

@@ -38,6 +38,12 @@ std::string first_line(const std::string& path) {
   return line;
 }
 
+// Asked before the run, which may take an hour and would be lost.
+bool can_make(const std::filesystem::path& path) {
+  const auto folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+  return !std::filesystem::is_directory(path) && ::access(folder.c_str(), W_OK) == 0;
+}
+
 // What is not read from a file is made, and written to it.
 void prepare(LoadRun& load, const Scenario& scenario, const std::string& path) {
   if (!path.empty() && std::filesystem::exists(path)) {
@@ -66,6 +72,7 @@ int run(const Arguments& arguments) {
     die(target->name + " needs nothing made before the run: --world is for targets with groups");
   if (arguments.only_prepare && arguments.world.empty())
     die("--only-prepare needs --world FILE, or nobody could use what it made");
+  if (!arguments.json.empty() && !can_make(arguments.json)) die("cannot write " + arguments.json);
   if (arguments.core >= 0) pin_to_core(arguments.core);
   auto load = std::make_unique<LoadRun>(
       *scenario, *target,
@@ -104,8 +111,10 @@ int main_program(int argc, char** argv) {
   app.add_option(
          "--pid", arguments.pids,
          "the server's process: its CPU and memory are reported; several with commas: in sum")
-      ->delimiter(',');
-  app.add_option("--core", arguments.core, "run on this processor only");
+      ->delimiter(',')
+      ->check(CLI::PositiveNumber);
+  app.add_option("--core", arguments.core, "run on this processor only")
+      ->check(CLI::NonNegativeNumber);
   app.add_option("--set", arguments.overrides,
                  "KEY=VALUE instead of the scenario's, e.g. seconds=2 or hall.members=500");
   app.add_option(

@@ -178,16 +178,16 @@ void LoadRun::on_event(std::uint32_t client, std::string_view payload, std::int6
   std::size_t& offset = marker_offset_[rooms_[room_of_[client]].traffic];
   PublishName name;
   if (!find_name(payload, offset, name)) return;
-  if (!target_.gathers) {
-    const Traffic& traffic = scenario_.traffic[rooms_[room_of_[client]].traffic];
-    if (payload.size() - offset < traffic.payload_bytes) name.room = kNoRoom;  // cut short
-    return on_delivery(client, name, now_ns);
-  }
-  on_delivery(client, name, now_ns);
-  std::size_t next = 0;
-  for (payload.remove_prefix(offset + kNumberedTextBytesMin); find_name(payload, next, name);
-       payload.remove_prefix(next + kNumberedTextBytesMin))
+  const std::size_t bytes = scenario_.traffic[rooms_[room_of_[client]].traffic].payload_bytes;
+  const auto take = [&](std::size_t at) {
+    const bool whole =
+        target_.gathers ? is_whole_text(payload, at, bytes) : payload.size() - at >= bytes;
+    if (!whole) name.room = kNoRoom;
     on_delivery(client, name, now_ns);
+    payload.remove_prefix(at + kNumberedTextBytesMin);
+  };
+  take(offset);
+  for (std::size_t next = 0; target_.gathers && find_name(payload, next, name);) take(next);
 }
 
 void LoadRun::on_delivery(std::uint32_t client, PublishName name, std::int64_t now_ns) {

@@ -117,5 +117,20 @@ TEST(NamedText, IsNotFoundWhereItIsCutOrNoNumber) {
   EXPECT_FALSE(find_name("uproar-load-00000000x20000000003", offset, name));
 }
 
+TEST(NamedText, WhatWasCutShortIsNotWholeAlsoWhereAnotherFollows) {
+  std::string text = "event ";
+  append_named_text(text, {.number = 7}, 64);
+  EXPECT_TRUE(is_whole_text(text, 6, 64));
+  EXPECT_FALSE(is_whole_text(text.substr(0, text.size() - 1), 6, 64));
+  for (std::size_t cut = 6 + kNumberedTextBytesMin; cut < text.size(); ++cut) {
+    const std::string following = text.substr(0, cut) + "\n" + text;
+    EXPECT_FALSE(is_whole_text(following, 6, 64)) << cut;
+    EXPECT_TRUE(is_whole_text(following, cut + 7, 64)) << cut;
+  }
+  std::string shortest;
+  append_named_text(shortest, {.number = 7}, kNumberedTextBytesMin);
+  EXPECT_TRUE(is_whole_text(shortest, 0, kNumberedTextBytesMin)) << "it has no filler";
+}
+
 }  // namespace
 }  // namespace uproar::bench

@@ -210,14 +210,14 @@ class Remembers(Server):
 
 
 class LoadTool(unittest.TestCase):
-    def played(self, server, scenario=ROOMS, settings=(), arguments=(), target=TARGET, **run):
+    def played(self, server, scenario=ROOMS, settings=(), arguments=(), target=TARGET, out=None, **run):
         """(exit status, JSON or None, what was printed to standard error)."""
         self.addCleanup(server.stop)
         with tempfile.TemporaryDirectory() as folder:
             files = {name: pathlib.Path(folder) / name for name in ("scenario.toml", "target.toml", "out.json")}
             files["scenario.toml"].write_text(scenario)
             files["target.toml"].write_text(target)
-            command = [TOOL, files["scenario.toml"], "--target", files["target.toml"], "--port", str(server.port), "--json", files["out.json"], *arguments]
+            command = [TOOL, files["scenario.toml"], "--target", files["target.toml"], "--port", str(server.port), "--json", out or files["out.json"], *arguments]
             for setting in settings:
                 command += ["--set", setting]
             ended = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False, **run)
@@ -255,6 +255,29 @@ class LoadTool(unittest.TestCase):
         self.assertEqual(status, 1)
         self.assertGreater(result["unknown"], 0)
 
+    def test_one_that_was_cut_short_among_those_of_a_frame_is_unknown_too(self):
+        class Gathers(Server):
+            """The third publish comes with the first two, which lack their ends if they are `cut`."""
+
+            def __init__(self, cut=None):
+                self.cut, self.held = cut, []
+                super().__init__()
+
+            def deliver(self, room, data):
+                with self.lock:
+                    self.held.append(data)
+                    if len(self.held) < 3:
+                        return
+                    frame, self.held = "\nevent ".join([*(one[:self.cut] for one in self.held[:2]), self.held[2]]), []
+                super().deliver(room, frame)
+
+        target, one_room = TARGET + "gathers = true\n", ("rooms.rooms=1", "rooms.in_flight=3", "rooms.payload_bytes=128")
+        for cut in (None, 40):
+            status, result, _ = self.played(Gathers(cut), settings=one_room, target=target)
+            self.assertEqual(status, 0 if cut is None else 1)
+            self.assertEqual(result["unknown"] > 0, cut is not None)
+            self.assertEqual(result["traffic"][0]["deliveries"] > 0, cut is None, "whose publishes are never complete says no more")
+
     def test_a_frame_of_an_impossible_length_ends_the_connection(self):
         class Boasts(Server):
             def heard(self, client, text):
@@ -277,6 +300,15 @@ class LoadTool(unittest.TestCase):
         status, result, said = self.played(Server(), arguments=("--core", "1000"))
         self.assertEqual((status, result), (1, None))
         self.assertIn("cannot run on processor 1000 alone", said)
+
+    def test_arguments_that_mean_nothing_are_refused_before_the_run(self):
+        for said, of in (("--core", {"arguments": ("--core", "-7")}), ("--pid", {"arguments": ("--pid", "-5")}),
+                         ("cannot write /nonexistent/out.json", {"out": "/nonexistent/out.json"})):
+            server = Server()
+            status, _, told = self.played(server, **of)
+            self.assertNotEqual(status, 0)
+            self.assertIn(said, told)
+            self.assertEqual(server.handshakes, 0, said)
 
     def test_acknowledgements_that_never_come_are_missing(self):
         class Forgets(Server):
