@@ -29,8 +29,8 @@ namespace uproar::storage {
 
 // Payload of a hint, 12 bytes: devices (4), heard_us (8), big-endian. The node is in the header of the bus.
 struct PresenceDelta {
-  std::uint32_t devices = 0;  // connected to the node that says so; 0: none any more
-  std::int64_t heard_us = 0;  // Unix time of the last sign of life
+  std::uint32_t devices = 0;  // of the node that says so, at that time; 0: none any more
+  std::int64_t heard_us = 0;  // Unix time; of one node and user the later word is the larger
 
   friend bool operator==(const PresenceDelta&, const PresenceDelta&) = default;
 };

@@ -38,6 +38,9 @@ struct ChatCounters {
   Counter node_events_shed;  // held ones that found no room: a repair brings them
   Counter looks;  // conversations compared with the store after something may have been missed
   Counter audience_looks;  // the same for what a session hears
+  Counter presence_heard;  // what other nodes said of users who are watched here
+  Counter presence_old;    // of that, known already or overtaken
+  Counter presence_reads;  // users looked up in the presence store
   Counter conversations_loaded;
   Counter conversations_evicted;
 };
@@ -52,7 +55,8 @@ struct ChatSizes {
   std::size_t pending = 0;  // staged, outcome awaited
   std::size_t attaches = 0;
   std::size_t pullers = 0;
-  std::size_t users_online = 0;  // of this owner, those in grace included
+  std::size_t users_online = 0;   // of this owner, those in grace included
+  std::size_t users_watched = 0;  // of this owner, for what other nodes say of them
   std::size_t timers = 0;
   std::size_t recent_bytes = 0;
   std::size_t reads_in_flight = 0;

@@ -18,6 +18,7 @@ struct ChatShard::Roles final : ParcelSink {
                 .directory = ports.directory,
                 .ids = ports.ids,
                 .nodes = ports.nodes,
+                .presence = ports.presence,
                 .limits = limits,
                 .self = ports.router.self(),
                 .shard_count = ports.router.shard_count(),
@@ -29,6 +30,7 @@ struct ChatShard::Roles final : ParcelSink {
         sessions(context, std::move(node)),
         conversations(context),
         users(context) {
+    UPROAR_CHECK(context.presence == nullptr || context.nodes != nullptr);
     UPROAR_CHECK(context.shard_count >= 1 && context.shard_count <= 64,
                  context.shard_count);  // bits of a bitmap
     UPROAR_CHECK(context.self < context.shard_count, context.self);
@@ -63,7 +65,7 @@ struct ChatShard::Roles final : ParcelSink {
         conversations.on_interest(said);  // answers when it is loaded
         return;
       }
-      if (context.nodes != nullptr) users.on_interest(said.topic);
+      if (context.presence != nullptr) users.on_interest(said);
       context.send(said.shard, InterestReady{said.topic, said.token, false});
       return;
     }
@@ -72,10 +74,10 @@ struct ChatShard::Roles final : ParcelSink {
     it->second &= ~bit;
     if (it->second == 0) context.interests.erase(it);
     if (context.nodes == nullptr) return;
-    if (is_user_topic(said.topic)) {
-      users.on_interest(said.topic);
-    } else {
+    if (!is_user_topic(said.topic)) {
       conversations.on_interest(said);
+    } else if (context.presence != nullptr) {
+      users.on_interest(said);
     }
   }
 
@@ -104,6 +106,9 @@ struct ChatShard::Roles final : ParcelSink {
         break;
       case Deadline::Kind::kPresenceFlush:
         users.flush_presence();
+        break;
+      case Deadline::Kind::kPresenceRead:
+        users.retry_presence_read();
         break;
     }
   }
@@ -190,11 +195,8 @@ void ChatShard::end_revoked(const absl::flat_hash_set<SessionId>& sessions, cons
 void ChatShard::on_node_event(const TopicId& topic, Seq seq, ServerEvent event, ByteView payload,
                               const Now& now) {
   roles_->context.now = now;
-  if (is_user_topic(topic)) {
-    roles_->users.on_node_event(topic, event, payload);
-  } else {
-    roles_->conversations.on_node_event(conversation_of(topic), seq, std::move(event), payload);
-  }
+  if (is_user_topic(topic)) return;  // nodes tell of users by hints and presence alone
+  roles_->conversations.on_node_event(conversation_of(topic), seq, std::move(event), payload);
 }
 
 void ChatShard::on_node_hint(const TopicId& topic, const NodeHint& hint, const Now& now) {
@@ -228,6 +230,37 @@ void ChatShard::on_publish_lost(const TopicId& topic, const Now& now) {
   } else {
     roles_->conversations.on_publish_lost(conversation_of(topic));
   }
+}
+
+void ChatShard::on_presence(const storage::NodeId& node, UserId user,
+                            const storage::PresenceDelta& said, const Now& now) {
+  roles_->context.now = now;
+  roles_->users.elsewhere().on_said(node, user, said);
+}
+
+void ChatShard::on_presence_listening(UserId user, const Now& now) {
+  roles_->context.now = now;
+  roles_->users.elsewhere().on_listening(user);
+}
+
+void ChatShard::on_presence_lost(UserId user, const Now& now) {
+  roles_->context.now = now;
+  roles_->users.put_again(user);
+}
+
+void ChatShard::on_presence_certain(bool is_certain, const Now& now) {
+  roles_->context.now = now;
+  roles_->users.elsewhere().on_certain(is_certain);
+}
+
+void ChatShard::on_node_joined(const storage::NodeId& node, const Now& now) {
+  roles_->context.now = now;
+  roles_->users.elsewhere().on_node_joined(node);
+}
+
+void ChatShard::on_node_gone(const storage::NodeId& node, const Now& now) {
+  roles_->context.now = now;
+  roles_->users.elsewhere().on_node_gone(node);
 }
 
 void ChatShard::tick(const Now& now) {
@@ -265,6 +298,7 @@ ChatSizes ChatShard::sizes() const {
           .attaches = roles.conversations.attaches(),
           .pullers = roles.sessions.pullers(),
           .users_online = roles.users.size(),
+          .users_watched = roles.users.watched(),
           .timers = roles.context.deadlines.size(),
           .recent_bytes = roles.conversations.recent_bytes(),
           .reads_in_flight = roles.conversations.reads_in_flight()};

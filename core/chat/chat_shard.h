@@ -44,6 +44,8 @@ struct ChatPorts {
   storage::Directory& directory;
   IdSource& ids;
   NodeBus* nodes = nullptr;  // null: this node is alone
+  PresenceExchange* presence =
+      nullptr;  // with `nodes`. Null: who is connected elsewhere is not known
 };
 
 class ChatShard final : public storage::CommitListener {
@@ -102,6 +104,18 @@ class ChatShard final : public storage::CommitListener {
   void on_gap(const Now& now);
   // Something that this shard published to `topic` may not have arrived, and publishing works again.
   void on_publish_lost(const TopicId& topic, const Now& now);
+
+  // --- what the other nodes say of who is connected there (only with ChatPorts::presence) ---
+  void on_presence(const storage::NodeId& node, UserId user, const storage::PresenceDelta& said,
+                   const Now& now);
+  // As on_listening() and on_publish_lost(), of the user's channel.
+  void on_presence_listening(UserId user, const Now& now);
+  void on_presence_lost(UserId user, const Now& now);
+  // Whether what is known of others can be trusted: false while the bus, the store or the list of nodes is away.
+  void on_presence_certain(bool is_certain, const Now& now);
+  // A node is among the living (again) / left, or is dead: nobody is connected there any more.
+  void on_node_joined(const storage::NodeId& node, const Now& now);
+  void on_node_gone(const storage::NodeId& node, const Now& now);
 
   // Runs what is due. Time of storage callbacks and outcomes is the latest that any call brought: call tick() (or
   // another call with `now`) at the start of each turn.

@@ -153,10 +153,16 @@ inline constexpr std::uint32_t kAudienceLookRetryMs = 1'000;  // when the store 
 // Who is not a member by what was read within this time is refused; by what is older, the store is asked again: the
 // joining may have been another node's.
 inline constexpr std::uint32_t kMembersTrustedMs = 1'000;
+// When the presence store could not be read.
+inline constexpr std::uint32_t kPresenceReadRetryMs = 1'000;
+// Dead nodes whose late words are known for such: they were said within seconds of the death.
+inline constexpr std::size_t kNodesGoneMax = 256;
 
 // --- user ---
 // Changes of one user within it are one update.
 inline constexpr std::uint32_t kPresenceTickMs = 100;
+// Updates of one tick; the others wait for the next: a dead node's 20,000 users are told in a second.
+inline constexpr std::size_t kPresenceUpdatesPerTickMax = 2'000;
 // After an unclean end, so that a reconnect does not flicker; never beyond the heartbeat timeout.
 inline constexpr std::uint32_t kOfflineGraceMs = 10'000;
 // retry_after_ms of what is answered overloaded.

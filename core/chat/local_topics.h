@@ -20,31 +20,10 @@ class LocalTopics {
   explicit LocalTopics(ShardContext& context) : context_(context) {}
 
   // One more hearer, or somebody who is about to be one. nullopt: kTopicsMax.
-  [[nodiscard]] std::optional<Index> acquire(const TopicId& topic) {
-    const auto [it, fresh] = index_of_.try_emplace(topic, 0);
-    if (!fresh) {
-      const Index index = it->second;
-      ++topics_[index].hearers;
-      if (topics_[index].refused) announce(topics_[index]);  // there may be room by now
-      return index;
-    }
-    if (index_of_.size() > kTopicsMax) {
-      index_of_.erase(it);
-      return std::nullopt;
-    }
-    Index index = 0;
-    if (free_.empty()) {
-      index = static_cast<Index>(topics_.size());
-      topics_.emplace_back();
-    } else {
-      index = free_.back();
-      free_.pop_back();
-    }
-    it->second = index;
-    topics_[index] = {.id = topic, .hearers = 1, .token = 0, .heard = !is_announced(topic)};
-    if (is_announced(topic)) announce(topics_[index]);
-    return index;
+  [[nodiscard]] std::optional<Index> acquire(ConversationId conversation) {
+    return acquire(topic_of(conversation), {});
   }
+  [[nodiscard]] std::optional<Index> acquire(UserId user) { return acquire(topic_of(user), user); }
 
   void release(Index index) {
     Topic& topic = topics_[index];
@@ -56,7 +35,7 @@ class LocalTopics {
     waiters_.erase(index);
     free_.push_back(index);
     if (is_announced(id))
-      context_.send(context_.owner(id), Interest{id, context_.self, token, false});
+      context_.send(context_.owner(id), Interest{id, context_.self, token, false, {}});
   }
 
   // Numbers the session slots that waited for the topic's owner.
@@ -88,6 +67,32 @@ class LocalTopics {
   [[nodiscard]] std::size_t size() const { return index_of_.size(); }
 
  private:
+  [[nodiscard]] std::optional<Index> acquire(const TopicId& topic, UserId user) {
+    const auto [it, fresh] = index_of_.try_emplace(topic, 0);
+    if (!fresh) {
+      const Index index = it->second;
+      ++topics_[index].hearers;
+      if (topics_[index].refused) announce(topics_[index], user);  // there may be room by now
+      return index;
+    }
+    if (index_of_.size() > kTopicsMax) {
+      index_of_.erase(it);
+      return std::nullopt;
+    }
+    Index index = 0;
+    if (free_.empty()) {
+      index = static_cast<Index>(topics_.size());
+      topics_.emplace_back();
+    } else {
+      index = free_.back();
+      free_.pop_back();
+    }
+    it->second = index;
+    topics_[index] = {.id = topic, .hearers = 1, .token = 0, .heard = !is_announced(topic)};
+    if (is_announced(topic)) announce(topics_[index], user);
+    return index;
+  }
+
   struct Topic {
     TopicId id;
     std::uint32_t hearers = 0;
@@ -100,10 +105,11 @@ class LocalTopics {
   [[nodiscard]] bool is_announced(const TopicId& topic) const {
     return context_.nodes != nullptr || context_.owner(topic) != context_.self;
   }
-  void announce(Topic& topic) {
+  void announce(Topic& topic, UserId user) {
     topic.token = ++next_token_;
     topic.refused = false;
-    context_.send(context_.owner(topic.id), Interest{topic.id, context_.self, topic.token, true});
+    context_.send(context_.owner(topic.id),
+                  Interest{topic.id, context_.self, topic.token, true, user});
   }
 
   ShardContext& context_;

@@ -89,6 +89,7 @@ struct Interest {
   std::uint32_t shard = 0;
   std::uint32_t token = 0;
   bool add = true;
+  UserId user;  // of a user's topic, when `add`
 };
 struct InterestReady {
   TopicId topic;

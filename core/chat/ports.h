@@ -7,10 +7,12 @@
 // calls; to itself it takes effect at once. Exact resume rests on that (docs/tour.md).
 
 #include <cstdint>
+#include <vector>
 
 #include "core/chat/parcel.h"
 #include "proto/base/bytes.h"
 #include "proto/chat/server_event.h"
+#include "storage/presence_store.h"
 
 namespace uproar::chat {
 
@@ -90,6 +92,21 @@ class NodeBus {
   virtual void listen(const TopicId& topic) = 0;
   virtual void unlisten(const TopicId& topic) = 0;
   virtual void hint(const TopicId& topic, const NodeHint& hint) = 0;
+};
+
+// Who is connected at which node: storage::PresenceStore, and a channel on the bus for each user. What others say comes
+// back as calls of ChatShard: on_presence() and its neighbours.
+class PresenceExchange {
+ public:
+  virtual ~PresenceExchange() = default;
+  // What this node knows of the user from now on: devices 0 when none is left. `heard_us` grows with every call of a shard.
+  // The others are told; kept, and said again by itself when the store has lost it.
+  virtual void put(UserId user, const storage::PresenceDelta& presence) = 0;
+  // What the other nodes that live say. `found` runs in a later turn, once.
+  virtual void read(std::vector<UserId> users, storage::PresenceStore::Found found) = 0;
+  // Each at most once in turn. After watch(), ChatShard::on_presence_listening() says when it works.
+  virtual void watch(UserId user) = 0;
+  virtual void unwatch(UserId user) = 0;
 };
 
 }  // namespace uproar::chat

@@ -35,7 +35,7 @@ void SessionRole::presence_subscribe(const Actor& actor, PresenceSubscribe comma
       return;
     }
     for (const UserId user : fresh) {
-      if (!hear(actor.from, *session, topic_of(user))) {
+      if (!hear(actor.from, *session, user)) {
         context_.refuse(actor, ErrorCode::kOverloaded);
         return;
       }
@@ -61,8 +61,7 @@ void SessionRole::presence_ask(const Actor& actor, std::vector<UserId> users,
   remove_repeats(users);
   std::vector<PresenceState> states;
   states.reserve(users.size());
-  for (const UserId user : users)
-    states.push_back({.user = user, .online = false, .last_online_us = 0});
+  for (const UserId user : users) states.push_back({.user = user});
   if (kind == PresenceAsk::Kind::kSnapshot || states.empty()) {
     ask_owners({.actor = actor, .kind = kind, .owners_awaited = 0, .users = std::move(states)});
     return;
@@ -114,11 +113,13 @@ void SessionRole::on(const PresenceAnswer& answer) {
     const bool is_news =
         ask.kind == PresenceAsk::Kind::kSnapshot
             ? said.online
-            : ask.kind == PresenceAsk::Kind::kCorrection && said.online != state->online;
+            : ask.kind == PresenceAsk::Kind::kCorrection &&
+                  (said.online != state->online || said.uncertain != state->uncertain);
     if (is_news && live(ask.actor.from) != nullptr) {
       context_.outbox.tell(ask.actor.from, ServerEvent(PresenceUpdate{said}), Delivery::kPresence);
     }
     state->online = said.online;
+    state->uncertain = said.uncertain;
     if (said.last_online_us != 0) state->last_online_us = said.last_online_us;
   }
   if (--ask.owners_awaited > 0) return;

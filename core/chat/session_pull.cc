@@ -60,7 +60,7 @@ void SessionRole::joined(const Endpoint& endpoint, Session& session, const Sessi
       return;
     }
   }
-  const auto index = topics_.acquire(topic);
+  const auto index = topics_.acquire(conversation);
   const std::uint32_t number = session.puller() != 0
                                    ? session.puller()
                                    : make_puller(endpoint, session.user, Attach::Mode::kLive);
@@ -151,7 +151,7 @@ void SessionRole::sync(const Actor& actor, Sync command) {
                   .joined_at = {}};
     if (session != nullptr) {
       // The announcement must not lapse between the old subscription and the new one.
-      const auto index = topics_.acquire(topic_of(conversation));
+      const auto index = topics_.acquire(conversation);
       if (!index) {
         puller.refused.emplace_back(conversation, ErrorCode::kOverloaded);
         --puller.sync_left;

@@ -95,8 +95,9 @@ void SessionRole::audience_loaded(const Endpoint& endpoint,
   storage::Audience& audience = *loaded;
   session->topics.reserve(audience.conversations.size() + audience.peers.size());
   SessionStarting& starting = *session->starting();
-  const auto listen = [&](const TopicId& topic) {
-    const auto index = topics_.acquire(topic);
+  const auto listen = [&](const auto& who) {  // a conversation or a user
+    const TopicId topic = topic_of(who);
+    const auto index = topics_.acquire(who);
     if (!index) return false;
     session->topics.push_back(*index);
     if (topics_.refused(*index)) return false;
@@ -110,8 +111,8 @@ void SessionRole::audience_loaded(const Endpoint& endpoint,
   };
   bool fits = true;
   for (const auto& membership : audience.conversations)
-    fits = fits && listen(topic_of(membership.conversation));
-  for (const UserId peer : audience.peers) fits = fits && listen(topic_of(peer));
+    fits = fits && listen(membership.conversation);
+  for (const UserId peer : audience.peers) fits = fits && listen(peer);
   if (!fits) {
     fail(endpoint, *session, ErrorCode::kOverloaded);
     return;
@@ -277,11 +278,11 @@ void SessionRole::end_revoked(const absl::flat_hash_set<SessionId>& sessions) {
 
 // --- topics --------------------------------------------------------------------------------------------------------
 
-bool SessionRole::hear(const Endpoint& endpoint, Session& session, const TopicId& topic) {
-  const auto index = topics_.acquire(topic);
+bool SessionRole::hear(const Endpoint& endpoint, Session& session, UserId user) {
+  const auto index = topics_.acquire(user);
   if (!index) return false;
   session.topics.push_back(*index);
-  (void)context_.outbox.subscribe(endpoint, topic);
+  (void)context_.outbox.subscribe(endpoint, topic_of(user));
   return true;
 }
 

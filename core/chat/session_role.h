@@ -100,7 +100,7 @@ class SessionRole {
 
   // --- topics ---
   [[nodiscard]] bool hear(const Endpoint& endpoint, Session& session,
-                          const TopicId& topic);  // false: kTopicsMax
+                          UserId user);  // false: kTopicsMax
   bool unhear(const Endpoint& endpoint, Session& session, const TopicId& topic,
               PendingFrames pending);
   [[nodiscard]] bool hears(const Session& session, const TopicId& topic) const;

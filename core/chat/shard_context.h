@@ -37,7 +37,8 @@ struct ShardContext {
   storage::HistoryReader& history;
   storage::Directory& directory;
   IdSource& ids;
-  NodeBus* const nodes;  // null: this node is alone
+  NodeBus* const nodes;              // null: this node is alone
+  PresenceExchange* const presence;  // null: who is connected at other nodes is not known
   const ChatLimits limits;
   const std::uint32_t self;
   const std::uint32_t shard_count;
@@ -72,6 +73,12 @@ struct ShardContext {
                const Endpoint* except) {
     outbox.publish(topic, {.shards = remote_shards(topic), .nodes = nodes != nullptr, .seq = seq},
                    event, delivery, except);
+  }
+
+  // Nothing for other nodes: each speaks for itself.
+  void publish_here(const TopicId& topic, const ServerEvent& event, Delivery delivery) {
+    outbox.publish(topic, {.shards = remote_shards(topic), .nodes = false, .seq = 0}, event,
+                   delivery, nullptr);
   }
 
   void refuse(const Actor& actor, const Error& error) {

@@ -5,11 +5,25 @@
 
 namespace uproar::chat {
 
+UserRole::UserRole(ShardContext& context) : context_(context) {
+  if (context_.presence == nullptr) return;
+  elsewhere_.emplace(context_, [this](UserId id) { elsewhere_changed(id); });
+}
+
 void UserRole::set_online(UserId id, User& user, bool online) {
   user.online = online;
   if (!online) context_.directory.set_last_online(id, user.last_online_us);
+  if (!elsewhere_ || !elsewhere_->is_shown_online(id)) user.is_news = true;
+  make_dirty(id, user);
+}
+
+void UserRole::make_dirty(UserId id, User& user) {
   if (user.dirty) return;
   user.dirty = true;
+  flush_later(id);
+}
+
+void UserRole::flush_later(UserId id) {
   if (dirty_.empty()) {
     context_.deadlines.arm(context_.now.monotonic_us + std::int64_t{kPresenceTickMs} * 1000,
                            Deadline::Kind::kPresenceFlush, Uuid{});
@@ -67,19 +81,36 @@ void UserRole::grace_ended(UserId id) {
 }
 
 void UserRole::flush_presence() {
-  // Also those who are what they were before: somebody may have asked in between.
-  const std::vector<UserId> dirty = std::exchange(dirty_, {});
-  for (const UserId id : dirty) {
-    const auto it = users_.find(id);
-    UPROAR_CHECK(it != users_.end());
+  const std::size_t count = std::min(dirty_.size(), kPresenceUpdatesPerTickMax);
+  const std::vector<UserId> dirty(dirty_.begin(),
+                                  dirty_.begin() + static_cast<std::ptrdiff_t>(count));
+  dirty_.erase(dirty_.begin(), dirty_.begin() + static_cast<std::ptrdiff_t>(count));
+  if (!dirty_.empty()) {
+    context_.deadlines.arm(context_.now.monotonic_us + std::int64_t{kPresenceTickMs} * 1000,
+                           Deadline::Kind::kPresenceFlush, Uuid{});
+  }
+  for (const UserId id : dirty) flush(id);
+}
+
+void UserRole::flush(UserId id) {
+  const auto it = users_.find(id);
+  bool is_news = elsewhere_ && elsewhere_->is_marked(id);
+  if (is_news) elsewhere_->unmark(id);
+  if (it != users_.end()) {
     User& user = *it->second;
     user.dirty = false;
-    const PresenceUpdate update{
-        {.user = id, .online = user.online, .last_online_us = user.last_online_us}};
-    context_.counters.presence_updates.add();
-    context_.publish(topic_of(id), ServerEvent(update), Delivery::kPresence, 0, nullptr);
-    if (!user.online && user.devices.empty()) users_.erase(it);
+    is_news = is_news || user.is_news;
+    user.is_news = false;
+    if (elsewhere_ && user.was_put != user.online) put(id, user);
   }
+  // Also those who are what they were before: somebody may have asked in between.
+  const bool is_heard = context_.nodes == nullptr || context_.is_heard(topic_of(id));
+  if (is_news && is_heard) {
+    context_.counters.presence_updates.add();
+    context_.publish_here(topic_of(id), ServerEvent(PresenceUpdate{state_of(id, nullptr, true)}),
+                          Delivery::kPresence);
+  }
+  if (it != users_.end() && !it->second->online && it->second->devices.empty()) users_.erase(it);
 }
 
 void UserRole::on(UserNotice notice) {
@@ -101,16 +132,51 @@ void UserRole::on(const Revoke& revoke) {
     context_.send(device.shard, RevokeSession{device, revoke.session});
 }
 
+bool UserRole::is_online_here(UserId id) const {
+  const auto it = users_.find(id);
+  return it != users_.end() && it->second->online;
+}
+
+PresenceState UserRole::state_of(UserId id, const storage::UserPresence* rows, bool was_read) {
+  PresenceState state{.user = id};
+  if (const auto it = users_.find(id); it != users_.end()) {
+    state.online = it->second->online;
+    state.last_online_us = it->second->last_online_us;
+  }
+  if (!elsewhere_ || state.online) return state;
+  // Of who is watched more is known than one read says.
+  state.online = rows != nullptr && !elsewhere_->watches(id) ? elsewhere_->is_online(*rows)
+                                                             : elsewhere_->is_online(id);
+  state.last_online_us = std::max(state.last_online_us, elsewhere_->last_online_us(id));
+  state.uncertain = !elsewhere_->is_certain() || (!was_read && !elsewhere_->knows(id));
+  if (state.uncertain) elsewhere_->told_uncertain(id);
+  return state;
+}
+
 void UserRole::on(const PresenceQuery& query) {
+  std::vector<UserId> unknown;
+  if (elsewhere_ && elsewhere_->is_certain()) {
+    for (const UserId id : query.users) {
+      if (!is_online_here(id) && !elsewhere_->knows(id)) unknown.push_back(id);
+    }
+  }
+  if (unknown.empty()) return answer(query, {}, nullptr);
+  elsewhere_->look(unknown,
+                   [this, query, unknown](const auto* rows) { answer(query, unknown, rows); });
+}
+
+// As it stands now, whatever it was when it was asked: updates that went out meanwhile are before the answer.
+void UserRole::answer(const PresenceQuery& query, const std::vector<UserId>& looked_up,
+                      const std::vector<storage::UserPresence>* rows) {
   PresenceAnswer answer{query.token, {}};
   answer.users.reserve(query.users.size());
+  std::size_t next = 0;  // both lists are in the order of the query
   for (const UserId id : query.users) {
-    PresenceState state{.user = id, .online = false, .last_online_us = 0};
-    if (const auto it = users_.find(id); it != users_.end()) {
-      state.online = it->second->online;
-      state.last_online_us = it->second->last_online_us;
-    }
-    answer.users.push_back(state);
+    const bool is_looked_up = next < looked_up.size() && looked_up[next] == id;
+    const storage::UserPresence* of_user =
+        is_looked_up && rows != nullptr ? &(*rows)[next] : nullptr;
+    answer.users.push_back(state_of(id, of_user, !is_looked_up || rows != nullptr));
+    if (is_looked_up) ++next;
   }
   context_.send(query.shard, std::move(answer));
 }
@@ -119,36 +185,47 @@ void UserRole::on(const PresenceQuery& query) {
 
 void UserRole::device_came(UserId id) {
   if (context_.nodes == nullptr) return;
-  user_of_topic_[topic_of(id)] = id;
-  listen_as_needed(topic_of(id));
+  if (user_of_topic_.insert_or_assign(topic_of(id), id).second)
+    context_.nodes->listen(topic_of(id));
 }
 
 void UserRole::last_device_left(UserId id) {
   if (context_.nodes == nullptr) return;
-  user_of_topic_.erase(topic_of(id));
-  listen_as_needed(topic_of(id));
+  if (user_of_topic_.erase(topic_of(id)) > 0) context_.nodes->unlisten(topic_of(id));
 }
 
-void UserRole::on_interest(const TopicId& topic) {
-  listen_as_needed(topic);
-}
-
-void UserRole::listen_as_needed(const TopicId& topic) {
-  const bool is_needed = user_of_topic_.contains(topic) || context_.is_heard(topic);
-  if (is_needed && listening_.insert(topic).second) {
-    context_.nodes->listen(topic);
-  } else if (!is_needed && listening_.erase(topic) > 0) {
-    context_.nodes->unlisten(topic);
+void UserRole::on_interest(const Interest& interest) {
+  if (interest.add) {
+    elsewhere_->begin(interest.user);
+  } else if (!context_.is_heard(interest.topic)) {
+    elsewhere_->end(interest.topic);
   }
 }
 
-// Each node tells of its own devices. Whoever has one here is online, whatever another node says.
-void UserRole::on_node_event(const TopicId& topic, const ServerEvent& event, ByteView payload) {
-  const auto* update = std::get_if<PresenceUpdate>(&event);
-  if (update == nullptr || topic_of(update->state.user) != topic) return;
-  const auto it = users_.find(update->state.user);
-  if (it != users_.end() && it->second->online) return;  // here, whatever is elsewhere
-  context_.outbox.relay(topic, context_.remote_shards(topic), payload, Delivery::kPresence);
+void UserRole::elsewhere_changed(UserId id) {
+  const auto it = users_.find(id);
+  if (it != users_.end()) {
+    if (it->second->online) return;  // here, whatever is elsewhere
+    it->second->is_news = true;
+    return make_dirty(id, *it->second);
+  }
+  if (elsewhere_->mark(id)) flush_later(id);
+}
+
+// The store and the others hear a time that grows with each word, also when the clock is set back.
+void UserRole::put(UserId id, User& user) {
+  said_us_ = std::max(said_us_ + 1, context_.now.wall_us);
+  user.was_put = user.online;
+  const std::uint32_t devices =
+      user.online ? std::max<std::uint32_t>(1, static_cast<std::uint32_t>(user.devices.size())) : 0;
+  context_.presence->put(id, {.devices = devices, .heard_us = said_us_});
+}
+
+void UserRole::put_again(UserId id) {
+  if (!elsewhere_) return;
+  User nobody;
+  const auto it = users_.find(id);
+  put(id, it == users_.end() ? nobody : *it->second);
 }
 
 void UserRole::check_audience(UserId user, ConversationId conversation) {

@@ -39,7 +39,8 @@ std::string error_body(const chat::Error& failure) {
   return std::string(json.text());
 }
 
-EventGateway::EventGateway(Parts parts) : parts_(parts) {}
+EventGateway::EventGateway(Parts parts)
+    : parts_(parts), openings_(parts.openings_per_second), resumes_(parts.resumes_per_second) {}
 
 chat::Endpoint EventGateway::endpoint_of(net::ConnectionId connection) const {
   return {.shard = static_cast<std::uint16_t>(parts_.link.self()),
@@ -124,6 +125,9 @@ void EventGateway::on_open(net::ConnectionId connection) {
   if (upgrade.wants_another_protocol) {
     return parts_.net.close(connection, ws::CloseCode::kVersion, "uproar.v1 is spoken here");
   }
+  const bool has_proof = !upgrade.ticket.empty() || !upgrade.entering.user.is_nil();
+  // Before the ticket is redeemed: it is good for one time, and for the next attempt then.
+  if (has_proof && !has_room(connection, {}, upgrade.entering.resumes)) return;
   if (!upgrade.ticket.empty()) {
     const std::uint16_t owner = Tickets::shard_of(upgrade.ticket).value_or(0);
     upgrade.entering.connection = connection;
@@ -142,6 +146,17 @@ void EventGateway::on_open(net::ConnectionId connection) {
   awaiting_token_.emplace_back(parts_.now.monotonic_us + kSessionOpenDeadlineUs, connection);
   if (upgrade.entering.resumes)
     entering_.insert_or_assign(connection.slot, std::move(upgrade.entering));
+}
+
+bool EventGateway::has_room(net::ConnectionId connection, const chat::RequestId& id, bool resumes) {
+  AdmissionBudget& budget = resumes ? resumes_ : openings_;
+  const std::uint32_t wait_ms = budget.admit(parts_.now, crypto::random_u64());
+  if (wait_ms == 0) return true;
+  (resumes ? counters_.resumes_turned_away : counters_.openings_turned_away).add();
+  refuse(connection, id,
+         error(chat::ErrorCode::kOverloaded, "too many come at once: come back when it says",
+               wait_ms));
+  return false;
 }
 
 void EventGateway::enter(net::ConnectionId connection, Entering entering) {
@@ -253,6 +268,7 @@ void EventGateway::open_with_token(net::ConnectionId connection, MutableBytes pa
   const auto announced = entering_.find(connection.slot);
   if (announced != entering_.end()) admitted->resumes = announced->second.resumes;
   if (open->resume) admitted->resumes = true;
+  if (!has_room(connection, decoded->id, admitted->resumes)) return;
   enter(connection, std::move(admitted.value()));
 }
 

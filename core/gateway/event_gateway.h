@@ -13,6 +13,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "core/chat/chat_shard.h"
+#include "core/gateway/admission_budget.h"
 #include "core/gateway/event_outbox.h"
 #include "core/gateway/known_users.h"
 #include "core/gateway/node_tickets.h"
@@ -35,6 +36,8 @@ struct EventCounters {
   Counter sessions_opened;
   Counter early_overflows;  // said too much before it was known who they are
   Counter session_open_timeouts;
+  Counter openings_turned_away;  // told when to come back: more began than --openings-per-second
+  Counter resumes_turned_away;   // the same of those who resume
 };
 
 class EventGateway {
@@ -53,6 +56,9 @@ class EventGateway {
     KnownUsers& known_users;
     ShardLink& link;
     const Now& now;  // of the turn
+    // Sessions that may begin a second, and that may resume. 0: no bound.
+    std::uint32_t openings_per_second = 0;
+    std::uint32_t resumes_per_second = 0;
   };
 
   explicit EventGateway(Parts parts);
@@ -110,6 +116,9 @@ class EventGateway {
   [[nodiscard]] Result<Entering, chat::Error> admit(std::string_view token);
   [[nodiscard]] static net::UpgradeAnswer turn_away(const chat::Error& error,
                                                     bool token_refused = false);
+  // False: it is told when to come back, and closed.
+  [[nodiscard]] bool has_room(net::ConnectionId connection, const chat::RequestId& id,
+                              bool resumes);
   void enter(net::ConnectionId connection, Entering entering);
   void entered(net::ConnectionId connection);
   void refuse(net::ConnectionId connection, const chat::RequestId& id, const chat::Error& error);
@@ -137,6 +146,8 @@ class EventGateway {
   std::deque<std::pair<std::int64_t, net::ConnectionId>>
       awaiting_token_;  // by deadline: all wait equally long
   std::uint32_t reconnect_spread_ms_ = 0;
+  AdmissionBudget openings_;
+  AdmissionBudget resumes_;
   EventCounters counters_;
 };
 

@@ -27,6 +27,11 @@ inline constexpr std::uint32_t kLoginsPerAccountPerMinute = 10;
 // Buckets remembered per shard: 65,536 * 32 bytes = 2 MiB; the oldest is forgotten first, and a full bucket needs no memory.
 inline constexpr std::uint32_t kLoginBucketsMax = 65'536;
 
+// When whoever found no room is told to come back: not before the crowd of this moment is in, and not later than
+// somebody would wait. A quarter more at random.
+inline constexpr std::uint32_t kReturnMsMin = 500;
+inline constexpr std::uint32_t kReturnMsMax = 30'000;
+
 // Single-use tickets: 30 s each; 65,536 * about 100 bytes = 6.5 MiB. At the limit logins answer without a ticket.
 inline constexpr std::int64_t kTicketLifeUs = 30'000'000;
 inline constexpr std::uint32_t kTicketsMax = 65'536;

@@ -173,6 +173,7 @@ void presence(const PresenceState& state, JsonWriter& out) {
   out.raw(state.online ? std::string_view(R"(,"status":"online")")
                        : std::string_view(R"(,"status":"offline")"));
   optional_time(out, R"(,"last_online":)", state.last_online_us);
+  if (state.uncertain) out.raw(R"(,"uncertain":true)");
 }
 
 }  // namespace

@@ -101,6 +101,7 @@ struct PresenceState {
   UserId user;
   bool online = false;
   std::int64_t last_online_us = 0;  // 0: unknown
+  bool uncertain = false;           // what other nodes know of them cannot be asked now
   friend bool operator==(const PresenceState&, const PresenceState&) = default;
 };
 

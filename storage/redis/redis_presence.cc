@@ -162,8 +162,12 @@ void RedisPresence::sentinel_answered(const Result<RedisReply, RedisLost>& answe
   if (is_missing || (is_sentinel_there_ && was_cut_off)) put_all_again();
 }
 
+// And tells the watchers: who has read meanwhile has found nothing.
 void RedisPresence::put_all_again() {
-  for (auto& [user, row] : rows_) wait(user, row);
+  for (auto& [user, row] : rows_) {
+    row.is_news = true;
+    wait(user, row);
+  }
   if (std::exchange(was_sentinel_there_, true)) counters_.restored.add(rows_.size());
   flush_later();
 }

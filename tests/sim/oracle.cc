@@ -396,9 +396,9 @@ void Oracle::receive(Client& client, const Heard& heard) {
     }
     client.unacked.erase(it);
   } else if (const auto* presence = std::get_if<PresenceUpdate>(&event)) {
-    client.presence[presence->state.user] = presence->state.online;
+    client.presence[presence->state.user] = presence->state;
   } else if (const auto* states = std::get_if<PresenceList>(&event)) {
-    for (const PresenceState& state : states->users) client.presence[state.user] = state.online;
+    for (const PresenceState& state : states->users) client.presence[state.user] = state;
   } else if (const auto* error = std::get_if<Error>(&event)) {
     const bool is_final = error->code != ErrorCode::kUnavailable &&
                           error->code != ErrorCode::kOverloaded &&
@@ -468,15 +468,16 @@ void Oracle::final_check(const std::vector<Client*>& clients, bool compares_pres
         }
       }
     }
-    if (nodes_ > 1 || !compares_presence) continue;  // each node tells of its own so far
-    for (const auto& [user, online] : client->presence) {
+    if (!compares_presence) continue;
+    for (const auto& [user, seen] : client->presence) {
       const bool is_online =
           std::any_of(clients.begin(), clients.end(), [&, u = user](const Client* other) {
             return other->user == u && other->connection != 0;
           });
-      if (online != is_online) {
+      if (seen.online != is_online || seen.uncertain) {
         violations_.push_back("D8 presence of " + user.text().substr(0, 18) + " seen as " +
-                              (online ? "online" : "offline"));
+                              (seen.online ? "online" : "offline") +
+                              (seen.uncertain ? ", uncertain" : ""));
       }
     }
   }

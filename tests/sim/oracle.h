@@ -7,6 +7,7 @@
 //   D3  one stored message per (sender, client_id), whatever is retried
 //   D4, D6  after the first, each seq once and without a gap, by live traffic or by page; after quiet, rows and cursor are
 //           those of the store
+//   D8  after quiet, everybody is shown as they are: online where any node has a device of theirs
 //   U   after quiet, what is unread is what the committed log says: messages above the last one that the member sent or
 //       marked as seen; the owner, the store and unread.fetch agree
 // A violation is text; the simulation collects it.
@@ -62,7 +63,7 @@ class Oracle {
     bool is_syncing = false;
     bool must_reconnect = false;  // a sync was refused for a passing reason
     std::map<ConversationId, Known> known;
-    std::map<UserId, bool> presence;
+    std::map<UserId, PresenceState> presence;
     std::map<std::string, std::pair<ConversationId, MessageSend>> unacked;  // by client_id
     std::uint64_t next_client_id = 1;
     std::map<ConversationId, Seq> published_at_ready;

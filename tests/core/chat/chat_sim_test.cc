@@ -129,7 +129,11 @@ INSTANTIATE_TEST_SUITE_P(
                       Planted{Plant::kIgnoreGap, "gap_ignored"},
                       Planted{Plant::kLoseRepair, "lost_repair"},
                       Planted{Plant::kForgetLostPublish, "lost_publish_never_mentioned"},
-                      Planted{Plant::kForgetHints, "joining_not_told"}),
+                      Planted{Plant::kForgetHints, "joining_not_told"},
+                      Planted{Plant::kDeadStayOnline, "dead_stay_online"},
+                      Planted{Plant::kLosePresence, "lost_presence"},
+                      Planted{Plant::kOldPresenceWins, "old_presence_wins"},
+                      Planted{Plant::kOneLeftAllLeft, "one_left_all_left"}),
     [](const auto& param) { return std::string(param.param.name); });
 
 }  // namespace

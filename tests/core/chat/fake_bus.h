@@ -20,12 +20,14 @@ namespace uproar::chat::testing {
 class FakeBus {
  public:
   struct Item {
-    enum class Kind : std::uint8_t { kEvent, kHint, kListening };
+    enum class Kind : std::uint8_t { kEvent, kHint, kPresence, kListening };
     Kind kind{};
     TopicId topic;
     Seq seq = 0;
     NodeHint hint;
     std::string payload;
+    storage::NodeId node;  // of kPresence
+    storage::PresenceDelta presence;
     std::uint64_t epoch = 0;  // of the listener's channel: what came for an earlier one is dropped
   };
   // Who listens and publishes: a shard of a node.

@@ -200,8 +200,12 @@ class Simulation {
     const auto shard = static_cast<std::uint32_t>(random(world_.shard_count()));
     const std::uint64_t dice = random(1000);
     FakeBus& bus = world_.bus();
-    if (dice < 700) {
+    if (dice < 600) {
       (void)world_.step_bus(shard);
+    } else if (dice < 699) {
+      (void)world_.step_presence(shard);
+    } else if (dice < 700) {
+      if (random(10) == 0) world_.flush_presence();
     } else if (dice < 850) {
       (void)bus.take_effect(shard, random(1000));
     } else if (dice < 900) {
@@ -212,7 +216,7 @@ class Simulation {
       (void)bus.lose(shard, random(1000), world_.options().plant != Plant::kLoseSilently);
     } else if (dice < 985) {
       if (bus.is_connected(shard)) {
-        if (dice < 965) bus.disconnect(shard);
+        if (dice < 965) world_.disconnect_bus(shard);
       } else {
         world_.reconnect_bus(shard);
       }

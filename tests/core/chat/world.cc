@@ -14,6 +14,17 @@ using storage::Outcome;
 using storage::OutcomeStatus;
 using storage::StoreError;
 
+// The channel of a user's presence: a third kind beside the topics of conversations and users.
+TopicId presence_topic(UserId user) {
+  return TopicId(Uuid{user.uuid().high, (user.uuid().low & ~(3ULL << 62)) | (1ULL << 62)});
+}
+bool is_presence_topic(const TopicId& topic) {
+  return topic.uuid().low >> 62 == 1;
+}
+UserId user_of(const TopicId& topic) {  // as World::user() makes them
+  return UserId(Uuid{topic.uuid().high, (topic.uuid().low & ~(3ULL << 62)) | (1ULL << 63)});
+}
+
 // One shard's ports.
 struct World::Shard final : Outbox,
                             Router,
@@ -21,7 +32,8 @@ struct World::Shard final : Outbox,
                             storage::HistoryReader,
                             storage::Directory,
                             IdSource,
-                            NodeBus {
+                            NodeBus,
+                            PresenceExchange {
   struct Read {
     std::function<void()> execute;
     std::function<void()> answer;
@@ -33,9 +45,9 @@ struct World::Shard final : Outbox,
         number(i),
         first(i / w.options_.shards * w.options_.shards),
         index(i % w.options_.shards) {
-    chat = std::make_unique<ChatShard>(
-        ChatPorts{*this, *this, *this, *this, *this, *this, w.bus_ ? this : nullptr},
-        w.options_.limits, "node-1");
+    chat = std::make_unique<ChatShard>(ChatPorts{*this, *this, *this, *this, *this, *this,
+                                                 w.bus_ ? this : nullptr, w.bus_ ? this : nullptr},
+                                       w.options_.limits, "node-1");
   }
 
   // --- Outbox ---
@@ -109,6 +121,34 @@ struct World::Shard final : Outbox,
     item.hint = hint;
     world.bus_->publish(number, std::move(item));
   }
+  // --- PresenceExchange ---
+  void put(UserId user, const storage::PresenceDelta& said) override {
+    UPROAR_CHECK(said.heard_us > heard_us, said.heard_us);
+    heard_us = said.heard_us;
+    world.presence_->put(number, user, said);
+  }
+  void read(std::vector<UserId> users, storage::PresenceStore::Found found) override {
+    auto rows = std::make_shared<std::optional<std::vector<storage::UserPresence>>>();
+    reads.push_back({[this, users, rows] {
+                       if (!world.bus_->is_connected(number)) return;
+                       rows->emplace();
+                       for (const UserId user : users)
+                         (*rows)->push_back(world.presence_->read(user, world.others_[number]));
+                     },
+                     [this, rows, found = std::move(found)] {
+                       if (!*rows) return found(Err{storage::PresenceError::kUnavailable});
+                       if (world.options_.plant == Plant::kOldPresenceWins) {
+                         for (auto& user : **rows) {
+                           for (auto& row : user.nodes) row.presence.heard_us += 3'600'000'000;
+                         }
+                       }
+                       found(std::move(**rows));
+                     },
+                     false});
+  }
+  void watch(UserId user) override { world.bus_->listen(number, presence_topic(user)); }
+  void unwatch(UserId user) override { world.bus_->unlisten(number, presence_topic(user)); }
+
   void say_to_nodes(const TopicId& topic, Seq seq, const ServerEvent& event) {
     world.json_.clear();
     encode(event, {}, world.json_);
@@ -146,7 +186,19 @@ struct World::Shard final : Outbox,
       case FakeBus::Item::Kind::kHint:
         chat->on_node_hint(item.topic, item.hint, world.now);
         return;
+      case FakeBus::Item::Kind::kPresence:
+        if (plant == Plant::kLosePresence && world.random(5) == 0) return;
+        if (plant == Plant::kOneLeftAllLeft && item.presence.devices == 0) {
+          for (const storage::NodeId& node : world.node_ids_)
+            chat->on_presence(node, user_of(item.topic), item.presence, world.now);
+        }
+        chat->on_presence(item.node, user_of(item.topic), item.presence, world.now);
+        return;
       case FakeBus::Item::Kind::kListening:
+        if (is_presence_topic(item.topic)) {
+          chat->on_presence_listening(user_of(item.topic), world.now);
+          return;
+        }
         if (plant == Plant::kIgnoreListening) return;
         if (plant == Plant::kForgetHints && is_user_topic(item.topic)) return;
         chat->on_listening(item.topic, world.now);
@@ -340,6 +392,7 @@ struct World::Shard final : Outbox,
   std::deque<Operation> staged;
   std::deque<std::vector<Outcome>> outcomes;
   std::deque<Read> reads;
+  std::int64_t heard_us = 0;  // of the last put
 };
 
 World::World(Options options)
@@ -349,6 +402,11 @@ World::World(Options options)
     std::vector<std::uint32_t> node_of_port;
     for (std::uint32_t i = 0; i < shard_count(); ++i) node_of_port.push_back(node_of(i));
     bus_ = std::make_unique<FakeBus>(std::move(node_of_port));
+    presence_ = std::make_unique<FakePresence>(shard_count());
+    for (std::uint32_t node = 0; node < options_.nodes; ++node)
+      node_ids_.emplace_back(Uuid{9, node + 1});
+    others_.resize(shard_count());
+    for (std::uint32_t i = 0; i < shard_count(); ++i) meet_others(i);
   }
   for (std::uint32_t i = 0; i < shard_count(); ++i)
     shards_.push_back(std::make_unique<Shard>(*this, i));
@@ -607,6 +665,7 @@ void World::settle() {
     for (std::uint32_t i = 0; bus_ && i < shard_count(); ++i) {
       moved = bus_->take_effect(i, 0) || moved;
       moved = step_bus(i) || moved;
+      moved = step_presence(i) || moved;
     }
     for (auto& connection : connections) {
       while (step_receive(*connection)) moved = true;
@@ -620,22 +679,72 @@ bool World::step_bus(std::uint32_t shard) {
   return bus_->arrive(shard, [&](const FakeBus::Item& item) { shards_[shard]->arrived(item); });
 }
 
+bool World::step_presence(std::uint32_t shard) {
+  if (!bus_->is_connected(shard)) return false;  // one server is both
+  const storage::NodeId node = node_ids_[node_of(shard)];
+  const auto said = presence_->write(shard, node);
+  if (!said) return false;
+  FakeBus::Item item;
+  item.kind = FakeBus::Item::Kind::kPresence;
+  item.topic = presence_topic(said->first);
+  item.node = node;
+  item.presence = said->second;
+  bus_->publish(shard, std::move(item));
+  return true;
+}
+
+void World::disconnect_bus(std::uint32_t shard) {
+  bus_->disconnect(shard);
+  shards_[shard]->chat->on_presence_certain(false, now);
+}
+
 void World::reconnect_bus(std::uint32_t shard) {
   for (const TopicId& topic : bus_->reconnect(shard)) {
-    if (options_.plant != Plant::kForgetLostPublish)
+    if (is_presence_topic(topic)) {
+      shards_[shard]->chat->on_presence_lost(user_of(topic), now);
+    } else if (options_.plant != Plant::kForgetLostPublish) {
       shards_[shard]->chat->on_publish_lost(topic, now);
+    }
   }
+  presence_->put_all_again(shard);
+  shards_[shard]->chat->on_presence_certain(true, now);
+}
+
+void World::flush_presence() {
+  presence_->flush();
+  for (std::uint32_t i = 0; i < shard_count(); ++i) {
+    if (bus_->is_connected(i)) presence_->put_all_again(i);
+  }
+}
+
+void World::meet_others(std::uint32_t shard) {
+  others_[shard] = {node_ids_.begin(), node_ids_.end()};
+  others_[shard].erase(node_ids_[node_of(shard)]);
 }
 
 void World::say_gap(std::uint32_t shard) {
   trace(3000 + shard);
   log("gap", shard, {}, 0, 0);
-  if (options_.plant != Plant::kIgnoreGap) shards_[shard]->chat->on_gap(now);
+  ChatShard& chat = *shards_[shard]->chat;
+  const std::set<storage::NodeId> before = others_[shard];
+  meet_others(shard);
+  if (options_.plant == Plant::kDeadStayOnline) {
+    others_[shard].insert(before.begin(), before.end());
+  } else {
+    for (const storage::NodeId& node : before) {
+      if (!others_[shard].contains(node)) chat.on_node_gone(node, now);
+    }
+  }
+  if (options_.plant != Plant::kIgnoreGap) chat.on_gap(now);
+  for (const storage::NodeId& node : others_[shard]) {
+    if (!before.contains(node)) chat.on_node_joined(node, now);
+  }
 }
 
 void World::kill_node(std::uint32_t node) {
   trace(4000 + node);
   log("dies", node, {}, 0, 0);
+  node_ids_[node] = storage::NodeId(Uuid{9, ++lives_});
   for (auto& connection : connections) {
     if (!connection->is_open || node_of(connection->shard) != node) continue;
     connection->is_open = false;
@@ -649,7 +758,9 @@ void World::kill_node(std::uint32_t node) {
     (void)step_apply(i, random(4), false, false);
     for (auto& line : links_[i]) line.clear();
     bus_->forget(i);
+    presence_->forget(i);
     shards_[i] = std::make_unique<Shard>(*this, i);
+    meet_others(i);
   }
 }
 
@@ -703,6 +814,9 @@ bool World::is_quiet() const {
     }
   }
   if (bus_ && !bus_->is_quiet()) return false;
+  for (std::uint32_t i = 0; bus_ && i < shard_count(); ++i) {
+    if (presence_->is_waiting(i)) return false;
+  }
   for (const auto& s : shards_) {
     if (!s->reads.empty() || !s->staged.empty() || !s->outcomes.empty()) return false;
   }

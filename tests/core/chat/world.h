@@ -22,6 +22,7 @@
 #include "proto/chat/server_event_encoder.h"
 #include "storage/memory/memory_model.h"
 #include "tests/core/chat/fake_bus.h"
+#include "tests/core/chat/fake_presence.h"
 #include "tests/sim/oracle.h"
 
 namespace uproar::chat::testing {
@@ -64,7 +65,11 @@ enum class Plant : std::uint8_t {
   kLoseRepair,         // the read that repairs finds nothing
   kForgetLostPublish,  // what could not be published is never mentioned again
   kForgetHints,        // nobody is told that another node has added them
-  kEarlyPublish        // other nodes hear what is not committed
+  kEarlyPublish,       // other nodes hear what is not committed
+  kDeadStayOnline,     // nobody gives up the users of a dead node
+  kLosePresence,       // what is said of who is connected is lost now and then, in silence
+  kOldPresenceWins,    // what is read counts as newer than what was heard since
+  kOneLeftAllLeft      // who leaves one node is taken for offline, whatever other nodes say
 };
 
 class World {
@@ -92,6 +97,7 @@ class World {
   std::uint32_t request(UserId user, ClientEvent event, std::uint32_t shard = 0);
 
   // --- time and movement ---
+  void set_manual(bool is_manual) { options_.is_manual = is_manual; }
   void advance_ms(std::int64_t ms);  // and ticks every shard
   void settle();                     // links, reads, closings: until nothing moves. No commits.
   void commit(std::uint32_t shard_or_all = ~0U);  // everything staged, and settles
@@ -112,9 +118,12 @@ class World {
 
   // --- several nodes ---
   bool step_bus(std::uint32_t shard);
+  bool step_presence(std::uint32_t shard);  // what is put is written, and told
+  void disconnect_bus(std::uint32_t shard);
   void reconnect_bus(std::uint32_t shard);
+  void flush_presence();  // the store loses all of it; who can say so puts it again
   // Its process ends: some of what it staged is committed, nobody is told of anything. It is back at once, empty; the
-  // others learn of the death by say_gap().
+  // others learn of the death, and of the new node, by say_gap().
   void kill_node(std::uint32_t node);
   void say_gap(std::uint32_t shard);
   FakeBus& bus() { return *bus_; }
@@ -170,6 +179,11 @@ class World {
   std::uint64_t next_id_ = 1;
   std::map<std::string, UserId> users_;
   std::unique_ptr<FakeBus> bus_;  // null: one node
+  std::unique_ptr<FakePresence> presence_;
+  void meet_others(std::uint32_t shard);
+  std::uint64_t lives_ = 1000;                     // of nodes that were started again
+  std::vector<storage::NodeId> node_ids_;          // of the nodes' present lives
+  std::vector<std::set<storage::NodeId>> others_;  // of each shard: who lives, as it was told
   ServerEventDecoder decoder_;
   JsonWriter json_;
 };

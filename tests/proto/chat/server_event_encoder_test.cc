@@ -181,8 +181,10 @@ TEST(Encoder, EphemeralEvents) {
 }
 
 TEST(Encoder, Presence) {
-  const PresenceState online{.user = ada(), .online = true, .last_online_us = 0};
-  const PresenceState offline{.user = bob(), .online = false, .last_online_us = kAt};
+  const PresenceState online{
+      .user = ada(), .online = true, .last_online_us = 0, .uncertain = false};
+  const PresenceState offline{
+      .user = bob(), .online = false, .last_online_us = kAt, .uncertain = false};
   expect_encoded(PresenceUpdate{online},
                  R"({"type":"presence.update","user_id":"$A","status":"online"})");
   expect_encoded(
@@ -190,6 +192,11 @@ TEST(Encoder, Presence) {
       R"({"type":"presence.state","users":[{"user_id":"$A","status":"online"},)"
       R"({"user_id":"$B","status":"offline","last_online":"2026-01-02T03:04:05.678Z"}]})");
   expect_encoded(PresenceList{}, R"({"type":"presence.state","users":[]})");
+  const PresenceState unknown{
+      .user = bob(), .online = false, .last_online_us = 0, .uncertain = true};
+  expect_encoded(
+      PresenceUpdate{unknown},
+      R"({"type":"presence.update","user_id":"$B","status":"offline","uncertain":true})");
 }
 
 TEST(Encoder, Conversations) {

@@ -129,10 +129,14 @@ TEST_F(Presence, ComesBackByItselfAfterAFlush) {
   for (std::uint64_t i = 0; i < 50; ++i)
     ann_->presence.put(user_of(i), {.devices = 1, .heard_us = 1});
   ASSERT_TRUE(ann_->is_settled());
+  ASSERT_TRUE(ben_->listens(presence_channel(user_of(7))));
   ASSERT_EQ(server_.ask({"FLUSHALL"}), "OK");
   ASSERT_TRUE(wait([&] { return ann_->presence.counters().restored.value() == 50; }));
   ASSERT_TRUE(ann_->is_settled());
   for (std::uint64_t i = 0; i < 50; ++i) EXPECT_EQ(ben_->nodes_of(user_of(i)).size(), 1U) << i;
+  // Who watches may have read while nothing was there.
+  ASSERT_TRUE(wait([&] { return !ben_->hears.messages.empty(); }));
+  EXPECT_EQ(ben_->hears.messages[0].channel, presence_channel(user_of(7)));
 }
 
 TEST_F(Presence, ComesBackByItselfAfterARestartWithWhatWasPutMeanwhile) {
