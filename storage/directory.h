@@ -40,6 +40,11 @@ struct Audience {
   std::vector<Membership> conversations;  // at most conversations_max, most recently active first
   std::vector<UserId> peers;  // the others in direct and small group conversations, without repeats
 };
+struct AudienceBounds {
+  std::uint32_t conversations_max = 0;
+  std::uint32_t peers_max = 0;
+  std::uint32_t small_group_max = 0;  // members
+};
 
 struct ListQuery {
   UserId user{};
@@ -76,8 +81,10 @@ class Directory {
   // Revoked at or after `since_us`, oldest first; of too many the newest. So that a restart forgets none.
   virtual void revoked_since(std::int64_t since_us, Done<std::vector<SessionId>> done) = 0;
 
-  virtual void load_audience(UserId user, std::uint32_t conversations_max, std::uint32_t peers_max,
-                             std::uint32_t small_group_max, Done<Audience> done) = 0;
+  // One for each user, in their order; of an unknown one, empty. One query for all of them. More than kAudienceUsersMax:
+  // kOverloaded. The bounds are those of each.
+  virtual void load_audiences(std::vector<UserId> users, AudienceBounds bounds,
+                              Done<std::vector<Audience>> done) = 0;
   virtual void list_conversations(ListQuery query, Done<ConversationList> done) = 0;
   virtual void view_conversation(
       ConversationId id, UserId viewer, std::uint32_t members_max,

@@ -37,6 +37,10 @@ inline constexpr std::uint32_t kJobsTakenMax = 1024;
 // Expired jobs that a commit forgets for each that it adds: more than one, or a backlog would never shrink.
 inline constexpr std::uint32_t kJobsForgottenForEach = 2;
 
+// Users of one load_audiences(): 64 * (2,048 conversations + 512 peers) * 40 bytes = 6.5 MB at the very worst, 64 * 1 KB as
+// a rule; 15,000 clients who come at once are some 240 queries.
+inline constexpr std::uint32_t kAudienceUsersMax = 64;
+
 // Reactions of one message: 512 * (16 + 32 bytes) = 24 KiB of what a page carries for it. Beyond it: kConflict.
 inline constexpr std::uint32_t kReactionsPerMessageMax = 512;
 

@@ -27,7 +27,7 @@ SETTING = "UPROAR_"   # begins the names of variables that set up a server
 LIBC = ctypes.CDLL(None)
 
 # Lifts the limits meant for strangers: one process plays all users.
-UPROAR_FLAGS = ("--shards", "1", "--connections-per-address", "0", "--commands-per-second", "1000000")
+UPROAR_FLAGS = ("--shards", "1", "--connections-per-address", "0", "--openings-per-second", "0", "--commands-per-second", "1000000")
 
 
 class Unavailable(Exception):

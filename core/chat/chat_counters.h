@@ -24,9 +24,11 @@ struct ChatCounters {
   Counter presence_updates;
   Counter sessions_opened;
   Counter sessions_refused;  // connections per user, tables full, store down
+  Counter audience_loads;    // reads of what sessions hear from their start, each for many of them
   Counter heartbeat_timeouts;
   Counter syncs;
   Counter sync_pages;
+  Counter warm_reads;      // of the newest rows of a conversation, for all who resume in it
   Counter stale_pages;     // served from memory while the store was down
   Counter commits_failed;  // operations whose batch failed
   Counter repairs;         // holes in the order, filled from the store

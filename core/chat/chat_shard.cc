@@ -101,6 +101,9 @@ struct ChatShard::Roles final : ParcelSink {
       case Deadline::Kind::kAudience:
         sessions.retry_audience_looks();
         break;
+      case Deadline::Kind::kAudienceGather:
+        sessions.gathered_audiences();
+        break;
       case Deadline::Kind::kOffline:
         users.grace_ended(UserId(due.key));
         break;

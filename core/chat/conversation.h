@@ -36,6 +36,7 @@ struct AttachState {
   enum class Step : std::uint8_t {
     kNext,     // nothing under way
     kReading,  // the store is asked
+    kWarming,  // the same for all who wait here: the newest rows, to be kept
     kHeld,     // `held` shows more than was published so far: it waits for the outcomes
     kMore      // the hearer will ask for the next page
   };
@@ -45,6 +46,7 @@ struct AttachState {
   // The store's last page was cut short. A row that changed since its bound may stand behind it, with a version that is
   // not published yet: only the store can say, until a page of it is whole.
   bool store_only = false;
+  bool was_warmed = false;  // once is enough: if that did not help it asks for itself
   Step step = Step::kNext;
   storage::Page held;
   Seq claimed = 0;  // with several nodes: it was looked whether so much is committed
@@ -118,6 +120,7 @@ struct Conversation {
   bool verify_timer_armed = false;
   bool typing_timer_armed = false;
   bool is_unparking = false;
+  std::uint64_t warming = 0;  // number of the read that fills `recent`; 0: none is under way
   // Counts failed commits: a load that began before the last one proves nothing.
   std::uint32_t failures = 0;
   std::uint32_t verify_backoff_ms = 0;

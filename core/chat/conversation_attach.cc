@@ -175,7 +175,9 @@ void ConversationRole::advance_attach(Conversation& conversation, const Endpoint
   while (true) {
     // Looked up anew each time: sending to a session of this shard may come back here.
     AttachState* attach = find_attach(conversation, to, token);
-    if (attach == nullptr || attach->step == Step::kReading || attach->step == Step::kMore) return;
+    if (attach == nullptr || attach->step == Step::kReading || attach->step == Step::kWarming ||
+        attach->step == Step::kMore)
+      return;
     const MemberState* member = conversation.find_member(attach->request.user);
     if (member == nullptr) {
       end_attach(conversation, to, token, attach->bound, ErrorCode::kNotMember);
@@ -221,9 +223,76 @@ void ConversationRole::advance_attach(Conversation& conversation, const Endpoint
       end_attach(conversation, to, token, attach->bound, ErrorCode::kOverloaded);
       return;
     }
-    read_for_attach(conversation, *attach);
+    if (!is_unread && !attach->store_only && can_warm(conversation, *attach)) {
+      warm(conversation, *attach);
+    } else {
+      read_for_attach(conversation, *attach);
+    }
     return;
   }
+}
+
+// After a start, a repair or a death elsewhere many come with cursors that the newest rows would serve, and these are not
+// in memory: they are read once for all of them.
+bool ConversationRole::can_warm(const Conversation& conversation, const AttachState& attach) const {
+  if (attach.was_warmed || context_.limits.recent_rows_max == 0) return false;
+  return attach.bound >= warm_bound(conversation) &&
+         (conversation.warming != 0 || attach_reads_ < kAttachReadsInFlightMax);
+}
+
+// As many versions as rows are kept.
+Seq ConversationRole::warm_bound(const Conversation& conversation) const {
+  const Seq complete_after = conversation.recent.complete_after();
+  return complete_after - std::min<Seq>(complete_after, context_.limits.recent_rows_max);
+}
+
+namespace {
+
+// No row of those up to `upto` has changed since: it would be missing, and its change is perhaps not told so far.
+bool is_as_it_was(const storage::Page& page, Seq upto) {
+  return !page.has_more &&
+         std::none_of(page.messages.begin(), page.messages.end(),
+                      [&](const auto& row) { return row.version > upto && row.seq <= upto; });
+}
+
+}  // namespace
+
+void ConversationRole::warm(Conversation& conversation, AttachState& attach) {
+  attach.step = AttachState::Step::kWarming;
+  if (conversation.warming != 0) return;
+  conversation.warming = ++warmings_;
+  ++attach_reads_;
+  context_.counters.warm_reads.add();
+  const storage::PageQuery query{.conversation = conversation.id,
+                                 .order = PageQuery::Order::kChangedAfter,
+                                 .bound = warm_bound(conversation),
+                                 .seq_floor = 0,
+                                 // and as many that came since the newest of them
+                                 .limit = 2 * context_.limits.recent_rows_max};
+  context_.history.read_page(
+      query, [this, id = conversation.id, number = conversation.warming, from = query.bound,
+              upto = conversation.recent.complete_after(), changes = conversation.recent.changes()](
+                 Result<storage::Page, storage::StoreError> page) {
+        --attach_reads_;
+        start_waiting_reads();
+        Conversation* found = find(id);
+        if (found == nullptr || found->warming != number) return;
+        found->warming = 0;
+        RecentRows& recent = found->recent;
+        const bool is_good = page.ok() && recent.complete_after() == upto &&
+                             recent.changes() == changes && is_as_it_was(*page, upto);
+        if (is_good) {
+          const std::size_t bytes_before = recent.bytes();
+          recent.warm(from, std::move(page->messages));
+          account_recent(*found, bytes_before);
+        }
+        for (AttachState& waiting : found->attaches) {
+          if (waiting.step != AttachState::Step::kWarming) continue;
+          waiting.step = AttachState::Step::kNext;
+          waiting.was_warmed = true;
+        }
+        advance_attaches(*found);
+      });
 }
 
 void ConversationRole::read_for_attach(Conversation& conversation, AttachState& attach) {

@@ -216,6 +216,9 @@ class ConversationRole {
   void advance_attach(Conversation& conversation, const Endpoint& to, std::uint32_t token);
   void advance_attaches(Conversation& conversation);
   void read_for_attach(Conversation& conversation, AttachState& attach);
+  [[nodiscard]] bool can_warm(const Conversation& conversation, const AttachState& attach) const;
+  [[nodiscard]] Seq warm_bound(const Conversation& conversation) const;
+  void warm(Conversation& conversation, AttachState& attach);
   void start_waiting_reads();
   void attach_read(ConversationId id, const Endpoint& to, std::uint32_t token,
                    Result<storage::Page, storage::StoreError> page);
@@ -243,6 +246,7 @@ class ConversationRole {
   std::size_t recent_bytes_ = 0;
   std::uint32_t history_reads_ = 0;
   std::uint32_t attach_reads_ = 0;
+  std::uint64_t warmings_ = 0;  // begun
   std::uint32_t loads_ = 0;
   // --- several nodes ---
   std::deque<ConversationId> waiting_loads_;  // heard and not loaded; at most conversations_max

@@ -15,15 +15,16 @@ namespace uproar::chat {
 
 struct Deadline {
   enum class Kind : std::uint8_t {
-    kReleaseHold,    // key: slot and generation of a session
-    kResumePull,     // key: number of a puller
-    kTyping,         // key: conversation
-    kVerify,         // key: conversation
-    kRepair,         // key: conversation
-    kAudience,       // no key
-    kOffline,        // key: user
-    kPresenceFlush,  // no key
-    kPresenceRead    // no key
+    kReleaseHold,     // key: slot and generation of a session
+    kResumePull,      // key: number of a puller
+    kTyping,          // key: conversation
+    kVerify,          // key: conversation
+    kRepair,          // key: conversation
+    kAudience,        // no key
+    kAudienceGather,  // no key
+    kOffline,         // key: user
+    kPresenceFlush,   // no key
+    kPresenceRead     // no key
   };
   std::int64_t at_us = 0;
   std::uint64_t order = 0;  // of arming: ties are run in it, so that runs repeat themselves

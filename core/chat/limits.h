@@ -80,6 +80,12 @@ inline constexpr std::size_t kRequestBuckets = 4096;
 // it is named in a sync.
 inline constexpr std::uint32_t kAudienceConversationsMax = 2048;
 inline constexpr std::uint32_t kAudiencePeersMax = 512;
+// Reads of audiences under way, each of up to storage::kAudienceUsersMax sessions; the others wait for the next.
+inline constexpr std::uint32_t kAudienceLoadsInFlightMax = 2;
+// Reads that are not full, at a steady pace and at once: in a storm of 2,000 sessions a second each is for 20 of them, who
+// wait up to 10 ms.
+inline constexpr std::uint32_t kAudienceLoadsPerS = 100;
+inline constexpr std::uint32_t kAudienceLoadsBurst = 32;
 // Peers of groups up to this size see each other online.
 inline constexpr std::uint32_t kSmallGroupMembersMax = 32;
 // Distinct topics with a local subscriber, about 40 bytes each: 40 MB. Above: the session is closed, 4200.
@@ -147,7 +153,7 @@ inline constexpr std::size_t kHeldMax = 64;
 inline constexpr std::size_t kHeldBytesMax = 16ULL << 20;  // payloads, all of the shard
 // Conversations that are compared with the store at a time, after a gap. One state read each.
 inline constexpr std::uint32_t kLooksInFlightMax = 32;
-// Sessions whose audience is read again at a time, and users whose joining is looked up; the others wait.
+// Joinings that are looked up at a time; the others wait.
 inline constexpr std::uint32_t kAudienceLooksInFlightMax = 16;
 inline constexpr std::uint32_t kAudienceLookRetryMs = 1'000;  // when the store cannot be read
 // Who is not a member by what was read within this time is refused; by what is older, the store is asked again: the

@@ -1,7 +1,7 @@
 #pragma once
 
 // At owner_of(user), with several nodes: what the other nodes say of the users whom somebody here watches
-// (docs/decisions/0028). Each watched user has a channel on the bus and rows in the presence store, one for each node
+// (docs/decisions/0029). Each watched user has a channel on the bus and rows in the presence store, one for each node
 // that has a device of theirs.
 //
 // Which word is newer? A node's words carry a time that only grows (PresenceDelta::heard_us), so the larger one is. A row

@@ -1,6 +1,7 @@
 #include "core/chat/recent_rows.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "proto/base/check.h"
@@ -37,6 +38,14 @@ void RecentRows::reset(Seq seq) {
   rows_.shrink_to_fit();
   bytes_ = 0;
   complete_after_ = seq;
+}
+
+void RecentRows::warm(Seq bound, std::vector<Message> rows) {
+  std::erase_if(rows, [&](const Message& row) { return row.version > complete_after_; });
+  for (const Message& row : rows) bytes_ += row_bytes(row);
+  rows_.insert(rows_.begin(), std::make_move_iterator(rows.begin()),
+               std::make_move_iterator(rows.end()));
+  complete_after_ = bound;
 }
 
 void RecentRows::push(Message row, std::uint32_t rows_max) {
@@ -104,6 +113,7 @@ void RecentRows::react(Seq message_seq, Seq version, const Reaction& reaction, b
 
 void RecentRows::mark(UserId user, Seq delivered_before, Seq read_before, bool is_seen, Seq upto,
                       std::int64_t at_us) {
+  ++changes_;
   for (Message& row : rows_) {
     if (row.seq > upto || row.sender == user || row.system != SystemEvent::kNone) continue;
     if (row.seq > delivered_before && row.delivered_at_us == 0) row.delivered_at_us = at_us;

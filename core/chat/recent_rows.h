@@ -21,8 +21,14 @@ class RecentRows {
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
   [[nodiscard]] bool empty() const { return rows_.empty(); }
 
+  // Counts what changed rows that are not here, perhaps: a page that was read before is not warm() any more.
+  [[nodiscard]] std::uint64_t changes() const { return changes_; }
+
   // Forgets everything: complete from `seq` on.
   void reset(Seq seq);
+  // Rows with a version above `bound`, from the store: now they are here, too. REQUIRES: nothing has changed since the read
+  // began (complete_after() and changes()), which saw all versions from `bound` to complete_after().
+  void warm(Seq bound, std::vector<Message> rows);
   // A new row; its version is above all others.
   void push(Message row, std::uint32_t rows_max);
   // Rows changed by later events. A row that is not here makes everything before the event incomplete.
@@ -45,6 +51,7 @@ class RecentRows {
 
   std::vector<Message> rows_;  // by version; at most ChatLimits::recent_rows_max
   Seq complete_after_ = 0;
+  std::uint64_t changes_ = 0;
   std::size_t bytes_ = 0;
 };
 

@@ -1,4 +1,4 @@
-// With several nodes: does a session hear every conversation that its user is in? Other nodes say who has joined, and may
+// What sessions hear from their start; and with several nodes: does a session hear every conversation that its user is in? Other nodes say who has joined, and may
 // be lost on the way, so the store is asked: for one conversation after a word, for all of them when words may have been
 // missed. A bounded number at a time; the others wait.
 #include <algorithm>
@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/chat/session_role.h"
+#include "storage/limits.h"
 
 namespace uproar::chat {
 
@@ -33,8 +34,83 @@ void SessionRole::on(const AudienceCheck& check) {
 }
 
 void SessionRole::look_up(const Endpoint& session, ConversationId conversation) {
+  if (conversation.is_nil()) {
+    audiences_due_.push_back({.session = session, .is_look = true});
+    load_audiences();
+    return;
+  }
   audience_looks_.push_back({session, conversation});
   start_audience_looks();
+}
+
+// A few reads at a time and a hundred a second, each for all who came meanwhile: a storm of clients is a trickle of
+// queries. Somebody who comes alone waits for nobody.
+void SessionRole::load_audiences() {
+  const std::int64_t now_us = context_.now.monotonic_us;
+  while (audience_loads_underway_ < kAudienceLoadsInFlightMax && !audiences_due_.empty()) {
+    if (audiences_due_.size() < storage::kAudienceUsersMax) {
+      const std::int64_t wait_us =
+          audience_rate_.wait_us(1, kAudienceLoadsPerS, kAudienceLoadsBurst, now_us);
+      if (wait_us > 0) {
+        if (!std::exchange(audience_gather_armed_, true))
+          context_.deadlines.arm(now_us + wait_us, Deadline::Kind::kAudienceGather, Uuid{});
+        return;
+      }
+      audience_rate_.take(1, kAudienceLoadsPerS, now_us);
+    }
+    std::vector<AudienceDue> due;
+    std::vector<UserId> users;
+    std::uint32_t peers_max = 0;  // looks need none
+    while (!audiences_due_.empty() && users.size() < storage::kAudienceUsersMax) {
+      const AudienceDue next = audiences_due_.front();
+      audiences_due_.pop_front();
+      const Session* session = live(next.session);
+      if (session == nullptr) continue;  // gone meanwhile
+      due.push_back(next);
+      users.push_back(session->user);
+      if (next.is_look) context_.counters.audience_looks.add();
+      if (!next.is_look) peers_max = kAudiencePeersMax;
+    }
+    if (users.empty()) return;
+    ++audience_loads_underway_;
+    context_.counters.audience_loads.add();
+    context_.directory.load_audiences(
+        std::move(users),
+        {.conversations_max = kAudienceConversationsMax,
+         .peers_max = peers_max,
+         .small_group_max = kSmallGroupMembersMax},
+        [this,
+         due = std::move(due)](Result<std::vector<storage::Audience>, storage::StoreError> loaded) {
+          audiences_loaded(due, std::move(loaded));
+        });
+  }
+}
+
+void SessionRole::gathered_audiences() {
+  audience_gather_armed_ = false;
+  load_audiences();
+}
+
+void SessionRole::audiences_loaded(
+    const std::vector<AudienceDue>& due,
+    Result<std::vector<storage::Audience>, storage::StoreError> loaded) {
+  --audience_loads_underway_;
+  load_audiences();
+  for (std::size_t i = 0; i < due.size(); ++i) {
+    Session* session = live(due[i].session);
+    if (session == nullptr) continue;
+    if (!loaded.ok() && due[i].is_look) {
+      audiences_failed_.push_back(due[i]);
+      arm_audience_retry();
+    } else if (!loaded.ok()) {
+      context_.counters.sessions_refused.add();
+      fail(due[i].session, *session, ErrorCode::kOverloaded, "the store cannot be read now");
+    } else if (due[i].is_look) {
+      audience_compared(due[i].session, (*loaded)[i]);
+    } else {
+      audience_loaded(due[i].session, std::move((*loaded)[i]));
+    }
+  }
 }
 
 void SessionRole::start_audience_looks() {
@@ -45,19 +121,11 @@ void SessionRole::start_audience_looks() {
     if (session == nullptr) continue;
     ++audience_looks_underway_;
     context_.counters.audience_looks.add();
-    if (look.conversation.is_nil()) {
-      context_.directory.load_audience(
-          session->user, kAudienceConversationsMax, 0, 0,
-          [this, look](Result<storage::Audience, storage::StoreError> loaded) {
-            audience_compared(look, loaded);
-          });
-    } else {
-      context_.directory.view_conversation(
-          look.conversation, session->user, kMembersShownMax,
-          [this, look](Result<ConversationView, storage::StoreError> viewed) {
-            membership_viewed(look, std::move(viewed));
-          });
-    }
+    context_.directory.view_conversation(
+        look.conversation, session->user, kMembersShownMax,
+        [this, look](Result<ConversationView, storage::StoreError> viewed) {
+          membership_viewed(look, std::move(viewed));
+        });
   }
 }
 
@@ -68,6 +136,10 @@ void SessionRole::audience_look_ended(const AudienceCheck& look, bool is_known) 
     return;
   }
   audience_looks_.push_back(look);  // the store cannot be read now
+  arm_audience_retry();
+}
+
+void SessionRole::arm_audience_retry() {
   if (audience_timer_armed_) return;
   audience_timer_armed_ = true;
   context_.deadlines.arm(context_.now.monotonic_us + std::int64_t{kAudienceLookRetryMs} * 1000,
@@ -76,6 +148,9 @@ void SessionRole::audience_look_ended(const AudienceCheck& look, bool is_known) 
 
 void SessionRole::retry_audience_looks() {
   audience_timer_armed_ = false;
+  audiences_due_.insert(audiences_due_.end(), audiences_failed_.begin(), audiences_failed_.end());
+  audiences_failed_.clear();
+  load_audiences();
   start_audience_looks();
 }
 
@@ -89,14 +164,12 @@ bool SessionRole::hears_or_pulls(const Session& session, ConversationId conversa
                      [&](const auto& x) { return x.item.conversation == conversation; });
 }
 
-void SessionRole::audience_compared(const AudienceCheck& look,
-                                    const Result<storage::Audience, storage::StoreError>& loaded) {
-  audience_look_ended(look, loaded.ok());
-  const Session* session = live(look.session);
-  if (session == nullptr || !loaded.ok()) return;
-  for (const storage::Membership& membership : loaded->conversations) {
+void SessionRole::audience_compared(const Endpoint& endpoint, const storage::Audience& audience) {
+  const Session* session = live(endpoint);
+  if (session == nullptr) return;
+  for (const storage::Membership& membership : audience.conversations) {
     if (!hears_or_pulls(*session, membership.conversation))
-      look_up(look.session, membership.conversation);
+      look_up(endpoint, membership.conversation);
   }
 }
 

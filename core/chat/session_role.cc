@@ -14,6 +14,13 @@ std::uint32_t ms_of(std::int64_t us) {
   return static_cast<std::uint32_t>((us + 999) / 1000);
 }
 
+// Many are closed at once, and each is told another time between one and three times as late: they would come back as
+// they went. The slots of those who are closed together are all different.
+std::uint32_t spread(const Endpoint& endpoint, std::uint32_t retry_ms) {
+  return retry_ms + static_cast<std::uint32_t>(
+                        std::uint64_t{endpoint.slot * 2'654'435'769U} * (2ULL * retry_ms) >> 32);
+}
+
 template <class... Fs>
 struct Overloaded : Fs... {
   using Fs::operator()...;
@@ -43,9 +50,9 @@ void SessionRole::open(const Endpoint& endpoint, UserId user, SessionId id, bool
     session.state = Session::State::kClosing;
     ++session_count_;
     context_.counters.sessions_refused.add();
-    context_.outbox.close(
-        endpoint,
-        {.code = ErrorCode::kOverloaded, .detail = {}, .retry_after_ms = kOverloadedRetryMs});
+    context_.outbox.close(endpoint, {.code = ErrorCode::kOverloaded,
+                                     .detail = {},
+                                     .retry_after_ms = spread(endpoint, kOverloadedRetryMs)});
     return;
   }
   ++session_count_;
@@ -71,28 +78,13 @@ void SessionRole::on(const SessionAdmission& admission) {
     fail(admission.session, *session, ErrorCode::kTooManyConnections);
     return;
   }
-  load_audience(admission.session);
+  audiences_due_.push_back({.session = admission.session, .is_look = false});
+  load_audiences();
 }
 
-void SessionRole::load_audience(const Endpoint& endpoint) {
-  const Session* session = live(endpoint);
-  context_.directory.load_audience(
-      session->user, kAudienceConversationsMax, kAudiencePeersMax, kSmallGroupMembersMax,
-      [this, endpoint](Result<storage::Audience, storage::StoreError> loaded) {
-        audience_loaded(endpoint, std::move(loaded));
-      });
-}
-
-void SessionRole::audience_loaded(const Endpoint& endpoint,
-                                  Result<storage::Audience, storage::StoreError> loaded) {
+void SessionRole::audience_loaded(const Endpoint& endpoint, storage::Audience audience) {
   Session* session = live(endpoint);
   if (session == nullptr) return;
-  if (!loaded.ok()) {
-    context_.counters.sessions_refused.add();
-    fail(endpoint, *session, ErrorCode::kOverloaded, "the store cannot be read now");
-    return;
-  }
-  storage::Audience& audience = *loaded;
   session->topics.reserve(audience.conversations.size() + audience.peers.size());
   SessionStarting& starting = *session->starting();
   const auto listen = [&](const auto& who) {  // a conversation or a user
@@ -206,8 +198,10 @@ void SessionRole::hold_ended(const Uuid& key) {
 
 void SessionRole::fail(const Endpoint& endpoint, Session& session, ErrorCode code,
                        std::string_view detail) {
-  context_.outbox.close(
-      endpoint, {.code = code, .detail = detail, .retry_after_ms = context_.retry_after_ms(code)});
+  context_.outbox.close(endpoint,
+                        {.code = code,
+                         .detail = detail,
+                         .retry_after_ms = spread(endpoint, context_.retry_after_ms(code))});
   session.state = Session::State::kClosing;  // first, as in close()
   detach(endpoint, session, 0);
 }

@@ -53,6 +53,7 @@ class SessionRole {
   void hold_ended(const Uuid& key);
   void resume_pull(const Uuid& key);
   void retry_audience_looks();
+  void gathered_audiences();
   void advance_heartbeats();
   [[nodiscard]] std::optional<std::int64_t> next_heartbeat_us() const { return wheel_.next_us(); }
 
@@ -78,9 +79,14 @@ class SessionRole {
   // --- life and routing ---
   [[nodiscard]] Session* live(const Endpoint& endpoint);          // starting or ready
   [[nodiscard]] Session* live_session(const Endpoint& endpoint);  // null for requests, too
-  void load_audience(const Endpoint& endpoint);
-  void audience_loaded(const Endpoint& endpoint,
-                       Result<storage::Audience, storage::StoreError> loaded);
+  void load_audiences();
+  struct AudienceDue {
+    Endpoint session;
+    bool is_look = false;  // it has begun: what it hears is compared
+  };
+  void audiences_loaded(const std::vector<AudienceDue>& due,
+                        Result<std::vector<storage::Audience>, storage::StoreError> loaded);
+  void audience_loaded(const Endpoint& endpoint, storage::Audience audience);
   void become_ready(const Endpoint& endpoint, Session& session);
   void run(Command command);
   // After session.ready, if that is still to come. May end the session.
@@ -131,9 +137,9 @@ class SessionRole {
   void check_membership(const Session& session);
   void look_up(const Endpoint& session, ConversationId conversation);  // nil: all
   void start_audience_looks();
+  void arm_audience_retry();
   void audience_look_ended(const AudienceCheck& look, bool is_known);
-  void audience_compared(const AudienceCheck& look,
-                         const Result<storage::Audience, storage::StoreError>& loaded);
+  void audience_compared(const Endpoint& endpoint, const storage::Audience& audience);
   void membership_viewed(const AudienceCheck& look,
                          Result<ConversationView, storage::StoreError> viewed);
   [[nodiscard]] bool hears_or_pulls(const Session& session, ConversationId conversation) const;
@@ -154,6 +160,12 @@ class SessionRole {
   absl::flat_hash_map<std::uint32_t, std::unique_ptr<Puller>> pullers_;
   absl::flat_hash_map<std::uint32_t, std::uint32_t> puller_of_token_;
   absl::flat_hash_map<std::uint32_t, PresenceAsk> presence_asks_;
+  // Sessions that wait for a read of their audience: one that begins, and a look for each gap.
+  std::deque<AudienceDue> audiences_due_;
+  std::vector<AudienceDue> audiences_failed_;  // looks, until the timer
+  std::uint32_t audience_loads_underway_ = 0;
+  RateBucket audience_rate_;
+  bool audience_gather_armed_ = false;
   // A few for each session at most: joinings are rare, and a gap adds one.
   std::deque<AudienceCheck> audience_looks_;
   std::uint32_t audience_looks_underway_ = 0;

@@ -268,6 +268,7 @@ void UserRole::on_gap() {
   for (const auto& [topic, user] : user_of_topic_) users.push_back(user);
   std::sort(users.begin(), users.end());  // the map's order is no order
   for (const UserId user : users) check_audience(user, ConversationId());
+  if (elsewhere_) elsewhere_->on_gap();
 }
 
 void UserRole::on_publish_lost(const TopicId& topic) {

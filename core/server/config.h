@@ -41,6 +41,8 @@ struct Config {
   std::uint32_t connections_per_user = 20;      // all shards
   std::uint32_t commands_per_second = 100;      // per connection, four seconds' worth at once
   std::uint32_t logins_per_address = 60;        // a minute
+  std::uint32_t openings_per_second = 2'000;    // sessions that begin, per shard. 0: no bound
+  std::uint32_t resumes_per_second = 2'000;     // sessions that resume, per shard. 0: no bound
   std::uint32_t heartbeat_timeout_s = 120;
   bool deflate = true;                     // permessage-deflate for clients that offer it
   std::uint32_t deflate_bytes_min = 1024;  // smaller messages go out plain

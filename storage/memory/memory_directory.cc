@@ -133,13 +133,19 @@ std::vector<const MemoryModel::Conversation*> MemoryModel::most_recently_active(
   return mine;
 }
 
-Result<Audience, StoreError> MemoryModel::load_audience(UserId user,
-                                                        std::uint32_t conversations_max,
-                                                        std::uint32_t peers_max,
-                                                        std::uint32_t small_group_max) const {
+Result<std::vector<Audience>, StoreError> MemoryModel::load_audiences(
+    const std::vector<UserId>& users, const AudienceBounds& bounds) const {
+  if (users.size() > kAudienceUsersMax) return Err{StoreError::kOverloaded};
+  std::vector<Audience> audiences;
+  audiences.reserve(users.size());
+  for (const UserId user : users) audiences.push_back(audience_of(user, bounds));
+  return audiences;
+}
+
+Audience MemoryModel::audience_of(UserId user, const AudienceBounds& bounds) const {
   Audience audience;
   for (const Conversation* conversation : most_recently_active(user)) {
-    if (audience.conversations.size() >= conversations_max) break;
+    if (audience.conversations.size() >= bounds.conversations_max) break;
     audience.conversations.push_back(
         {.conversation = conversation->id,
          .last_seq = conversation->last_seq,
@@ -147,13 +153,13 @@ Result<Audience, StoreError> MemoryModel::load_audience(UserId user,
     using enum chat::ConversationKind;
     const bool is_close =
         conversation->kind == kDirect ||
-        (conversation->kind == kGroup && conversation->members.size() <= small_group_max);
+        (conversation->kind == kGroup && conversation->members.size() <= bounds.small_group_max);
     if (!is_close) continue;
     for (const auto& [peer, member] : conversation->members) {
       auto& peers = audience.peers;
       const bool is_new =
           peer != user && std::find(peers.begin(), peers.end(), peer) == peers.end();
-      if (is_new && peers.size() < peers_max) peers.push_back(peer);
+      if (is_new && peers.size() < bounds.peers_max) peers.push_back(peer);
     }
   }
   return audience;

@@ -37,10 +37,8 @@ class MemoryModel {
   Result<bool, StoreError> revoke_session(SessionId id, std::int64_t at_us);
   [[nodiscard]] Result<std::vector<SessionId>, StoreError> revoked_since(
       std::int64_t since_us) const;
-  [[nodiscard]] Result<Audience, StoreError> load_audience(UserId user,
-                                                           std::uint32_t conversations_max,
-                                                           std::uint32_t peers_max,
-                                                           std::uint32_t small_group_max) const;
+  [[nodiscard]] Result<std::vector<Audience>, StoreError> load_audiences(
+      const std::vector<UserId>& users, const AudienceBounds& bounds) const;
   [[nodiscard]] Result<ConversationList, StoreError> list_conversations(
       const ListQuery& query) const;
   [[nodiscard]] Result<chat::ConversationView, StoreError> view_conversation(
@@ -116,6 +114,7 @@ class MemoryModel {
   static void raise_mark(Conversation& conversation, Member& member, chat::MarkKind kind, Seq seq,
                          std::int64_t at_us);
 
+  [[nodiscard]] Audience audience_of(UserId user, const AudienceBounds& bounds) const;
   [[nodiscard]] chat::ConversationView view(const Conversation& conversation, UserId viewer,
                                             std::uint32_t members_max) const;
   [[nodiscard]] std::vector<const Conversation*> most_recently_active(UserId user) const;

@@ -78,10 +78,10 @@ class MemoryClient final : public StoreClient, BatchStore, HistoryReader, Direct
   void revoked_since(std::int64_t since_us, Done<std::vector<SessionId>> done) override {
     answer(std::move(done), [=](MemoryModel& model) { return model.revoked_since(since_us); });
   }
-  void load_audience(UserId user, std::uint32_t conversations_max, std::uint32_t peers_max,
-                     std::uint32_t small_group_max, Done<Audience> done) override {
-    answer(std::move(done), [=](MemoryModel& model) {
-      return model.load_audience(user, conversations_max, peers_max, small_group_max);
+  void load_audiences(std::vector<UserId> users, AudienceBounds bounds,
+                      Done<std::vector<Audience>> done) override {
+    answer(std::move(done), [users = std::move(users), bounds](MemoryModel& model) {
+      return model.load_audiences(users, bounds);
     });
   }
   void list_conversations(ListQuery query, Done<ConversationList> done) override {

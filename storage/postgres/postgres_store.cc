@@ -94,9 +94,9 @@ class PostgresClient final : public StoreClient, BatchStore, HistoryReader, Dire
   void revoked_since(std::int64_t since_us, Done<std::vector<SessionId>> done) override {
     reads_.revoked_since(since_us, std::move(done));
   }
-  void load_audience(UserId user, std::uint32_t conversations_max, std::uint32_t peers_max,
-                     std::uint32_t small_group_max, Done<Audience> done) override {
-    reads_.load_audience(user, conversations_max, peers_max, small_group_max, std::move(done));
+  void load_audiences(std::vector<UserId> users, AudienceBounds bounds,
+                      Done<std::vector<Audience>> done) override {
+    reads_.load_audiences(users, bounds, std::move(done));
   }
   void list_conversations(ListQuery query, Done<ConversationList> done) override {
     reads_.list_conversations(query, std::move(done));

@@ -27,11 +27,13 @@ namespace {
   "and x.seq = c.last_message_seq and c.last_message_seq > v.joined_seq) m on true "        \
   "where v.user_id = $1 "
 
-// The conversations that load_audience() tells of, most recently active first.
-#define AUDIENCE                                                                      \
-  "select c.id, c.last_seq, v.joined_seq, c.kind, c.member_count, c.last_message_at " \
-  "from users_conversations v join conversations c on c.id = v.conversation_id "      \
-  "where v.user_id = $1 order by c.last_message_at desc, c.id limit $2"
+// Of each user asked, the conversations that load_audiences() tells of; r counts them, most recently active first.
+#define AUDIENCES                                                                         \
+  "select k.n, k.id as user_id, a.* from unnest($1::uuid[]) with ordinality as k(id, n) " \
+  "cross join lateral (select c.id, c.last_seq, v.joined_seq, c.kind, c.member_count, "   \
+  "row_number() over (order by c.last_message_at desc, c.id) as r "                       \
+  "from users_conversations v join conversations c on c.id = v.conversation_id "          \
+  "where v.user_id = k.id order by c.last_message_at desc, c.id limit $2) a"
 
 #define USER_COLUMNS "u.id, u.name, u.password_hash, u.created_at, u.last_online"
 #define MEMBER_COLUMNS                                                                        \
@@ -68,14 +70,14 @@ constexpr std::array<const char*, static_cast<std::size_t>(Read::kCount)> kTexts
     " from unnest($1::uuid[]) with ordinality as k(id, n) join users u on u.id = k.id order by k.n",
     // kRevoked
     "select id from sessions where revoked_at >= $1 order by revoked_at desc, id desc limit $2",
-    // kAudience
-    AUDIENCE,
+    // kAudiences: of the users in the order asked.
+    "select n, id, last_seq, joined_seq from (" AUDIENCES ") t order by n, r",
     // kPeers: in the order in which somebody who reads the conversations one by one meets them.
-    "select user_id from (select p.user_id, min(a.n) as n from (select *, row_number() over (order "
-    "by last_message_at desc, id) as n from (" AUDIENCE
-    ") t) a join users_conversations p on p.conversation_id = a.id "
-    "where (a.kind = 0 or (a.kind = 1 and a.member_count <= $3)) and p.user_id <> $1 "
-    "group by p.user_id) met order by n, user_id limit $4",
+    "select n, user_id from (select met.*, row_number() over (partition by n order by r, user_id) "
+    "as place from (select a.n, p.user_id, min(a.r) as r from (" AUDIENCES
+    ") a join users_conversations p on p.conversation_id = a.id "
+    "where (a.kind = 0 or (a.kind = 1 and a.member_count <= $3)) and p.user_id <> a.user_id "
+    "group by a.n, p.user_id) met) placed where place <= $4 order by n, place",
     // kListViews
     SELECT_VIEW "and v.conversation_id > $2 order by v.conversation_id limit $3",
     // kListMembers

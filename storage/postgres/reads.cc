@@ -211,24 +211,37 @@ void Reads::revoked_since(std::int64_t since_us, Done<std::vector<SessionId>> do
       });
 }
 
-void Reads::load_audience(UserId user, std::uint32_t conversations_max, std::uint32_t peers_max,
-                          std::uint32_t small_group_max, Done<Audience> done) {
-  ask(unit(call(Read::kAudience, std::move(Params().add(user).add_int8(conversations_max))),
+void Reads::load_audiences(const std::vector<UserId>& users, const AudienceBounds& bounds,
+                           Done<std::vector<Audience>> done) {
+  if (users.size() > kAudienceUsersMax) {
+    connection_.later([done = std::move(done)] { done(Err{StoreError::kOverloaded}); });
+    return;
+  }
+  Column asked(Type::kUuid);
+  for (const UserId user : users) asked.add(user);
+  Column again = asked;
+  ask(unit(call(Read::kAudiences,
+                std::move(Params().add(std::move(asked)).add_int8(bounds.conversations_max))),
            call(Read::kPeers, std::move(Params()
-                                            .add(user)
-                                            .add_int8(conversations_max)
-                                            .add_int8(small_group_max)
-                                            .add_int8(peers_max)))),
-      std::move(done), [](const Answers& found) -> Result<Audience, StoreError> {
-        Audience audience;
+                                            .add(std::move(again))
+                                            .add_int8(bounds.conversations_max)
+                                            .add_int8(bounds.small_group_max)
+                                            .add_int8(bounds.peers_max)))),
+      std::move(done),
+      [count = users.size()](const Answers& found) -> Result<std::vector<Audience>, StoreError> {
+        std::vector<Audience> audiences(count);
+        const auto of = [&](const Rows& rows, int row) -> Audience& {  // ordinality is from 1
+          return audiences[static_cast<std::size_t>(rows.int8(row, 0)) - 1];
+        };
         for (int i = 0; i < found[0].count(); ++i) {
-          audience.conversations.push_back({.conversation = found[0].id<ConversationId>(i, 0),
-                                            .last_seq = found[0].int8(i, 1),
-                                            .joined_seq = found[0].int8(i, 2)});
+          of(found[0], i)
+              .conversations.push_back({.conversation = found[0].id<ConversationId>(i, 1),
+                                        .last_seq = found[0].int8(i, 2),
+                                        .joined_seq = found[0].int8(i, 3)});
         }
         for (int i = 0; i < found[1].count(); ++i)
-          audience.peers.push_back(found[1].id<UserId>(i, 0));
-        return audience;
+          of(found[1], i).peers.push_back(found[1].id<UserId>(i, 1));
+        return audiences;
       });
 }
 

@@ -22,8 +22,8 @@ class Reads {
   void find_user_by_name(const std::string& name, Done<User> done);
   void find_users(const std::vector<UserId>& ids, Done<std::vector<User>> done);
   void revoked_since(std::int64_t since_us, Done<std::vector<SessionId>> done);
-  void load_audience(UserId user, std::uint32_t conversations_max, std::uint32_t peers_max,
-                     std::uint32_t small_group_max, Done<Audience> done);
+  void load_audiences(const std::vector<UserId>& users, const AudienceBounds& bounds,
+                      Done<std::vector<Audience>> done);
   void list_conversations(const ListQuery& query, Done<ConversationList> done);
   void view_conversation(ConversationId id, UserId viewer, std::uint32_t members_max,
                          Done<chat::ConversationView> done);

@@ -64,7 +64,7 @@ enum class Read : std::uint8_t {
   kUserByName,
   kUsers,
   kRevoked,
-  kAudience,
+  kAudiences,
   kPeers,
   kListViews,
   kListMembers,

@@ -214,13 +214,20 @@ Result<std::vector<SessionId>, StoreError> Reads::revoked_since(std::int64_t sin
   return snapshot.checked(std::move(revoked));
 }
 
-Result<Audience, StoreError> Reads::load_audience(UserId user, std::uint32_t conversations_max,
-                                                  std::uint32_t peers_max,
-                                                  std::uint32_t small_group_max) {
+Result<std::vector<Audience>, StoreError> Reads::load_audiences(const std::vector<UserId>& users,
+                                                                const AudienceBounds& bounds) {
+  if (users.size() > kAudienceUsersMax) return Err{StoreError::kOverloaded};
   Snapshot snapshot(database_);
+  std::vector<Audience> audiences;
+  audiences.reserve(users.size());
+  for (const UserId user : users) audiences.push_back(audience_of(user, bounds));
+  return snapshot.checked(std::move(audiences));
+}
+
+Audience Reads::audience_of(UserId user, const AudienceBounds& bounds) {
   Audience audience;
   std::unordered_set<UserId> known{user};
-  Rows rows = find_audience_.query(user, conversations_max);
+  Rows rows = find_audience_.query(user, bounds.conversations_max);
   while (rows.next()) {
     const auto id = rows.id<ConversationId>(0);
     audience.conversations.push_back(
@@ -228,15 +235,15 @@ Result<Audience, StoreError> Reads::load_audience(UserId user, std::uint32_t con
     const auto kind = rows.as<chat::ConversationKind>(3);
     const bool is_close =
         kind == chat::ConversationKind::kDirect ||
-        (kind == chat::ConversationKind::kGroup && rows.u64(4) <= small_group_max);
-    if (!is_close || audience.peers.size() >= peers_max) continue;
+        (kind == chat::ConversationKind::kGroup && rows.u64(4) <= bounds.small_group_max);
+    if (!is_close || audience.peers.size() >= bounds.peers_max) continue;
     Rows peers = find_peers_.query(id);
-    while (audience.peers.size() < peers_max && peers.next()) {
+    while (audience.peers.size() < bounds.peers_max && peers.next()) {
       const auto peer = peers.id<UserId>(0);
       if (known.insert(peer).second) audience.peers.push_back(peer);
     }
   }
-  return snapshot.checked(std::move(audience));
+  return audience;
 }
 
 chat::ConversationView Reads::read_view(const Rows& rows) {

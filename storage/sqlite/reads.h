@@ -20,9 +20,8 @@ class Reads {
   Result<User, StoreError> find_user_by_name(const std::string& name);
   Result<std::vector<User>, StoreError> find_users(const std::vector<UserId>& ids);
   Result<std::vector<SessionId>, StoreError> revoked_since(std::int64_t since_us);
-  Result<Audience, StoreError> load_audience(UserId user, std::uint32_t conversations_max,
-                                             std::uint32_t peers_max,
-                                             std::uint32_t small_group_max);
+  Result<std::vector<Audience>, StoreError> load_audiences(const std::vector<UserId>& users,
+                                                           const AudienceBounds& bounds);
   Result<ConversationList, StoreError> list_conversations(const ListQuery& query);
   Result<chat::ConversationView, StoreError> view_conversation(ConversationId id, UserId viewer,
                                                                std::uint32_t members_max);
@@ -32,6 +31,7 @@ class Reads {
  private:
   class Snapshot;
 
+  Audience audience_of(UserId user, const AudienceBounds& bounds);
   chat::Message read_message(const Rows& rows, ConversationId conversation);
   void fill_reactions(chat::Message& message);
   // Fills `view.last_message` and `view.members`; `rows` is at a row of the view columns.

@@ -26,6 +26,8 @@ const kUsualFlags = {
   'drain-seconds': '0',
   'logins-per-address': '1000000',
   'connections-per-address': '0',
+  'openings-per-second': '0',
+  'resumes-per-second': '0',
   'connections-per-user': '100',
   'commands-per-second': '100000',
 };

@@ -135,10 +135,10 @@ class SimStoreClient final : public storage::StoreClient,
   void revoked_since(std::int64_t since_us, Done<std::vector<SessionId>> done) override {
     answer(std::move(done), [=](MemoryModel& model) { return model.revoked_since(since_us); });
   }
-  void load_audience(UserId user, std::uint32_t conversations_max, std::uint32_t peers_max,
-                     std::uint32_t small_group_max, Done<storage::Audience> done) override {
-    answer(std::move(done), [=](MemoryModel& model) {
-      return model.load_audience(user, conversations_max, peers_max, small_group_max);
+  void load_audiences(std::vector<UserId> users, storage::AudienceBounds bounds,
+                      Done<std::vector<storage::Audience>> done) override {
+    answer(std::move(done), [users = std::move(users), bounds](MemoryModel& model) {
+      return model.load_audiences(users, bounds);
     });
   }
   void take_jobs(std::int64_t now_us, std::int64_t until_us, std::uint32_t limit,

@@ -129,9 +129,18 @@ class Caller {
   Result<Audience, StoreError> audience(UserId id, std::uint32_t conversations_max = 1000,
                                         std::uint32_t peers_max = 1000,
                                         std::uint32_t small_group_max = 4) {
-    return wait<Audience>([&](auto done) {
-      directory().load_audience(id, conversations_max, peers_max, small_group_max, done);
-    });
+    const AudienceBounds bounds{.conversations_max = conversations_max,
+                                .peers_max = peers_max,
+                                .small_group_max = small_group_max};
+    auto found = audiences({id}, bounds);
+    if (!found.ok()) return Err{found.error()};
+    EXPECT_EQ(found->size(), 1U);
+    return std::move(found->at(0));
+  }
+  Result<std::vector<Audience>, StoreError> audiences(std::vector<UserId> ids,
+                                                      AudienceBounds bounds) {
+    return wait<std::vector<Audience>>(
+        [&](auto done) { directory().load_audiences(ids, bounds, done); });
   }
   Result<ConversationList, StoreError> list(ListQuery query) {
     return wait<ConversationList>([&](auto done) { directory().list_conversations(query, done); });

@@ -1,5 +1,6 @@
 // Who belongs where, how far everybody has read, and what that makes of each message. Against every backend.
 
+#include "storage/limits.h"
 #include "tests/storage/contract.h"
 
 namespace uproar::storage {
@@ -201,6 +202,35 @@ TEST_P(Members, AudienceNamesConversationsByActivityAndTheirClosePeers) {
   EXPECT_THAT(call->audience(alice, 1).value().conversations.size(), 1U);
   EXPECT_THAT(call->audience(alice, 100, 2).value().peers, ElementsAre(bob, carol));
   EXPECT_THAT(call->audience(nobody).value().conversations, IsEmpty());
+}
+
+TEST_P(Members, AudiencesOfManyAreThoseOfEachInTheOrderAsked) {
+  creates(alice, conversation(2), kDirect, {dave});
+  creates(bob, conversation(3), kGroup, {carol, user(5)});
+  sends(bob, room, "newest");
+  // One twice, one unknown, and not in the order of their ids.
+  const std::vector<UserId> users{dave, nobody, alice, bob, dave, user(5)};
+  const AudienceBounds bounds{.conversations_max = 2, .peers_max = 2, .small_group_max = 4};
+  const auto together = call->audiences(users, bounds);
+  ASSERT_TRUE(together.ok());
+  ASSERT_EQ(together->size(), users.size());
+  const auto text = [](const Audience& audience) {
+    std::string out;
+    for (const Membership& one : audience.conversations) {
+      out += one.conversation.text() + " " + std::to_string(one.last_seq) + " " +
+             std::to_string(one.joined_seq) + "\n";
+    }
+    for (const UserId& peer : audience.peers) out += peer.text() + "\n";
+    return out;
+  };
+  for (std::size_t i = 0; i < users.size(); ++i)
+    EXPECT_EQ(text((*together)[i]), text(call->audience(users[i], 2, 2, 4).value())) << i;
+  EXPECT_FALSE(text((*together)[3]).empty());
+  EXPECT_EQ(call->audiences({}, bounds)->size(), 0U);
+  const std::vector<UserId> too_many(kAudienceUsersMax + 1, alice);
+  const auto refused = call->audiences(too_many, bounds);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error(), StoreError::kOverloaded);
 }
 
 TEST_P(Members, ListsComeInPagesByIdWithTheLastMessage) {

@@ -222,7 +222,7 @@ class Page(unittest.TestCase):
     def test_how_uproar_was_started_is_shown(self):
         page = page_of(settings=("hall.in_flight=1",), flags=("--connections-max", "19000"),
                        entrants=(plan.Entrant("uproar", flags=("--shards", "2")), plan.Entrant("bun", settings=("hall.silent=0",))))
-        self.assertIn("Scenario room-1000 hall.in_flight=1; uproar: uproar serve --shards 2 --connections-per-address 0 "
+        self.assertIn("Scenario room-1000 hall.in_flight=1; uproar: uproar serve --shards 2 --connections-per-address 0 --openings-per-second 0 "
                       "--commands-per-second 1000000 --connections-max 19000; bun: hall.silent=0", page)
 
     def test_memory_over_connections_is_a_chart(self):

@@ -220,7 +220,7 @@ class Simulation {
       } else {
         world_.reconnect_bus(shard);
       }
-    } else if (dice < 998) {
+    } else if (dice < 996) {
       if (gaps_[shard]) {
         gaps_[shard] = false;
         world_.say_gap(shard);
@@ -295,8 +295,20 @@ class Simulation {
         });
   }
 
+  // One user is away at the end, in most worlds: whoever says that everybody is online is wrong then.
+  [[nodiscard]] bool is_away(const Oracle::Client& client) const {
+    const std::uint64_t who = world_.options().seed % (cast_.users.size() + 1);
+    return who < cast_.users.size() && client.user == cast_.users[who];
+  }
+
   void finish() {
     is_failing_ = false;
+    for (auto& client : clients_) {
+      if (!is_away(*client) || client->at == nullptr) continue;
+      Connection& connection = *client->at;
+      leave(*client);
+      world_.disconnect(connection, random(2) == 0);
+    }
     world_.reads_fail = world_.log_is_full = world_.log_is_down = false;
     for (std::uint32_t s = 0; s < world_.shard_count() && world_.options().nodes > 1; ++s) {
       if (!world_.bus().is_connected(s)) world_.reconnect_bus(s);
@@ -316,7 +328,7 @@ class Simulation {
           world_.disconnect(connection, true);
         }
         if (client->at == nullptr) {
-          if (round < 100) connect(*client);
+          if (round < 100 && !is_away(*client)) connect(*client);
         } else if (client->is_ready && !client->unacked.empty() && round < 300) {
           world_.say(*client->at, client->unacked.begin()->second.second,
                      client->unacked.begin()->first);
@@ -328,6 +340,7 @@ class Simulation {
     std::vector<Oracle::Client*> clients;
     for (auto& client : clients_) {
       clients.push_back(client.get());
+      if (is_away(*client)) continue;
       if (client->at == nullptr || !client->is_ready) extra_.push_back("a client cannot connect");
       if (client->is_syncing) extra_.push_back("a sync does not end");
       if (!client->unacked.empty()) {

@@ -299,6 +299,8 @@ struct World::Shard final : Outbox,
   // --- reads: executed at one moment, answered at a later one ---
   template <class T, class Run>
   void read(Done<T> done, Run run) {
+    ++world.store_reads;
+    if constexpr (std::is_same_v<T, storage::Page>) ++world.page_reads;
     auto result = std::make_shared<std::optional<Result<T, StoreError>>>();
     reads.push_back({[this, result, run] {
                        if (world.reads_fail) {
@@ -352,10 +354,11 @@ struct World::Shard final : Outbox,
   }
   void revoke_session(SessionId, std::int64_t, Done<bool>) override { UPROAR_CHECK(false); }
   void revoked_since(std::int64_t, Done<std::vector<SessionId>>) override { UPROAR_CHECK(false); }
-  void load_audience(UserId user, std::uint32_t a, std::uint32_t b, std::uint32_t c,
-                     Done<storage::Audience> done) override {
-    read<storage::Audience>(std::move(done),
-                            [=, this] { return world.model_.load_audience(user, a, b, c); });
+  void load_audiences(std::vector<UserId> users, storage::AudienceBounds bounds,
+                      Done<std::vector<storage::Audience>> done) override {
+    read<std::vector<storage::Audience>>(std::move(done), [this, users, bounds] {
+      return world.model_.load_audiences(users, bounds);
+    });
   }
   void list_conversations(storage::ListQuery query, Done<storage::ConversationList> done) override {
     read<storage::ConversationList>(std::move(done),

@@ -141,6 +141,8 @@ class World {
   Now now{.monotonic_us = 1'000'000'000, .wall_us = 1'700'000'000'000'000};
   std::vector<std::unique_ptr<Connection>> connections;
   std::map<std::uint32_t, std::vector<Heard>> requests;
+  std::uint64_t store_reads = 0;  // asked of the store, of whatever kind
+  std::uint64_t page_reads = 0;   // of these, pages of messages
   bool reads_fail = false;
   bool log_is_full = false;
   bool log_is_down = false;

@@ -97,6 +97,8 @@ const std::vector<Row>& rows() {
       {"connections-per-user", "20", "5", "5", {"0", "10001"}},
       {"commands-per-second", "100", "1", "1", {"0", "1000001"}},
       {"logins-per-address", "60", "600", "600", {"0", "1000001"}},
+      {"openings-per-second", "2000", "0", "0", {"1000001", "-1"}},
+      {"resumes-per-second", "2000", "500", "500", {"1000001", "many"}},
       {"heartbeat-timeout", "120", "30", "30", {"4", "3601", "30s"}},
       {"deflate", "true", "false", "false", {"maybe", "TRUE", "", "2"}},
       {"deflate-bytes-min", "1024", "0", "0", {"1000001", "1k"}},
