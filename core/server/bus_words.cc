@@ -17,6 +17,7 @@ constexpr std::byte kRevoked{4};
 
 constexpr std::string_view kConversations = "c:";
 constexpr std::string_view kUsers = "u:";
+constexpr std::string_view kPresence = "p:";  // storage::presence_channel
 
 HintBytes hint_bytes(std::byte kind) {
   HintBytes out;
@@ -51,6 +52,11 @@ std::optional<chat::TopicId> topic_of_channel(std::string_view channel) {
   if (!channel.starts_with(kConversations) || chat::topic_of(ConversationId(*id)) != topic)
     return std::nullopt;
   return topic;
+}
+
+std::optional<UserId> user_of_presence_channel(std::string_view channel) {
+  if (!channel.starts_with(kPresence)) return std::nullopt;
+  return UserId::parse(channel.substr(kPresence.size()));
 }
 
 HintBytes encode_node_hint(const chat::NodeHint& hint) {

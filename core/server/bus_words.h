@@ -6,8 +6,9 @@
 //   channel          who listens                                kinds
 //   c:<id>           the owner of a conversation, on each node  kEvent (as clients get it), kHint
 //                    that has it in memory
-//   u:<topic>        the owner of a user, on each node where    kEvent (presence), kHint
-//                    that user is, or is watched
+//   u:<topic>        the owner of a user, on each node where    kHint
+//                    that user is
+//   p:<user>         the same where somebody watches that user  kPresence (storage::PresenceDelta)
 //   gaps             every shard                                kGap
 //   revoked          every shard                                kRevoked
 //   nodes            the shard that keeps discovery             kNodes (storage::redis::kNodesChannel)
@@ -43,6 +44,9 @@ inline constexpr std::string_view kRevokedChannel = "revoked";
 [[nodiscard]] std::string channel_of(const chat::TopicId& topic);
 // nullopt: no topic's channel.
 [[nodiscard]] std::optional<chat::TopicId> topic_of_channel(std::string_view channel);
+
+// Of storage::presence_channel(). nullopt: another channel.
+[[nodiscard]] std::optional<UserId> user_of_presence_channel(std::string_view channel);
 
 // The payload of a hint: its kind as one byte, and behind it the 16 bytes of the conversation (kJoined) or of the
 // session (kRevoked). Its seq travels in the header; the conversation of a kCommitted is the channel's.

@@ -8,10 +8,9 @@
 #include "core/server/log.h"
 
 namespace uproar::server {
+namespace {
 
-NodeLink::NodeLink(storage::Reactor& reactor, const Cluster& cluster, std::uint32_t shard,
-                   const Now& now, Listener& listener)
-    : shard_(shard), now_(now), listener_(listener), ports_(*this) {
+storage::redis::RedisBusOptions bus_options(const Cluster& cluster, std::uint32_t shard) {
   storage::redis::RedisBusOptions options;
   options.url = cluster.redis;
   options.node = cluster.self.id;
@@ -20,7 +19,20 @@ NodeLink::NodeLink(storage::Reactor& reactor, const Cluster& cluster, std::uint3
   // to be back takes the others for dead (docs/decisions/0025).
   options.backoff_ms_max = std::min(storage::redis::kBackoffMsMax, cluster.lease_ms * 15 / 100);
   options.monotonic_us = &runtime::monotonic_us;
-  bus_ = std::make_unique<storage::redis::RedisBus>(reactor, ports_, options);
+  return options;
+}
+
+}  // namespace
+
+NodeLink::NodeLink(storage::Reactor& reactor, const Cluster& cluster, std::uint32_t shard,
+                   const Now& now, Listener& listener)
+    : shard_(shard),
+      now_(now),
+      listener_(listener),
+      ports_(*this),
+      bus_(
+          std::make_unique<storage::redis::RedisBus>(reactor, ports_, bus_options(cluster, shard))),
+      presence_(reactor, *bus_, cluster.self.id, static_cast<std::uint16_t>(shard), now) {
   ports_.connect(*bus_);
   claims_ = std::make_unique<RedisClaims>(bus_.get(), now);
   if (shard != kWatchingShard) return;
@@ -36,6 +48,7 @@ NodeLink::~NodeLink() = default;
 void NodeLink::close() {
   const std::lock_guard lock(closing_);
   watch_.reset();
+  presence_.close();
   ports_.disconnect();
   bus_.reset();  // answers what is still asked, claims among it
   claims_.reset();
@@ -106,6 +119,7 @@ void NodeLink::on_revocations_missed() {
 // One shard speaks for all: they have the same server.
 void NodeLink::on_bus_state(storage::BusState state) {
   if (state != storage::BusState::kUp) listener_.on_revocations_missed();
+  presence_.on_bus_state(state);
   if (shard_ != kWatchingShard) return;
   if (state == storage::BusState::kUp) watch_->bus_is_up();
   switch (state) {

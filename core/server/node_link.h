@@ -14,6 +14,7 @@
 #include "core/server/node_watch.h"
 #include "core/server/redis_claims.h"
 #include "core/server/shard_bus.h"
+#include "core/server/shard_presence.h"
 #include "proto/base/now.h"
 #include "storage/reactor.h"
 #include "storage/redis/redis_bus.h"
@@ -42,7 +43,10 @@ class NodeLink final : private ShardBus::Hearer {
   ~NodeLink() override;
 
   // Before the shard's next turn: who hears what other nodes say.
-  void attach(chat::ChatShard& chat) { chat_ = &chat; }
+  void attach(chat::ChatShard& chat) {
+    chat_ = &chat;
+    presence_.attach(chat);
+  }
   // Ends all connections, on the shard's thread while its ring still works. What is said afterwards goes nowhere.
   void close();
 
@@ -50,6 +54,9 @@ class NodeLink final : private ShardBus::Hearer {
   [[nodiscard]] gateway::TicketClaims* ticket_claims() { return claims_.get(); }
   // What the domain and its outbox speak into.
   [[nodiscard]] ShardBus& ports() { return ports_; }
+  [[nodiscard]] ShardPresence& presence() { return presence_; }
+  // All that live: what the watch tells every shard.
+  void on_nodes(const std::vector<storage::NodeRecord>& nodes) { presence_.on_nodes(nodes); }
   // At the end of the turn.
   void flush();
 
@@ -62,11 +69,14 @@ class NodeLink final : private ShardBus::Hearer {
   // Null on all shards but one.
   [[nodiscard]] NodeWatch* watch() { return watch_.get(); }
 
-  // From any thread. What the next two give stays while this is held; null: closed, or not on this shard.
+  // From any thread. What the next three give stays while this is held; null: closed, or not on this shard.
   [[nodiscard]] std::unique_lock<std::mutex> hold_counters() const {
     return std::unique_lock(closing_);
   }
   [[nodiscard]] const storage::BusCounters* bus_counters() const;
+  [[nodiscard]] const storage::PresenceCounters* presence_counters() const {
+    return presence_.counters();
+  }
   [[nodiscard]] const storage::DiscoveryCounters* discovery_counters() const;
   [[nodiscard]] const ShardBusCounters& counters() const { return ports_.counters(); }
 
@@ -77,6 +87,11 @@ class NodeLink final : private ShardBus::Hearer {
   void on_listening(const chat::TopicId& topic) override;
   void on_gap() override;
   void on_publish_lost(const chat::TopicId& topic) override;
+  void on_presence(UserId user, const storage::BusMessage& message) override {
+    presence_.on_message(user, message);
+  }
+  void on_presence_listening(UserId user) override { presence_.on_listening(user); }
+  void on_presence_lost(UserId user) override { presence_.on_publish_lost(user); }
   void on_nodes_poked() override;
   void on_revoked(const gateway::SessionRevoked& revoked) override;
   void on_revocations_missed() override;
@@ -90,6 +105,7 @@ class NodeLink final : private ShardBus::Hearer {
   ShardBus ports_;
   std::unique_ptr<storage::redis::RedisBus> bus_;
   std::unique_ptr<RedisClaims> claims_;
+  ShardPresence presence_;            // on the bus's connections, as the watch
   std::unique_ptr<NodeWatch> watch_;  // on the bus's connections: dies before it
 };
 

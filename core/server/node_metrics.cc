@@ -14,6 +14,7 @@ namespace {
 using namespace metrics;
 using storage::BusCounters;
 using storage::DiscoveryCounters;
+using storage::PresenceCounters;
 
 constexpr auto kBusCounters = std::to_array<Row<BusCounters, Counter>>({
     {"uproar_bus_published_total", "messages to other nodes that Redis was given",
@@ -75,6 +76,21 @@ constexpr auto kDiscoveryGauges = std::to_array<Row<DiscoveryCounters, Gauge>>({
     {"uproar_nodes_state", "of the service with the list: 0 away, 1 not confirmed, 2 up",
      &DiscoveryCounters::state},
 });
+constexpr auto kPresenceCounters = std::to_array<Row<PresenceCounters, Counter>>({
+    {"uproar_presence_puts_total", "users of whom Redis was told", &PresenceCounters::puts},
+    {"uproar_presence_refreshed_total", "of those, told again so that Redis keeps them",
+     &PresenceCounters::refreshed},
+    {"uproar_presence_restored_total", "of those, told again because Redis had lost them",
+     &PresenceCounters::restored},
+    {"uproar_presence_of_the_dead_total", "rows of nodes that do not live, passed over",
+     &PresenceCounters::of_the_dead},
+    {"uproar_presence_failures_total", "what Redis did not answer, or answered with an error",
+     &PresenceCounters::failures},
+});
+constexpr auto kPresenceGauges = std::to_array<Row<PresenceCounters, Gauge>>({
+    {"uproar_presence_rows", "users of whom this shard says that they are here",
+     &PresenceCounters::rows},
+});
 
 }  // namespace
 
@@ -84,6 +100,7 @@ void add_node_metrics(const std::vector<std::unique_ptr<Shard>>& shards,
   std::vector<Source<BusCounters>> bus;
   std::vector<Source<ShardBusCounters>> words;
   std::vector<Source<DiscoveryCounters>> nodes;
+  std::vector<Source<PresenceCounters>> presence;
   for (std::size_t i = 0; i < shards.size(); ++i) {
     const NodeLink* const link = shards[i]->node_link();
     if (link == nullptr) continue;
@@ -91,6 +108,8 @@ void add_node_metrics(const std::vector<std::unique_ptr<Shard>>& shards,
     if (link->bus_counters() == nullptr) continue;
     bus.push_back({std::to_string(i), link->bus_counters()});
     words.push_back({std::to_string(i), &link->counters()});
+    if (const auto* counters = link->presence_counters())
+      presence.push_back({std::to_string(i), counters});
     if (const auto* counters = link->discovery_counters()) nodes.push_back({"", counters});
   }
   if (bus.empty()) return;
@@ -98,6 +117,8 @@ void add_node_metrics(const std::vector<std::unique_ptr<Shard>>& shards,
   add(bus, kBusGauges, families);
   add(bus, kBusHistograms, families);
   add(words, kShardBusCounters, families);
+  add(presence, kPresenceCounters, families);
+  add(presence, kPresenceGauges, families);
   if (nodes.empty()) return;
   add(nodes, kDiscoveryCounters, families);
   add(nodes, kDiscoveryGauges, families);

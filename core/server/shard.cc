@@ -111,7 +111,8 @@ struct Shard::Parts {
               .history = store->history(),
               .directory = store->directory(),
               .ids = ids,
-              .nodes = nodes ? &nodes->ports() : nullptr},
+              .nodes = nodes ? &nodes->ports() : nullptr,
+              .presence = nodes ? &nodes->presence() : nullptr},
              bounds.chat, environment.config.node_id),
         verifier(make_verifier(environment)),
         signer(std::move(*auth::TokenSigner::make(environment.auth_key))),
@@ -365,6 +366,7 @@ void Shard::on_parcel(gateway::ShardParcel&& parcel) {
     void operator()(gateway::CanaryAsked& p) const { parts.admin.asked(p); }
     void operator()(gateway::CanaryAnswered& p) const { parts.admin.answered(p); }
     void operator()(gateway::NodesSeen& p) const {
+      parts.nodes->on_nodes(p.nodes);
       if (p.may_have_missed) parts.chat.on_gap(now);
       parts.known_nodes.see(std::move(p.nodes));
     }

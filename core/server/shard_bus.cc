@@ -66,6 +66,9 @@ void ShardBus::on_bus_message(std::string_view channel, const storage::BusMessag
     case BusKind::kHint:
       break;
     case BusKind::kPresence:
+      if (const auto user = user_of_presence_channel(channel))
+        return hearer_.on_presence(*user, message);
+      return counters_.unknown.add();
     default:
       return counters_.unknown.add();
   }
@@ -106,7 +109,11 @@ void ShardBus::on_bus_live(std::string_view channel, storage::BusGap gap) {
     return hearer_.on_revocations_missed();
   }
   if (channel == storage::redis::kNodesChannel) return hearer_.on_nodes_poked();
-  if (const auto topic = topic_of_channel(channel)) hearer_.on_listening(*topic);
+  if (const auto topic = topic_of_channel(channel)) {
+    hearer_.on_listening(*topic);
+  } else if (const auto user = user_of_presence_channel(channel)) {
+    hearer_.on_presence_listening(*user);
+  }
 }
 
 void ShardBus::on_publish_lost(std::span<const std::string> channels, bool all) {
@@ -118,6 +125,8 @@ void ShardBus::on_publish_lost(std::span<const std::string> channels, bool all) 
       (void)bus_->publish(kRevokedChannel, number_of(BusKind::kRevoked), 0, {});
     } else if (const auto topic = topic_of_channel(channel)) {
       hearer_.on_publish_lost(*topic);
+    } else if (const auto user = user_of_presence_channel(channel)) {
+      hearer_.on_presence_lost(*user);
     }
   }
 }

@@ -44,6 +44,9 @@ class ShardBus final : public chat::NodeBus,
     virtual void on_listening(const chat::TopicId& topic) = 0;
     virtual void on_gap() = 0;
     virtual void on_publish_lost(const chat::TopicId& topic) = 0;
+    virtual void on_presence(UserId user, const storage::BusMessage& message) = 0;
+    virtual void on_presence_listening(UserId user) = 0;
+    virtual void on_presence_lost(UserId user) = 0;
     // Another node has joined, left or changed, or may have.
     virtual void on_nodes_poked() = 0;
     // A session has ended at another node; or some may have, of which nothing was heard: the store knows them.

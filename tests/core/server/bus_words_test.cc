@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "storage/bus.h"
+#include "storage/presence_store.h"
 
 namespace uproar::server {
 namespace {
@@ -44,6 +45,17 @@ TEST(BusChannels, WithOtherNamesAreNobodys) {
         "c;" + conversation, conversation, "c:" + std::string(Uuid::kTextBytes, '0')}) {
     EXPECT_EQ(topic_of_channel(name), std::nullopt) << name;
   }
+}
+
+TEST(BusChannels, OfPresenceNameTheUserWithAllBits) {
+  const UserId user(kId);
+  const UserId odd(Uuid{.high = 1, .low = 2});
+  EXPECT_EQ(user_of_presence_channel(storage::presence_channel(user)), user);
+  EXPECT_EQ(user_of_presence_channel(storage::presence_channel(odd)), odd);
+  EXPECT_EQ(topic_of_channel(storage::presence_channel(user)), std::nullopt);
+  for (const std::string& name : {std::string("p:"), "u:" + user.text(), user.text(),
+                                  "p:" + user.text() + "0", "p:" + user.text().substr(1)})
+    EXPECT_EQ(user_of_presence_channel(name), std::nullopt) << name;
 }
 
 TEST(BusHints, OfEveryKindAreReadAsTheyWereWritten) {

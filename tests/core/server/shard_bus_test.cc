@@ -14,6 +14,7 @@
 #include "proto/chat/server_event_encoder.h"
 #include "storage/limits.h"
 #include "storage/memory/memory_bus.h"
+#include "storage/presence_store.h"
 #include "storage/redis/redis_discovery.h"
 #include "tests/storage/manual_reactor.h"
 
@@ -47,6 +48,17 @@ class Ear final : public ShardBus::Hearer {
   void on_gap() override { told.emplace_back("gap"); }
   void on_publish_lost(const chat::TopicId& topic) override {
     told.push_back("lost " + name(topic));
+  }
+  void on_presence(UserId user, const storage::BusMessage& message) override {
+    const auto said = storage::decode_presence_delta(message.payload);
+    told.push_back("presence " + name(chat::topic_of(user)) + " " +
+                   (said ? std::to_string(said->devices) : "?"));
+  }
+  void on_presence_listening(UserId user) override {
+    told.push_back("listening to presence of " + name(chat::topic_of(user)));
+  }
+  void on_presence_lost(UserId user) override {
+    told.push_back("lost presence of " + name(chat::topic_of(user)));
   }
   void on_nodes_poked() override { told.emplace_back("nodes"); }
   void on_revoked(const gateway::SessionRevoked& revoked) override {
@@ -147,6 +159,18 @@ TEST_F(ShardBusTest, CarriesHintsToUsersAndConversations) {
                    {.kind = Kind::kJoined, .seq = 4, .conversation = kRoom, .session = {}});
   turn();
   EXPECT_THAT(there_.ear.take(), ElementsAre("hint room 0 9", "hint ann 1 4"));
+}
+
+TEST_F(ShardBusTest, HandsPresenceToWhoWatchesTheUser) {
+  const std::string channel = storage::presence_channel(kAnn);
+  there_.bus->subscribe(channel);
+  turn();
+  EXPECT_THAT(there_.ear.take(), ElementsAre("listening to presence of ann"));
+  const auto said = storage::encode_presence_delta({.devices = 2, .heard_us = 5});
+  say(channel, static_cast<std::uint8_t>(BusKind::kPresence), 0, std::string(as_text(said)));
+  EXPECT_THAT(there_.ear.take(), ElementsAre("presence ann 2"));
+  there_.ports.on_publish_lost(std::vector<std::string>{channel}, false);
+  EXPECT_THAT(there_.ear.take(), ElementsAre("lost presence of ann"));
 }
 
 TEST_F(ShardBusTest, MakesAHintOfADurableEventThatItDoesNotUnderstand) {

@@ -1,0 +1,82 @@
+#include "core/server/shard_presence.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "core/server/bus_words.h"
+
+namespace uproar::server {
+
+ShardPresence::ShardPresence(storage::Reactor& reactor, storage::redis::RedisBus& bus,
+                             storage::NodeId self, std::uint16_t shard, const Now& now)
+    : self_(self), now_(now), bus_(&bus) {
+  storage::redis::RedisPresenceOptions options;
+  options.node = self;
+  options.shard = shard;
+  options.delta_kind = static_cast<std::uint8_t>(BusKind::kPresence);
+  options.is_live = [this](const storage::NodeId& node) { return is_live(node); };
+  store_ = std::make_unique<storage::redis::RedisPresence>(reactor, bus, std::move(options));
+}
+
+ShardPresence::~ShardPresence() = default;
+
+void ShardPresence::close() {
+  store_.reset();
+  bus_ = nullptr;
+}
+
+bool ShardPresence::is_live(const storage::NodeId& node) const {
+  return !knows_nodes_ || std::binary_search(others_.begin(), others_.end(), node);
+}
+
+void ShardPresence::on_message(UserId user, const storage::BusMessage& message) {
+  if (const auto said = storage::decode_presence_delta(message.payload))
+    chat_->on_presence(message.header.node, user, *said, now_);
+}
+
+void ShardPresence::on_bus_state(storage::BusState state) {
+  chat_->on_presence_certain(state == storage::BusState::kUp, now_);
+}
+
+void ShardPresence::on_nodes(const std::vector<storage::NodeRecord>& nodes) {
+  std::vector<storage::NodeId> before = std::exchange(others_, {});
+  for (const storage::NodeRecord& node : nodes) {
+    if (node.id != self_) others_.push_back(node.id);
+  }
+  std::sort(others_.begin(), others_.end());
+  knows_nodes_ = true;
+  std::vector<storage::NodeId> gone;
+  std::set_difference(before.begin(), before.end(), others_.begin(), others_.end(),
+                      std::back_inserter(gone));
+  for (const storage::NodeId& node : gone) chat_->on_node_gone(node, now_);
+  std::vector<storage::NodeId> joined;
+  std::set_difference(others_.begin(), others_.end(), before.begin(), before.end(),
+                      std::back_inserter(joined));
+  for (const storage::NodeId& node : joined) chat_->on_node_joined(node, now_);
+}
+
+void ShardPresence::put(UserId user, const storage::PresenceDelta& presence) {
+  if (store_) store_->put(user, presence);
+}
+
+void ShardPresence::read(std::vector<UserId> users, storage::PresenceStore::Found found) {
+  if (!store_) return;  // the shard ends
+  store_->read(users, [self = self_, found = std::move(found)](auto read) {
+    if (read.ok()) {
+      for (storage::UserPresence& user : read.value())
+        std::erase_if(user.nodes, [&](const auto& row) { return row.node == self; });
+    }
+    found(std::move(read));
+  });
+}
+
+void ShardPresence::watch(UserId user) {
+  if (bus_ != nullptr) bus_->subscribe(storage::presence_channel(user));
+}
+
+void ShardPresence::unwatch(UserId user) {
+  if (bus_ != nullptr) bus_->unsubscribe(storage::presence_channel(user));
+}
+
+}  // namespace uproar::server
