@@ -166,17 +166,30 @@ def found_for(cell, bound, peers):
 
 
 def judge(cell, bounds, peers, altered=()):
-    """[{"cell", "asks", "limit", "against", "missing", "measured", "held", "why", "figure", "side_by_side"}]; held is None where nothing could be measured.
+    """[{"cell", "asks", "limit", "against", "missing", "measured", "held", "why", "figure", "side_by_side"}]; held is None where nothing could be
+    measured, or where a peer that might be better did not run.
     `altered`: settings that made it another cell than the one of which something is asked."""
     other = [f"not what is asked of the cell: it was measured with {' '.join(altered)}"] if altered else []
     out = []
     for bound in bounds:
-        found = found_for(cell, bound, peers).unless(other)
+        found, missing = found_for(cell, bound, peers).unless(other), missing_peers(cell, bound, peers)
+        held = bound.is_held_by(found.three["median"]) if found.three else None
+        if held and missing:
+            held = None   # only a miss follows from some of the peers
         out.append({"cell": cell["name"], "asks": bound.asks(), "limit": bound.most if bound.most is not None else bound.least,
-                    "against": found.against, "missing": missing_peers(cell, bound, peers), "measured": found.three,
-                    "held": bound.is_held_by(found.three["median"]) if found.three else None, "why": found.why,
+                    "against": found.against, "missing": missing, "measured": found.three,
+                    "held": held, "why": found.why,
                     "figure": bound.figure, "side_by_side": found.side_by_side})
     return out
+
+
+def word(verdict):
+    """The verdict in short. Quartiles on both sides of the limit are said: another day may turn it round."""
+    if verdict["held"] is None:
+        return "open" if verdict["measured"] else "not measured"
+    three, limit = verdict["measured"], verdict["limit"]
+    barely = three["low"] <= limit <= three["high"] and three["low"] < three["high"]
+    return ("held" if verdict["held"] else "missed") + (", barely" if barely else "")
 
 
 def found_text(verdict):

@@ -162,11 +162,11 @@ def judgement(verdicts):
         return ""
     body = []
     for one in verdicts:
-        kind, word = {True: ("held", "held"), False: ("missed", "missed"), None: ("open", "not measured")}[one["held"]]
+        kind = {True: "held", False: "missed", None: "open"}[one["held"]]
         found = bounds.found_text(one) if one["measured"] else ESCAPED(one["why"])
         against = f", against {ESCAPED(one['against'])}" if one["against"] and one["measured"] else ""
         body.append(f'<tr><td><a href="#{ESCAPED(one["cell"])}">{ESCAPED(one["cell"])}</a></td><td>{ESCAPED(one["asks"])}</td>'
-                    f'<td>{found}{against}{ESCAPED(bounds.missing_text(one))}{side_by_side_text(one)}</td><td class="{kind}">{word}</td></tr>')
+                    f'<td>{found}{against}{ESCAPED(bounds.missing_text(one))}{side_by_side_text(one)}</td><td class="{kind}">{bounds.word(one)}</td></tr>')
     return ('<h2>What is asked, and what was measured</h2><div class="wide"><table class="words"><tr><th>cell</th><th>asked</th>'
             f'<th>measured: median (quartiles)</th><th></th></tr>{"".join(body)}</table></div>')
 

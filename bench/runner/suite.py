@@ -128,7 +128,7 @@ def history(folder=testbed.ROOT / "docs/benchmarks"):
 
 def verdict_line(verdict):
     """For the terminal."""
-    word = {True: "held", False: "MISSED", None: "not measured"}[verdict["held"]]
+    word = bounds.word(verdict).replace("missed", "MISSED")
     found = verdict["measured"]
     what = bounds.found_text(verdict) if found else verdict["why"]
     whom = f", against {verdict['against']}" if found and verdict["missing"] is not None else ""

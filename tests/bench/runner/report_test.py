@@ -177,7 +177,8 @@ class Page(unittest.TestCase):
     def test_a_miss_is_shown(self):
         verdict = {"cell": "c", "asks": "CPU: at most 1", "limit": 1, "against": "bun", "missing": None, "measured": {"low": 1, "median": 2, "high": 3}, "held": False, "why": "",
                    "figure": "cpu", "side_by_side": None}
-        self.assertIn('<td class="missed">missed</td>', page_of(verdicts=[verdict]))
+        self.assertIn('<td class="missed">missed</td>', page_of(verdicts=[{**verdict, "limit": 0.9}]))
+        self.assertIn('<td class="missed">missed, barely</td>', page_of(verdicts=[verdict]))
 
     def test_levels_have_a_chart_and_a_table(self):
         page = page_of(play=lambda _, more: {"p99.9": 9000.0} if more else {}, levels=plan.Levels((0.25, 0.5), "hall"))

@@ -22,7 +22,7 @@ class Duels(unittest.TestCase):
         bench = PlayedBench(lambda *_: {"cpu": next(cpu)})
         report, verdicts, _ = suite.run_cell(cell, list(cell.entrants), bench, 1, 2, progress.Progress(1, 7, out=Silent()))
         self.assertEqual([name for name, _ in bench.asked[3:]], ["uproar", "bun", "bun", "uproar"])
-        self.assertEqual((verdicts[0]["held"], verdicts[0]["measured"]["median"], verdicts[0]["against"]), (True, 0.5, "bun"))
+        self.assertEqual((verdicts[0]["held"], verdicts[0]["measured"]["median"], verdicts[0]["against"]), (None, 0.5, "bun"))   # others did not run
         self.assertEqual(list(report["duels"]), ["bun"])
 
     def test_who_cannot_run_has_no_duel(self):
@@ -52,7 +52,12 @@ class BestPeer(unittest.TestCase):
 
     def test_the_verdict_names_the_best_of_those_that_ran_and_who_did_not(self):
         self.assertEqual(suite.verdict_line(self.verdict("bun", "ws", "gorilla", "beast")),
-                         "held         c: CPU: at most 1 x the best peer's: 0.25, against beast; without ws, socketio, nchan, nats")
+                         "open         c: CPU: at most 1 x the best peer's: 0.25, against beast; without ws, socketio, nchan, nats")
+
+    def test_a_miss_follows_from_some_of_them_and_a_win_takes_all(self):
+        self.assertIs(self.verdict(*plan.PEERS[:1], "mine")["held"], None)
+        cell = plan.Cell("c", "T", "room-1000", entrants=("uproar", "bun"), bounds=(bounds.Bound("cpu", "CPU", most=0.1, against=bounds.BEST_PEER),))
+        self.assertIs(suite.run_cell(cell, list(cell.entrants), PlayedBench(lambda *_: {"cpu": 1.0}), 1, 0, teller_of(2))[1][0]["held"], False)
 
     def test_none_ran(self):
         self.assertIn("no peer's figures count; without bun, ws, socketio", suite.verdict_line(self.verdict("ws")))
