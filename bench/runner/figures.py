@@ -5,6 +5,7 @@ import statistics
 
 MIB = 1 << 20
 BEYOND_MIN = 10   # values above a percentile, so that it is not one value's accident
+PUBLISHES_BEYOND_MIN = 3   # all that hear one publish share its fate: a slow one is one accident, however many heard it
 PERCENTILES = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999}
 # What the load tool counts that must not happen; values are how it is told.
 WRONG = {"lost": "lost", "repeated": "repeated", "missing": "missing", "unknown": "never published, or in the wrong room",
@@ -50,9 +51,14 @@ def spread(three):
     return 0 if three["low"] == three["high"] else math.inf
 
 
-def percentiles(of, prefix=""):
-    """Of a latency histogram; None where fewer than BEYOND_MIN values lie above."""
-    out = {prefix + name: of[name] if of["count"] * (1 - part) >= BEYOND_MIN - 1e-6 else None for name, part in PERCENTILES.items()}
+def is_told(part, values, publishes):
+    beyond = 1 - part + 1e-9
+    return values * beyond >= BEYOND_MIN and (part <= 0.5 or publishes * beyond >= PUBLISHES_BEYOND_MIN)
+
+
+def percentiles(of, publishes, prefix=""):
+    """Of a latency histogram; None where too few values, or those of too few publishes, lie above."""
+    out = {prefix + name: of[name] if is_told(part, of["count"], publishes) else None for name, part in PERCENTILES.items()}
     return {**out, prefix + "max": of["max"] if of["count"] else None}
 
 
@@ -84,8 +90,8 @@ def of_run(result):
         "published": traffic["publishes"] / seconds,
         "acked": traffic.get("acked", traffic["ack_us"]["count"]) / seconds,
         "frame": result["received_bytes"] / deliveries if deliveries else 0,
-        **percentiles(traffic["delivery_us"]),
-        **percentiles(traffic["ack_us"], "ack_"),
+        **percentiles(traffic["delivery_us"], traffic["publishes"]),
+        **percentiles(traffic["ack_us"], traffic["ack_us"]["count"], "ack_"),
         **{f"rate of {one['name']}": one["deliveries"] / seconds for one in result["traffic"][:-1]},
         "memory": grown / result["clients"],
         "grown_mib": grown / MIB,

@@ -10,11 +10,11 @@ class Figures(unittest.TestCase):
     def test_a_run_is_read(self):
         run = figures.of_run(result_of())
         self.assertEqual((run["rate"], run["memory"], run["cpu"], run["p99"]), (10000, 200, 3, 2))
-        self.assertEqual((run["acked"], run["published"], run["frame"]), (20, 5, 280))
+        self.assertEqual((run["acked"], run["published"], run["frame"]), (20, 2500, 280))
 
     def test_a_percentile_with_fewer_than_ten_values_beyond_it_is_not_told(self):
-        def told(count):
-            of = figures.percentiles({"count": count, "p50": 1, "p99": 2, "p99.9": 3, "max": 4})
+        def told(count, publishes=100000):
+            of = figures.percentiles({"count": count, "p50": 1, "p99": 2, "p99.9": 3, "max": 4}, publishes)
             return [name for name, value in of.items() if value is not None]
         self.assertEqual(told(0), [])
         self.assertEqual(told(19), ["max"])
@@ -23,6 +23,10 @@ class Figures(unittest.TestCase):
         self.assertEqual(told(1000), ["p50", "p99", "max"])
         self.assertEqual(told(9999), ["p50", "p99", "max"])
         self.assertEqual(told(10000), ["p50", "p99", "p99.9", "max"])
+        # A thousand hear each: what they have in common is one accident and not a thousand.
+        self.assertEqual(told(2999000, 2999), ["p50", "p99", "max"])
+        self.assertEqual(told(3000000, 3000), ["p50", "p99", "p99.9", "max"])
+        self.assertEqual(told(299000, 299), ["p50", "max"])
 
     def test_what_one_round_could_not_tell_has_no_figure_and_no_ratio(self):
         ours, theirs = [run_of(0, p99=5.0), run_of(1, p99=None)], [run_of(0, p99=10.0), run_of(1, p99=10.0)]

@@ -27,7 +27,7 @@ def run_of(turn=0, **changed):
 
 def result_of(**changed):
     """Of a traffic with enough deliveries for every percentile."""
-    base = {"traffic": [{"name": "rooms", "publishes": 10, "deliveries": 20000, "late": 0, "acked": 40,
+    base = {"traffic": [{"name": "rooms", "publishes": 5000, "deliveries": 20000, "late": 0, "acked": 40,
                          "delivery_us": {"count": 20000, "p50": 1, "p99": 2, "p99.9": 3, "max": 4},
                          "ack_us": {"count": 40, "p50": 0, "p99": 0, "p99.9": 0, "max": 0}}],
             "seconds": 2, "begin_ns": 0, "clients": 10, "received_bytes": 5600000,
