@@ -160,6 +160,7 @@ class Talk {
       if (this.failed) throw error;
       return { said: 'stuck', why: this.recovery.missing(this.people), errors: this.people.map((person) => String(person.last_error ?? '')).filter(Boolean).slice(0, 3) };
     }
+    await Promise.all(this.people.map((person) => person.online()));   // one that was told to come back later may have been acked before it left
     const by_person = this.people.map((person) => person.reconnects.filter(({ from_ns }) => from_ns >= this.counts_from_ns));
     const back = by_person.flat();
     return { said: 'recovered', ...this.recovery.times(), reconnects_ms: back.map(({ from_ns, to_ns }) => ms(from_ns, to_ns)),
