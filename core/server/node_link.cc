@@ -6,6 +6,7 @@
 
 #include "core/runtime/clock.h"
 #include "core/server/log.h"
+#include "storage/redis/redis_presence.h"
 
 namespace uproar::server {
 namespace {
@@ -30,14 +31,15 @@ NodeLink::NodeLink(storage::Reactor& reactor, const Cluster& cluster, std::uint3
       now_(now),
       listener_(listener),
       ports_(*this),
-      bus_(
-          std::make_unique<storage::redis::RedisBus>(reactor, ports_, bus_options(cluster, shard))),
-      presence_(reactor, *bus_, cluster.self.id, static_cast<std::uint16_t>(shard), now) {
+      bus_(open_bus(reactor, cluster)),
+      presence_(*bus_, cluster.self.id, now, [&](PresenceSetup setup) {
+        return open_presence(reactor, cluster, std::move(setup));
+      }) {
   ports_.connect(*bus_);
-  claims_ = std::make_unique<RedisClaims>(bus_.get(), now);
+  claims_ = std::make_unique<RedisClaims>(over_redis_, now);
   if (shard != kWatchingShard) return;
   watch_ = std::make_unique<NodeWatch>(
-      reactor, *bus_, cluster,
+      reactor, over_redis_, cluster,
       [this](const std::vector<storage::NodeRecord>& nodes, bool may_have_missed) {
         listener_.on_nodes(nodes, may_have_missed);
       });
@@ -45,12 +47,35 @@ NodeLink::NodeLink(storage::Reactor& reactor, const Cluster& cluster, std::uint3
 
 NodeLink::~NodeLink() = default;
 
+std::unique_ptr<storage::Bus> NodeLink::open_bus(storage::Reactor& reactor,
+                                                 const Cluster& cluster) {
+  if (cluster.services != nullptr) return cluster.services->open_bus(reactor, ports_, shard_);
+  auto bus =
+      std::make_unique<storage::redis::RedisBus>(reactor, ports_, bus_options(cluster, shard_));
+  over_redis_ = bus.get();
+  return bus;
+}
+
+std::unique_ptr<storage::PresenceStore> NodeLink::open_presence(storage::Reactor& reactor,
+                                                                const Cluster& cluster,
+                                                                PresenceSetup setup) {
+  if (cluster.services != nullptr)
+    return cluster.services->open_presence(reactor, *bus_, shard_, std::move(setup));
+  storage::redis::RedisPresenceOptions options;
+  options.node = cluster.self.id;
+  options.shard = static_cast<std::uint16_t>(shard_);
+  options.delta_kind = setup.delta_kind;
+  options.is_live = std::move(setup.is_live);
+  return std::make_unique<storage::redis::RedisPresence>(reactor, *over_redis_, std::move(options));
+}
+
 void NodeLink::close() {
   const std::lock_guard lock(closing_);
   watch_.reset();
   presence_.close();
   ports_.disconnect();
   bus_.reset();  // answers what is still asked, claims among it
+  over_redis_ = nullptr;
   claims_.reset();
 }
 

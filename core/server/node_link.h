@@ -16,6 +16,8 @@
 #include "core/server/shard_bus.h"
 #include "core/server/shard_presence.h"
 #include "proto/base/now.h"
+#include "storage/bus.h"
+#include "storage/presence_store.h"
 #include "storage/reactor.h"
 #include "storage/redis/redis_bus.h"
 
@@ -81,6 +83,12 @@ class NodeLink final : private ShardBus::Hearer {
   [[nodiscard]] const ShardBusCounters& counters() const { return ports_.counters(); }
 
  private:
+  [[nodiscard]] std::unique_ptr<storage::Bus> open_bus(storage::Reactor& reactor,
+                                                       const Cluster& cluster);
+  [[nodiscard]] std::unique_ptr<storage::PresenceStore> open_presence(storage::Reactor& reactor,
+                                                                      const Cluster& cluster,
+                                                                      PresenceSetup setup);
+
   void on_node_event(const chat::TopicId& topic, Seq seq, chat::ServerEvent event,
                      ByteView payload) override;
   void on_node_hint(const chat::TopicId& topic, const chat::NodeHint& hint) override;
@@ -103,7 +111,8 @@ class NodeLink final : private ShardBus::Hearer {
   Listener& listener_;
   chat::ChatShard* chat_ = nullptr;
   ShardBus ports_;
-  std::unique_ptr<storage::redis::RedisBus> bus_;
+  storage::redis::RedisBus* over_redis_ = nullptr;  // the bus, unless the cluster brings its own
+  std::unique_ptr<storage::Bus> bus_;
   std::unique_ptr<RedisClaims> claims_;
   ShardPresence presence_;            // on the bus's connections, as the watch
   std::unique_ptr<NodeWatch> watch_;  // on the bus's connections: dies before it

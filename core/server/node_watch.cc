@@ -17,13 +17,15 @@ std::string name_of(const storage::NodeRecord& record) {
 
 }  // namespace
 
-NodeWatch::NodeWatch(storage::Reactor& reactor, storage::redis::RedisBus& bus,
+NodeWatch::NodeWatch(storage::Reactor& reactor, storage::redis::RedisBus* bus,
                      const Cluster& cluster, Changed changed)
     : self_(cluster.self), changed_(std::move(changed)) {
   storage::DiscoveryListener& self = *this;  // a base that make_unique cannot see
-  if (cluster.etcd_urls.empty()) {
+  if (cluster.services != nullptr) {
+    discovery_ = cluster.services->open_discovery(reactor, self);
+  } else if (cluster.etcd_urls.empty()) {
     auto over_redis = std::make_unique<storage::redis::RedisDiscovery>(
-        reactor, self, bus,
+        reactor, self, *bus,
         storage::redis::RedisDiscoveryOptions{
             .lease_ms = cluster.lease_ms, .poke_kind = static_cast<std::uint8_t>(BusKind::kNodes)});
     over_redis_ = over_redis.get();

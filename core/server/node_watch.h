@@ -22,8 +22,9 @@ class NodeWatch final : private storage::DiscoveryListener {
   using Changed =
       std::function<void(const std::vector<storage::NodeRecord>& nodes, bool may_have_missed)>;
 
-  // Begins to register and to look. `reactor` and `bus` outlive it; it dies on the shard's thread.
-  NodeWatch(storage::Reactor& reactor, storage::redis::RedisBus& bus, const Cluster& cluster,
+  // Begins to register and to look. `reactor` and `bus` outlive it; it dies on the shard's thread. `bus`: null
+  // where the cluster brings services of its own.
+  NodeWatch(storage::Reactor& reactor, storage::redis::RedisBus* bus, const Cluster& cluster,
             Changed changed);
   ~NodeWatch() override;
   NodeWatch(const NodeWatch&) = delete;

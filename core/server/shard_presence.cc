@@ -8,15 +8,11 @@
 
 namespace uproar::server {
 
-ShardPresence::ShardPresence(storage::Reactor& reactor, storage::redis::RedisBus& bus,
-                             storage::NodeId self, std::uint16_t shard, const Now& now)
+ShardPresence::ShardPresence(storage::Bus& bus, storage::NodeId self, const Now& now,
+                             const OpenStore& open_store)
     : self_(self), now_(now), bus_(&bus) {
-  storage::redis::RedisPresenceOptions options;
-  options.node = self;
-  options.shard = shard;
-  options.delta_kind = static_cast<std::uint8_t>(BusKind::kPresence);
-  options.is_live = [this](const storage::NodeId& node) { return is_live(node); };
-  store_ = std::make_unique<storage::redis::RedisPresence>(reactor, bus, std::move(options));
+  store_ = open_store({.delta_kind = static_cast<std::uint8_t>(BusKind::kPresence),
+                       .is_live = [this](const storage::NodeId& node) { return is_live(node); }});
 }
 
 ShardPresence::~ShardPresence() = default;

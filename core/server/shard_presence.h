@@ -1,28 +1,31 @@
 #pragma once
 
-// Who is connected at which node, as one shard says and hears it: chat::PresenceExchange over the presence store in Redis
-// and the users' channels of the shard's bus. Everything happens on the shard's thread.
+// Who is connected at which node, as one shard says and hears it: chat::PresenceExchange over the presence store and the
+// users' channels of the shard's bus. Everything happens on the shard's thread.
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
 #include "core/chat/chat_shard.h"
 #include "core/chat/ports.h"
+#include "core/server/cluster.h"
 #include "proto/base/now.h"
+#include "storage/bus.h"
 #include "storage/bus_envelope.h"
 #include "storage/node_record.h"
-#include "storage/reactor.h"
-#include "storage/redis/redis_bus.h"
-#include "storage/redis/redis_presence.h"
+#include "storage/presence_store.h"
 
 namespace uproar::server {
 
 class ShardPresence final : public chat::PresenceExchange {
  public:
-  // All outlive it or its close(); `now` is the turn's.
-  ShardPresence(storage::Reactor& reactor, storage::redis::RedisBus& bus, storage::NodeId self,
-                std::uint16_t shard, const Now& now);
+  using OpenStore = std::function<std::unique_ptr<storage::PresenceStore>(PresenceSetup setup)>;
+
+  // `open_store` is called once, here. The bus outlives it or its close(); `now` is the turn's.
+  ShardPresence(storage::Bus& bus, storage::NodeId self, const Now& now,
+                const OpenStore& open_store);
   ~ShardPresence() override;
 
   // Before the shard's next turn.
@@ -54,11 +57,11 @@ class ShardPresence final : public chat::PresenceExchange {
 
   const storage::NodeId self_;
   const Now& now_;
-  storage::redis::RedisBus* bus_;
+  storage::Bus* bus_;
   chat::ChatShard* chat_ = nullptr;
   std::vector<storage::NodeId> others_;  // that live, in order
   bool knows_nodes_ = false;
-  std::unique_ptr<storage::redis::RedisPresence> store_;
+  std::unique_ptr<storage::PresenceStore> store_;
 };
 
 }  // namespace uproar::server
