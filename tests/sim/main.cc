@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
@@ -23,7 +24,22 @@ struct Arguments {
   std::uint64_t from = 1;
   std::string plant;
   bool tells = false;
+  bool is_quiet = false;
 };
+
+// A check that fails ends the process: say which seed it was.
+volatile std::uint64_t g_seed = 0;
+void on_crash(int signal) {
+  char line[160];
+  const int size = std::snprintf(line, sizeof line,
+                                 "\nseed %llu ends by signal %d; again, told step by step:\n  "
+                                 "tools/dev sim --seeds 1 --from %llu --tell\n",
+                                 static_cast<unsigned long long>(g_seed), signal,
+                                 static_cast<unsigned long long>(g_seed));
+  (void)!::write(STDERR_FILENO, line, static_cast<std::size_t>(size));
+  std::signal(signal, SIG_DFL);
+  std::raise(signal);
+}
 
 const PlantInfo* find_plant(const std::string& name) {
   for (const PlantInfo& info : all_plants()) {
@@ -46,7 +62,9 @@ int run(const Arguments& arguments) {
     plant = info->plant;
   }
   server::start_log(arguments.tells ? "info" : "off");
-  const bool shows_progress = ::isatty(STDERR_FILENO) == 1 && !arguments.tells;
+  const bool shows_progress =
+      ::isatty(STDERR_FILENO) == 1 && !arguments.tells && !arguments.is_quiet;
+  for (const int signal : {SIGABRT, SIGSEGV}) std::signal(signal, on_crash);
   const auto began = std::chrono::steady_clock::now();
   const auto elapsed_s = [&] {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
@@ -55,6 +73,7 @@ int run(const Arguments& arguments) {
   double shown_s = 0;
   for (std::uint64_t i = 0; i < arguments.seeds; ++i) {
     const std::uint64_t seed = arguments.from + i;
+    g_seed = seed;
     const RunResult result = play(seed, plant);
     sum.checked += result.checked;
     sum.steps += result.steps;
@@ -120,6 +139,7 @@ int main(int count, char** values) {
   app.add_option("--plant", arguments.plant,
                  "with this bug in it, which must be found; any other word lists them");
   app.add_flag("--tell", arguments.tells, "what happens, step by step, on stderr");
+  app.add_flag("--quiet", arguments.is_quiet, "no progress on the terminal");
   CLI11_PARSE(app, count, values);
   if (arguments.tells) ::setenv("UPROAR_SIM_LOG", "1", 1);
   return uproar::sim::run(arguments);

@@ -17,10 +17,27 @@ server::Config config_of(const Node::Options& options) {
   return config;
 }
 
+// A process that restarts is another node to its peers.
+storage::NodeId id_of(const Node::Options& options) {
+  return storage::NodeId(
+      Uuid{0x0190'0000'0000'7000ULL + options.number, 0x8000'0000'0000'0000ULL + options.life});
+}
+
 }  // namespace
 
 Node::Node(Kernel& kernel, SimStore& store, Options options)
     : config_(config_of(options)),
+      services_(options.network, options.number, id_of(options)),
+      cluster_({.redis = {},
+                .etcd_urls = {},
+                .lease_ms = 3'000,
+                .self = {.id = id_of(options),
+                         .name = config_.node_id,
+                         .url = "ws://" + config_.node_id,
+                         .shards = options.shards,
+                         .started_us = kernel.now().wall_us},
+                .services = &services_}),
+      gate_(options.shards),
       grid_(options.shards),
       login_limits_(1'000),
       environment_({.config = config_,
@@ -31,6 +48,8 @@ Node::Node(Kernel& kernel, SimStore& store, Options options)
                     .jwks_document = {},
                     .render_metrics = [] { return std::string(); },
                     .draining = draining_,
+                    .cluster = options.network != nullptr ? &cluster_ : nullptr,
+                    .gate = &gate_,
                     .tune = options.tune}) {
   kernel.make_rings_of(options.number);
   std::vector<runtime::Waker*> wakers;
@@ -42,11 +61,6 @@ Node::Node(Kernel& kernel, SimStore& store, Options options)
   }
   for (const auto& shard : shards_) shard->connect(wakers);
   for (const auto& shard : shards_) UPROAR_CHECK(shard->start().ok());
-}
-
-void Node::drain() {
-  draining_ = true;
-  for (const auto& shard : shards_) shard->begin_drain(20, 1000);
 }
 
 }  // namespace uproar::sim

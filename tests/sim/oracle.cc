@@ -218,6 +218,17 @@ Seq Oracle::joined_seq(const Client& client, ConversationId conversation) {
   return 0;
 }
 
+Seq Oracle::added_seq(UserId user, ConversationId conversation, Seq upto) const {
+  const auto log = log_.find(conversation);
+  if (log == log_.end()) return 0;
+  for (auto it = log->second.upper_bound(upto); it != log->second.begin();) {
+    --it;
+    const auto* added = std::get_if<storage::AddMember>(&it->second.body);
+    if (added != nullptr && added->user == user) return it->first;
+  }
+  return 0;
+}
+
 bool Oracle::hear(Client& client, ConversationId conversation, Seq seq) {
   ++checked_;
   const auto log = log_.find(conversation);
@@ -296,7 +307,11 @@ void Oracle::receive(Client& client, const Heard& heard) {
     Known& known = client.known[conversation];
     const auto row = known.rows.find(message_seq);
     if (row == known.rows.end()) {
-      const Seq floor = std::max(known.base, joined_seq(client, conversation));
+      // Bytes take their time: who is no member any more was one when this was said.
+      const Seq joined = sees_publishes_ || is_member(client.user, conversation)
+                             ? joined_seq(client, conversation)
+                             : added_seq(client.user, conversation, seq);
+      const Seq floor = std::max(known.base, joined);
       if (message_seq > floor)
         fail(client, "D6 change of a row that was never shown:", conversation, message_seq);
       return;

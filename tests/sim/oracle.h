@@ -98,6 +98,8 @@ class Oracle {
 
  private:
   [[nodiscard]] bool is_member(UserId user, ConversationId conversation) const;
+  // Of the last time that the user was added, up to that seq.
+  [[nodiscard]] Seq added_seq(UserId user, ConversationId conversation, Seq upto) const;
   Seq joined_seq(const Client& client, ConversationId conversation);
   static void note(const char* what, const std::string& who, ConversationId conversation,
                    const ServerEvent& event);

@@ -22,8 +22,18 @@ enum class Plant : std::uint8_t {
   kRepeatFrame,
   kSwapFrames,
   kSilentShortSend,
-  kLoseWritable
+  kLoseWritable,
+  // several nodes
+  kBusLosesSilently,
+  kForgetToSayLive,
+  kForgetLostPublish,
+  kMangleSeq,
+  kHidePresence,
+  kForgetToPutAgain
 };
+[[nodiscard]] constexpr bool needs_nodes(Plant plant) {
+  return plant >= Plant::kBusLosesSilently;
+}
 
 struct PlantInfo {
   Plant plant;

@@ -10,18 +10,33 @@ namespace {
 
 constexpr std::int64_t kSecondUs = 1'000'000;
 constexpr std::uint32_t kPeople = 4;
+// Of one connection: the bound of its queue, and as much again for what was begun or must be said.
+constexpr std::uint32_t kEgressMostBytes = 300'000;
 // After the last fault everybody is patient for so long: a vanished connection is noticed after two minutes, what it was
 // shown as online ten seconds later.
 constexpr std::int64_t kPeaceUs = 150 * kSecondUs;
 
+struct Shape {
+  std::uint32_t nodes;
+  std::uint32_t shards;
+};
+constexpr Shape kShapes[] = {{1, 1}, {2, 1}, {1, 3}, {3, 2}, {1, 2}, {2, 2}, {3, 1}};
+
 }  // namespace
+
+Run::Topology Run::topology_of(std::uint64_t seed, Plant plant) {
+  Shape shape = kShapes[seed % std::size(kShapes)];
+  if (needs_nodes(plant)) shape.nodes = std::max<std::uint32_t>(shape.nodes, 2);
+  return {.nodes = shape.nodes, .shards = shape.shards};
+}
 
 Run::Run(std::uint64_t seed, Plant plant)
     : kernel_(seed),
       seed_(seed),
       plant_(plant),
-      topology_({.nodes = 1, .shards = static_cast<std::uint32_t>(1 + kernel_.random(3))}),
+      topology_(topology_of(seed, plant)),
       store_(kernel_),
+      network_(kernel_),
       oracle_(store_.model, topology_.nodes, false),
       signer_(std::move(*auth::TokenSigner::make(kAuthKey))) {}
 
@@ -104,11 +119,12 @@ void Run::tune(net::NetOptions& net, chat::ChatLimits& chat) const {
   chat.conversations_max = topology_.nodes > 1 ? 9 : 2;
   chat.commands_per_s = 1'000;
   chat.commands_burst = 100'000;
+  net.egress_bytes_max = kEgressMostBytes / 2;  // more than one answer can be
+  net.egress_receipt_bytes_max = 140'000;
   if (seed_ % 3 == 0) return;
   net.egress_ephemeral_bytes_max = 2'000;
   net.egress_presence_bytes_max = 3'000;
   net.egress_receipt_bytes_max = 4'000;
-  net.egress_bytes_max = 150'000;  // more than one answer can be
   net.egress_low_water_bytes = 1'000;
 }
 
@@ -116,6 +132,7 @@ void Run::start_node(std::uint32_t number) {
   nodes_[number] = std::make_unique<Node>(
       kernel_, store_,
       Node::Options{
+          .network = topology_.nodes > 1 ? &network_ : nullptr,
           .number = number,
           .shards = topology_.shards,
           .life = ++lives_[number],
@@ -197,6 +214,18 @@ void Run::live(std::int64_t until_us) {
   }
   next_fault();
   while (kernel_.now_us() < until_us && !has_failed() && kernel_.step()) {
+    if (kernel_.steps() % 512 == 0) check_bounds();
+  }
+}
+
+// D7: whatever is not read is bounded for each connection.
+void Run::check_bounds() {
+  for (const auto& node : nodes_) {
+    for (std::uint32_t i = 0; node && i < node->shards(); ++i) {
+      const net::NetCounters& net = *node->shard(i).net_counters();
+      const std::int64_t bound = (net.connections.value() + 1) * kEgressMostBytes;
+      if (net.egress_bytes.value() > bound) wrong("D7 more is queued than may be");
+    }
   }
 }
 
@@ -207,9 +236,11 @@ void Run::make_peace() {
   store_.faults = {.latency_us = store_.faults.latency_us};
   for (std::uint32_t i = 0; i < topology_.nodes; ++i) {
     kernel_.pause(i, 0);
+    network_.heal(i);
     kernel_.set_buffers(i, 4096);
     if (nodes_[i] == nullptr) start_node(i);
   }
+  network_.repeat_percent = network_.presence_fails_percent = 0;
   for (const auto& client : clients_) client->stall(0);
   const std::int64_t until_us = kernel_.now_us() + kPeaceUs;
   while (kernel_.now_us() < until_us && !has_failed() && kernel_.step()) {
@@ -273,6 +304,11 @@ void Run::look_at(Node& node) {
     met_["repairs"] += chat.repairs.value();
     met_["sync pages"] += chat.sync_pages.value();
     met_["conversations forgotten"] += chat.conversations_evicted.value();
+    met_["events of other nodes"] += chat.node_events.value();
+    met_["events before their turn"] += chat.node_events_held.value();
+    met_["looks at the store"] += chat.looks.value();
+    met_["presence of other nodes"] += chat.presence_heard.value();
+    met_["looks at the presence store"] += chat.presence_reads.value();
   }
 }
 

@@ -17,6 +17,7 @@
 #include "tests/sim/node.h"
 #include "tests/sim/oracle.h"
 #include "tests/sim/plants.h"
+#include "tests/sim/sim_network.h"
 #include "tests/sim/sim_store.h"
 
 namespace uproar::sim {
@@ -43,10 +44,11 @@ class Run {
  private:
   struct Topology {
     std::uint32_t nodes = 1;
-    std::uint32_t shards = 1;
+    std::uint32_t shards = 1;  // of each
   };
 
   // run.cc
+  [[nodiscard]] static Topology topology_of(std::uint64_t seed, Plant plant);
   void make_world();
   void start_node(std::uint32_t number);
   void tune(net::NetOptions& net, chat::ChatLimits& chat) const;
@@ -56,6 +58,7 @@ class Run {
   void make_peace();
   void judge();
   [[nodiscard]] std::vector<Heard> ask(UserId user, const chat::ClientEvent& event);
+  void check_bounds();
   void look_at(Node& node);  // before it goes: what it met
   void wrong(const std::string& what) { wrong_.push_back(what); }
   [[nodiscard]] bool has_failed() const { return !oracle_.violations().empty() || !wrong_.empty(); }
@@ -65,6 +68,8 @@ class Run {
   // faults.cc
   void next_fault();
   void one_fault();
+  void store_fault(StoreFaults& store);
+  void network_fault(std::uint32_t node);
   void kill_node();
   void plant();
   void falsify(std::vector<std::string>& frames);
@@ -74,6 +79,7 @@ class Run {
   const Plant plant_;
   const Topology topology_;
   SimStore store_;
+  SimNetwork network_;
   chat::testing::Oracle oracle_;
   Listener listener_;
   auth::TokenSigner signer_;

@@ -28,7 +28,7 @@ class WholeNodes : public ::testing::Test {
 };
 
 TEST_F(WholeNodes, KeepTheirPromises) {
-  const std::uint64_t seeds = seeds_or(2'000);
+  const std::uint64_t seeds = seeds_or(500);
   RunResult sum;
   for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
     const RunResult result = play(seed);
@@ -41,9 +41,12 @@ TEST_F(WholeNodes, KeepTheirPromises) {
   EXPECT_GT(sum.checked, seeds * 100);
   if (seeds < 200) return;  // a sample need not meet all of it
   // The interesting things did happen.
-  for (const char* what : {"a node dies", "resumes", "repairs", "sync pages", "sends cut short",
-                           "receives without a buffer", "conversations forgotten",
-                           "heard nothing for too long", "receipts dropped"}) {
+  for (const char* what :
+       {"a node dies", "resumes", "repairs", "sync pages", "sends cut short",
+        "receives without a buffer", "conversations forgotten", "heard nothing for too long",
+        "receipts dropped", "events of other nodes", "events before their turn",
+        "looks at the store", "a node is cut off", "the bus restarts", "the presence store forgets",
+        "presence of other nodes"}) {
     EXPECT_GT(sum.met[what], seeds / 100) << what;
   }
 }
@@ -58,7 +61,7 @@ class PlantedBugOfWholeNodes : public WholeNodes,
                                public ::testing::WithParamInterface<PlantInfo> {};
 
 TEST_P(PlantedBugOfWholeNodes, IsFound) {
-  constexpr std::uint64_t kSeedsMax = 300;
+  constexpr std::uint64_t kSeedsMax = 1'000;
   for (std::uint64_t seed = 1; seed <= kSeedsMax; ++seed) {
     const RunResult result = play(seed, GetParam().plant);
     if (result.violations.empty()) continue;
