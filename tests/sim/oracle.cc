@@ -483,14 +483,20 @@ void Oracle::final_check(const std::vector<Client*>& clients, bool compares_pres
         }
       }
     }
-    if (!compares_presence) continue;
+  }
+  if (compares_presence) check_presence(clients);
+}
+
+void Oracle::check_presence(const std::vector<Client*>& clients) {
+  for (const Client* client : clients) {
+    if (client->connection == 0 || !client->is_ready) continue;
     for (const auto& [user, seen] : client->presence) {
       const bool is_online =
           std::any_of(clients.begin(), clients.end(), [&, u = user](const Client* other) {
             return other->user == u && other->connection != 0;
           });
       if (seen.online != is_online || seen.uncertain) {
-        violations_.push_back("D8 presence of " + user.text().substr(0, 18) + " seen as " +
+        violations_.push_back("D8 presence of " + user.text().substr(14, 4) + " seen as " +
                               (seen.online ? "online" : "offline") +
                               (seen.uncertain ? ", uncertain" : ""));
       }

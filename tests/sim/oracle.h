@@ -88,6 +88,8 @@ class Oracle {
   // --- when all has come to rest ---
   // `compares_presence`: nobody was told less of it than there was (D7 allows that).
   void final_check(const std::vector<Client*>& clients, bool compares_presence);
+  // `clients`: all there are.
+  void check_presence(const std::vector<Client*>& clients);
   // What a user is answered.
   using Ask = std::function<std::vector<Heard>(UserId user, ClientEvent event)>;
   // Asks everybody's unread counts; the world must be quiet, and is quiet afterwards.

@@ -15,6 +15,8 @@ constexpr std::uint32_t kEgressMostBytes = 300'000;
 // After the last fault everybody is patient for so long: a vanished connection is noticed after two minutes, what it was
 // shown as online ten seconds later.
 constexpr std::int64_t kPeaceUs = 150 * kSecondUs;
+// Ten seconds of grace for who does not say goodbye, and what it takes until everybody has heard it.
+constexpr std::int64_t kDepartureUs = 25 * kSecondUs;
 
 struct Shape {
   std::uint32_t nodes;
@@ -156,6 +158,7 @@ void Run::connect(Client& client) {
 }
 
 void Run::act(Client& client) {
+  if (client.user == stays_away_) return;
   if (!client.is_connected()) {
     if (is_peace_ || kernel_.chance(60)) connect(client);
     return;
@@ -272,10 +275,7 @@ std::vector<Heard> Run::ask(UserId user, const chat::ClientEvent& event) {
 }
 
 void Run::judge() {
-  std::vector<chat::testing::Oracle::Client*> clients;
-  for (const auto& node : nodes_) look_at(*node);
   for (const auto& client : clients_) {
-    clients.push_back(client.get());
     kernel_.tell(client->state());
     const std::string who = client->user.text().substr(14, 4);
     if (!client->is_connected() || !client->is_ready) wrong("D4 a client cannot connect: " + who);
@@ -283,11 +283,41 @@ void Run::judge() {
     if (!client->unacked.empty())
       wrong("D1 a message is never answered: " + client->unacked.begin()->first);
   }
-  oracle_.final_check(clients, presence_dropped_ == 0);
+  oracle_.final_check(all_clients(), presence_dropped() == 0);
   if (has_failed()) return;
   oracle_.check_unread(cast_.users, [this](UserId user, const chat::ClientEvent& event) {
     return ask(user, event);
   });
+  if (!has_failed()) judge_a_departure();
+  for (const auto& node : nodes_) look_at(*node);
+}
+
+// Everybody is there: whoever has missed that somebody left would not be seen. So somebody leaves.
+void Run::judge_a_departure() {
+  stays_away_ = cast_.users[kernel_.random(cast_.users.size())];
+  for (const auto& client : clients_) {
+    if (client->user != stays_away_) continue;
+    client->leave(kernel_.chance(50) ? Client::Leave::kGoodbye : Client::Leave::kReset);
+  }
+  const std::int64_t until_us = kernel_.now_us() + kDepartureUs;
+  while (kernel_.now_us() < until_us && !has_failed() && kernel_.step()) {
+  }
+  if (presence_dropped() == 0) oracle_.check_presence(all_clients());
+}
+
+std::vector<chat::testing::Oracle::Client*> Run::all_clients() const {
+  std::vector<chat::testing::Oracle::Client*> clients;
+  for (const auto& client : clients_) clients.push_back(client.get());
+  return clients;
+}
+
+std::uint64_t Run::presence_dropped() {
+  std::uint64_t dropped = presence_dropped_;
+  for (const auto& node : nodes_) {
+    for (std::uint32_t i = 0; node && i < node->shards(); ++i)
+      dropped += node->shard(i).net_counters()->dropped_presence.value();
+  }
+  return dropped;
 }
 
 void Run::look_at(Node& node) {

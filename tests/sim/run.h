@@ -57,6 +57,9 @@ class Run {
   void live(std::int64_t until_us);
   void make_peace();
   void judge();
+  void judge_a_departure();
+  [[nodiscard]] std::vector<chat::testing::Oracle::Client*> all_clients() const;
+  [[nodiscard]] std::uint64_t presence_dropped();  // by the nodes that live and those that lived
   [[nodiscard]] std::vector<Heard> ask(UserId user, const chat::ClientEvent& event);
   void check_bounds();
   void look_at(Node& node);  // before it goes: what it met
@@ -91,7 +94,8 @@ class Run {
   std::vector<std::string> wrong_;
   std::map<std::string, std::uint64_t> met_;
   std::uint32_t next_connection_ = 1;
-  std::uint64_t presence_dropped_ = 0;
+  std::uint64_t presence_dropped_ = 0;  // by nodes that are gone
+  UserId stays_away_;                   // at the end
   bool is_peace_ = false;
 };
 

@@ -33,7 +33,7 @@ class SimDiscovery final : public storage::Discovery {
   void withdraw(std::function<void()> done) override {
     record_.state = storage::NodeState::kLeaving;
     network_.registered_.erase(record_.id);
-    network_.tell_lists(node_, [record = record_](SimDiscovery& list) { list.seen(record); });
+    network_.tell_lists(record_.id, [record = record_](SimDiscovery& list) { list.seen(record); });
     link_->post(std::move(done));
   }
   [[nodiscard]] const std::vector<NodeRecord>& nodes() const override { return list_.nodes(); }
@@ -70,7 +70,8 @@ class SimDiscovery final : public storage::Discovery {
       }
       for (const NodeId& id : absent) gone(id);
       for (const auto& [id, entry] : network_.registered_) seen(entry.second);
-      network_.tell_lists(node_, [record = record_](SimDiscovery& list) { list.seen(record); });
+      network_.tell_lists(record_.id,
+                          [record = record_](SimDiscovery& list) { list.seen(record); });
       if (std::exchange(is_registered_, true)) return;
       link_->post([this] { listener_.on_registered(); });
     });
@@ -97,9 +98,9 @@ std::unique_ptr<storage::Discovery> SimNetwork::open_discovery(
   return list;
 }
 
-void SimNetwork::tell_lists(std::uint32_t but, const std::function<void(SimDiscovery&)>& tell) {
+void SimNetwork::tell_lists(const NodeId& but, const std::function<void(SimDiscovery&)>& tell) {
   for (SimDiscovery* list : lists_) {
-    if (list->node() != but && !is_cut(list->node())) tell(*list);
+    if (list->id() != but && !is_cut(list->node())) tell(*list);
   }
 }
 
@@ -110,7 +111,7 @@ void SimNetwork::lease_runs_out(NodeId id, std::function<bool()> is_renewed) {
                   if (found == registered_.end() || is_renewed()) return;
                   const std::uint32_t node = found->second.first;
                   registered_.erase(found);
-                  tell_lists(node, [id](SimDiscovery& list) { list.gone(id); });
+                  tell_lists(id, [id](SimDiscovery& list) { list.gone(id); });
                   for (SimDiscovery* list : lists_) {
                     if (list->node() == node && list->id() == id) list->lose_lease();
                   }

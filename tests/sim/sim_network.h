@@ -87,7 +87,8 @@ class SimNetwork {
                ByteView payload);
   void send(const std::shared_ptr<Flight>& flight);
   void forget(SimBus& bus);
-  void tell_lists(std::uint32_t but, const std::function<void(SimDiscovery&)>& tell);
+  // But for that one: a process that restarts hears of the death of the one before.
+  void tell_lists(const storage::NodeId& but, const std::function<void(SimDiscovery&)>& tell);
   void cut_buses(std::uint32_t node);
   void heal_buses(std::uint32_t node);
   void put_row(const UserId& user, const storage::NodeId& node,
