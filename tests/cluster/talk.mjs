@@ -14,6 +14,7 @@ import { createInterface } from 'node:readline';
 import { SignJWT } from '../e2e/packages.mjs';
 import { call } from '../e2e/rest.mjs';
 import { check } from '../crash/checker.mjs';
+import { dice } from '../crash/dice.mjs';
 import { Ledger } from '../crash/ledger.mjs';
 import { check_members } from './history.mjs';
 import { Member, now_ns, sleep } from './member.mjs';
@@ -30,17 +31,6 @@ const kLookMs = 5;
 
 const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
 const ms = (from_ns, to_ns) => Math.round((to_ns - from_ns) / 1e4) / 100;
-
-function dice(seed) {   // mulberry32
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 class Talk {
   ledger = new Ledger();

@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util';
 
 import { Server } from '../e2e/server.mjs';
 import { check } from './checker.mjs';
+import { dice } from './dice.mjs';
 import { Ledger } from './ledger.mjs';
 import { World } from './world.mjs';
 
@@ -34,18 +35,6 @@ function options() {
   };
   return { ...values, rounds: number('rounds', values.rounds), shards: number('shards', values.shards),
            seed: values.seed === undefined ? randomInt(1, 2 ** 31) : number('seed', values.seed) };
-}
-
-// mulberry32: small, seeded, the same everywhere.
-function dice(seed) {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 const kFullReadEvery = 10;   // rounds; in between only what is new is read back

@@ -14,6 +14,7 @@
 #include <gtest/gtest.h>
 
 #include "core/server/limits.h"
+#include "tests/core/server/small_thread.h"
 
 namespace uproar::server {
 namespace {
@@ -54,21 +55,10 @@ std::vector<std::uint32_t> drained(ShardRouter& router, std::uint32_t parcels_ma
   return numbers;
 }
 
-runtime::ShardThread::Options thread_options() {
-  runtime::ShardThread::Options options;
-  options.pin = false;
-  options.ring = {.sq_entries = 64,
-                  .cq_entries = 256,
-                  .direct_slots = 16,
-                  .recv_buffers = 16,
-                  .recv_buffer_bytes = 512};
-  return options;
-}
-
 // Shard 0 of two with a real thread; shard 1 is the test.
 class SenderShard final : public runtime::TurnHandler {
  public:
-  SenderShard() : thread_(thread_options(), *this), router_(grid_, 0), peer_(grid_, 1) {
+  SenderShard() : thread_(small_thread_options(), *this), router_(grid_, 0), peer_(grid_, 1) {
     EXPECT_TRUE(thread_.prepare().ok());
     auto waker = runtime::Waker::create(-1);  // shard 1 never sleeps: no ring is told
     EXPECT_TRUE(waker.ok());

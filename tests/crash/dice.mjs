@@ -1,0 +1,13 @@
+// Chance that can be repeated: dice(seed)() is a number from 0 up to 1.
+
+// mulberry32: small, seeded, the same everywhere.
+export function dice(seed) {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = state;
+    t = Math.imul(t ^ (t >>> 15), t | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
