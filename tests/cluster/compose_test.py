@@ -1,19 +1,13 @@
-"""compose.yaml and its nginx.conf without an engine for containers: settings that the server knows, files that are there, a configuration that nginx takes.
-UPROAR_BINARY names the server."""
+"""compose.yaml without an engine for containers: settings that the server knows, files that are there. UPROAR_BINARY names the server. What nginx does with
+its nginx.conf has nginx_test.py."""
 
 import os
 import pathlib
 import re
 import subprocess
-import sys
-import tempfile
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tools" / "cluster"))
-
-from services import program  # noqa: E402  the path comes first
-
 COMPOSE = (ROOT / "compose.yaml").read_text()
 NODE = re.search(r"^x-node:.*?(?=^services:)", COMPOSE, re.DOTALL | re.MULTILINE).group()
 SERVICES = re.findall(r"^  (\w+):$", COMPOSE.split("\nservices:\n")[1].split("\nvolumes:\n")[0], re.MULTILINE)
@@ -35,19 +29,6 @@ class Compose(unittest.TestCase):
     def test_nginx_knows_every_node(self):
         nodes = re.findall(r"server (\w+):8080", (ROOT / "tools/cluster/nginx.conf").read_text())
         self.assertEqual(nodes, [name for name in SERVICES if re.fullmatch(r"n\d+", name)])
-
-    def test_nginx_takes_its_configuration(self):
-        text = (ROOT / "tools/cluster/nginx.conf").read_text()
-        with tempfile.TemporaryDirectory() as folder:
-            # Names of other containers mean nothing here, and neither is it the machine's own nginx.
-            text = re.sub(r"server n\d:8080", "server 127.0.0.1:9", text).replace("listen 8080", "listen 127.0.0.1:8080")
-            limit = os.sysconf("SC_OPEN_MAX")
-            text = text.replace("worker_rlimit_nofile 262144", f"worker_rlimit_nofile {limit}")
-            temporary = "".join(f"  {name}_temp_path {folder}/{name};\n" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
-            configuration = pathlib.Path(folder) / "nginx.conf"
-            configuration.write_text(f"pid {folder}/pid;\n" + text.replace("http {\n", "http {\n" + temporary))
-            done = subprocess.run([program("nginx", "nginx-light"), "-t", "-e", f"{folder}/error.log", "-c", str(configuration)], capture_output=True, text=True)
-            self.assertEqual(done.returncode, 0, done.stderr)
 
 
 if __name__ == "__main__":

@@ -7,10 +7,12 @@ import pathlib
 import secrets
 import shutil
 
+from nginx import Nginx
 from node import Node
-from services import Etcd, Nginx, Postgres, Redis, Unavailable, free_port
+from services import Etcd, Postgres, Redis, Unavailable, free_port
 
 DATABASE = "uproar"
+MARKER = "uproar-cluster"   # in the folder of a cluster, locked while it runs: what else is in it is ours to delete
 
 
 def direct(node, service, port):
@@ -46,13 +48,7 @@ class Cluster:
 
     def start(self, say=lambda part: None):
         """say(part) is called as each comes up. What cannot start is Unavailable, and all others are stopped again."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        os.chmod(self.folder, 0o755)   # PostgreSQL runs as another user
-        self.lock = open(self.folder / "lock", "w", encoding="ascii")
-        try:
-            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Unavailable(f"another cluster runs in {self.folder}: stop it, or take another folder (--data)") from None
+        self.claim_folder()
         for service in (self.redis, self.etcd, self.nginx):
             shutil.rmtree(service.folder, ignore_errors=True)
         if not self.auth_key_file.exists():
@@ -72,6 +68,24 @@ class Cluster:
             self.stop()
             raise
         return self
+
+    def claim_folder(self):
+        """Made, or empty, or of a cluster before this one; nothing is touched in any other."""
+        marker = self.folder / MARKER
+        try:
+            self.folder.mkdir(parents=True)
+            os.chmod(self.folder, 0o755)   # PostgreSQL runs as another user
+        except FileExistsError:
+            if not self.folder.is_dir():
+                raise Unavailable(f"{self.folder} is no folder: take another one (--data)") from None
+            if not marker.exists() and any(self.folder.iterdir()):
+                raise Unavailable(f"{self.folder} holds files and no {MARKER}, so it is not a cluster's: take an empty folder, or none (--data). "
+                                  f"If an older `tools/dev cluster` made it: touch {marker}") from None
+        self.lock = open(marker, "a", encoding="ascii")
+        try:
+            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Unavailable(f"another cluster runs in {self.folder}: stop it, or take another folder (--data)") from None
 
     def stop(self):
         """Those in front first: nobody meets a node without its services. Returns the names of those that had to be killed."""

@@ -8,6 +8,7 @@ import ctypes
 import os
 import pathlib
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -21,16 +22,30 @@ LIBC = ctypes.CDLL(None, use_errno=True)   # before any fork: nothing may be loa
 START_SECONDS = 30
 STOP_SECONDS = 20
 POSTGRES_SUPERUSER = "postgres"
+EPHEMERAL_PORTS = pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range")
+PORT_MIN = 10240
+GIVEN_PORTS = set()   # not yet bound, perhaps
 
 
 class Unavailable(Exception):
     """A service that cannot run here; the text says what to do."""
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def free_port(ephemeral=None):
+    """Below the ports that the kernel gives to connections going out (from `ephemeral` on): a service that is away for a while finds its own free when it
+    comes back. Where the kernel leaves none, one of those."""
+    ephemeral = ephemeral or int(EPHEMERAL_PORTS.read_text(encoding="ascii").split()[0])
+    ports = sorted(set(range(PORT_MIN, ephemeral)) - GIVEN_PORTS)
+    for port in [*random.sample(ports, len(ports)), 0]:
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            port = probe.getsockname()[1]
+        GIVEN_PORTS.add(port)
+        return port
+    raise Unavailable("no port is free")
 
 
 def process_table():
@@ -102,9 +117,12 @@ class Service:
 
     def wait_until_it_answers(self):
         deadline = time.monotonic() + START_SECONDS
-        while not self.answers():
-            if self.process.poll() is not None:
+        while True:
+            is_answered = self.answers()
+            if self.process.poll() is not None:   # also after an answer: it came from whoever has the port
                 raise Unavailable(f"{self.name} ended at once with status {self.process.returncode}:\n{self.last_words()}")
+            if is_answered:
+                return
             if time.monotonic() > deadline:
                 self.kill()
                 raise Unavailable(f"{self.name} does not answer after {START_SECONDS} s:\n{self.last_words()}")
@@ -280,73 +298,6 @@ class Etcd(Service):
 
     def answers(self):
         return http_says(f"{self.url()}/health", b"true")
-
-    def url(self):
-        return f"http://127.0.0.1:{self.port}"
-
-
-NGINX = """daemon off;
-worker_processes {workers};
-pid {folder}/pid;
-error_log {folder}/error.log warn;
-events {{ worker_connections 65536; }}
-worker_rlimit_nofile {files};
-http {{
-  access_log off;
-  client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
-  uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
-  map $http_upgrade $connection_upgrade {{ default upgrade; '' ''; }}
-  upstream nodes {{
-    least_conn;
-{servers}
-  }}
-  server {{
-    listen 127.0.0.1:{port} backlog=4096 reuseport;
-    location / {{
-      proxy_pass http://nodes;
-      proxy_http_version 1.1;
-      proxy_set_header Host $host;
-      proxy_set_header Upgrade $http_upgrade;
-      proxy_set_header Connection $connection_upgrade;
-      proxy_set_header X-Forwarded-For $remote_addr;
-      proxy_read_timeout 75s;
-      proxy_buffering off;
-      proxy_next_upstream error timeout non_idempotent;
-    }}
-  }}
-}}
-"""
-
-
-class Nginx(Service):
-    """In front of the nodes: one address for all of them. A node that cannot be reached is left out for a second. A client costs a worker two open
-    files; `reuseport` lets the kernel deal clients evenly to workers, so that the limit of each is met late."""
-
-    name = "nginx"
-    STOP_SIGNAL = signal.SIGQUIT
-
-    def __init__(self, folder, nodes, port=None, workers=2):
-        super().__init__(folder, port)
-        self.nodes = nodes   # HOST:PORT of each
-        self.workers = workers
-
-    def launch(self):
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.write_configuration()   # the nodes may have got other ports
-        super().launch()
-
-    def write_configuration(self):
-        files = min(65536, os.sysconf("SC_OPEN_MAX"))
-        servers = "\n".join(f"    server {node} max_fails=1 fail_timeout=1s;" for node in self.nodes)
-        (self.folder / "nginx.conf").write_text(NGINX.format(
-            folder=self.folder.resolve(), files=files, servers=servers, port=self.port, workers=self.workers))
-
-    def command(self):
-        folder = self.folder.resolve()
-        return [program("nginx", "nginx-light"), "-p", str(folder), "-e", str(folder / "error.log"), "-c", str(folder / "nginx.conf")]
-
-    def answers(self):
-        return http_says(f"{self.url()}/healthz")
 
     def url(self):
         return f"http://127.0.0.1:{self.port}"

@@ -1,0 +1,140 @@
+"""What nginx.conf does when a node dies while it is asked, and with who asks too often. Real nginx, before nodes that are a few lines each."""
+
+import contextlib
+import http.client
+import http.server
+import os
+import pathlib
+import re
+import sys
+import tempfile
+import threading
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tools" / "cluster"))
+
+from nginx import CONFIGURATION, Nginx  # noqa: E402  the path comes first
+from services import free_port  # noqa: E402
+
+OF_ANOTHER_HOST = "127.0.0.2"   # this host's own address is not limited
+
+
+class Asked:
+    """By the nodes of a test, in their order."""
+
+    def __init__(self, dies_at_first):
+        self.dies_at_first, self.requests, self.lock = dies_at_first, [], threading.Lock()
+
+    def is_first(self, path, headers):
+        with self.lock:
+            self.requests.append((path, dict(headers)))
+            return len(self.requests) == 1
+
+
+def node_of(asked):
+    class Node(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def answer(self):
+            self.rfile.read(int(self.headers.get("content-length", 0)))
+            is_first = asked.is_first(self.path, self.headers) if self.path != "/healthz" else False
+            if is_first and asked.dies_at_first:   # done, and not told
+                self.close_connection = True
+                return
+            self.send_response(200)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"ok")
+
+        do_GET = do_POST = answer
+
+        def log_message(self, *_):
+            pass
+
+    return http.server.ThreadingHTTPServer(("127.0.0.1", 0), Node)
+
+
+@contextlib.contextmanager
+def nginx_before(asked, gone=0):
+    """Two nodes, and `gone` whose ports nobody listens at."""
+    with contextlib.ExitStack() as stack:
+        addresses = [f"127.0.0.1:{free_port()}" for _ in range(gone)]
+        for _ in range(2):
+            node = stack.enter_context(node_of(asked))
+            threading.Thread(target=node.serve_forever, args=(0.01,), daemon=True).start()
+            stack.callback(node.shutdown)
+            addresses.append(f"127.0.0.1:{node.server_address[1]}")
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        os.chmod(folder, 0o755)   # nginx's workers are another user where we are root
+        nginx = Nginx(folder, addresses, workers=1)
+        stack.callback(nginx.stop)
+        yield nginx.start()
+
+
+def ask(nginx, method, path, source="127.0.0.1", headers=()):
+    connection = http.client.HTTPConnection("127.0.0.1", nginx.port, timeout=10, source_address=(source, 0))
+    with contextlib.closing(connection):
+        connection.request(method, path, b"{}" if method == "POST" else None, dict(headers))
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+
+
+class NodeDies(unittest.TestCase):
+    def status_and_count(self, method, path):
+        asked = Asked(dies_at_first=True)
+        with nginx_before(asked) as nginx:
+            status, _ = ask(nginx, method, path)
+        return status, len(asked.requests)
+
+    def test_what_may_have_been_done_is_not_done_again(self):
+        for path in ("/api/v1/refresh", "/api/v1/register", "/api/v1/login", "/login", "/api/v1/logout", "/api/v1/conversations", "/api/v1/conversations/x/events"):
+            with self.subTest(path):
+                self.assertEqual(self.status_and_count("POST", path), (502, 1))
+
+    def test_what_is_stored_once_is_asked_of_the_next_node(self):
+        for method, path in (("GET", "/api/v1/me"), ("POST", "/api/v1/messages"), ("POST", "/api/v1/conversations/x/messages")):
+            with self.subTest(path):
+                self.assertEqual(self.status_and_count(method, path), (200, 2))
+
+    def test_a_node_that_was_never_reached_costs_nothing(self):
+        asked = Asked(dies_at_first=False)
+        with nginx_before(asked, gone=2) as nginx:
+            self.assertEqual([ask(nginx, "POST", "/api/v1/refresh")[0] for _ in range(4)], [200] * 4)
+        self.assertEqual(len(asked.requests), 4)
+
+
+class Passed(unittest.TestCase):
+    def test_host_arrives_as_the_browser_said_it(self):
+        asked = Asked(dies_at_first=False)
+        with nginx_before(asked) as nginx:
+            ask(nginx, "GET", "/", headers={"Host": "chat.example.com:8443"})
+            self.assertEqual(asked.requests[0][1]["Host"], "chat.example.com:8443")
+
+    def test_metrics_and_administration_are_not_public(self):
+        asked = Asked(dies_at_first=False)
+        with nginx_before(asked) as nginx:
+            self.assertEqual([ask(nginx, "GET", path)[0] for path in ("/metrics", "/api/v1/admin/nodes")], [404, 404])
+        self.assertEqual(asked.requests, [])
+
+
+class Limits(unittest.TestCase):
+    def answers(self, burst, source):
+        """Of twice as many requests as may come at once; more arrive only as time goes by, so there is no telling how many are turned away."""
+        with nginx_before(Asked(dies_at_first=False)) as nginx:
+            return [ask(nginx, "POST", "/api/v1/login", source) for _ in range(2 * burst)]
+
+    def test_logins_of_an_address_are_bounded_and_told_so(self):
+        burst = int(re.search(r"zone=logins burst=(\d+)", CONFIGURATION.read_text(encoding="utf-8")).group(1))
+        answers = self.answers(burst, OF_ANOTHER_HOST)
+        self.assertEqual([status for status, _ in answers[:burst]], [200] * burst)
+        turned_away = [body for status, body in answers if status == 429]
+        self.assertTrue(turned_away)
+        self.assertIn('"code":"rate_limited"', turned_away[0])
+
+    def test_this_host_is_not_limited(self):
+        self.assertEqual({status for status, _ in self.answers(60, "127.0.0.1")}, {200})
+
+
+if __name__ == "__main__":
+    unittest.main()
