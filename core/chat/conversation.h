@@ -124,6 +124,7 @@ struct Conversation {
   // Counts failed commits: a load that began before the last one proves nothing.
   std::uint32_t failures = 0;
   std::uint32_t verify_backoff_ms = 0;
+  std::uint32_t old_loads = 0;  // in a row that knew less than this state
   // Its creation was reported as failed and may have worked: should loading find it, its members are told.
   bool creation_in_doubt = false;
   std::optional<Seq> published_at_most;  // while loading: an outcome above it waits to be heard

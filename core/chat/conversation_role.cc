@@ -221,9 +221,13 @@ void ConversationRole::take_loaded(ConversationId id, std::uint32_t failures,
   context_.counters.conversations_loaded.add();
   conversation.asked_late = false;
   if (conversation.state == State::kReady) {
-    if (state->last_seq < conversation.members_seq) {  // read before a change that is known here
-      load(conversation);
-      return;
+    if (state->last_seq < conversation.members_seq) {
+      if (++conversation.old_loads < kOldLoadsMax) {  // read before a change that is known here
+        conversation.wants_look = true;
+        arm_verify(conversation);
+        return;
+      }
+      conversation.members_seq = state->last_seq;
     }
     if (conversation.change.left > 0 && !conversation.needs_verify) {
       conversation.wants_look = true;  // its outcomes first: they say who asked for what
@@ -252,12 +256,13 @@ void ConversationRole::take_loaded(ConversationId id, std::uint32_t failures,
     take_state(conversation, std::move(*state));
     tell_differences(conversation, before);
   }
+  conversation.old_loads = 0;
+  conversation.wants_look = false;
   conversation.needs_verify = conversation.failures != failures;
   conversation.verify_backoff_ms = 0;
   if (conversation.needs_verify) arm_verify(conversation);
   if (context_.nodes != nullptr) {
     conversation.looked_at_us = conversation.load_began_us;
-    conversation.wants_look = false;
     conversation.marks_doubtful = std::exchange(conversation.doubt_after_load, false);
     if (conversation.owes_word && !conversation.needs_verify) {
       conversation.owes_word = false;

@@ -140,6 +140,10 @@ inline constexpr std::uint32_t kMembersShownMax = 32;
 // database (2 s, storage/postgres/limits.h) are together below the 5 s within which an outage is to be over.
 inline constexpr std::uint32_t kVerifyBackoffMinMs = 100;
 inline constexpr std::uint32_t kVerifyBackoffMaxMs = 2'000;
+// Reads in a row, 0.1 to 0.4 s apart, that are older than a change which is known here; then the store is believed. One that
+// began before the change is followed by one that sees it. What it never sees was lost with the database, or never
+// was: a node said so by mistake.
+inline constexpr std::uint32_t kOldLoadsMax = 4;
 
 // --- several nodes ---
 // A hole waits so long for what other nodes have published and is on its way, then the store is read. A commit is

@@ -16,6 +16,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -65,6 +66,11 @@ struct SessionNotice {
 struct AudienceCheck {
   Endpoint session;
   ConversationId conversation;
+  friend constexpr bool operator==(const AudienceCheck&, const AudienceCheck&) = default;
+  template <class H>
+  friend H AbslHashValue(H h, const AudienceCheck& x) {
+    return H::combine(std::move(h), x.session.slot, x.session.generation, x.conversation);
+  }
 };
 // To owner(conversation), with several nodes: the session began to hear these by what the store said a moment ago. Who is
 // no member by now is told like one who was removed, and asks the store once more.

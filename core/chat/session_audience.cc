@@ -33,13 +33,19 @@ void SessionRole::on(const AudienceCheck& check) {
   look_up(check.session, check.conversation);
 }
 
-void SessionRole::look_up(const Endpoint& session, ConversationId conversation) {
+// A look that has not begun sees all that happens until then: another one would be a read for nothing, and while the store
+// is away they would add up.
+void SessionRole::look_up(const Endpoint& endpoint, ConversationId conversation) {
   if (conversation.is_nil()) {
-    audiences_due_.push_back({.session = session, .is_look = true});
+    Session* session = live(endpoint);
+    if (session == nullptr || std::exchange(session->look_due, true)) return;
+    audiences_due_.push_back({.session = endpoint, .is_look = true});
     load_audiences();
     return;
   }
-  audience_looks_.push_back({session, conversation});
+  const AudienceCheck look{endpoint, conversation};
+  if (!audience_looks_due_.insert(look).second) return;
+  audience_looks_.push_back(look);
   start_audience_looks();
 }
 
@@ -64,8 +70,9 @@ void SessionRole::load_audiences() {
     while (!audiences_due_.empty() && users.size() < storage::kAudienceUsersMax) {
       const AudienceDue next = audiences_due_.front();
       audiences_due_.pop_front();
-      const Session* session = live(next.session);
+      Session* session = live(next.session);
       if (session == nullptr) continue;  // gone meanwhile
+      if (next.is_look) session->look_due = false;
       due.push_back(next);
       users.push_back(session->user);
       if (next.is_look) context_.counters.audience_looks.add();
@@ -100,7 +107,7 @@ void SessionRole::audiences_loaded(
     Session* session = live(due[i].session);
     if (session == nullptr) continue;
     if (!loaded.ok() && due[i].is_look) {
-      audiences_failed_.push_back(due[i]);
+      if (!std::exchange(session->look_due, true)) audiences_failed_.push_back(due[i]);
       arm_audience_retry();
     } else if (!loaded.ok()) {
       context_.counters.sessions_refused.add();
@@ -117,6 +124,7 @@ void SessionRole::start_audience_looks() {
   while (audience_looks_underway_ < kAudienceLooksInFlightMax && !audience_looks_.empty()) {
     const AudienceCheck look = audience_looks_.front();
     audience_looks_.pop_front();
+    audience_looks_due_.erase(look);
     const Session* session = live(look.session);
     if (session == nullptr) continue;
     ++audience_looks_underway_;
@@ -135,7 +143,8 @@ void SessionRole::audience_look_ended(const AudienceCheck& look, bool is_known) 
     start_audience_looks();
     return;
   }
-  audience_looks_.push_back(look);  // the store cannot be read now
+  // The store cannot be read now.
+  if (audience_looks_due_.insert(look).second) audience_looks_.push_back(look);
   arm_audience_retry();
 }
 

@@ -135,7 +135,7 @@ class SessionRole {
 
   // --- what it may not have been told of (session_audience.cc) ---
   void check_membership(const Session& session);
-  void look_up(const Endpoint& session, ConversationId conversation);  // nil: all
+  void look_up(const Endpoint& endpoint, ConversationId conversation);  // nil: all
   void start_audience_looks();
   void arm_audience_retry();
   void audience_look_ended(const AudienceCheck& look, bool is_known);
@@ -160,14 +160,16 @@ class SessionRole {
   absl::flat_hash_map<std::uint32_t, std::unique_ptr<Puller>> pullers_;
   absl::flat_hash_map<std::uint32_t, std::uint32_t> puller_of_token_;
   absl::flat_hash_map<std::uint32_t, PresenceAsk> presence_asks_;
-  // Sessions that wait for a read of their audience: one that begins, and a look for each gap.
+  // Sessions that wait for a read of their audience: one that begins, and one look (Session::look_due), however many gaps
+  // there were meanwhile.
   std::deque<AudienceDue> audiences_due_;
   std::vector<AudienceDue> audiences_failed_;  // looks, until the timer
   std::uint32_t audience_loads_underway_ = 0;
   RateBucket audience_rate_;
   bool audience_gather_armed_ = false;
-  // A few for each session at most: joinings are rare, and a gap adds one.
+  // Each pair once until its read begins: at most what users of this shard are in and do not hear.
   std::deque<AudienceCheck> audience_looks_;
+  absl::flat_hash_set<AudienceCheck> audience_looks_due_;
   std::uint32_t audience_looks_underway_ = 0;
   bool audience_timer_armed_ = false;
   std::uint32_t next_number_ = 0;  // pullers, tokens and asks

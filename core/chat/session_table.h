@@ -63,6 +63,7 @@ struct Session {
   std::uint16_t rate_strikes = 0;
   State state = State::kFree;
   bool is_held = false;
+  bool look_due = false;  // what it hears is to be compared with the store: not begun
 
   [[nodiscard]] SessionStarting* starting() {
     return extras && extras->starting ? &*extras->starting : nullptr;

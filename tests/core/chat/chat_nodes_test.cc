@@ -17,6 +17,15 @@ class TwoNodes : public ChatTest {
     return limits;
   }
   const ChatCounters& at(std::uint32_t node) { return world.shard(node).counters(); }
+  // Somebody was added: said to whom it concerns.
+  static FakeBus::Item joined_hint(UserId user, ConversationId conversation) {
+    FakeBus::Item item;
+    item.kind = FakeBus::Item::Kind::kHint;
+    item.topic = topic_of(user);
+    item.hint = {
+        .kind = NodeHint::Kind::kJoined, .seq = 0, .conversation = conversation, .session = {}};
+    return item;
+  }
   // Long enough for a repair, and for the reads of looks.
   void rest() { world.advance_ms(kRepairGraceMs + 1); }
 };
@@ -93,6 +102,62 @@ TEST_F(TwoNodes, ask_the_store_again_when_it_could_not_answer) {
   world.reads_fail = false;
   world.advance_ms(kVerifyBackoffMaxMs);
   ASSERT_EQ(ben.overheard<HistoryPage>().size(), 1U);
+}
+
+TEST_F(TwoNodes, look_once_for_all_that_may_have_been_missed_while_the_store_was_away) {
+  const ConversationId room = group({"ann", "ben"});
+  const Person ben = arrives("ben", 1);
+  world.reads_fail = true;
+  for (int i = 0; i < 50; ++i) {
+    world.say_gap(1);
+    world.settle();
+    world.bus().publish(0, joined_hint(ben.id(), room));
+    world.settle();
+  }
+  const std::uint64_t before = at(1).audience_looks.value();
+  world.reads_fail = false;
+  for (int i = 0; i < 20; ++i) world.advance_ms(kAudienceLookRetryMs / 10);
+  EXPECT_EQ(at(1).audience_looks.value() - before, 2U) << "all of ben's, and this one";
+}
+
+TEST_F(TwoNodes, believe_the_store_when_it_never_has_what_another_node_said) {
+  const ConversationId room = group({"ann", "ben"});
+  const Person ben = arrives("ben", 1);
+  FakeBus::Item wrong;
+  wrong.topic = topic_of(room);
+  wrong.seq = 1;
+  JsonWriter json;
+  encode(ServerEvent(MemberAdded{.conversation = room,
+                                 .seq = 1,
+                                 .user = world.user("eve"),
+                                 .role = Role::kMember,
+                                 .by = world.user("ann"),
+                                 .at_us = 1}),
+         {}, json);
+  wrong.payload = std::string(json.text());
+  world.bus().publish(0, wrong);
+  world.settle();
+  ASSERT_EQ(ben.overheard<MemberAdded>().size(), 1U);
+  const std::uint64_t loaded = at(1).conversations_loaded.value();
+  world.set_manual(true);
+  world.say_gap(1);
+  const auto read = [&](std::uint32_t times) {
+    std::uint32_t done = 0;
+    for (; done < times && world.reads_waiting(1) > 0; ++done) {
+      world.step_read_execute(1, 0);
+      world.step_read_answer(1, 0);
+    }
+    return done;
+  };
+  EXPECT_LT(read(100), 10U) << "again, but not at once";
+  std::uint32_t later = 0;
+  for (int i = 0; i < 100; ++i) {
+    world.advance_ms(100);
+    later += read(100);
+  }
+  EXPECT_LE(later, kOldLoadsMax + 2);
+  EXPECT_LE(at(1).conversations_loaded.value() - loaded, kOldLoadsMax);
+  EXPECT_EQ(world.reads_waiting(1), 0U);
 }
 
 TEST_F(TwoNodes, find_what_a_dead_node_committed_and_did_not_publish) {
