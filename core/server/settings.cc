@@ -211,8 +211,14 @@ std::string without_password(std::string text) {
     const auto colon = text.find(':', begin);
     if (at != std::string::npos && colon < at) text.replace(colon + 1, at - colon - 1, "***");
   }
-  const auto password = text.find("password=");
-  if (password != std::string::npos) text.replace(password + 9, std::string::npos, "***");
+  // All that follows, be the value quoted or not; libpq allows spaces around '=', and sslpassword is one, too.
+  constexpr std::string_view kKey = "password";
+  for (auto at = text.find(kKey); at != std::string::npos; at = text.find(kKey, at + 1)) {
+    const auto sign = text.find_first_not_of(" \t\n\v\f\r", at + kKey.size());
+    if (sign == std::string::npos || text[sign] != '=') continue;
+    text.replace(sign + 1, std::string::npos, "***");
+    break;
+  }
   return text;
 }
 

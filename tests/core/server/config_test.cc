@@ -438,6 +438,12 @@ TEST_F(ConfigTest, APasswordIsNeverShown) {
       {"postgres://me@db/chat", "postgres://me@db/chat"},
       {"postgres://db:5432/chat", "postgres://db:5432/chat"},
       {"host=db user=me password=hunter2 dbname=chat", "host=db user=me password=***"},
+      {"host=db user=me password = hunter2 dbname=chat", "host=db user=me password =***"},
+      {"password\t=\t'hun ter2' host=db", "password\t=***"},
+      {"user=password password = 'hun\\'ter2'", "user=password password =***"},
+      {"host=db sslpassword = hunter2 password=hunter2", "host=db sslpassword =***"},
+      {"postgres://db/chat?user=me&password=hunter2", "postgres://db/chat?user=me&password=***"},
+      {"host=password.example.com user=me", "host=password.example.com user=me"},
   };
   for (const auto& [given, shown] : forms) {
     const auto config = read_config({.arguments = {"--postgres", given}, .environment = {}});
