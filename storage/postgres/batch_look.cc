@@ -1,4 +1,5 @@
-// Hot path: per batch.
+// Hot path: per batch, once before and once after its first round trip. Allocations: the columns and sets of what its
+// operations name, which grow by doubling, and the entries of BatchState.
 #include "storage/postgres/batch_look.h"
 
 #include <algorithm>
@@ -35,7 +36,7 @@ struct Wanted {
   void want(const Operation& operation, const AppendMessage& op) {
     const In actor(operation.conversation, operation.actor);
     readers.try_emplace(actor, false);
-    if (careful && !op.client_id.empty())
+    if (BatchState::knows_first_attempt(careful, op) && !op.client_id.empty())
       attempts.emplace(operation.conversation, operation.actor, op.client_id);
     if (op.reply_to != 0) target(operation.conversation, {.seq = op.reply_to, .id = {}});
   }
@@ -86,7 +87,7 @@ void BatchLook::add(Write statement, Params params) {
 BatchLook::BatchLook(std::span<const Operation> operations, bool careful) {
   Wanted wanted;
   wanted.careful = careful;
-  state_.knows_first_attempts = careful;
+  state_.is_careful = careful;
   for (const Operation& operation : operations) {
     if (state_.by_id.try_emplace(operation.conversation, 0).second)
       state_.conversations.push_back({.id = operation.conversation});

@@ -90,7 +90,13 @@ struct BatchState {
   absl::flat_hash_map<In<UserId>, Member> members;  // missing: no member
   absl::flat_hash_set<UserId> users;                // of those that were asked for
   absl::flat_hash_map<AttemptKey, FirstAttempt> first_attempts;
-  bool knows_first_attempts = false;  // else those of this batch alone are above
+  bool is_careful = false;
+  // Whether what was stored with the message's client_id is above, not only what this batch stores: on a careful look, and
+  // of a reply. What it replies to may be missing, which the client decides, and nobody else's batch is to start again
+  // for that.
+  static bool knows_first_attempt(bool is_careful, const AppendMessage& op) {
+    return is_careful || op.reply_to != 0;
+  }
   bool wants_first_attempts =
       false;  // a verdict depends on what is not known: start again, and look
   std::vector<Message> messages;

@@ -1,4 +1,5 @@
-// Hot path: per batch.
+// Hot path: per batch. Allocations: the columns of what changed, which grow by doubling, and the list of calls; what was
+// appended is moved.
 #include <utility>
 
 #include "storage/limits.h"

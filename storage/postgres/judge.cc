@@ -113,7 +113,8 @@ void Judge::judge(Conversation& where, const Operation& operation, const AppendM
   // What is stored is found before anything is refused.
   const auto refuse = [&](OutcomeStatus status) {
     out.status = status;
-    if (!op.client_id.empty()) state_.wants_first_attempts |= !state_.knows_first_attempts;
+    if (!op.client_id.empty())
+      state_.wants_first_attempts |= !BatchState::knows_first_attempt(state_.is_careful, op);
   };
   Member* sender = member(where, operation.actor);
   if (sender == nullptr) return refuse(OutcomeStatus::kForbidden);

@@ -22,8 +22,10 @@ constexpr const char* kShared =
 constexpr const char* kHolders = R"sql(
 select string_agg(distinct a.application_name || coalesce(' at ' || host(a.client_addr), ''), ', ')
 from pg_locks l join pg_stat_activity a using (pid)
-where l.locktype = 'advisory' and l.granted and l.classid = 1433432691::oid
-  and l.objid::bigint = (hashtext(current_schema())::bigint & 4294967295))sql";
+where l.locktype = 'advisory' and l.granted
+  and l.database = (select oid from pg_database where datname = current_database())
+  and l.objsubid = 2  -- of a lock by two numbers
+  and l.classid = 1433432691::oid and l.objid::bigint = (hashtext(current_schema())::bigint & 4294967295))sql";
 
 }  // namespace
 

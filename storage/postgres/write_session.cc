@@ -1,4 +1,5 @@
-// Hot path: per batch.
+// Hot path: per batch, of any size two round trips: a look, then the writes with their commit; a batch that starts again
+// has three more. Allocations: the batch's outcomes, its look, and the calls of both trips.
 #include "storage/postgres/write_session.h"
 
 #include <algorithm>

@@ -329,6 +329,19 @@ TEST_F(PostgresFaults, ARetryStartsItsBatchAgainAndTheNextOnesLookFirst) {
   EXPECT_EQ(restarted(), 1U);
 }
 
+TEST_F(PostgresFaults, AReplyToNothingFailsAloneAndStartsNoBatchAgain) {
+  const auto reply = [](std::uint64_t n, Seq to) {
+    Operation operation = text(n);
+    std::get<AppendMessage>(operation.body).reply_to = to;
+    return operation;
+  };
+  EXPECT_THAT(statuses(call->commit({text(1), reply(2, 99), text(3)})),
+              ElementsAre(kCommitted, OutcomeStatus::kNotFound, kCommitted));
+  ASSERT_EQ(call->commit_one(reply(4, 1)).status, kCommitted);
+  EXPECT_THAT(statuses(call->commit({text(5), reply(4, 1)})), ElementsAre(kCommitted, kDuplicate));
+  EXPECT_EQ(store->counters()[0]->restarted.value(), 0U);
+}
+
 TEST_F(PostgresFaults, AccountWorkThatFailsFailsAlone) {
   PollReactor reactor;
   const auto client = store->open_client(reactor);

@@ -124,9 +124,12 @@ TEST_F(PostgresOpen, MigratorsThatMeetWorkOneAfterTheOther) {
 TEST_F(PostgresOpen, NodesWithoutABusAreAlone) {
   const std::string url = server().make_database();
   auto one = node(url, "one"), two = node(url, "two");
+  auto stranger = node(server().make_database(), "stranger");  // another database, the same schema
+  EXPECT_EQ(error_of(stranger->claim(Claim::kAlone)), "");
   EXPECT_EQ(error_of(one->claim(Claim::kAlone)), "");
   EXPECT_THAT(error_of(two->claim(Claim::kAlone)),
-              AllOf(HasSubstr("another node is on this database (uproar one"), HasSubstr("bus")));
+              AllOf(HasSubstr("another node is on this database (uproar one"), HasSubstr("bus"),
+                    testing::Not(HasSubstr("stranger"))));
   EXPECT_THAT(error_of(two->claim(Claim::kShared)), HasSubstr("stop the node that has no bus"));
   one.reset();
   EXPECT_EQ(error_of(two->claim(Claim::kShared)), "");
