@@ -1,30 +1,15 @@
 """Nodes that die or are restarted, as their clients see it. The clients and the checker are those of tests/cluster."""
 
-import json
 import random
 import time
 
-from faults import STORED
 from figures import quantile
-from talkers import Talkers
+from verdict import talkers_of, verdict_of
 
 CLIENTS = 60
 PAUSE_MS = 300
 TALK_SECONDS = 1.5
 PATIENCE_SECONDS = 60
-
-
-def talkers_of(cluster, chosen):
-    nodes = [{"name": node.name, "url": node.url()} for node in cluster.nodes]
-    return Talkers({"nodes": nodes, "auth_key": cluster.auth_key_file.read_text().strip(), "seed": random.randrange(1 << 30),
-                    "people": chosen.clients or CLIENTS, "groups": 4, "pause_ms": PAUSE_MS})
-
-
-def verdict_of(cluster, talkers):
-    read = talkers.finish(PATIENCE_SECONDS)
-    ids = ",".join(f"'{each}'" for each in read["conversations"])
-    verdict = talkers.judge(json.loads(cluster.sql(STORED.format(ids=ids))))
-    return verdict | {"faults": verdict["faults"] + [{"fault": "behind", "text": text} for text in read["behind"]]}
 
 
 def told(verdict):
@@ -33,7 +18,7 @@ def told(verdict):
 
 
 def measure_death(cluster, chosen):
-    talkers = talkers_of(cluster, chosen)
+    talkers = talkers_of(cluster, people=chosen.clients or CLIENTS, pause_ms=PAUSE_MS, seed=random.randrange(1 << 30))
     try:
         back_ms = []
         for i in range(chosen.rounds):
@@ -49,9 +34,11 @@ def measure_death(cluster, chosen):
             victim.start()
             back_ms += answer["reconnects_ms"]
             talkers.gather()
-        verdict = verdict_of(cluster, talkers)
+        verdict = verdict_of(cluster, talkers, PATIENCE_SECONDS)
     finally:
         talkers.close()
+    if not back_ms:   # as few clients as nodes: it happens
+        return {"resumed": 0, "verdict": verdict}, "no client was on a node that was killed: take more (--clients)", False
     figures = {"kills": chosen.rounds, "resumed": len(back_ms), "p50_ms": quantile(back_ms, 0.5), "p99_ms": quantile(back_ms, 0.99), "max_ms": max(back_ms),
                "verdict": {name: value for name, value in verdict.items() if name != "reconnects"}}
     return figures, (f"{chosen.rounds} nodes killed, {len(back_ms)} clients resumed elsewhere: from the loss to level p50 {figures['p50_ms']:.0f}, p99 {figures['p99_ms']:.0f}, "
@@ -59,7 +46,7 @@ def measure_death(cluster, chosen):
 
 
 def measure_rolling(cluster, chosen):
-    talkers = talkers_of(cluster, chosen)
+    talkers = talkers_of(cluster, people=chosen.clients or CLIENTS, pause_ms=PAUSE_MS, seed=random.randrange(1 << 30))
     try:
         restarts, worst = [], 0
         for _ in range(chosen.rounds):
@@ -75,7 +62,7 @@ def measure_rolling(cluster, chosen):
                 worst = max(worst, answer["reconnects_max"])
                 restarts.append({"node": node.name, "reconnects": len(answer["reconnects_ms"]), "most_of_one_client": answer["reconnects_max"],
                                  "away_ms_max": max(answer["reconnects_ms"], default=0), "codes": answer["reconnect_codes"]})
-        verdict = verdict_of(cluster, talkers)
+        verdict = verdict_of(cluster, talkers, PATIENCE_SECONDS)
     finally:
         talkers.close()
     failed = verdict["messages"] - verdict["acked"]

@@ -1,13 +1,15 @@
 """READ FIRST. Every way in which this test makes a process, a service or a link fail, and how long.
 
 A fault begins, lasts, and ends. Recovery counts from `counts_from`: its end, or its beginning where nothing has to come back (a dead node's clients go
-elsewhere). `proof`, where a fault may miss, says whether it happened: a round in which nothing happened shows nothing."""
+elsewhere). `proof`, where a fault may miss (a signal and a restart cannot), says whether it happened: a round in which nothing happened shows
+nothing."""
 
 import dataclasses
 import re
 import typing
 
-from redis_commands import Command, redis_says
+from links import Links
+from redis_commands import Command, number_of, redis_says
 
 SERVICES = ("redis", "postgres", "etcd")
 
@@ -44,12 +46,30 @@ def finish_drain(world):
     world.victim.start()
 
 
+def struck(world):
+    return world.struck
+
+
 def kill_subscribers(world):
-    redis_says(world.cluster.redis.port, "CLIENT", "KILL", "TYPE", "pubsub")
+    world.struck += number_of(redis_says(world.cluster.redis.port, "CLIENT", "KILL", "TYPE", "pubsub"))
+
+
+def flush(world):
+    world.struck += number_of(redis_says(world.cluster.redis.port, "DBSIZE"))
+    redis_says(world.cluster.redis.port, "FLUSHALL")
 
 
 def end_database_sessions(world):
-    world.cluster.postgres.sql("select pg_terminate_backend(pid) from pg_stat_activity where datname = 'uproar' and pid <> pg_backend_pid()")
+    ended = "select count(*) filter (where pg_terminate_backend(pid)) from pg_stat_activity where datname = 'uproar' and pid <> pg_backend_pid()"
+    world.struck += int(world.cluster.postgres.sql(ended))
+
+
+def deaths_seen_by_others(world):
+    return sum(node.metric("uproar_nodes_deaths_total") for node in world.cluster.nodes if node is not world.victim)
+
+
+def leases_lost(world):
+    return world.victim.metric("uproar_nodes_leases_lost_total")
 
 
 def begin_sleep(world):
@@ -77,8 +97,20 @@ def buffer_kills(world):
     return len(re.findall("overcoming of output buffer limits", (world.cluster.redis.folder / "log").read_text(errors="replace")))
 
 
+def on_links(action, services):
+    """Every one of the links has connections that it bears upon, or nothing was split."""
+    def begin(world):
+        met = [action(world.links, world.victim.name, service) for service in services]
+        world.struck += sum(met) if all(met) else 0
+    return begin
+
+
 def hold(*services):
-    return lambda world: world.links.hold(world.victim.name, *services)
+    return on_links(Links.hold, services)
+
+
+def cut(*services):
+    return on_links(Links.cut, services)
 
 
 def release(*services):
@@ -89,24 +121,25 @@ FAULTS = (
     Fault("node-kill", "kill -9 of a node, which is started again", lambda world: world.victim.kill(), lambda world: world.victim.start(), 2, 0.5, counts_from="begin"),
     Fault("node-drain", "SIGTERM to a node, which is started again", lambda world: world.victim.ask_to_stop(), finish_drain, counts_from="begin"),
     Fault("node-pause", "SIGSTOP of a node, shorter than its lease", lambda world: world.victim.pause(), lambda world: world.victim.resume(), 1.5, 1),
-    Fault("node-long-pause", "SIGSTOP of a node that is declared dead meanwhile", lambda world: world.victim.pause(), lambda world: world.victim.resume(), leases=1),
-    Fault("node-isolated", "a node without all of its services", hold(*SERVICES), release(*SERVICES), 6, 3),
+    Fault("node-long-pause", "SIGSTOP of a node that is declared dead meanwhile", lambda world: world.victim.pause(), lambda world: world.victim.resume(), leases=1, proof=deaths_seen_by_others),
+    Fault("node-isolated", "a node without all of its services", hold(*SERVICES), release(*SERVICES), 6, 3, proof=struck),
+    Fault("node-cut", "the connections of a node to all of its services are reset", cut(*SERVICES), proof=struck),
     Fault("redis-kill", "kill -9 of Redis, which is started again, empty", lambda world: world.cluster.redis.kill(), lambda world: world.cluster.redis.start(), 2, 0.5),
     Fault("redis-restart", "Redis is stopped and started, empty", lambda world: restart(world.cluster.redis)),
     Fault("redis-pause", "SIGSTOP of Redis", lambda world: world.cluster.redis.pause(), lambda world: world.cluster.redis.resume(), 4, 1),
     Fault("redis-sleep", "DEBUG SLEEP", begin_sleep, end_sleep, 2, 1),
     Fault("redis-client-pause", "CLIENT PAUSE of all", begin_client_pause, nothing, 2, 1),
-    Fault("redis-flush", "FLUSHALL", lambda world: redis_says(world.cluster.redis.port, "FLUSHALL")),
-    Fault("redis-drop-subscribers", "CLIENT KILL TYPE pubsub", kill_subscribers),
+    Fault("redis-flush", "FLUSHALL", flush, proof=struck),
+    Fault("redis-drop-subscribers", "CLIENT KILL TYPE pubsub", kill_subscribers, proof=struck),
     Fault("redis-buffer-kill", "subscribers are cut by their output buffer's limit", limit_buffers, unlimit_buffers, 4, 2.5, proof=buffer_kills),
     Fault("postgres-kill", "kill -9 of PostgreSQL, which is started again", lambda world: world.cluster.postgres.kill(), lambda world: world.cluster.postgres.start(), 2, 0.5),
     Fault("postgres-restart", "PostgreSQL is stopped and started", lambda world: restart(world.cluster.postgres)),
     Fault("postgres-stall", "SIGSTOP of PostgreSQL and all its backends", lambda world: world.cluster.postgres.pause(), lambda world: world.cluster.postgres.resume(), 10, 3),
-    Fault("postgres-end-sessions", "pg_terminate_backend of every session", end_database_sessions),
+    Fault("postgres-end-sessions", "pg_terminate_backend of every session", end_database_sessions, proof=struck),
     Fault("etcd-kill", "kill -9 of etcd, which is started again", lambda world: world.cluster.etcd.kill(), lambda world: world.cluster.etcd.start(), 2, 0.5),
     Fault("etcd-restart", "etcd is stopped and started", lambda world: restart(world.cluster.etcd)),
-    Fault("etcd-pause", "SIGSTOP of etcd, longer than every lease", lambda world: world.cluster.etcd.pause(), lambda world: world.cluster.etcd.resume(), leases=1),
-    Fault("split-redis", "the link from one node to Redis is held", hold("redis"), release("redis"), 5, 2),
-    Fault("split-postgres", "the link from one node to PostgreSQL is held", hold("postgres"), release("postgres"), 5, 2),
-    Fault("split-etcd", "the link from one node to etcd is held, longer than its lease", hold("etcd"), release("etcd"), leases=1),
+    Fault("etcd-pause", "SIGSTOP of etcd, longer than every lease", lambda world: world.cluster.etcd.pause(), lambda world: world.cluster.etcd.resume(), leases=1, proof=leases_lost),
+    Fault("split-redis", "the link from one node to Redis is held", hold("redis"), release("redis"), 5, 2, proof=struck),
+    Fault("split-postgres", "the link from one node to PostgreSQL is held", hold("postgres"), release("postgres"), 5, 2, proof=struck),
+    Fault("split-etcd", "the link from one node to etcd is held, longer than its lease", hold("etcd"), release("etcd"), leases=1, proof=leases_lost),
 )

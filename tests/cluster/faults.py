@@ -3,7 +3,6 @@
 compared with what is stored."""
 
 import argparse
-import json
 import os
 import pathlib
 import random
@@ -21,16 +20,13 @@ from fault_list import FAULTS  # noqa: E402
 from links import Links  # noqa: E402
 from report import Report  # noqa: E402
 from services import Unavailable  # noqa: E402
-from talkers import Broken, Talkers  # noqa: E402
+from talkers import Broken  # noqa: E402
+from verdict import talkers_of, verdict_of  # noqa: E402
 
 LEASE_SECONDS = 3
 RECOVERY_SECONDS = 45   # it is a fault not to be back by then
 LEVEL_SECONDS = 30      # as is to lack something so long after the last message
 TALK_SECONDS = 1.0      # before a fault and after the recovery: load on both sides of it
-STORED = """select coalesce(json_object_agg(conversation_id, rows), '{{}}') from (
-  select conversation_id, json_agg(json_build_object('seq', seq, 'message_id', id, 'sender_id', user_id, 'client_id', client_id,
-    'content', case when system = 0 then content end, 'no', no, 'kind', case when system = 0 then 'text' else 'system' end) order by seq) as rows
-  from messages where conversation_id in ({ids}) group by conversation_id) as each"""
 EXAMPLE = """examples:
   tools/dev faults --rounds 5
   tools/dev faults --rounds 20 --fault node-kill --fault split-redis
@@ -40,16 +36,11 @@ Exit status: 0 all is well, 1 something was lost, repeated, reordered or never c
 
 
 class World:
-    """What a fault may touch: the cluster, its links, the node that was chosen, how long it lasts."""
+    """What a fault may touch: the cluster, its links, the node that was chosen, how long it lasts. `struck` counts what faults met when they began."""
 
     def __init__(self, cluster, links):
         self.cluster, self.links = cluster, links
-        self.victim, self.seconds, self.pending = None, 0, None
-
-
-def talkers_of(world, chosen, seed):
-    nodes = [{"name": node.name, "url": node.url()} for node in world.cluster.nodes]
-    return Talkers({"nodes": nodes, "auth_key": world.cluster.auth_key_file.read_text().strip(), "seed": seed, "people": chosen.people, "groups": 4, "pause_ms": chosen.pause_ms})
+        self.victim, self.seconds, self.pending, self.struck = None, 0, None, 0
 
 
 def strike(world, fault, talkers, lease_seconds, is_brief):
@@ -67,23 +58,15 @@ def strike(world, fault, talkers, lease_seconds, is_brief):
         talkers.count(over, fresh_only=False)
     answer = talkers.recover(RECOVERY_SECONDS)
     answer["lasted_ms"] = round((over - began) / 1e6)
-    if fault.proof and fault.proof(world) == before:
+    if fault.proof and not fault.proof(world) > before:
         raise Broken(f"{fault.name} did not happen: {fault.what}")
     return answer
-
-
-def verdict_of(world, talkers):
-    read = talkers.finish(LEVEL_SECONDS)
-    ids = ",".join(f"'{each}'" for each in read["conversations"])
-    verdict = talkers.judge(json.loads(world.cluster.sql(STORED.format(ids=ids))))
-    verdict["faults"] += [{"fault": "behind", "text": text} for text in read["behind"]]
-    return verdict
 
 
 def run_round(world, faults, chosen, seed, report):
     """One history: everybody connects, the faults come one after the other, then it is judged."""
     dice = random.Random(seed)
-    talkers = talkers_of(world, chosen, seed)
+    talkers = talkers_of(world.cluster, people=chosen.people, pause_ms=chosen.pause_ms, seed=seed)
     try:
         for i, fault in enumerate(faults):
             if i > 0:
@@ -92,7 +75,7 @@ def run_round(world, faults, chosen, seed, report):
             time.sleep(TALK_SECONDS * (0.3 if chosen.brief else 1))
             report.struck(fault, world.victim.name, strike(world, fault, talkers, LEASE_SECONDS, chosen.brief))
         time.sleep(TALK_SECONDS)
-        report.judged(faults, seed, verdict_of(world, talkers))
+        report.judged(faults, seed, verdict_of(world.cluster, talkers, LEVEL_SECONDS))
     except Broken as error:
         report.judged(faults, seed, {"faults": [{"fault": "broken", "text": str(error)}]})
     finally:

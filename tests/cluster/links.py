@@ -95,9 +95,11 @@ class Link:
             near.transport.abort()   # nobody listens: the reset that a client would have met
 
     def hold(self):
+        """Both ends of how many connections."""
         self.is_held = True
         for end in self.ends:
             end.transport.pause_reading()
+        return len(self.ends)
 
     def release(self):
         self.is_held = False
@@ -108,8 +110,11 @@ class Link:
         self.unopened.clear()
 
     def cut(self):
-        for end in list(self.ends):
+        """As hold()."""
+        ends = list(self.ends)
+        for end in ends:
             end.transport.abort()
+        return len(ends)
 
 
 class Links:
@@ -133,17 +138,16 @@ class Links:
         self.of[node, service] = link
         return link.port
 
-    def hold(self, node, *services):
-        for service in services:
-            self.call(self.of[node, service].hold)
+    def hold(self, node, service):
+        """How many ends of connections it bears upon, here and in cut()."""
+        return self.call(self.of[node, service].hold)
 
     def release(self, node, *services):
         for service in services:
             self.call(self.of[node, service].release)
 
-    def cut(self, node, *services):
-        for service in services:
-            self.call(self.of[node, service].cut)
+    def cut(self, node, service):
+        return self.call(self.of[node, service].cut)
 
     def close(self):
         def end():

@@ -73,6 +73,14 @@ class HeldLinks(unittest.TestCase):
         self.links.release("n1", "redis")
         self.assertEqual(self.accept().recv(16), b"hello")
 
+    def test_says_whether_it_bears_upon_anything(self):
+        self.assertEqual(self.links.hold("n1", "redis"), 0)
+        self.links.release("n1", "redis")
+        self.connect().sendall(b"1")
+        self.assertEqual(self.accept().recv(16), b"1")
+        self.assertEqual(self.links.hold("n1", "redis"), 2)
+        self.assertEqual(self.links.cut("n1", "redis"), 2)
+
     def test_only_the_named_link_is_held(self):
         other = self.links.between("n2", "redis", self.listener.getsockname()[1])
         self.links.hold("n1", "redis")

@@ -5,6 +5,10 @@ import socket
 WAIT_SECONDS = 30
 
 
+class Refused(OSError):
+    """The command was not carried out; the text has Redis' words."""
+
+
 def packed(*words):
     return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in (str(each).encode() for each in words))
 
@@ -20,8 +24,13 @@ class Command:
         with self.connection, self.connection.makefile("rb") as lines:
             line = lines.readline().rstrip().decode()
         if not line or line.startswith("-"):
-            raise RuntimeError(f"Redis: {line or 'no answer'}")
+            raise Refused(f"Redis: {line or 'no answer'}")
         return line
+
+
+def number_of(line):
+    """Of an answer that is a number."""
+    return int(line.removeprefix(":"))
 
 
 def redis_says(port, *words):

@@ -13,6 +13,10 @@ class Broken(Exception):
     """The clients met what must never happen, or do not answer; the text has their words."""
 
 
+class Gone(Broken):
+    """Not what they met: they have ended or hang."""
+
+
 class Talkers:
     def __init__(self, config, node_binary="node"):
         self.process = subprocess.Popen([node_binary, str(HERE / "talk.mjs")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -34,8 +38,10 @@ class Talkers:
         except BrokenPipeError:
             line = ""
         except queue.Empty:
-            raise Broken(f"the clients do not answer {order.get('do', 'the beginning')} within {seconds} s") from None
-        answer = json.loads(line) if line else {"said": "failed", "why": f"the clients ended with status {self.process.wait()}"}
+            raise Gone(f"the clients do not answer {order.get('do', 'the beginning')} within {seconds} s") from None
+        if not line:
+            raise Gone(f"the clients ended with status {self.process.wait()}")
+        answer = json.loads(line)
         if answer["said"] == "failed":
             raise Broken(answer["why"])
         return answer

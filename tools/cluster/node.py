@@ -2,8 +2,12 @@
 
 import os
 import pathlib
+import re
+import urllib.request
 
 from services import Service, Unavailable, http_says
+
+METRICS_SECONDS = 10
 
 
 def own_environment():
@@ -32,6 +36,12 @@ class Node(Service):
 
     def answers(self):
         return http_says(f"{self.url()}/readyz")
+
+    def metric(self, name):
+        """Its sum over all shards, as /metrics has it; 0 where it is not there."""
+        with urllib.request.urlopen(f"{self.url()}/metrics", timeout=METRICS_SECONDS) as answer:
+            lines = answer.read().decode().splitlines()
+        return sum(float(line.rpartition(" ")[2]) for line in lines if re.match(rf"{name}[ {{]", line))
 
     def url(self):
         return f"http://127.0.0.1:{self.port}"

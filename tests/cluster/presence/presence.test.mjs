@@ -6,12 +6,14 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 
 import { Server } from '../../e2e/server.mjs';
 
 const services = JSON.parse(process.env.UPROAR_TEST_SERVICES);
 const kLeaseS = 2;
 const kLongMs = 30_000;
+const kLookMs = 20;
 
 describe('presence over two nodes', () => {
   let data;
@@ -42,6 +44,10 @@ describe('presence over two nodes', () => {
   }
   const asked = async (client, person) => (await client.get({ type: 'presence.get', user_ids: [person.id] }, 'presence.state')).users[0];
 
+  async function until(condition, what) {
+    for (const deadline = Date.now() + kLongMs; !await condition(); await pause(kLookMs)) assert.ok(Date.now() < deadline, `waited ${kLongMs} ms for ${what}`);
+  }
+
   it('shows who comes to the other node and who leaves it', async () => {
     const { bob, a } = await ada_watches_bob();
     const b = await nodes[1].connect({ token: bob.token });
@@ -57,7 +63,7 @@ describe('presence over two nodes', () => {
     const [cyd, dan] = await nodes[0].people('cyd', 'dan');
     await nodes[1].connect({ token: dan.token });
     const c = await nodes[0].connect({ token: cyd.token });
-    for (let status; status !== 'online';) ({ status } = await asked(c, dan));
+    await until(async () => (await asked(c, dan)).status === 'online', 'the first node to know of dan');
   });
 
   it('keeps somebody online who leaves one node and is at the other', async () => {
@@ -67,7 +73,7 @@ describe('presence over two nodes', () => {
     const heard = () => nodes[0].metric('uproar_chat_presence_heard_total');
     const before_it = await heard();
     const there = await nodes[1].connect({ token: bob.token });
-    while (await heard() === before_it);   // the first node knows of the second device
+    await until(async () => await heard() > before_it, 'the first node to know of the second device');
     await here.close();
     assert.equal((await asked(a, bob)).status, 'online');
     await there.close();
