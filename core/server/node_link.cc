@@ -74,7 +74,7 @@ void NodeLink::close() {
   watch_.reset();
   presence_.close();
   ports_.disconnect();
-  bus_.reset();  // answers what is still asked, claims among it
+  bus_.reset();  // what is still asked has no answer any more; who waits for a claim ends with the shard
   over_redis_ = nullptr;
   claims_.reset();
 }

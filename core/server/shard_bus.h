@@ -4,7 +4,7 @@
 // storage::Bus; and what that hears, decoded, to the shard.
 //
 // Hot path: per event to or from another node. Budget: two allocations (the channel's name, and the strings of the
-// decoded event), no copy of the payload but the one that the bus makes.
+// decoded event), no copy of the payload but the two that the bus makes.
 
 #include <cstdint>
 #include <memory>

@@ -1,7 +1,7 @@
 #pragma once
 
 // Names to addresses without holding the reactor up: getaddrinfo blocks, so a name (not a number) is looked up on a
-// thread of its own. Connections are few and so are lookups.
+// thread that all connections of the process share.
 
 #include <sys/socket.h>
 

@@ -1,5 +1,10 @@
+// Hot path: publish() per event to another node: three allocations (the command, the name that its answer comes back with,
+// the callback) and two copies of the payload, behind its header and into the command; on_channel_message() per event from
+// another node: none.
 #include "storage/redis/redis_bus.h"
 
+#include <algorithm>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -139,11 +144,16 @@ void RedisBus::retry_later() {
 void RedisBus::report_doubts() {
   // With half of the room free, what the listener publishes now finds some.
   if (rejecting_ || commands_.outgoing_bytes() > kBusOutgoingBytesMax / 2) return;
-  if (all_in_doubt_) {
-    if (!commands_.is_whole()) return;
+  // Whoever is reached is told now, however long another server stays away: then once more for each that comes.
+  const std::size_t up = commands_.servers_up();
+  const bool has_come = told_servers_ && up > *told_servers_;
+  if (told_servers_) told_servers_ = std::min(*told_servers_, up);
+  if ((all_in_doubt_ || has_come) && up > 0) {
     all_in_doubt_ = false;
-    return listener_.on_publish_lost({}, true);
+    told_servers_ = commands_.is_whole() ? std::nullopt : std::optional(up);
+    listener_.on_publish_lost({}, true);
   }
+  if (all_in_doubt_) return;
   std::vector<std::string> channels;
   absl::erase_if(in_doubt_, [&](const std::string& name) {
     if (!commands_.can_reach(name)) return false;
@@ -164,6 +174,10 @@ void RedisBus::look_again() {
 
 void RedisBus::look() {
   subscriber_.servers_changed();
+  if (std::exchange(demotions_, commands_.counts().demotions) != demotions_) {
+    all_in_doubt_ = true;  // the replica said that it took them
+    in_doubt_.clear();
+  }
   sync_counters();
   BusState now = BusState::kDown;
   if (commands_.is_whole() && subscriber_.is_whole() && !rejecting_) {

@@ -4,7 +4,9 @@
 // (docs/decisions/0024-bus-over-redis.md). One connection that publishes and one that listens; of a cluster that is a
 // pair for each server that has slots, and one more that asks for the slot map.
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,8 +21,9 @@ namespace uproar::storage::redis {
 
 struct RedisBusOptions {
   RedisUrl url;
-  std::string prefix =
-      "uproar:";  // of every channel and key: several installations may share a server
+  // Of every channel and key, so that a server may have keys of others, too. It is not told apart by URL: two
+  // installations on one server would hear each other, in whatever database.
+  std::string prefix = "uproar:";
   NodeId node;
   std::uint16_t shard = 0;
   std::uint32_t heartbeat_ms = kHeartbeatMs;
@@ -49,6 +52,7 @@ class RedisBus final : public Bus,
 
   // The same connection serves what else this shard keeps in Redis.
   [[nodiscard]] RedisCommands& commands() { return commands_; }
+  [[nodiscard]] const RedisSubscriber& subscriber() const { return subscriber_; }
   [[nodiscard]] const std::string& prefix() const { return options_.prefix; }
 
  private:
@@ -81,6 +85,9 @@ class RedisBus final : public Bus,
   std::string message_;                        // header and payload at hand
   absl::flat_hash_set<std::string> in_doubt_;  // names whose last publish may not have arrived
   bool all_in_doubt_ = false;
+  // Servers that were connected when all was reported last; nullopt: all were.
+  std::optional<std::size_t> told_servers_;
+  std::uint64_t demotions_ = 0;
   bool rejecting_ = false;  // the last answer to a publish was an error
   std::optional<Reactor::TimerId> retry_timer_;
 };

@@ -1,3 +1,5 @@
+// Hot path: send() per publish: no allocation beyond the command's own, and in a cluster the text of an address. One write
+// for each server and turn.
 #include "storage/redis/redis_commands.h"
 
 #include <algorithm>
@@ -102,14 +104,20 @@ bool RedisCommands::is_whole() const {
 }
 
 bool RedisCommands::is_partly_up() const {
-  if (mode_ != Mode::kCluster) return seed_.is_up();
-  return std::any_of(links_.begin(), links_.end(),
-                     [](const auto& link) { return link.second->is_up(); });
+  return servers_up() > 0;
+}
+
+std::size_t RedisCommands::servers_up() const {
+  if (mode_ != Mode::kCluster) return seed_.is_up() ? 1 : 0;
+  return static_cast<std::size_t>(std::count_if(
+      links_.begin(), links_.end(), [](const auto& link) { return link.second->is_up(); }));
 }
 
 void RedisCommands::learn(const Redirect& redirect) {
   ++counts_.redirects;
   if (mode_ != Mode::kCluster || redirect.is_ask) return;
+  const RedisAddress* known = slots_.server_of(redirect.slot);
+  if (known != nullptr && *known == redirect.address) return;  // somebody else was told before
   slots_.assign(redirect.slot, redirect.address);
   ++map_version_;
   (void)link_to(redirect.address);
@@ -122,10 +130,16 @@ void RedisCommands::refresh_slots() {
   if (!slots_timer_) ask_for_slots();
 }
 
+RedisLink* RedisCommands::next_to_ask() {
+  std::vector<RedisLink*> up;
+  for (auto& [address, link] : links_)
+    if (link->is_up()) up.push_back(link.get());
+  if (up.empty()) return seed_.is_up() ? &seed_ : nullptr;
+  return up[asked_++ % up.size()];
+}
+
 void RedisCommands::ask_for_slots() {
-  RedisLink* link = seed_.is_up() ? &seed_ : nullptr;
-  for (auto& [address, candidate] : links_)
-    if (link == nullptr && candidate->is_up()) link = candidate.get();
+  RedisLink* link = next_to_ask();
   slots_timer_ = reactor_.arm_timer(kSlotMapIntervalMs, [this] {
     slots_timer_.reset();
     if (slots_wanted_) refresh_slots();
@@ -143,10 +157,18 @@ void RedisCommands::ask_for_slots() {
 void RedisCommands::slots_answered(const RedisAddress& from,
                                    const Result<RedisReply, RedisLost>& result) {
   if (mode_ != Mode::kCluster) return;
-  if (!result.ok() || !slots_.read(result.value().value(), from)) {
-    slots_wanted_ = true;
-    return;
-  }
+  SlotMap told;
+  if (!result.ok() || !told.read(result.value().value(), from)) return refresh_slots();
+  // A server that knows less, because it was reset or is no member any more, takes nothing away; another is asked.
+  if (!told.is_complete()) refresh_slots();
+  if (told.servers().empty() && links_.empty())
+    return seed_.drop({.operation = "ask for the slots of the cluster",
+                       .subject = from.text(),
+                       .code = 0,
+                       .hint = "it knows of none: is it a member of the cluster?"});
+  told.fill_from(slots_);
+  if (told == slots_) return;
+  slots_ = std::move(told);
   ++map_version_;
   open_links();
   listener_.on_redis_changed();
@@ -191,6 +213,7 @@ void RedisCommands::on_link_up(RedisLink& link) {
 void RedisCommands::on_link_down(RedisLink& link, bool was_up) {
   last_error_ = link.last_error();
   if (was_up) ++counts_.disconnects;
+  if (was_up && mode_ == Mode::kSingle && link.server().is_replica) ++counts_.demotions;
   if (&link != &seed_) refresh_slots();
   listener_.on_redis_changed();
 }
@@ -211,6 +234,7 @@ void RedisCommands::on_link_reply(RedisLink& link, RedisReply reply, RedisComman
       learn(*redirect);
       return follow(*redirect, std::move(command));
     }
+    if (value.text().starts_with("CLUSTERDOWN")) refresh_slots();
     last_error_ = {.operation = "command to Redis",
                    .subject = link.address().text(),
                    .code = 0,

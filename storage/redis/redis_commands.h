@@ -4,7 +4,7 @@
 // or a cluster: then it keeps the slot map, follows MOVED and ASK, and has one connection to each server it needs.
 //
 // The seeds' connection tells which of the two it is. To a single server it carries the commands, too; of a cluster it
-// asks for the slot map.
+// asks for the first slot map. Later ones come from the servers that have slots, in turn: a seed may have left the cluster.
 
 #include <cstddef>
 #include <cstdint>
@@ -43,6 +43,9 @@ class RedisCommands final : private RedisLink::Owner {
   struct Counts {
     std::uint64_t redirects = 0;
     std::uint64_t disconnects = 0;
+    std::uint64_t demotions =
+        0;  // times that the single server had become a replica: since its last heartbeat it may
+            // have taken publishes that nobody heard
   };
 
   // All outlive it but `url`.
@@ -73,6 +76,8 @@ class RedisCommands final : private RedisLink::Owner {
   // Every server that is needed is connected and answers; some is connected.
   [[nodiscard]] bool is_whole() const;
   [[nodiscard]] bool is_partly_up() const;
+  // Those of servers() that are connected.
+  [[nodiscard]] std::size_t servers_up() const;
   // Somebody found a slot elsewhere than the map says.
   void learn(const Redirect& redirect);
   // The map may be out of date: asks for it, at most every kSlotMapIntervalMs.
@@ -93,6 +98,7 @@ class RedisCommands final : private RedisLink::Owner {
   void answer(RedisCommand& command, const Result<RedisReply, RedisLost>& result);
   void follow(const Redirect& redirect, RedisCommand command);
   void ask_for_slots();
+  [[nodiscard]] RedisLink* next_to_ask();
   void slots_answered(const RedisAddress& from, const Result<RedisReply, RedisLost>& result);
   void open_links();
   [[nodiscard]] RedisLink* find_link(std::string_view key);
@@ -109,6 +115,7 @@ class RedisCommands final : private RedisLink::Owner {
   std::map<std::string, std::unique_ptr<RedisLink>> links_;  // of a cluster, by address
   std::vector<std::unique_ptr<RedisLink>> leaving_;          // until no call of theirs is under way
   bool slots_wanted_ = false;                                // once more when the timer fires
+  std::size_t asked_ = 0;  // times that somebody was asked for the slots
   std::optional<Reactor::TimerId> slots_timer_;
   bool flush_posted_ = false;
   std::size_t outgoing_bytes_ = 0;

@@ -1,3 +1,5 @@
+// Hot path: send() and the reply per publish, the reply per event from another node: no allocations here once the queue is
+// warm; system calls: one for kGatherMax commands, one for kReadBytes of replies.
 #include "storage/redis/redis_link.h"
 
 #include <netinet/in.h>
@@ -67,8 +69,17 @@ void RedisLink::connect() {
   arm(options_.heartbeat_ms * static_cast<std::uint32_t>(kDeadHeartbeats), &RedisLink::heartbeat);
   LookedUp number = look_up_number(address());
   if (number.ok()) return resolved(std::move(number));
-  look_up_name(address(), lookups_, [this, attempt = attempt_](LookedUp found) {
-    if (attempt == attempt_ && state_ == State::kResolving) resolved(std::move(found));
+  look_up();
+}
+
+// One at a time: a resolver may need longer than the attempt that asked has, and then serves the next.
+void RedisLink::look_up() {
+  if (std::exchange(is_looking_up_, true)) return;
+  look_up_name(address(), lookups_, [this, asked = address()](LookedUp found) {
+    is_looking_up_ = false;
+    if (state_ != State::kResolving) return;
+    if (asked != address()) return look_up();
+    resolved(std::move(found));
   });
 }
 
@@ -242,10 +253,7 @@ void RedisLink::receive() {
 
 void RedisLink::dispatch(RedisReply reply) {
   if (role_ == Role::kSubscriber && state_ == State::kUp) {
-    const RedisValue value = reply.value();
-    // PING is answered by a status before the first subscription, by an array after it.
-    const bool is_pong = value.text() == "PONG" || (value.size() > 0 && value[0].text() == "pong");
-    if (!is_pong) owner_.on_link_reply(*this, std::move(reply), {});
+    owner_.on_link_reply(*this, std::move(reply), {});
     return;
   }
   if (written_ == 0) return fail(error_of("read", 0, "the server answered what was not asked"));
@@ -254,7 +262,9 @@ void RedisLink::dispatch(RedisReply reply) {
   --written_;
   if (state_ == State::kGreeting) {
     command.done(std::move(reply));
-  } else if (!command.is_heartbeat) {
+  } else if (command.is_heartbeat) {
+    heartbeat_answered(reply.value());
+  } else {
     owner_.on_link_reply(*this, std::move(reply), std::move(command));
   }
 }
@@ -271,9 +281,21 @@ void RedisLink::heartbeat() {
     return fail(error_of("hear the pulse of Redis", ETIMEDOUT,
                          "the server is stopped, overloaded or cut off"));
   arm(options_.heartbeat_ms, &RedisLink::heartbeat);
-  send({.wire = WireCommand{"PING"}, .done = {}, .is_heartbeat = true});
+  // HELLO tells the role, too; where one listens only PING is allowed.
+  if (role_ == Role::kCommands) {
+    send({.wire = WireCommand{"HELLO", "2"}, .done = {}, .is_heartbeat = true});
+  } else {
+    send({.wire = WireCommand{"PING"}, .done = {}, .is_heartbeat = true});
+    owner_.on_link_pinged(*this);
+  }
   flush();
   if (is_up() && was_suspect != is_suspect()) owner_.on_link_suspect(*this);
+}
+
+// A primary may become a replica and stay connected. It would take what is published, and keep it to itself.
+void RedisLink::heartbeat_answered(const RedisValue& hello) {
+  if (hello.is_error()) return;  // it answers
+  if (auto refusal = refusal_of(hello)) fail(std::move(*refusal));
 }
 
 void RedisLink::arm(std::uint32_t delay_ms, void (RedisLink::*then)()) {

@@ -73,7 +73,9 @@ class RedisLink {
     virtual void on_link_lost(RedisLink& link, RedisCommand command, RedisLost lost) = 0;
     // The server has missed heartbeats, or is heard again.
     virtual void on_link_suspect(RedisLink& link) = 0;
-    // kCommands: `command` is what was answered. kSubscriber: it is empty.
+    // kSubscriber: a PING goes out behind what was sent so far.
+    virtual void on_link_pinged(RedisLink& /*link*/) {}
+    // kCommands: `command` is what was answered, heartbeats excepted. kSubscriber: it is empty, and PONGs come, too.
     virtual void on_link_reply(RedisLink& link, RedisReply reply, RedisCommand command) = 0;
   };
 
@@ -103,6 +105,7 @@ class RedisLink {
   enum class State : std::uint8_t { kStopped, kWaiting, kResolving, kConnecting, kGreeting, kUp };
 
   void connect();
+  void look_up();
   void resolved(LookedUp found);
   void connected();
   void greet();
@@ -114,6 +117,7 @@ class RedisLink {
   void receive();
   void dispatch(RedisReply reply);
   void heartbeat();
+  void heartbeat_answered(const RedisValue& hello);
   void arm(std::uint32_t delay_ms, void (RedisLink::*then)());
   void fail(SystemError error);
   void close_socket();
@@ -129,8 +133,8 @@ class RedisLink {
 
   State state_ = State::kStopped;
   std::size_t address_index_ = 0;
-  std::uint64_t attempt_ =
-      0;  // tells a late lookup, or a callback that outlived its connection, from the present
+  std::uint64_t attempt_ = 0;  // tells a callback that outlived its connection from the present
+  bool is_looking_up_ = false;
   std::uint32_t backoff_ms_ = 0;
   std::uint64_t jitter_ = 0;
   int fd_ = -1;

@@ -1,3 +1,4 @@
+// Hot path: heard() per event from another node: one look into channels_, no allocation.
 #include "storage/redis/redis_subscriber.h"
 
 #include <algorithm>
@@ -41,8 +42,7 @@ void RedisSubscriber::subscribe(std::string_view name) {
   // The UNSUBSCRIBE is on its way already; this follows it.
   channel.phase = Phase::kQueued;
   channel.gap = BusGap::kSubscribed;
-  channel.server->queue.push_back({.channel = found->first, .is_subscribe = true});
-  flush_later();
+  ask(*channel.server, found->first, true);
 }
 
 void RedisSubscriber::unsubscribe(std::string_view name) {
@@ -53,8 +53,7 @@ void RedisSubscriber::unsubscribe(std::string_view name) {
   if (channel.phase == Phase::kSent || channel.phase == Phase::kLive) {
     channel.phase = Phase::kLeaving;
     channel.gap = BusGap::kSubscribed;
-    channel.server->queue.push_back({.channel = found->first, .is_subscribe = false});
-    flush_later();
+    ask(*channel.server, found->first, false);
   } else {
     forget(name);
   }
@@ -71,8 +70,23 @@ void RedisSubscriber::place(const std::string& name, Channel& channel) {
   if (server == servers_.end()) return;  // likewise
   channel.phase = Phase::kQueued;
   channel.server = server->second.get();
-  channel.server->queue.push_back({.channel = name, .is_subscribe = true});
+  ask(*channel.server, name, true);
+}
+
+// A server that is away is asked for nothing: however often somebody comes and goes meanwhile, there is no queue to grow.
+void RedisSubscriber::ask(Server& server, const std::string& name, bool is_subscribe) {
+  if (!server.link->is_up()) return;
+  server.queue.push_back({.channel = name, .is_subscribe = is_subscribe});
   flush_later();
+}
+
+// It is there: everything that it has to know.
+void RedisSubscriber::ask_for_all(Server& server) {
+  for (const auto& [name, channel] : channels_) {
+    if (channel.server == &server && channel.phase == Phase::kQueued)
+      server.queue.push_back({.channel = name, .is_subscribe = true});
+  }
+  pump(server);
 }
 
 // It is not live from now on, though it may have been.
@@ -85,8 +99,8 @@ void RedisSubscriber::interrupt(Channel& channel, BusGap gap) {
 
 void RedisSubscriber::leave_server(const std::string& name, Channel& channel) {
   interrupt(channel, BusGap::kMoved);
-  if (channel.server != nullptr && channel.server->link->is_up() && channel.phase != Phase::kQueued)
-    channel.server->queue.push_back({.channel = name, .is_subscribe = false});
+  if (channel.server != nullptr && channel.phase != Phase::kQueued)
+    ask(*channel.server, name, false);
 }
 
 void RedisSubscriber::servers_changed() {
@@ -94,6 +108,15 @@ void RedisSubscriber::servers_changed() {
     map_version_ = commands_.map_version();
     open_servers();
     route_all();
+  }
+  // A connection that listens cannot ask whom it listens to: a primary that has become a replica is left, and met again
+  // only if it says that it is a primary.
+  if (std::exchange(demotions_, commands_.counts().demotions) != demotions_) {
+    for (auto& [address, server] : servers_)
+      server->link->drop({.operation = "listen to Redis",
+                          .subject = address,
+                          .code = 0,
+                          .hint = "the server has become a replica"});
   }
   flush_later();
 }
@@ -206,8 +229,13 @@ void RedisSubscriber::pump(Server& server) {
   server.link->flush();
 }
 
+// A PING is answered by a status before the first subscription, by an array after it.
 void RedisSubscriber::heard(Server& server, const RedisValue& push) {
+  const bool is_pinged = !server.sent.empty() && server.sent.front().is_ping;
+  if (is_pinged && push.is_error()) return ping_answered(server);
   if (push.is_error()) return refused(server, push);
+  if (push.text() == "PONG" || (push.size() > 0 && push[0].text() == "pong"))
+    return ping_answered(server);
   if (push.size() < 3) return;
   const std::string_view kind = push[0].text();
   const std::string_view name = push[1].text();
@@ -223,11 +251,16 @@ void RedisSubscriber::heard(Server& server, const RedisValue& push) {
   }
 }
 
+void RedisSubscriber::ping_answered(Server& server) {
+  if (!server.sent.empty() && server.sent.front().is_ping) server.sent.pop_front();
+}
+
 // The serial of the oldest unanswered command if this is its answer, which brings it one answer nearer to its end; else 0.
 std::uint64_t RedisSubscriber::answered_serial(Server& server, std::string_view name,
                                                bool is_subscribe) {
-  if (server.sent.empty() || server.sent.front().is_subscribe != is_subscribe) return 0;
+  if (server.sent.empty()) return 0;
   Sent& oldest = server.sent.front();
+  if (oldest.is_ping || oldest.is_subscribe != is_subscribe) return 0;
   if (oldest.channels[oldest.confirmed] != name) return 0;
   const std::uint64_t serial = oldest.serial;
   --server.unconfirmed;
@@ -243,6 +276,7 @@ void RedisSubscriber::confirmed(Server& server, std::string_view name) {
   Channel& channel = found->second;
   if (channel.phase != Phase::kSent || channel.serial != serial) return;
   channel.phase = Phase::kLive;
+  channel.redirects = 0;
   const BusGap gap = std::exchange(channel.gap, BusGap::kSubscribed);
   if (gap != BusGap::kSubscribed) {
     --interrupted_;
@@ -280,22 +314,31 @@ void RedisSubscriber::refused(Server& server, const RedisValue& error) {
                    .subject = server.link->address().text(),
                    .code = 0,
                    .hint = std::string(error.text())};
+  if (redirect) commands_.learn(*redirect);
+  if (error.text().starts_with("CLUSTERDOWN")) commands_.refresh_slots();
   for (const std::string& name : command.channels) {
     const auto found = channels_.find(key_of(name));
     if (found == channels_.end() || found->second.server != &server ||
         found->second.serial != command.serial)
       continue;
-    if (found->second.phase == Phase::kLeaving) {
+    Channel& channel = found->second;
+    if (channel.phase == Phase::kLeaving) {
       forget(name);
-    } else if (found->second.phase == Phase::kSent) {
-      found->second.phase = Phase::kHomeless;
-      found->second.server = nullptr;
-      if (!redirect) refused_.push_back(name);
+    } else if (channel.phase == Phase::kSent) {
+      channel.phase = Phase::kHomeless;
+      channel.server = nullptr;
+      // Servers that send it to and fro disagree, and need time.
+      const bool waits = !redirect || ++channel.redirects > kRedirectsMax;
+      if (waits) {
+        refused_.push_back(name);
+      } else {
+        place(name, channel);
+      }
     }
   }
-  if (!redirect) return retry_later();
-  commands_.learn(*redirect);
-  servers_changed();  // places those without a home
+  if (!refused_.empty()) retry_later();
+  // A server that was not known before is opened, and all channels are looked at, once a turn: slots move by thousands.
+  if (redirect) listener_.on_subscriber_changed();
 }
 
 void RedisSubscriber::forget(std::string_view name) {
@@ -309,8 +352,9 @@ void RedisSubscriber::retry_later() {
     retry_timer_.reset();
     for (const std::string& name : std::exchange(refused_, {})) {
       const auto found = channels_.find(key_of(name));
-      if (found != channels_.end() && found->second.phase == Phase::kHomeless)
-        place(found->first, found->second);
+      if (found == channels_.end() || found->second.phase != Phase::kHomeless) continue;
+      found->second.redirects = 0;
+      place(found->first, found->second);
     }
   });
 }
@@ -334,7 +378,7 @@ void RedisSubscriber::lost(Server& server) {
 
 void RedisSubscriber::Server::on_link_up(RedisLink& /*link*/) {
   if (!has_slots) return;
-  subscriber.pump(*this);
+  subscriber.ask_for_all(*this);
   subscriber.listener_.on_subscriber_changed();
 }
 
@@ -348,7 +392,11 @@ void RedisSubscriber::Server::on_link_down(RedisLink& the_link, bool was_up) {
 
 void RedisSubscriber::Server::on_link_lost(RedisLink& /*link*/, RedisCommand /*command*/,
                                            RedisLost /*lost*/) {
-  // on_link_down() has queued every channel again.
+  // on_link_down() has every channel wait for the next connection.
+}
+
+void RedisSubscriber::Server::on_link_pinged(RedisLink& /*link*/) {
+  sent.emplace_back().is_ping = true;
 }
 
 void RedisSubscriber::Server::on_link_suspect(RedisLink& /*link*/) {
@@ -365,6 +413,12 @@ bool RedisSubscriber::is_whole() const {
          std::all_of(servers_.begin(), servers_.end(), [](const auto& server) {
            return server.second->link->is_up() && !server.second->link->is_suspect();
          });
+}
+
+std::size_t RedisSubscriber::queued() const {
+  std::size_t sum = 0;
+  for (const auto& [address, server] : servers_) sum += server->queue.size();
+  return sum;
 }
 
 bool RedisSubscriber::is_partly_up() const {

@@ -55,6 +55,8 @@ class RedisSubscriber {
   [[nodiscard]] bool is_whole() const;
   [[nodiscard]] bool is_partly_up() const;
   [[nodiscard]] const SystemError& last_error() const { return last_error_; }
+  // Commands that wait to be sent, one for each channel they are about.
+  [[nodiscard]] std::size_t queued() const;
 
  private:
   enum class Phase : std::uint8_t { kHomeless, kQueued, kSent, kLive, kLeaving };
@@ -66,16 +68,19 @@ class RedisSubscriber {
     std::uint64_t serial =
         0;  // of the newest command about it; answers to older ones mean nothing any more
     std::int64_t interrupted_us = 0;  // when it was last live; for the counter alone
+    int redirects = 0;                // since it was last live, or last waited
   };
   struct Intent {
     std::string channel;
     bool is_subscribe;
   };
-  // Confirmations come in the order of what was sent, one for each channel; an error stands for a whole command.
+  // Confirmations come in the order of what was sent, one for each channel; an error stands for a whole command. The
+  // link's own PING is among it, lest its error be taken for another's.
   struct Sent {
     std::vector<std::string> channels;
     std::size_t confirmed = 0;
     bool is_subscribe = true;
+    bool is_ping = false;  // no channels
     std::uint64_t serial = 0;
   };
   struct Server final : RedisLink::Owner {
@@ -84,11 +89,12 @@ class RedisSubscriber {
     void on_link_down(RedisLink& link, bool was_up) override;
     void on_link_lost(RedisLink& link, RedisCommand command, RedisLost lost) override;
     void on_link_suspect(RedisLink& link) override;
+    void on_link_pinged(RedisLink& link) override;
     void on_link_reply(RedisLink& link, RedisReply reply, RedisCommand command) override;
 
     RedisSubscriber& subscriber;
-    bool has_slots = true;  // false: it is leaving, and nobody listens to it
-    std::deque<Intent> queue;
+    bool has_slots = true;     // false: it is leaving, and nobody listens to it
+    std::deque<Intent> queue;  // while the link is up; before that, channels_ says what is wanted
     std::deque<Sent> sent;
     std::size_t unconfirmed = 0;      // channels in `sent`
     std::unique_ptr<RedisLink> link;  // last, so that it goes first
@@ -97,6 +103,8 @@ class RedisSubscriber {
   void open_servers();
   void route_all();
   void place(const std::string& name, Channel& channel);
+  void ask(Server& server, const std::string& name, bool is_subscribe);
+  void ask_for_all(Server& server);
   void leave_server(const std::string& name, Channel& channel);
   void interrupt(Channel& channel, BusGap gap);
   void pump(Server& server);
@@ -107,6 +115,7 @@ class RedisSubscriber {
   [[nodiscard]] std::uint64_t answered_serial(Server& server, std::string_view name,
                                               bool is_subscribe);
   void heard(Server& server, const RedisValue& push);
+  void ping_answered(Server& server);
   void lost(Server& server);
   void forget(std::string_view name);
   void flush_later();
@@ -124,6 +133,7 @@ class RedisSubscriber {
   std::map<std::string, std::unique_ptr<Server>> servers_;  // by address
   std::vector<std::unique_ptr<Server>> leaving_;            // until no call of theirs is under way
   std::uint64_t map_version_ = 0;
+  std::uint64_t demotions_ = 0;
   std::uint64_t last_serial_ = 0;
   std::size_t interrupted_ = 0;  // channels that were live and are waiting to be so again
   bool flush_posted_ = false;

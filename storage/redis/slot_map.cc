@@ -91,6 +91,27 @@ void SlotMap::assign(std::uint16_t slot, const RedisAddress& server) {
   owner_[slot] = index_of(server);
 }
 
+void SlotMap::fill_from(const SlotMap& older) {
+  for (std::uint16_t slot = 0; slot < kSlots; ++slot) {
+    if (owner_[slot] != kNobody) continue;
+    if (const RedisAddress* server = older.server_of(slot)) owner_[slot] = index_of(*server);
+  }
+}
+
+bool operator==(const SlotMap& a, const SlotMap& b) {
+  if (a.servers_.size() != b.servers_.size()) return false;
+  std::vector<SlotMap::ServerIndex> index_in_b;
+  for (const RedisAddress& server : a.servers_) {
+    const auto found = std::find(b.servers_.begin(), b.servers_.end(), server);
+    if (found == b.servers_.end()) return false;
+    index_in_b.push_back(static_cast<SlotMap::ServerIndex>(found - b.servers_.begin()));
+  }
+  return std::equal(a.owner_.begin(), a.owner_.end(), b.owner_.begin(),
+                    [&](SlotMap::ServerIndex in_a, SlotMap::ServerIndex in_b) {
+                      return (in_a == SlotMap::kNobody ? in_a : index_in_b[in_a]) == in_b;
+                    });
+}
+
 void SlotMap::clear() {
   servers_.clear();
   owner_.fill(kNobody);

@@ -35,6 +35,8 @@ class SlotMap {
   // The answer to CLUSTER SLOTS, given by `from`. False, and nothing changes: it is not one.
   [[nodiscard]] bool read(const RedisValue& answer, const RedisAddress& from);
   void assign(std::uint16_t slot, const RedisAddress& server);
+  // Slots that nobody has get whom they have in `older`.
+  void fill_from(const SlotMap& older);
   void clear();
 
   // nullptr: nobody has it.
@@ -43,6 +45,8 @@ class SlotMap {
   [[nodiscard]] const std::vector<RedisAddress>& servers() const { return servers_; }
   // False while slots have no server: what hashes to them goes nowhere.
   [[nodiscard]] bool is_complete() const;
+  // The same servers, in whatever order, with the same slots.
+  friend bool operator==(const SlotMap& a, const SlotMap& b);
 
  private:
   static constexpr ServerIndex kNobody = 0xFFFF;

@@ -1,5 +1,7 @@
 // What can go wrong between a bus and one real Redis: each fault is made, found and recovered from.
 
+#include <fstream>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -119,6 +121,60 @@ TEST_F(OneServer, ReportsTheGapWhenTheServerTiredOfItsSlowReading) {
   EXPECT_TRUE(ann_->reaches(*ben_, "a", "heard"));
 }
 
+TEST_F(OneServer, QueuesNothingForAServerThatIsAway) {
+  ASSERT_TRUE(ben_->listens("kept"));
+  server_.kill_now();
+  ASSERT_TRUE(wait([&] { return ben_->bus.state() == BusState::kDown; }));
+  for (int i = 0; i < 100'000; ++i) {
+    const std::string channel = "c" + std::to_string(i % 1000);
+    ben_->bus.subscribe(channel);
+    ben_->bus.unsubscribe(channel);
+  }
+  ben_->bus.subscribe("new");
+  EXPECT_LE(ben_->bus.subscriber().queued(), 2U);
+  server_.start();
+  ASSERT_TRUE(wait([&] {
+    return ben_->hears.was_live("kept", BusGap::kReconnected) &&
+           ben_->hears.was_live("new", BusGap::kSubscribed);
+  }));
+  ASSERT_TRUE(ann_->comes_up());
+  EXPECT_TRUE(ann_->reaches(*ben_, "new", "heard"));
+  EXPECT_EQ(ben_->hears.lives.size(), 3U) << "nobody else is listened to";
+}
+
+TEST_F(OneServer, LeavesAPrimaryThatHasBecomeAReplica) {
+  services::RedisServer next;
+  next.start();
+  const std::string url = server_.url() + ",127.0.0.1:" + std::to_string(next.port());
+  BusNode cleo(reactor_, url, 3);
+  BusNode dan(reactor_, url, 4);
+  ASSERT_TRUE(cleo.comes_up() && dan.comes_up());
+  ASSERT_TRUE(dan.listens("a"));
+  ASSERT_TRUE(cleo.reaches(dan, "a", "before"));
+  ASSERT_EQ(server_.ask({"REPLICAOF", "127.0.0.1", std::to_string(next.port())}), "OK");
+  // Both connections are as they were, and the replica takes what is published.
+  ASSERT_TRUE(wait([&] { return dan.hears.was_live("a", BusGap::kReconnected); }));
+  ASSERT_TRUE(wait([&] { return cleo.hears.lost_all; }))
+      << "what the replica took may have been heard by nobody";
+  ASSERT_TRUE(cleo.comes_up() && dan.comes_up());
+  EXPECT_TRUE(cleo.reaches(dan, "a", "after"));
+  EXPECT_EQ(next.ask({"PUBSUB", "CHANNELS", "uproar:a"}), "uproar:a");
+}
+
+TEST_F(OneServer, TakesTheRefusalOfItsPulseForNoOtherCommands) {
+  ASSERT_EQ(server_.ask({"ACL", "SETUSER", "default", "-ping"}), "OK");
+  server_.pause();
+  // Suspected: a PING has gone out that nobody has answered, and the SUBSCRIBE goes behind it.
+  ASSERT_TRUE(wait([&] { return ben_->bus.state() == BusState::kUncertain; }));
+  ben_->bus.subscribe("a");
+  ben_->bus.flush();
+  server_.proceed();
+  ASSERT_TRUE(wait([&] { return ben_->hears.lives_of("a") == 1; }));
+  EXPECT_EQ(ben_->bus.last_error().text().find("ping"), std::string::npos)
+      << ben_->bus.last_error().text();
+  EXPECT_TRUE(ann_->reaches(*ben_, "a", "heard"));
+}
+
 TEST_F(OneServer, IsNotTouchedByAFlushOfTheDatabase) {
   ASSERT_TRUE(ben_->listens("a"));
   ASSERT_EQ(server_.ask({"FLUSHALL"}), "OK");
@@ -232,6 +288,30 @@ TEST_F(RedisBusTest, TriesItsSeedsInTurnAndLooksUpNames) {
   ASSERT_TRUE(ann.comes_up() && ben.comes_up());
   ASSERT_TRUE(ben.listens("a"));
   EXPECT_TRUE(ann.reaches(ben, "a", "heard"));
+}
+
+int threads_of_this_process() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);)
+    if (line.starts_with("Threads:")) return std::stoi(line.substr(8));
+  return -1;
+}
+
+TEST_F(RedisBusTest, LooksUpManyNamesOnOneThread) {
+  constexpr int kNames = 40;
+  const auto link = std::make_shared<ClientLink>(reactor_);
+  int answers = 0;
+  const int before = threads_of_this_process();
+  ASSERT_GT(before, 0);
+  for (int i = 0; i < 2 * kNames; ++i)
+    look_up_name({.host = "no-such-host-" + std::to_string(i % kNames) + ".invalid", .port = 1},
+                 link, [&](const LookedUp& found) {
+                   EXPECT_FALSE(found.ok());
+                   ++answers;
+                 });
+  EXPECT_LE(threads_of_this_process(), before + 1);
+  EXPECT_TRUE(wait([&] { return answers == 2 * kNames; }));
+  link->close();
 }
 
 TEST_F(RedisBusTest, CanGoAtAnyMomentWithoutATrace) {

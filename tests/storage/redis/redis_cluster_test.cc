@@ -1,10 +1,12 @@
 // The bus on a real cluster of three while its slots and its servers move.
 
 #include <string>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "storage/limits.h"
 #include "storage/redis/slot_map.h"
 #include "tests/storage/redis/redis_bench.h"
 
@@ -83,6 +85,134 @@ TEST_F(Cluster, LosesOnlyTheChannelsOfAServerThatDied) {
   EXPECT_TRUE(ann_->reaches(*ben_, channels[1], "heard again"));
   EXPECT_THAT(ben_->hears.payloads_of(channels[1]), ElementsAre("heard again"));
   EXPECT_EQ(ben_->hears.lives_of(channels[0]), 1U) << "nothing happened to the others";
+}
+
+TEST_F(Cluster, LearnsOnceOfASlotThatWasPublishedToOften) {
+  ASSERT_TRUE(ben_->listens("a"));
+  const std::uint16_t slot = slot_of_channel("a");
+  cluster_.move_slot(slot, (cluster_.owner_of(slot) + 1) % services::RedisCluster::kNodes);
+  const std::uint64_t before = ann_->bus.commands().map_version();
+  for (int i = 0; i < 1000; ++i) ASSERT_EQ(ann_->say("a", "x"), PublishResult::kQueued);
+  ASSERT_TRUE(wait([&] {
+    ann_->bus.flush();
+    return ann_->bus.counters().outgoing_bytes.value() == 0 &&
+           ann_->bus.counters().redirects.value() > 0;
+  }));
+  EXPECT_LE(ann_->bus.commands().map_version(), before + 3) << "each is a look at every channel";
+}
+
+TEST_F(Cluster, MovesAllChannelsOfASlot) {
+  // All of one slot, by their tag.
+  constexpr std::size_t kChannels = 300;
+  for (std::size_t i = 0; i < kChannels; ++i) ben_->bus.subscribe("{tag}" + std::to_string(i));
+  ASSERT_TRUE(wait([&] { return ben_->hears.lives.size() == kChannels; }));
+  const std::uint16_t slot = slot_of_channel("{tag}");
+  for (std::size_t step = 1; step <= 3; ++step) {
+    cluster_.move_slot(slot, (cluster_.owner_of(slot) + 1) % services::RedisCluster::kNodes);
+    ASSERT_TRUE(wait([&] { return ben_->hears.lives.size() >= kChannels * (step + 1); })) << step;
+    ASSERT_TRUE(ben_->comes_up());
+  }
+  EXPECT_EQ(ben_->hears.lives.size(), kChannels * 4);
+  EXPECT_TRUE(ann_->reaches(*ben_, "{tag}0", "heard"));
+  EXPECT_TRUE(ann_->reaches(*ben_, "{tag}299", "heard"));
+}
+
+TEST_F(Cluster, AsksAgainForSlotsThatNobodyHad) {
+  const std::string slot = std::to_string(slot_of_channel("a"));
+  const std::size_t owner = cluster_.owner_of(slot_of_channel("a"));
+  // The owner first, lest it tell the others again.
+  for (std::size_t i = 0; i < services::RedisCluster::kNodes; ++i)
+    ASSERT_EQ(cluster_.node((owner + i) % services::RedisCluster::kNodes)
+                  .ask({"CLUSTER", "DELSLOTS", slot}),
+              "OK");
+  BusNode late(reactor_, cluster_.url(), 3);
+  ASSERT_TRUE(wait([&] { return late.bus.commands().servers_up() == 3; }));
+  EXPECT_FALSE(late.bus.commands().server_for("uproar:a").has_value());
+  ASSERT_TRUE(wait([&] { return late.bus.state() == BusState::kUncertain; }));
+  ASSERT_EQ(cluster_.node(owner).ask({"CLUSTER", "ADDSLOTS", slot}), "OK");
+  ASSERT_TRUE(late.comes_up());
+  EXPECT_TRUE(late.bus.commands().server_for("uproar:a").has_value());
+}
+
+// In the cluster, or not: in both cases it has no slots.
+class ServerWithoutSlots : public Cluster {
+ protected:
+  void SetUp() override {
+    Cluster::SetUp();
+    if (!IsSkipped()) server_.start();
+  }
+  [[nodiscard]] std::string url_with_it_first() const {
+    const std::string seeds = cluster_.url().substr(std::string("redis://").size());
+    return server_.url() + "," + seeds;
+  }
+
+  [[nodiscard]] static int calls_of_slots(services::RedisServer& server) {
+    const std::string stats = server.ask({"INFO", "commandstats"});
+    const std::string key = "cmdstat_cluster|slots:calls=";
+    const auto at = stats.find(key);
+    return at == std::string::npos ? 0 : std::stoi(stats.substr(at + key.size()));
+  }
+
+  const std::string bus_port_ = std::to_string(services::free_port());
+  services::RedisServer server_{{"--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf",
+                                 "--cluster-node-timeout", "2000", "--cluster-port", bus_port_}};
+};
+
+TEST_F(ServerWithoutSlots, IsNoSeedWhenItIsNoMember) {
+  BusNode late(reactor_, url_with_it_first(), 3);
+  ASSERT_TRUE(late.comes_up()) << late.bus.last_error().text();
+  ASSERT_TRUE(ben_->listens("a"));
+  EXPECT_TRUE(late.reaches(*ben_, "a", "heard"));
+}
+
+TEST_F(ServerWithoutSlots, TakesNothingAwayWhenItIsThrownOut) {
+  ASSERT_EQ(cluster_.node(0).ask(
+                {"CLUSTER", "MEET", "127.0.0.1", std::to_string(server_.port()), bus_port_}),
+            "OK");
+  ASSERT_TRUE(services::wait_until([&] {
+    return server_.ask({"CLUSTER", "INFO"}).find("cluster_slots_assigned:16384") !=
+           std::string::npos;
+  }));
+  BusNode cleo(reactor_, url_with_it_first(), 3);
+  ASSERT_TRUE(cleo.comes_up()) << cleo.bus.last_error().text();
+  ASSERT_TRUE(ben_->listens("a"));
+  ASSERT_EQ(server_.ask({"CLUSTER", "RESET", "HARD"}), "OK");
+  const auto times_asked = [&] {
+    int sum = calls_of_slots(server_);
+    for (std::size_t i = 0; i < services::RedisCluster::kNodes; ++i)
+      sum += calls_of_slots(cluster_.node(i));
+    return sum;
+  };
+  // Until Ben and Cleo have each asked a few times who has what.
+  const std::uint16_t slot = slot_of_channel("a");
+  for (const int before = times_asked(); times_asked() < before + 8;) {
+    const std::size_t lives = ben_->hears.lives_of("a");
+    cluster_.move_slot(slot, (cluster_.owner_of(slot) + 1) % services::RedisCluster::kNodes);
+    ASSERT_TRUE(wait([&] { return ben_->hears.lives_of("a") > lives; }));
+    ASSERT_TRUE(cleo.reaches(*ben_, "a", "after a move"));
+  }
+  EXPECT_TRUE(cleo.comes_up());
+  EXPECT_EQ(cleo.bus.counters().disconnects.value(), 0U);
+  EXPECT_EQ(cleo.bus.commands().servers_up(), 3U);
+}
+
+TEST_F(Cluster, SaysWhatWasLostToThoseItReachesWhileOneServerIsAway) {
+  for (std::size_t i = 0; i < services::RedisCluster::kNodes; ++i)
+    ASSERT_EQ(cluster_.node(i).ask({"CONFIG", "SET", "cluster-require-full-coverage", "no"}), "OK");
+  cluster_.node(1).kill_now();
+  ASSERT_TRUE(wait([&] { return ann_->bus.commands().servers_up() == 2; }));
+  // More channels of the dead server than can be remembered.
+  std::size_t refused = 0;
+  for (int i = 0; refused <= kBusInDoubtChannelsMax; ++i) {
+    const std::string channel = "d" + std::to_string(i);
+    if (slot_of_channel(channel) * services::RedisCluster::kNodes / kSlots != 1) continue;
+    ASSERT_EQ(ann_->say(channel, "x"), PublishResult::kDown);
+    ++refused;
+  }
+  ASSERT_TRUE(wait([&] { return ann_->hears.lost_all; })) << "the others are there to hear it";
+  ann_->hears.lost_all = false;
+  cluster_.node(1).start();
+  EXPECT_TRUE(wait([&] { return ann_->hears.lost_all; })) << "and this one when it is back";
 }
 
 TEST_F(Cluster, IsFoundByAnyOfItsServers) {

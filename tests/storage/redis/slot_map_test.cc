@@ -52,6 +52,37 @@ TEST(SlotMap, ReadsTheAnswerToClusterSlots) {
   EXPECT_EQ(map.servers().size(), 3U);
 }
 
+TEST(SlotMap, IsFilledFromAnOlderOneWhereItHasNobody) {
+  const RedisAddress old_server{.host = "10.0.0.1", .port = 7001};
+  SlotMap older;
+  older.assign(1, old_server);
+  older.assign(2, old_server);
+  SlotMap map;
+  map.assign(2, kAsked);
+  map.fill_from(older);
+  EXPECT_EQ(*map.server_of(1), old_server);
+  EXPECT_EQ(*map.server_of(2), kAsked);
+  EXPECT_EQ(map.server_of(3), nullptr);
+  EXPECT_EQ(map.servers().size(), 2U);
+}
+
+TEST(SlotMap, IsTheSameInWhateverOrderItsServersWereNamed) {
+  const RedisAddress other{.host = "10.0.0.1", .port = 7001};
+  SlotMap a;
+  a.assign(1, kAsked);
+  a.assign(2, other);
+  SlotMap b;
+  EXPECT_FALSE(a == b);
+  b.assign(2, other);
+  b.assign(1, kAsked);
+  EXPECT_TRUE(a == b);
+  b.assign(2, kAsked);
+  EXPECT_FALSE(a == b);
+  b.assign(2, other);
+  b.assign(3, other);
+  EXPECT_FALSE(a == b);
+}
+
 TEST(SlotMap, KeepsWhatItHasWhenTheAnswerIsNone) {
   SlotMap map;
   map.assign(1, kAsked);
