@@ -56,7 +56,8 @@ class Discovery {
   // Registers, or changes what was registered (draining). The id stays the same. Without it one only listens.
   // REQUIRES: name and URL are valid texts within kNodeNameBytesMax and kNodeUrlBytesMax.
   virtual void announce(const NodeRecord& record) = 0;
-  // Leaves on purpose; `done` runs later on the reactor, when the others can know or after a lease at the latest.
+  // Leaves on purpose and for good: announce() does nothing from now on. `done` runs later on the reactor, when the others
+  // can know or after a lease at the latest.
   virtual void withdraw(std::function<void()> done) = 0;
   // Those who live, by id, kLeaving ones not among them. Dies with the next callback.
   [[nodiscard]] virtual const std::vector<NodeRecord>& nodes() const = 0;

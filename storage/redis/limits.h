@@ -43,6 +43,9 @@ inline constexpr int kRedirectsMax = 5;
 inline constexpr std::size_t kClusterNodesMax = 1000;
 // Between two questions for the slot map.
 inline constexpr std::uint32_t kSlotMapIntervalMs = 500;
+// Between two readings of the list of nodes that others asked for by a word on the bus: a node that says so in a loop
+// costs ten a second.
+inline constexpr std::uint32_t kPokeIntervalMs = 100;
 // After a publish was refused by an error, its channel is reported for another try this much later.
 inline constexpr std::uint32_t kRejectedRetryMs = 1000;
 

@@ -35,13 +35,14 @@ RedisDiscovery::RedisDiscovery(Reactor& reactor, DiscoveryListener& listener, Re
 RedisDiscovery::~RedisDiscovery() {
   self_->close();
   bus_.unsubscribe(kNodesChannel);
-  for (auto* timer : {&beat_timer_, &poll_timer_, &withdraw_timer_})
+  for (auto* timer : {&beat_timer_, &poll_timer_, &poke_timer_, &withdraw_timer_})
     if (*timer) reactor_.cancel_timer(**timer);
 }
 
 void RedisDiscovery::announce(const NodeRecord& record) {
   UPROAR_CHECK(!own_ || own_->id == record.id);
   UPROAR_CHECK(record.name.size() <= kNodeNameBytesMax && record.url.size() <= kNodeUrlBytesMax);
+  if (has_left_) return;
   const bool is_first = !own_;
   own_ = record;
   if (is_first) return beat();
@@ -65,13 +66,10 @@ void RedisDiscovery::tell(bool only_if_there) {
   const auto done = [this, only_if_there, state = own_->state](const auto& answer) {
     told(only_if_there, state, answer);
   };
-  SendResult sent = SendResult::kQueued;
-  if (only_if_there) {
-    sent = commands.send(set_key_, {"SET", key, record, "PX", time, "XX"}, done);
-  } else {
-    (void)commands.send(set_key_, {"SADD", set_key_, id}, {});
-    sent = commands.send(set_key_, {"SET", key, record, "PX", time}, done);
-  }
+  (void)commands.send(set_key_, {"SADD", set_key_, id}, {});
+  const SendResult sent =
+      only_if_there ? commands.send(set_key_, {"SET", key, record, "PX", time, "XX"}, done)
+                    : commands.send(set_key_, {"SET", key, record, "PX", time}, done);
   if (sent != SendResult::kQueued) failed("register", "Redis cannot be reached");
 }
 
@@ -101,6 +99,7 @@ void RedisDiscovery::lose_lease() {
 }
 
 void RedisDiscovery::withdraw(std::function<void()> done) {
+  has_left_ = true;
   if (!own_) {
     self_->post(std::move(done));
     return;
@@ -129,31 +128,37 @@ void RedisDiscovery::tell_others() {
 }
 
 void RedisDiscovery::poke() {
-  if (is_polling_) {
-    poll_again_ = true;
+  if (poke_timer_ || is_reading_) {
+    is_poked_ = true;
   } else {
     read_list(false);
   }
+  if (poke_timer_) return;
+  poke_timer_ = reactor_.arm_timer(kPokeIntervalMs, [this] {
+    poke_timer_.reset();
+    if (std::exchange(is_poked_, false)) poke();
+  });
 }
 
 void RedisDiscovery::poll() {
   poll_timer_ = reactor_.arm_timer(poll_ms(), [this] { poll(); });
-  if (!is_polling_) read_list(true);  // else its answer is late
+  ++polls_;
+  if (!is_reading_) read_list(true);  // else its answer is late
 }
 
 void RedisDiscovery::read_list(bool is_poll) {
-  is_polling_ = true;
-  counts_missing_ = is_poll;
+  is_reading_ = true;
+  counts_from_ = is_poll ? polls_ : polls_ + 1;
   const SendResult sent = bus_.commands().send(set_key_, {"SMEMBERS", set_key_},
                                                [this](const auto& answer) { ids_read(answer); });
   if (sent == SendResult::kQueued) return;
-  is_polling_ = false;
+  is_reading_ = false;
   failed("read the list of nodes", "Redis cannot be reached");
 }
 
 void RedisDiscovery::ids_read(const Result<RedisReply, RedisLost>& answer) {
   if (is_fault(answer)) {
-    is_polling_ = false;
+    is_reading_ = false;
     return failed("read the list of nodes", error_text(answer));
   }
   std::vector<NodeId> ids;
@@ -169,12 +174,11 @@ void RedisDiscovery::ids_read(const Result<RedisReply, RedisLost>& answer) {
   const std::vector<std::string_view> arguments(words.begin(), words.end());
   const SendResult sent =
       bus_.commands().send(set_key_, arguments, [this, ids](const auto& records) {
-        is_polling_ = false;
+        is_reading_ = false;
         records_read(ids, records);
-        if (std::exchange(poll_again_, false) && !is_polling_) read_list(false);
       });
   if (sent == SendResult::kQueued) return;
-  is_polling_ = false;
+  is_reading_ = false;
   failed("read the list of nodes", "Redis cannot be reached");
 }
 
@@ -185,23 +189,23 @@ void RedisDiscovery::records_read(const std::vector<NodeId>& ids,
   counters_.resyncs.add();
   const RedisValue records = answer.value().value();
   for (std::size_t i = 0; i < ids.size(); ++i) {
-    const auto record =
-        records[i].is_nil() ? std::nullopt : decode_node_record(ids[i], records[i].text());
-    if (!record) {
+    if (records[i].is_nil()) {
       missing(ids[i]);
       continue;
     }
-    missed_polls_.erase(ids[i]);
-    list_.seen(*record);
+    missed_since_.erase(ids[i]);
+    // What cannot be read was written by a newer version: it lives, and here it is not known as what.
+    if (const auto record = decode_node_record(ids[i], records[i].text())) list_.seen(*record);
   }
   set_state(own_ && !is_registered_ && !withdrawn_ ? DiscoveryState::kUncertain
                                                    : DiscoveryState::kUp);
 }
 
 void RedisDiscovery::missing(const NodeId& id) {
-  if (id.is_nil() || !counts_missing_) return;
-  if (++missed_polls_[id] < kGracePolls) return;
-  missed_polls_.erase(id);
+  if (id.is_nil()) return;
+  const auto [since, is_new] = missed_since_.try_emplace(id, counts_from_);
+  if (polls_ + 1 < since->second + kGracePolls) return;
+  missed_since_.erase(since);
   (void)bus_.commands().send(set_key_, {"SREM", set_key_, id.text()}, {});
   // The own record is told again by the next beat; the others may not see it, but this node knows that it lives.
   if (!own_ || own_->id != id) list_.gone(id);
@@ -212,7 +216,7 @@ void RedisDiscovery::failed(std::string_view what, std::string_view why) {
   last_error_ = {
       .operation = std::string(what), .subject = "Redis", .code = 0, .hint = std::string(why)};
   // Looking in vain counts while the service answers: when it is back, everybody has the grace to tell again.
-  missed_polls_.clear();
+  missed_since_.clear();
   set_state(DiscoveryState::kDown);
 }
 

@@ -3,11 +3,12 @@
 // Discovery over Redis, where there is no etcd. Keys of one slot, so that a cluster answers for all nodes at once:
 //
 //   {uproar:nodes}            set of node ids
-//   {uproar:nodes}:<node>     the node's record, kept for kKeyShare of the lease and told again by beats
+//   {uproar:nodes}:<node>     the node's record, kept for key_ms() of the lease
 //
-// Everybody reads all of it each poll, and at once when somebody says on the bus's channel "nodes" that it changed. A
-// record that is missing means a dead node only after kGraceShare of the lease: a server that was flushed or restarted
-// has no records until the living have told them again.
+// Both are told again by each beat: whoever misses a record for too long takes its id out of the set, perhaps while its
+// node comes back. Everybody reads all of it each poll, and soon when somebody says on the bus's channel "nodes" that it
+// changed. A record that is missing means a dead node only after kGracePolls: a server that was flushed or restarted has
+// no records until the living have told them again. A record that cannot be read is a newer node's, and not missing.
 
 #include <cstdint>
 #include <functional>
@@ -50,7 +51,7 @@ class RedisDiscovery final : public Discovery {
   [[nodiscard]] const SystemError& last_error() const override { return last_error_; }
   [[nodiscard]] const DiscoveryCounters& counters() const override { return counters_; }
 
-  // Something changed, or may have: reads the list now.
+  // Something changed, or may have: reads the list now, or kPokeIntervalMs after the last time that somebody said so.
   void poke();
 
  private:
@@ -59,7 +60,7 @@ class RedisDiscovery final : public Discovery {
   [[nodiscard]] std::uint32_t key_ms() const { return options_.lease_ms * 6 / 10; }
   [[nodiscard]] std::uint32_t beat_ms() const { return options_.lease_ms * 15 / 100; }
   [[nodiscard]] std::uint32_t poll_ms() const { return options_.lease_ms / 10; }
-  static constexpr int kGracePolls = 3;  // 30 % of the lease: two beats
+  static constexpr std::uint64_t kGracePolls = 3;  // 30 % of the lease: two beats
   static constexpr int kBeatsALease =
       3;  // unanswered ones in a row: nobody can see our record any more
 
@@ -93,13 +94,18 @@ class RedisDiscovery final : public Discovery {
   int silent_beats_ = 0;
   std::function<void()> withdrawn_;
 
-  bool is_polling_ = false;
-  bool poll_again_ = false;
-  bool counts_missing_ =
-      false;  // only what polls miss counts towards the grace: pokes come in bursts
-  std::map<NodeId, int> missed_polls_;  // of those in the list whose record was not there
+  bool has_left_ = false;  // withdraw() was called
+  bool is_reading_ = false;
+  bool is_poked_ = false;  // once more when poke_timer_ fires
+  std::uint64_t polls_ =
+      0;  // the clock of the grace: ticks every poll_ms(), whatever is being read
+  std::uint64_t counts_from_ =
+      0;  // of what the reading at hand misses: this poll, or the next if it is none
+  std::map<NodeId, std::uint64_t>
+      missed_since_;  // the first poll that counts, of ids without a record
   std::optional<Reactor::TimerId> beat_timer_;
   std::optional<Reactor::TimerId> poll_timer_;
+  std::optional<Reactor::TimerId> poke_timer_;
   std::optional<Reactor::TimerId> withdraw_timer_;
 };
 
