@@ -13,16 +13,18 @@ class NodeList {
   NodeList(DiscoveryListener& listener, DiscoveryCounters& counters)
       : listener_(listener), counters_(counters) {}
 
+  // Both: true if the list is another one now.
+  //
   // It is there and says this. A record that says kLeaving ends the node as kLeft. Of more than kNodesMax the rest is
   // not listed.
-  void seen(const NodeRecord& record);
+  bool seen(const NodeRecord& record);
   // Its record is gone: kDied, unless it has left already.
-  void gone(const NodeId& id);
+  bool gone(const NodeId& id);
   [[nodiscard]] const std::vector<NodeRecord>& nodes() const { return nodes_; }
   [[nodiscard]] const NodeRecord* find(const NodeId& id) const;
 
  private:
-  void end(const NodeId& id, NodeEnd how);
+  bool end(const NodeId& id, NodeEnd how);
 
   DiscoveryListener& listener_;
   DiscoveryCounters& counters_;

@@ -46,13 +46,14 @@ void EtcdDiscovery::call(std::string_view path, std::string body, std::function<
   // An answer that is later than the next beat is none.
   const std::uint32_t timeout_ms = ttl_s_ * 1000 / kRenewalsALease;
   http_.post(url, std::move(body), timeout_ms,
-             [this, path = std::string(path), done = std::move(done)](HttpAnswer answer) {
+             [this, member = url_index_, path = std::string(path),
+              done = std::move(done)](HttpAnswer answer) {
                if (answer.status == 200) return done(std::move(answer.body));
                std::string why = answer.status == 0 ? answer.error : read_error(answer.body);
                if (why.empty())
                  why = "HTTP status " + std::to_string(answer.status) + "; is this etcd v3?";
-               failed(path, std::move(why));
-               if (answer.status == 0 || answer.status >= 500) leave_member();
+               failed(member, path, std::move(why));
+               if (answer.status == 0 || answer.status >= 500) leave_member(member);
                done(std::nullopt);
              });
 }
@@ -62,6 +63,7 @@ void EtcdDiscovery::call(std::string_view path, std::string body, std::function<
 void EtcdDiscovery::announce(const NodeRecord& record) {
   UPROAR_CHECK(!own_ || own_->id == record.id);
   UPROAR_CHECK(record.name.size() <= kNodeNameBytesMax && record.url.size() <= kNodeUrlBytesMax);
+  if (has_left_) return;
   own_ = record;
   is_changed_ = true;
   renew();
@@ -69,9 +71,12 @@ void EtcdDiscovery::announce(const NodeRecord& record) {
 
 void EtcdDiscovery::beat() {
   beat_timer_ = reactor_.arm_timer(ttl_s_ * 1000 / kRenewalsALease, [this] { beat(); });
+  ++beats_;
   // Who has nothing to keep alive has to look in another way whether etcd still answers.
-  if (!own_) return read_list();
-  if (++silent_beats_ > kRenewalsALease) lose_lease();
+  if (!own_ || beats_ % kRenewalsALease == 0) read_list();
+  if (!own_) return;
+  // Etcd counts from when it heard of the renewal, which is no earlier: the others know no earlier than this node.
+  if (is_overdue()) lose_lease();
   renew();
 }
 
@@ -80,6 +85,8 @@ void EtcdDiscovery::renew() {
   is_renewing_ = true;
   if (lease_.empty()) {
     grant();
+  } else if (is_overdue()) {
+    keep_alive();  // if there is such a lease at all
   } else if (is_changed_ || !is_registered_) {
     put();
   } else {
@@ -88,6 +95,7 @@ void EtcdDiscovery::renew() {
 }
 
 void EtcdDiscovery::grant() {
+  asked_beat_ = beats_;
   call("/v3/lease/grant", grant_body(ttl_s_), [this](const Body& body) { granted(body); });
 }
 
@@ -97,10 +105,12 @@ void EtcdDiscovery::granted(const Body& body) {
   auto lease = read_grant(*body);
   if (!lease) return failed("/v3/lease/grant", "the answer is not that of etcd v3");
   lease_ = std::move(*lease);
+  renewed_beat_ = asked_beat_;
   renew();
 }
 
 void EtcdDiscovery::keep_alive() {
+  asked_beat_ = beats_;
   call("/v3/lease/keepalive", lease_body(lease_), [this](const Body& body) { kept_alive(body); });
 }
 
@@ -114,7 +124,7 @@ void EtcdDiscovery::kept_alive(const Body& body) {
     lose_lease();
     return renew();
   }
-  silent_beats_ = 0;
+  renewed_beat_ = asked_beat_;
   counters_.renewals.add();
   update_state();
   if (is_changed_ || !is_registered_) renew();
@@ -135,7 +145,6 @@ void EtcdDiscovery::put_done(NodeState state, const Body& body) {
     lease_.clear();
     return lose_lease();
   }
-  silent_beats_ = 0;
   const auto answer = read_range(*body);  // its header is the same
   if (answer) own_revision_ = answer->revision;
   if (state == NodeState::kLeaving) {
@@ -155,6 +164,7 @@ void EtcdDiscovery::lose_lease() {
 }
 
 void EtcdDiscovery::withdraw(std::function<void()> done) {
+  has_left_ = true;
   if (!own_) {
     self_->post(std::move(done));
     return;
@@ -202,9 +212,12 @@ void EtcdDiscovery::list_read(const Body& body) {
     is_forgiving_ = true;
     recheck_later();
   }
-  if (!is_forgiving_) remove_missing(*range);
-  for (const KeyValue& entry : range->found) apply(entry.key, entry.value);
+  bool is_other = !is_forgiving_ && remove_missing(*range);
+  for (const KeyValue& entry : range->found) is_other |= apply(entry.key, entry.value);
   is_read_ = true;
+  // A watch that has not brought what is read here is late, or deaf behind a connection that somebody has dropped: a new
+  // one begins where the list ends.
+  if (watch_ && is_watching_ && is_other) stop_watch();
   if (!watch_) {
     revision_ = range->revision;
     watch();
@@ -220,7 +233,7 @@ void EtcdDiscovery::recheck_later() {
   });
 }
 
-void EtcdDiscovery::remove_missing(const Range& range) {
+bool EtcdDiscovery::remove_missing(const Range& range) {
   std::vector<std::string> missing;
   for (const NodeRecord& node : list_.nodes()) {
     std::string key = key_of(node.id);
@@ -228,7 +241,9 @@ void EtcdDiscovery::remove_missing(const Range& range) {
                                       [&](const KeyValue& entry) { return entry.key == key; });
     if (!is_there) missing.push_back(std::move(key));
   }
-  for (const std::string& key : missing) removed(key, range.revision);
+  bool is_other = false;
+  for (const std::string& key : missing) is_other |= removed(key, range.revision);
+  return is_other;
 }
 
 void EtcdDiscovery::watch() {
@@ -246,11 +261,12 @@ void EtcdDiscovery::watch_line(std::string_view text) {
     stop_watch();
     return retry_later();
   }
-  // A start that was compacted away, or a store that is younger than what we know of it: changes cannot be had.
+  // A start that was compacted away, or a store that is younger than what we know of it: changes cannot be had. Or the
+  // member lags behind the one that was asked before: by the next attempt it may have caught up.
   if (line->is_canceled || line->revision < revision_) {
     stop_watch();
     is_read_ = false;
-    return read_list();
+    return retry_later();
   }
   if (line->is_created) {
     is_watching_ = true;
@@ -272,9 +288,9 @@ void EtcdDiscovery::watch_line(std::string_view text) {
 void EtcdDiscovery::watch_ended(const HttpAnswer& answer) {
   watch_.reset();
   is_watching_ = false;
-  url_index_ = (url_index_ + 1) % options_.urls.size();
   std::string why = answer.status == 0 ? answer.error : read_error(answer.body);
   failed("/v3/watch", why.empty() ? "etcd has ended the watch" : std::move(why));
+  leave_member(url_index_);
   retry_later();
 }
 
@@ -297,30 +313,31 @@ void EtcdDiscovery::retry_later() {
   });
 }
 
-void EtcdDiscovery::apply(std::string_view key, std::string_view value) {
-  if (!key.starts_with(nodes_prefix_)) return;
+bool EtcdDiscovery::apply(std::string_view key, std::string_view value) {
+  if (!key.starts_with(nodes_prefix_)) return false;
   const auto id = NodeId::parse(key.substr(nodes_prefix_.size()));
   const auto record = id ? decode_node_record(*id, value) : std::nullopt;
-  if (record) list_.seen(*record);
+  return record && list_.seen(*record);
 }
 
-void EtcdDiscovery::removed(std::string_view key, std::int64_t revision) {
-  if (!key.starts_with(nodes_prefix_)) return;
+bool EtcdDiscovery::removed(std::string_view key, std::int64_t revision) {
+  if (!key.starts_with(nodes_prefix_)) return false;
   const auto id = NodeId::parse(key.substr(nodes_prefix_.size()));
-  if (!id) return;
+  if (!id) return false;
   if (!own_ || own_->id != *id || withdrawn_) return list_.gone(*id);
   // Our own record: the lease has run out, or somebody has removed it. A watch that resumes may still bring the end of
   // an older record than the one that is there.
-  if (!is_registered_ || revision < own_revision_) return;
+  if (!is_registered_ || revision < own_revision_) return false;
   lease_.clear();
   lose_lease();
   renew();
+  return false;
 }
 
-void EtcdDiscovery::failed(std::string_view what, std::string why) {
+void EtcdDiscovery::failed(std::size_t member, std::string_view what, std::string why) {
   counters_.failures.add();
   last_error_ = {.operation = "ask etcd for " + std::string(what),
-                 .subject = options_.urls[url_index_],
+                 .subject = options_.urls[member],
                  .code = 0,
                  .hint = std::move(why)};
   if (std::exchange(state_, DiscoveryState::kDown) != DiscoveryState::kDown) {
@@ -330,7 +347,8 @@ void EtcdDiscovery::failed(std::string_view what, std::string why) {
 }
 
 // It does not answer, and the next one may. A watch on it would be silent for ever.
-void EtcdDiscovery::leave_member() {
+void EtcdDiscovery::leave_member(std::size_t index) {
+  if (index != url_index_) return;  // an answer that is later than the step away from it
   url_index_ = (url_index_ + 1) % options_.urls.size();
   if (!watch_) return;
   stop_watch();

@@ -5,6 +5,7 @@
 //   own record   grant a lease -> put the record -> keep alive, kRenewalsALease times a lease; lost: from the start
 //   the others   read all (range) -> watch from the next revision on; ended: watch again from the revision after the
 //                last one heard, or read all again if etcd has compacted that away or has lost its data
+//                once a lease all is read again, too: a watch that brings nothing may be deaf
 
 #include <cstdint>
 #include <functional>
@@ -18,6 +19,7 @@
 #include "storage/discovery.h"
 #include "storage/etcd/etcd_json.h"
 #include "storage/etcd/http_client.h"
+#include "storage/etcd/limits.h"
 #include "storage/limits.h"
 #include "storage/node_list.h"
 #include "storage/reactor.h"
@@ -62,23 +64,27 @@ class EtcdDiscovery final : public Discovery {
   void put();
   void put_done(NodeState state, const Body& body);
   void lose_lease();
+  // The lease may have run out.
+  [[nodiscard]] bool is_overdue() const { return beats_ - renewed_beat_ >= kRenewalsALease; }
   void end_withdrawal();
 
   // The others.
   void read_list();
   void list_read(const Body& body);
-  void remove_missing(const Range& range);
+  bool remove_missing(const Range& range);
   void recheck_later();
   void watch();
   void watch_line(std::string_view text);
   void watch_ended(const HttpAnswer& answer);
   void stop_watch();
   void retry_later();
-  void apply(std::string_view key, std::string_view value);
-  void removed(std::string_view key, std::int64_t revision);
+  // True: the list is another one now.
+  bool apply(std::string_view key, std::string_view value);
+  bool removed(std::string_view key, std::int64_t revision);
 
-  void failed(std::string_view what, std::string why);
-  void leave_member();
+  void failed(std::size_t member, std::string_view what, std::string why);
+  void failed(std::string_view what, std::string why) { failed(url_index_, what, std::move(why)); }
+  void leave_member(std::size_t index);
   void update_state();
 
   Reactor& reactor_;
@@ -99,7 +105,11 @@ class EtcdDiscovery final : public Discovery {
   bool is_registered_ = false;
   bool is_renewing_ = false;  // a request about the own record is under way
   bool is_changed_ = false;   // own_ says something else than what was put
-  std::uint32_t silent_beats_ = 0;
+  bool has_left_ = false;     // withdraw() was called
+  std::uint64_t beats_ = 0;
+  std::uint64_t asked_beat_ = 0;  // the last before the request about the lease that is under way
+  std::uint64_t renewed_beat_ =
+      0;  // likewise of the last that was granted: from there on the lease counts
   std::int64_t own_revision_ = 0;  // of the store when the record was put last
   std::function<void()> withdrawn_;
 

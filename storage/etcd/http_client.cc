@@ -1,6 +1,9 @@
 #include "storage/etcd/http_client.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/socket.h>
 
 #include <utility>
 #include <vector>
@@ -33,6 +36,16 @@ struct HttpClient::Callbacks {
   static int timer(CURLM* /*multi*/, long timeout_ms, void* client) {
     static_cast<HttpClient*>(client)->set_timer(timeout_ms);
     return 0;
+  }
+  // Of a stream nobody says anything for hours: only the kernel can find out that its other end is gone.
+  static int keep_alive(void* /*client*/, curl_socket_t fd, curlsocktype /*purpose*/) {
+    const int settings[][3] = {{SOL_SOCKET, SO_KEEPALIVE, 1},
+                               {IPPROTO_TCP, TCP_KEEPIDLE, kKeepAliveS},
+                               {IPPROTO_TCP, TCP_KEEPINTVL, 1},
+                               {IPPROTO_TCP, TCP_KEEPCNT, kKeepAliveProbes}};
+    for (const auto& [level, name, value] : settings)
+      (void)::setsockopt(fd, level, name, &value, sizeof(value));
+    return CURL_SOCKOPT_OK;
   }
   static std::size_t write(char* bytes, std::size_t size, std::size_t count, void* target) {
     auto& request = *static_cast<Request*>(target);
@@ -96,6 +109,7 @@ HttpClient::RequestId HttpClient::stream(const std::string& url, std::string bod
   Request& request = begin(url, std::move(body), std::move(done));
   request.on_line = std::move(on_line);
   curl_easy_setopt(request.easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(connect_timeout_ms));
+  curl_easy_setopt(request.easy, CURLOPT_SOCKOPTFUNCTION, &Callbacks::keep_alive);
   curl_multi_add_handle(multi_, request.easy);
   return request.id;
 }

@@ -16,6 +16,10 @@ inline constexpr std::uint32_t kLeaseSecondsMin = 2;
 // Looked after this many times within a lease.
 inline constexpr std::uint32_t kRenewalsALease = 3;
 
+// A stream's peer that does not answer the kernel is given up after kKeepAliveS + kKeepAliveProbes seconds.
+inline constexpr int kKeepAliveS = 2;
+inline constexpr int kKeepAliveProbes = 3;
+
 // Between an end of the watch, or a failure to read the list, and the next attempt: 100 ms, doubled up to 2 s.
 inline constexpr std::uint32_t kRetryMsMin = 100;
 inline constexpr std::uint32_t kRetryMsMax = 2000;

@@ -22,6 +22,7 @@ class EtcdServer {
 
   // The body of the answer to a POST, by the curl program; empty without an answer.
   std::string ask(const std::string& path, const std::string& body);
+  [[nodiscard]] std::uint16_t port() const { return port_; }
   [[nodiscard]] std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
 
  private:

@@ -75,6 +75,9 @@ class Backend {
   virtual void proceed() = 0;
   virtual void lose_data() = 0;
   virtual void remove_record(const NodeId& id) = 0;
+  // A record that only a later version can read.
+  virtual void put_unreadable(const NodeId& id) = 0;
+  virtual bool has_record(const NodeId& id) = 0;
 };
 
 class RedisBackend : public Backend {
@@ -105,6 +108,14 @@ class RedisBackend : public Backend {
   void remove_record(const NodeId& id) override {
     ASSERT_EQ(server_.ask({"DEL", "{uproar:nodes}:" + id.text()}), "1");
   }
+  void put_unreadable(const NodeId& id) override {
+    ASSERT_EQ(server_.ask({"SADD", "{uproar:nodes}", id.text()}), "1");
+    ASSERT_EQ(server_.ask({"SET", "{uproar:nodes}:" + id.text(), "from the future"}), "OK");
+  }
+  bool has_record(const NodeId& id) override {
+    return server_.ask({"SISMEMBER", "{uproar:nodes}", id.text()}) == "1";
+  }
+  services::RedisServer& server() { return server_; }
 
  private:
   struct Poker : RecordingBusListener {
@@ -138,6 +149,15 @@ class EtcdBackend : public Backend {
     const std::string range = etcd::range_body("uproar/nodes/" + id.text());
     ASSERT_NE(server_.ask("/v3/kv/deleterange", range).find("\"deleted\":\"1\""),
               std::string::npos);
+  }
+  void put_unreadable(const NodeId& id) override {
+    (void)server_.ask("/v3/kv/put",
+                      etcd::put_body("uproar/nodes/" + id.text(), "from the future", "0"));
+  }
+  bool has_record(const NodeId& id) override {
+    const auto range = etcd::read_range(
+        server_.ask("/v3/kv/range", etcd::range_body("uproar/nodes/" + id.text())));
+    return range && range->found.size() == 1;
   }
 
  private:
@@ -291,6 +311,33 @@ TEST_P(DiscoveryContract, LearnsThatItsOwnRecordIsGoneAndPutsItBack) {
   EXPECT_EQ(ben_->hears.leases_lost, 0);
 }
 
+TEST_P(DiscoveryContract, LeavesAloneWhatItCannotRead) {
+  backend_->put_unreadable(record_of(3).id);
+  auto late = join(4);
+  ASSERT_TRUE(wait([&] { return sees(*ann_, {1, 2, 4}); }));
+  // Long enough to give somebody up: it does so with one who is dead.
+  late.reset();
+  ASSERT_TRUE(wait([&] { return sees(*ann_, {1, 2}) && sees(*ben_, {1, 2}); }));
+  EXPECT_TRUE(backend_->has_record(record_of(3).id));
+}
+
+TEST_P(DiscoveryContract, SaysNothingMoreOnceItHasBegunToLeave) {
+  auto leaving = join(3);
+  ASSERT_TRUE(wait([&] { return sees(*ben_, {1, 2, 3}) && sees(*ann_, {1, 2, 3}); }));
+  bool is_done = false;
+  leaving->discovery->withdraw([&] { is_done = true; });
+  leaving->discovery->announce(record_of(3));
+  ASSERT_TRUE(wait([&] { return is_done && sees(*ben_, {1, 2}) && sees(*ann_, {1, 2}); }));
+  leaving->discovery->announce(record_of(3));
+  auto late = join(4);
+  ASSERT_TRUE(wait([&] { return sees(*ben_, {1, 2, 4}); }));
+  late.reset();
+  ASSERT_TRUE(wait([&] { return sees(*ben_, {1, 2}); }));
+  EXPECT_THAT(ben_->hears.gone, ElementsAre(std::pair(record_of(3).id, NodeEnd::kLeft),
+                                            std::pair(record_of(4).id, NodeEnd::kDied)));
+  EXPECT_EQ(leaving->hears.registered, 1);
+}
+
 TEST_P(DiscoveryContract, CanGoAtAnyMomentWithoutATrace) {
   for (int turns = 0; turns < 10; ++turns) {
     auto passing = join(5);
@@ -304,6 +351,50 @@ INSTANTIATE_TEST_SUITE_P(Kinds, DiscoveryContract, ::testing::Values(Kind::kRedi
                          [](const auto& kind) {
                            return std::string(kind.param == Kind::kRedis ? "Redis" : "Etcd");
                          });
+
+// What Redis alone needs: its list is two things, a set of ids and a key for each.
+class RedisDiscoveryTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!services::is_installed("redis-server"))
+      GTEST_SKIP() << "redis-server is not installed: tools/dev deps --tests";
+    backend_ = std::make_unique<RedisBackend>();
+    ann_ = join(1);
+    ben_ = join(2);
+    ASSERT_TRUE(reactor_.run_within([&] {
+      return ann_->discovery->nodes().size() == 2 && ben_->discovery->nodes().size() == 2;
+    }));
+  }
+  std::unique_ptr<Node> join(std::uint64_t number) {
+    auto node = backend_->join(reactor_, record_of(number).id);
+    node->discovery->announce(record_of(number));
+    return node;
+  }
+
+  PollReactor reactor_;
+  std::unique_ptr<RedisBackend> backend_;
+  std::unique_ptr<Node> ann_;
+  std::unique_ptr<Node> ben_;
+};
+
+// Who missed it for too long takes its id away, and that may arrive after it has come back.
+TEST_F(RedisDiscoveryTest, ComesBackToTheListThatItWasTakenFrom) {
+  ASSERT_EQ(backend_->server().ask({"SREM", "{uproar:nodes}", record_of(1).id.text()}), "1");
+  ASSERT_TRUE(reactor_.run_within([&] { return backend_->has_record(record_of(1).id); }));
+  auto late = join(3);
+  EXPECT_TRUE(reactor_.run_within([&] { return late->discovery->is_live(record_of(1).id); }));
+  EXPECT_EQ(ann_->hears.leases_lost, 0);
+}
+
+TEST_F(RedisDiscoveryTest, FindsTheDeadWhileSomebodyPokesWithoutEnd) {
+  auto* const ben = static_cast<redis::RedisDiscovery*>(ben_->discovery.get());
+  ann_.reset();  // as kill -9 does
+  EXPECT_TRUE(reactor_.run_within([&] {
+    ben->poke();
+    return ben->nodes().size() == 1;
+  }));
+  EXPECT_THAT(ben_->hears.gone, ElementsAre(std::pair(record_of(1).id, NodeEnd::kDied)));
+}
 
 }  // namespace
 }  // namespace uproar::storage

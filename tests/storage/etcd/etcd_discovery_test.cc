@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/services/etcd_server.h"
+#include "tests/storage/etcd/silent_link.h"
 #include "tests/storage/poll_reactor.h"
 #include "tests/storage/redis/fake_server.h"
 
@@ -19,11 +20,18 @@ class CountingListener : public DiscoveryListener {
   void on_node_joined(const NodeRecord& /*record*/) override { ++joined; }
   void on_node_changed(const NodeRecord& /*record*/) override {}
   void on_node_gone(const NodeRecord& /*record*/, NodeEnd /*end*/) override { ++gone; }
-  void on_registered() override {}
-  void on_lease_lost() override {}
-  void on_discovery_state(DiscoveryState /*state*/) override {}
+  void on_registered() override { ++registered; }
+  void on_lease_lost() override { ++leases_lost; }
+  void on_discovery_state(DiscoveryState state) override {
+    if (state == DiscoveryState::kDown && discovery != nullptr)
+      blamed = discovery->last_error().subject;
+  }
   int joined = 0;
   int gone = 0;
+  int registered = 0;
+  int leases_lost = 0;
+  const EtcdDiscovery* discovery = nullptr;
+  std::string blamed;  // when it went down last
 };
 
 class EtcdDiscoveryTest : public ::testing::Test {
@@ -95,6 +103,62 @@ TEST_F(EtcdDiscoveryTest, TriesItsMembersInTurn) {
   EtcdDiscovery discovery(reactor_, hears_, several);
   EXPECT_TRUE(reactor_.run_within(
       [&] { return discovery.state() == DiscoveryState::kUp && hears_.joined == 1; }));
+}
+
+TEST_F(EtcdDiscoveryTest, BlamesTheMemberWhoseWatchEnded) {
+  put_record(1);
+  EtcdDiscoveryOptions several = options();
+  several.urls.push_back("http://127.0.0.1:" + std::to_string(services::free_port()));
+  EtcdDiscovery discovery(reactor_, hears_, several);
+  hears_.discovery = &discovery;
+  ASSERT_TRUE(reactor_.run_within([&] { return discovery.state() == DiscoveryState::kUp; }));
+  server_.kill_now();
+  ASSERT_TRUE(reactor_.run_within([&] { return !hears_.blamed.empty(); }));
+  EXPECT_EQ(hears_.blamed, server_.url());
+}
+
+// As a firewall does that has forgotten the connection.
+TEST_F(EtcdDiscoveryTest, HearsOfOthersThoughItsWatchIsDeaf) {
+  put_record(1);
+  SilentLink link(reactor_, server_.port());
+  EtcdDiscoveryOptions through = options();
+  through.urls = {"http://127.0.0.1:" + std::to_string(link.port())};
+  EtcdDiscovery discovery(reactor_, hears_, through);
+  NodeRecord own;
+  own.id = NodeId(Uuid{.high = 9, .low = 9});
+  own.name = "nine";
+  discovery.announce(own);
+  ASSERT_TRUE(reactor_.run_within([&] {
+    return discovery.state() == DiscoveryState::kUp && hears_.joined == 2 && hears_.registered == 1;
+  }));
+  // After the look that follows each beginning of a watch.
+  ASSERT_TRUE(reactor_.run_within([&] { return discovery.counters().resyncs.value() >= 2; }));
+  link.silence("/v3/watch");
+  put_record(2);
+  ASSERT_TRUE(reactor_.run_within([&] { return hears_.joined == 3; }));
+  EXPECT_EQ(hears_.leases_lost, 0);
+}
+
+// Etcd gives a lease up when it has heard nothing for its time; the node has counted from its own last word.
+TEST_F(EtcdDiscoveryTest, KnowsOfItsLostLeaseNoLaterThanTheOthers) {
+  SilentLink link(reactor_, server_.port());
+  // Seven seconds: a third of it is more than etcd takes to notice an end.
+  EtcdDiscoveryOptions through{.urls = {"http://127.0.0.1:" + std::to_string(link.port())},
+                               .lease_ms = 8000};
+  EtcdDiscoveryOptions direct{.urls = {server_.url()}, .lease_ms = 8000};
+  CountingListener hears_too;
+  EtcdDiscovery cut_off(reactor_, hears_, through);
+  EtcdDiscovery other(reactor_, hears_too, direct);
+  NodeRecord own;
+  own.id = NodeId(Uuid{.high = 9, .low = 9});
+  own.name = "nine";
+  cut_off.announce(own);
+  ASSERT_TRUE(reactor_.run_within([&] { return hears_.registered == 1 && hears_too.joined == 1; }));
+  // Just renewed.
+  ASSERT_TRUE(reactor_.run_within([&] { return cut_off.counters().renewals.value() == 2; }));
+  link.silence_all();
+  ASSERT_TRUE(reactor_.run_within([&] { return hears_too.gone == 1; }));
+  EXPECT_EQ(hears_.leases_lost, 1);
 }
 
 TEST_F(EtcdDiscoveryTest, SkipsRecordsThatItCannotRead) {
