@@ -8,7 +8,6 @@ import dataclasses
 import re
 import typing
 
-from links import Links
 from redis_commands import Command, number_of, redis_says
 
 SERVICES = ("redis", "postgres", "etcd")
@@ -97,20 +96,16 @@ def buffer_kills(world):
     return len(re.findall("overcoming of output buffer limits", (world.cluster.redis.folder / "log").read_text(errors="replace")))
 
 
-def on_links(action, services):
-    """Every one of the links has connections that it bears upon, or nothing was split."""
+def hold(*services):
     def begin(world):
-        met = [action(world.links, world.victim.name, service) for service in services]
-        world.struck += sum(met) if all(met) else 0
+        world.struck += world.links.hold(world.victim.name, *services)
     return begin
 
 
-def hold(*services):
-    return on_links(Links.hold, services)
-
-
 def cut(*services):
-    return on_links(Links.cut, services)
+    def begin(world):
+        world.struck += world.links.cut(world.victim.name, *services)
+    return begin
 
 
 def release(*services):

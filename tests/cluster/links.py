@@ -138,16 +138,20 @@ class Links:
         self.of[node, service] = link
         return link.port
 
-    def hold(self, node, service):
-        """How many ends of connections it bears upon, here and in cut()."""
-        return self.call(self.of[node, service].hold)
+    def hold(self, node, *services):
+        """How many ends of connections it bears upon, here and in cut(); 0 when that is none of one of them."""
+        return self.on_each(Link.hold, node, services)
 
     def release(self, node, *services):
         for service in services:
             self.call(self.of[node, service].release)
 
-    def cut(self, node, service):
-        return self.call(self.of[node, service].cut)
+    def cut(self, node, *services):
+        return self.on_each(Link.cut, node, services)
+
+    def on_each(self, action, node, services):
+        met = [self.call(action, self.of[node, service]) for service in services]
+        return sum(met) if all(met) else 0
 
     def close(self):
         def end():

@@ -79,6 +79,8 @@ class HeldLinks(unittest.TestCase):
         self.connect().sendall(b"1")
         self.assertEqual(self.accept().recv(16), b"1")
         self.assertEqual(self.links.hold("n1", "redis"), 2)
+        self.links.between("n1", "etcd", 1)
+        self.assertEqual(self.links.hold("n1", "redis", "etcd"), 0, "nobody is on one of them")
         self.assertEqual(self.links.cut("n1", "redis"), 2)
 
     def test_only_the_named_link_is_held(self):
