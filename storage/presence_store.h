@@ -50,10 +50,11 @@ struct UserPresence {
   UserId user;
   std::vector<NodePresence>
       nodes;  // only nodes that live and have a device of the user, in the order of their ids
+  bool is_known = true;  // false: this one could not be read, though others could; no nodes
 };
 
 enum class PresenceError : std::uint8_t {
-  kUnavailable,  // no answer from the service, or an error
+  kUnavailable,  // for none of the users an answer from the service, or an error
   kOverloaded    // kPresenceReadUsersMax, or too much waits for the service already
 };
 

@@ -211,11 +211,18 @@ void PresenceWatch::has_read(
     std::uint64_t number, const std::vector<UserId>& users,
     const Result<std::vector<storage::UserPresence>, storage::PresenceError>& found) {
   is_reading_ = false;
+  std::vector<UserId> unread;
   if (found.ok()) {
-    for (const storage::UserPresence& read : found.value()) compare(number, read);
-    return read_next();
+    for (const storage::UserPresence& read : found.value()) {
+      if (read.is_known) {
+        compare(number, read);
+      } else {
+        unread.push_back(read.user);
+      }
+    }
+    if (unread.empty()) return read_next();
   }
-  for (const UserId user : users) {
+  for (const UserId user : found.ok() ? unread : users) {
     if (Watched* watched = find(user)) wait_for_read(*watched);
   }
   timer_armed_ = true;

@@ -174,8 +174,8 @@ void UserRole::answer(const PresenceQuery& query, const std::vector<UserId>& loo
   for (const UserId id : query.users) {
     const bool is_looked_up = next < looked_up.size() && looked_up[next] == id;
     const storage::UserPresence* of_user =
-        is_looked_up && rows != nullptr ? &(*rows)[next] : nullptr;
-    answer.users.push_back(state_of(id, of_user, !is_looked_up || rows != nullptr));
+        is_looked_up && rows != nullptr && (*rows)[next].is_known ? &(*rows)[next] : nullptr;
+    answer.users.push_back(state_of(id, of_user, !is_looked_up || of_user != nullptr));
     if (is_looked_up) ++next;
   }
   context_.send(query.shard, std::move(answer));

@@ -34,7 +34,7 @@ std::optional<PresenceDelta> presence_of(std::string_view value) {
 struct RedisPresence::Reading {
   std::vector<UserPresence> users;
   std::size_t remaining = 0;
-  bool has_failed = false;
+  std::size_t failed = 0;
   Found found;
 };
 
@@ -55,7 +55,7 @@ RedisPresence::~RedisPresence() {
 
 bool RedisPresence::is_certain() const {
   return is_sentinel_there_ && disconnects_then_ == bus_.commands().counts().disconnects &&
-         waiting_.empty() && unanswered_ == 0;
+         waiting_.empty() && unreached_.empty() && unanswered_ == 0;
 }
 
 std::string RedisPresence::key_of(const UserId& user) const {
@@ -90,14 +90,17 @@ void RedisPresence::flush() {
   for (; done < waiting_.size(); ++done) {
     const UserId user = waiting_[done];
     const auto found = rows_.find(user);
-    if (found != rows_.end() && !write(user, found->second)) break;  // the next beat goes on
+    if (found == rows_.end()) continue;
+    const SendResult sent = write(user, found->second);
+    if (sent == SendResult::kFull) break;  // the next beat goes on
+    if (sent == SendResult::kDown) unreached_.push_back(user);
   }
   waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(done));
 }
 
-bool RedisPresence::write(const UserId& user, Row& row) {
+SendResult RedisPresence::write(const UserId& user, Row& row) {
   RedisCommands& commands = bus_.commands();
-  if (commands.outgoing_bytes() > kOutgoingBytesForPresence) return false;
+  if (commands.outgoing_bytes() > kOutgoingBytesForPresence) return SendResult::kFull;
   const std::string key = key_of(user);
   const auto done = [this, user, version = row.version](const auto& answer) {
     written(user, version, answer);
@@ -106,17 +109,13 @@ bool RedisPresence::write(const UserId& user, Row& row) {
       row.presence.devices == 0
           ? commands.send(key, {"HDEL", key, node_text_}, done)
           : commands.send(key, {"HSET", key, node_text_, value_of(row.presence)}, done);
-  if (sent != SendResult::kQueued) return false;
+  if (sent != SendResult::kQueued) return sent;
   if (row.presence.devices != 0)
     (void)commands.send(key, {"EXPIRE", key, std::to_string(kPresenceKeptS)}, {});
   ++unanswered_;
   counters_.puts.add();
   row.is_waiting = false;
-  // After the write, so that who reads on hearing it finds it (a cluster's servers permitting).
-  if (std::exchange(row.is_news, false))
-    (void)bus_.publish(presence_channel(user), options_.delta_kind, 0,
-                       encode_presence_delta(row.presence));
-  return true;
+  return sent;
 }
 
 void RedisPresence::written(const UserId& user, std::uint64_t version,
@@ -127,8 +126,13 @@ void RedisPresence::written(const UserId& user, std::uint64_t version,
   if (found == rows_.end() || found->second.version != version) return;  // a later one tells
   if (!answer.ok() || answer.value().value().is_error()) {
     counters_.failures.add();
-    wait(user, found->second);
-  } else if (found->second.presence.devices == 0) {
+    return wait(user, found->second);
+  }
+  // Not before: who reads on hearing it finds it, whichever server of a cluster has the row and whichever the channel.
+  if (std::exchange(found->second.is_news, false))
+    (void)bus_.publish(presence_channel(user), options_.delta_kind, 0,
+                       encode_presence_delta(found->second.presence));
+  if (found->second.presence.devices == 0) {
     rows_.erase(found);
     counters_.rows.set(static_cast<std::int64_t>(rows_.size()));
   }
@@ -141,6 +145,8 @@ void RedisPresence::beat() {
                            [this](const auto& answer) { sentinel_answered(answer); });
   if (sent != SendResult::kQueued) is_sentinel_there_ = false;
   refresh_some();
+  waiting_.insert(waiting_.end(), unreached_.begin(), unreached_.end());
+  unreached_.clear();
   flush();
 }
 
@@ -224,7 +230,8 @@ void RedisPresence::one_read(Reading& reading, std::size_t index,
   std::vector<NodePresence> dead;
   if (!answer.ok() || !answer.value().value().is_array()) {
     counters_.failures.add();
-    reading.has_failed = true;
+    ++reading.failed;
+    user.is_known = false;
   } else {
     const RedisValue pairs = answer.value().value();
     for (std::size_t i = 0; i + 1 < pairs.size(); i += 2) {
@@ -249,7 +256,8 @@ void RedisPresence::one_read(Reading& reading, std::size_t index,
     (void)bus_.commands().send(key, {"HDEL", key, row.node.text()}, {});
   }
   if (--reading.remaining > 0) return;
-  if (reading.has_failed) return reading.found(Err{PresenceError::kUnavailable});
+  if (reading.failed == reading.users.size())
+    return reading.found(Err{PresenceError::kUnavailable});
   reading.found(std::move(reading.users));
 }
 

@@ -49,8 +49,8 @@ class RedisPresence final : public PresenceStore {
  private:
   struct Row {
     PresenceDelta presence;
-    bool is_waiting = false;  // in waiting_
-    bool is_news = false;     // the watchers have not been told
+    bool is_waiting = false;  // in waiting_ or unreached_
+    bool is_news = false;     // the watchers have not been told: they are when it is written
     std::uint64_t version = 0;
   };
   struct Reading;
@@ -59,7 +59,7 @@ class RedisPresence final : public PresenceStore {
   void wait(const UserId& user, Row& row);
   void flush_later();
   void flush();
-  [[nodiscard]] bool write(const UserId& user, Row& row);
+  [[nodiscard]] SendResult write(const UserId& user, Row& row);
   void written(const UserId& user, std::uint64_t version,
                const Result<RedisReply, RedisLost>& answer);
   void beat();
@@ -78,7 +78,9 @@ class RedisPresence final : public PresenceStore {
   const std::string sentinel_ms_;
   std::shared_ptr<ClientLink> self_;
   absl::flat_hash_map<UserId, Row> rows_;
-  std::vector<UserId> waiting_;   // rows that differ from what the service was told
+  std::vector<UserId> waiting_;  // rows that differ from what the service was told
+  std::vector<UserId>
+      unreached_;  // likewise, and nobody has their keys now: the next beat tries again
   std::deque<UserId> refreshes_;  // this round's
   std::size_t refreshes_a_beat_ = 0;
   std::size_t unanswered_ = 0;

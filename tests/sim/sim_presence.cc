@@ -15,7 +15,8 @@ using storage::PresenceDelta;
 using storage::PresenceError;
 using storage::UserPresence;
 
-// As the real one behaves (storage/redis/redis_presence.h): one write after another, each told on the bus when it is done;
+// As the real one behaves (storage/redis/redis_presence.h): one write after another, each told on the bus when its answer is
+// there;
 // what may be lost is put again with the next beat.
 class SimPresence final : public storage::PresenceStore {
  public:
@@ -116,15 +117,11 @@ class SimPresence final : public storage::PresenceStore {
     network_.kernel_.after(next_us_ - now_us, [this, &network = network_, id = id_,
                                                is_alive = is_alive_, connection = disconnects(),
                                                user, presence = row.presence,
-                                               is_news = std::exchange(row.is_news, false),
                                                version = row.version] {
       const bool is_connected = *is_alive && connection == disconnects();
       // Of a connection that broke meanwhile: it may have left, or not.
       if (is_connected || network.kernel_.chance(50)) network.put_row(user, id, presence);
       if (!*is_alive) return;
-      if (is_connected && is_news && !(network.wrong.hides_presence && network.kernel_.chance(20)))
-        (void)bus_.publish(storage::presence_channel(user), setup_.delta_kind, 0,
-                           storage::encode_presence_delta(presence));
       link_->post([this, user, version, is_connected] { written(user, version, is_connected); });
     });
   }
@@ -134,8 +131,13 @@ class SimPresence final : public storage::PresenceStore {
     if (row == rows_.end() || row->second.version != version) return;  // a later one tells
     if (!is_answered) {
       counters_.failures.add();
-      wait(user, row->second);
-    } else if (row->second.presence.devices == 0) {
+      return wait(user, row->second);
+    }
+    const bool is_hidden = network_.wrong.hides_presence && network_.kernel_.chance(20);
+    if (std::exchange(row->second.is_news, false) && !is_hidden)
+      (void)bus_.publish(storage::presence_channel(user), setup_.delta_kind, 0,
+                         storage::encode_presence_delta(row->second.presence));
+    if (row->second.presence.devices == 0) {
       rows_.erase(row);
       counters_.rows.set(static_cast<std::int64_t>(rows_.size()));
     }

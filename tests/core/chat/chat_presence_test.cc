@@ -224,6 +224,27 @@ TEST_F(PresenceOverNodes, is_read_once_for_all_who_watch_and_let_go_with_the_las
   EXPECT_EQ(world.shard(0).sizes().users_watched, 0U);
 }
 
+TEST_F(PresenceOverNodes, one_who_cannot_be_read_is_uncertain_and_the_others_are_not) {
+  const Person ben = arrives("ben", 1);
+  const Person cay = arrives("cay", 1);
+  const Person ann = arrives("ann", 0);
+  rest();
+  world.set_presence_readable(ben.id(), false);
+  EXPECT_TRUE(asked(ann, ben.id()).uncertain);
+  EXPECT_TRUE(asked(ann, cay.id()).online);
+  EXPECT_FALSE(asked(ann, cay.id()).uncertain);
+
+  ann.says(PresenceSubscribe{{ben.id(), cay.id()}});
+  rest();
+  EXPECT_TRUE(asked(ann, ben.id()).uncertain);
+  EXPECT_TRUE(asked(ann, cay.id()).online);
+  world.set_presence_readable(ben.id(), true);
+  world.advance_ms(kPresenceReadRetryMs);
+  rest();
+  EXPECT_TRUE(last_of(ann, ben.id()).online);
+  EXPECT_FALSE(last_of(ann, ben.id()).uncertain);
+}
+
 TEST_F(PresenceOverNodes, words_of_one_tick_are_one_and_heartbeats_are_none) {
   group({"ann", "ben"});
   (void)arrives("ann", 0);

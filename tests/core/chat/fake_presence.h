@@ -45,12 +45,22 @@ class FakePresence {
   void put_all_again(std::size_t port) {
     for (const auto& [user, said] : ports_[port].rows) wait(ports_[port], user);
   }
+  // Whether this one can be read, as when one server of several is away.
+  void set_readable(UserId user, bool is_readable) {
+    if (is_readable) {
+      unreadable_.erase(user);
+    } else {
+      unreadable_.insert(user);
+    }
+  }
   // Its process is gone; what it had written stays.
   void forget(std::size_t port) { ports_[port] = Port(); }
 
   [[nodiscard]] storage::UserPresence read(UserId user,
                                            const std::set<storage::NodeId>& others) const {
     storage::UserPresence found{.user = user, .nodes = {}};
+    found.is_known = !unreadable_.contains(user);
+    if (!found.is_known) return found;
     const auto rows = table_.find(user);
     if (rows == table_.end()) return found;
     for (const auto& [node, said] : rows->second) {
@@ -73,6 +83,7 @@ class FakePresence {
   }
 
   std::vector<Port> ports_;
+  std::set<UserId> unreadable_;
   std::map<UserId, std::map<storage::NodeId, storage::PresenceDelta>> table_;
 };
 

@@ -713,6 +713,10 @@ void World::reconnect_bus(std::uint32_t shard) {
   shards_[shard]->chat->on_presence_certain(true, now);
 }
 
+void World::set_presence_readable(UserId user, bool is_readable) {
+  presence_->set_readable(user, is_readable);
+}
+
 void World::flush_presence() {
   presence_->flush();
   for (std::uint32_t i = 0; i < shard_count(); ++i) {

@@ -121,6 +121,8 @@ class World {
   bool step_presence(std::uint32_t shard);  // what is put is written, and told
   void disconnect_bus(std::uint32_t shard);
   void reconnect_bus(std::uint32_t shard);
+  // One user's rows cannot be read, as when one server of several is away.
+  void set_presence_readable(UserId user, bool is_readable);
   void flush_presence();  // the store loses all of it; who can say so puts it again
   // Its process ends: some of what it staged is committed, nobody is told of anything. It is back at once, empty; the
   // others learn of the death, and of the new node, by say_gap().

@@ -2,6 +2,7 @@
 
 #include "storage/redis/redis_presence.h"
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,6 +11,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "storage/redis/slot_map.h"
 #include "tests/storage/redis/redis_bench.h"
 
 namespace uproar::storage::redis {
@@ -158,6 +160,20 @@ TEST_F(Presence, ComesBackByItselfAfterARestartWithWhatWasPutMeanwhile) {
   EXPECT_EQ(ben_->nodes_of(user_of(2)).size(), 1U);
 }
 
+TEST_F(Presence, IsToldWhenItIsWrittenAndNotBefore) {
+  ASSERT_TRUE(ben_->listens(presence_channel(user_of(1))));
+  ASSERT_TRUE(ben_->listens("marker"));
+  // Writes are refused and publishes are not.
+  ASSERT_EQ(server_.ask({"CONFIG", "SET", "maxmemory", "1"}), "OK");
+  ann_->presence.put(user_of(1), {.devices = 1, .heard_us = 1});
+  ASSERT_TRUE(wait([&] { return ann_->presence.counters().failures.value() > 0; }));
+  ASSERT_TRUE(ann_->reaches(*ben_, "marker", "behind whatever was told"));
+  EXPECT_THAT(ben_->hears.payloads_of(presence_channel(user_of(1))), IsEmpty());
+  ASSERT_EQ(server_.ask({"CONFIG", "SET", "maxmemory", "0"}), "OK");
+  ASSERT_TRUE(wait([&] { return !ben_->hears.payloads_of(presence_channel(user_of(1))).empty(); }));
+  EXPECT_EQ(ben_->nodes_of(user_of(1)).size(), 1U);
+}
+
 TEST_F(Presence, PassesOverNodesThatDoNotLive) {
   ann_->presence.put(user_of(1), {.devices = 1, .heard_us = 1000});
   ASSERT_TRUE(ann_->is_settled());
@@ -213,6 +229,50 @@ TEST_F(Presence, AnswersListsInTheirOrderAndRefusesLongOnes) {
   const auto refused = ben_->read(std::vector<UserId>(kPresenceReadUsersMax + 1));
   ASSERT_FALSE(refused.ok());
   EXPECT_EQ(refused.error(), PresenceError::kOverloaded);
+}
+
+TEST_F(RedisBusTest, PresenceGoesOnAtTheServersThatAreLeft) {
+  services::RedisCluster cluster;
+  cluster.start();
+  PresenceNode ann(reactor_, cluster.url(), 1);
+  PresenceNode ben(reactor_, cluster.url(), 2);
+  ASSERT_TRUE(ann.comes_up() && ben.comes_up());
+  ASSERT_TRUE(ann.is_settled());
+  for (std::size_t i = 0; i < services::RedisCluster::kNodes; ++i)
+    ASSERT_EQ(cluster.node(i).ask({"CONFIG", "SET", "cluster-require-full-coverage", "no"}), "OK");
+  cluster.node(1).kill_now();
+  ASSERT_TRUE(wait([&] {
+    return ann.bus.commands().servers_up() == 2 && ben.bus.commands().servers_up() == 2;
+  }));
+  std::vector<UserId> users;
+  for (std::uint64_t i = 0; i < 100; ++i) users.push_back(user_of(i));
+  for (const UserId& user : users) ann.presence.put(user, {.devices = 1, .heard_us = 1});
+  const auto key_of = [](const UserId& user) { return "uproar:presence:" + user.text(); };
+  const auto server_of = [&](const UserId& user) {
+    return slot_of(key_of(user)) * services::RedisCluster::kNodes / kSlots;
+  };
+  const auto is_left = [&](const UserId& user) { return server_of(user) != 1; };
+  const auto left = std::count_if(users.begin(), users.end(), is_left);
+  ASSERT_GT(left, 0);
+  ASSERT_LT(left, 100);
+  ASSERT_TRUE(wait([&] {
+    return std::all_of(users.begin(), users.end(), [&](const UserId& user) {
+      return !is_left(user) || cluster.node(server_of(user)).ask({"HLEN", key_of(user)}) == "1";
+    });
+  }));
+  const auto answer = ben.read(users);
+  ASSERT_TRUE(answer.ok()) << "those that can be read";
+  for (const UserPresence& user : answer.value()) {
+    EXPECT_EQ(user.is_known, is_left(user.user));
+    EXPECT_EQ(user.nodes.size(), is_left(user.user) ? 1U : 0U);
+  }
+  EXPECT_FALSE(ann.presence.is_certain());
+  cluster.node(1).start();
+  ASSERT_TRUE(ann.comes_up() && ben.comes_up());
+  ASSERT_TRUE(ann.is_settled());
+  const auto whole = ben.read(users);
+  ASSERT_TRUE(whole.ok());
+  for (const UserPresence& user : whole.value()) EXPECT_EQ(user.nodes.size(), 1U);
 }
 
 TEST_F(RedisBusTest, PresenceIsSpreadOverACluster) {
