@@ -1,6 +1,8 @@
 #include "tests/services/redis_server.h"
 
 #include <cstdio>
+#include <set>
+#include <string>
 #include <utility>
 
 #include <hiredis/hiredis.h>
@@ -148,7 +150,19 @@ std::size_t RedisCluster::owner_of(std::uint16_t slot) {
   return 0;
 }
 
+bool RedisCluster::has_one_epoch() {
+  std::set<std::string> epochs;
+  for (auto& server : nodes_) {
+    const std::string info = server->ask({"CLUSTER", "INFO"});
+    const auto at = info.find("cluster_current_epoch:");
+    epochs.insert(at == std::string::npos ? "" : info.substr(at, info.find('\r', at) - at));
+  }
+  return epochs.size() == 1;
+}
+
 void RedisCluster::move_slot(std::uint16_t slot, std::size_t to) {
+  // Whoever takes a slot counts on from the epoch he knows: one that is old would lose against the move before.
+  UPROAR_CHECK(wait_until([this] { return has_one_epoch(); }));
   const std::size_t from = owner_of(slot);
   const std::string number = std::to_string(slot);
   const std::string to_id = node(to).ask({"CLUSTER", "MYID"});

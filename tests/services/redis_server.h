@@ -58,6 +58,8 @@ class RedisCluster {
   [[nodiscard]] bool is_ok();
 
  private:
+  [[nodiscard]] bool has_one_epoch();
+
   std::vector<std::unique_ptr<RedisServer>> nodes_;
 };
 
