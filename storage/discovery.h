@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <string_view>
 #include <vector>
 
 #include "proto/base/counters.h"
@@ -15,6 +16,10 @@
 #include "storage/node_record.h"
 
 namespace uproar::storage {
+
+// Of the bus, where nodes tell each other to look at the list. Who owns the bus passes it on, where the list is kept over
+// it (RedisDiscovery::poke()).
+inline constexpr std::string_view kNodesChannel = "nodes";
 
 enum class DiscoveryState : std::uint8_t {
   kDown,       // the service does not answer: the list is as it was, nobody is declared dead

@@ -11,7 +11,7 @@
 //   p:<user>         the same where somebody watches that user  kPresence (storage::PresenceDelta)
 //   gaps             every shard                                kGap
 //   revoked          every shard                                kRevoked
-//   nodes            the shard that keeps discovery             kNodes (storage::redis::kNodesChannel)
+//   nodes            the shard that keeps discovery             kNodes (storage::kNodesChannel)
 
 #include <array>
 #include <cstddef>

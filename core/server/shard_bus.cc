@@ -5,7 +5,7 @@
 
 #include "core/server/bus_words.h"
 #include "proto/base/check.h"
-#include "storage/redis/redis_discovery.h"
+#include "storage/discovery.h"
 
 namespace uproar::server {
 namespace {
@@ -108,7 +108,7 @@ void ShardBus::on_bus_live(std::string_view channel, storage::BusGap gap) {
     hears_revocations_ = true;
     return hearer_.on_revocations_missed();
   }
-  if (channel == storage::redis::kNodesChannel) return hearer_.on_nodes_poked();
+  if (channel == storage::kNodesChannel) return hearer_.on_nodes_poked();
   if (const auto topic = topic_of_channel(channel)) {
     hearer_.on_listening(*topic);
   } else if (const auto user = user_of_presence_channel(channel)) {

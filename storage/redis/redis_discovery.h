@@ -27,9 +27,6 @@
 
 namespace uproar::storage::redis {
 
-// The channel whose messages tell to look: the owner of the bus passes them on to RedisDiscovery::poke().
-inline constexpr std::string_view kNodesChannel = "nodes";
-
 struct RedisDiscoveryOptions {
   std::uint32_t lease_ms = kNodeLeaseMs;  // 500 at least
   std::uint8_t poke_kind = 0;             // BusHeader::kind of what goes out on kNodesChannel

@@ -121,7 +121,7 @@ class RedisBackend : public Backend {
   struct Poker : RecordingBusListener {
     redis::RedisDiscovery* discovery = nullptr;
     void on_bus_message(std::string_view channel, const BusMessage& /*message*/) override {
-      if (channel == redis::kNodesChannel) discovery->poke();
+      if (channel == kNodesChannel) discovery->poke();
     }
   };
   services::RedisServer server_;

@@ -12,10 +12,10 @@
 
 #include "core/server/bus_words.h"
 #include "proto/chat/server_event_encoder.h"
+#include "storage/discovery.h"
 #include "storage/limits.h"
 #include "storage/memory/memory_bus.h"
 #include "storage/presence_store.h"
-#include "storage/redis/redis_discovery.h"
 #include "tests/storage/manual_reactor.h"
 
 namespace uproar::server {
@@ -280,10 +280,10 @@ TEST_F(ShardBusTest, HasTheStoreAskedForLogoutsThatItDoesNotUnderstand) {
 }
 
 TEST_F(ShardBusTest, PassesOnThatTheListOfNodesHasChanged) {
-  there_.bus->subscribe(storage::redis::kNodesChannel);
+  there_.bus->subscribe(storage::kNodesChannel);
   turn();
   EXPECT_THAT(there_.ear.take(), ElementsAre("nodes")) << "it may have, before";
-  say(storage::redis::kNodesChannel, static_cast<std::uint8_t>(BusKind::kNodes), 0, "");
+  say(storage::kNodesChannel, static_cast<std::uint8_t>(BusKind::kNodes), 0, "");
   EXPECT_THAT(there_.ear.take(), ElementsAre("nodes"));
 }
 
