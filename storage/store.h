@@ -11,6 +11,7 @@
 #include "storage/history.h"
 #include "storage/job_queue.h"
 #include "storage/message_log.h"
+#include "storage/nodes_at_work.h"
 #include "storage/reactor.h"
 
 namespace uproar::storage {
@@ -22,6 +23,8 @@ class StoreClient {
   virtual HistoryReader& history() = 0;
   virtual Directory& directory() = 0;
   virtual JobQueue& jobs() = 0;
+  // Null: a store that one node uses, or whose nodes it does not know.
+  virtual NodesAtWork* nodes_at_work() { return nullptr; }
   // A commit that changes nothing anybody reads and reaches the disk all the same. `done` runs later on the client's
   // reactor; false: it could not be made durable, or the queue was full.
   virtual void probe(std::function<void(bool committed)> done) = 0;

@@ -51,6 +51,11 @@ sigset_t stop_signals() {
   return set;
 }
 
+storage::NodeId fresh_node_id() {
+  const auto ms = static_cast<std::uint64_t>(runtime::read_clock().wall_ms());
+  return storage::NodeId(Uuid::v7(ms, crypto::random_u64(), crypto::random_u64()));
+}
+
 // True when one of the stop signals came within `timeout`.
 bool wait_for_signal(std::chrono::milliseconds timeout) {
   const sigset_t set = stop_signals();
@@ -75,6 +80,7 @@ void block_signals() {
 
 struct Server::State {
   Config config;
+  const storage::NodeId id = fresh_node_id();
   std::uint32_t services_wait_ms = 0;
   std::atomic<bool> draining{false};
   std::uint16_t port = 0;
@@ -125,7 +131,8 @@ Result<void, SystemError> Server::State::open_sqlite() {
 }
 
 Result<void, SystemError> Server::State::open_postgres() {
-  auto opened = storage::PostgresStore::open({.url = config.postgres, .node = config.node_id});
+  auto opened =
+      storage::PostgresStore::open({.url = config.postgres, .node = config.node_id, .id = id});
   if (!opened.ok()) return Err{opened.error()};
   // Without a bus clients here would not hear those of another node.
   using Claim = storage::PostgresStore::Claim;
@@ -194,9 +201,7 @@ void Server::State::introduce() {
   const bool v6 = config.listen_host.find(':') != std::string::npos;
   const std::string host = v6 ? "[" + config.listen_host + "]" : config.listen_host;
   const std::string here = "ws://" + host + ":" + std::to_string(port);
-  const auto id = Uuid::v7(static_cast<std::uint64_t>(now.wall_ms()), crypto::random_u64(),
-                           crypto::random_u64());
-  environment->self = {.id = storage::NodeId(id),
+  environment->self = {.id = id,
                        .name = config.node_id,
                        .url = config.advertise.empty() ? here : config.advertise,
                        .shards = config.shards,

@@ -9,6 +9,7 @@
 #include <libpq-fe.h>
 
 #include "storage/postgres/limits.h"
+#include "storage/postgres/node_lock.h"
 #include "storage/postgres/patience.h"
 #include "storage/postgres/statements.h"
 
@@ -171,6 +172,7 @@ Result<ConnectionPtr, SystemError> connect(const ServerOptions& options, Purpose
   setup += purpose == Purpose::kRead ? "set default_transaction_isolation = 'repeatable read';"
                                        "set default_transaction_read_only = on;"
                                      : "set default_transaction_isolation = 'read committed';";
+  if (purpose == Purpose::kWrite && options.digest != 0) setup += take_node_lock(options.digest);
   auto ready = run(connection.get(), options, setup.c_str());
   if (!ready.ok()) return Err{ready.error()};
   ready = prepare(connection.get(), options,

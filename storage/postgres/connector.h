@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "proto/base/result.h"
+#include "storage/node_id.h"
 
 struct pg_conn;  // PGconn of libpq
 
@@ -32,7 +33,8 @@ enum class Purpose : std::uint8_t {
 
 struct ServerOptions {
   std::string url;
-  std::string node;  // shown in pg_stat_activity
+  std::string node;       // shown in pg_stat_activity
+  NodeDigest digest = 0;  // what sessions that write hold (node_lock.h); 0: those of a tool
   std::uint32_t statement_timeout_ms = 0;
   std::uint32_t connect_timeout_s = 0;
 };

@@ -11,6 +11,7 @@
 #include <libpq-fe.h>
 
 #include "storage/postgres/limits.h"
+#include "storage/postgres/node_lock.h"
 
 namespace uproar::storage::postgres {
 namespace {
@@ -36,7 +37,11 @@ Result<AdminSession, SystemError> NodeClaim::claim(const ServerOptions& options,
   for (std::uint32_t waited_ms = 0;; waited_ms += kClaimRetryMs) {
     const std::string got = session->value(kind == Kind::kAlone ? kAlone : kShared);
     if (!session->ok()) return Err{session->error()};
-    if (got == "t") return session;
+    if (got == "t") {
+      if (options.digest != 0) session->run(take_node_lock(options.digest).c_str());
+      if (!session->ok()) return Err{session->error()};
+      return session;
+    }
     if (waited_ms >= wait_ms) break;
     poll(nullptr, 0, static_cast<int>(kClaimRetryMs));
   }

@@ -18,11 +18,17 @@ using postgres::WriteSession;
 ServerOptions server_of(const PostgresStore::Options& options) {
   return {.url = options.url,
           .node = options.node,
+          .digest = options.id.is_nil() ? 0 : node_digest(options.id),
           .statement_timeout_ms = options.statement_timeout_ms,
           .connect_timeout_s = options.connect_timeout_s};
 }
 
-class PostgresClient final : public StoreClient, BatchStore, HistoryReader, Directory, JobQueue {
+class PostgresClient final : public StoreClient,
+                             BatchStore,
+                             HistoryReader,
+                             Directory,
+                             JobQueue,
+                             NodesAtWork {
  public:
   PostgresClient(Connector& connector, Reactor& reactor, postgres::Health& health,
                  const PostgresStore::Options& options,
@@ -43,6 +49,7 @@ class PostgresClient final : public StoreClient, BatchStore, HistoryReader, Dire
   HistoryReader& history() override { return *this; }
   Directory& directory() override { return *this; }
   JobQueue& jobs() override { return *this; }
+  NodesAtWork* nodes_at_work() override { return this; }
   void probe(std::function<void(bool)> done) override { writes_.probe(std::move(done)); }
 
  private:
@@ -116,6 +123,10 @@ class PostgresClient final : public StoreClient, BatchStore, HistoryReader, Dire
   }
   void finish_jobs(std::vector<JobKey> jobs, Done<std::uint64_t> done) override {
     jobs_.finish(jobs, std::move(done));
+  }
+
+  void find_nodes_at_work(Done<std::vector<NodeDigest>> done) override {
+    reads_.find_nodes_at_work(std::move(done));
   }
 
   WriteSession writes_;

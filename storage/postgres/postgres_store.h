@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "proto/base/result.h"
+#include "storage/node_id.h"
 #include "storage/postgres/connector.h"
 #include "storage/postgres/database.h"
 #include "storage/postgres/health.h"
@@ -29,6 +30,7 @@ class PostgresStore final : public Store {
   struct Options {
     std::string url{};   // postgres://USER:PASSWORD@HOST:PORT/DATABASE, or libpq's key=value form
     std::string node{};  // this node's name, as operators see it in pg_stat_activity
+    NodeId id{};         // what other nodes find it by among those at work; nil: it is a tool
     std::uint32_t statement_timeout_ms = postgres::kStatementTimeoutMs;
     std::uint32_t answer_timeout_ms = postgres::kAnswerTimeoutMs;  // above statement_timeout_ms
     std::uint32_t connect_timeout_s = postgres::kConnectTimeoutS;

@@ -1,5 +1,6 @@
 #include <array>
 
+#include "storage/postgres/node_lock.h"
 #include "storage/postgres/statements.h"
 
 namespace uproar::storage::postgres {
@@ -91,6 +92,10 @@ constexpr std::array<const char*, static_cast<std::size_t>(Read::kCount)> kTexts
     SELECT_VIEW "and v.conversation_id = $2",
     // kUnreadViews
     SELECT_VIEW "and c.last_no > v.read_no order by c.last_message_at desc, c.id limit $2",
+    // kNodesAtWork: objsubid 2 is a lock of two keys.
+    "select distinct l.objid::bigint from pg_locks l where l.locktype = 'advisory' and l.granted "
+    "and l.objsubid = 2 and l.database = (select d.oid from pg_database d where d.datname = "
+    "current_database()) and l.classid = (" UPROAR_NODES_OF_SCHEMA "::bigint & 4294967295)::oid",
 };
 
 constexpr bool all_set() {

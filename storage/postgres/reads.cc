@@ -288,4 +288,14 @@ void Reads::unread_conversations(UserId user, std::uint32_t limit,
       });
 }
 
+void Reads::find_nodes_at_work(Done<std::vector<NodeDigest>> done) {
+  ask(unit(call(Read::kNodesAtWork, Params())), std::move(done),
+      [](const Answers& found) -> Result<std::vector<NodeDigest>, StoreError> {
+        std::vector<NodeDigest> digests;
+        for (int i = 0; i < found[0].count(); ++i)
+          digests.push_back(static_cast<NodeDigest>(found[0].int8(i, 0)));
+        return digests;
+      });
+}
+
 }  // namespace uproar::storage::postgres

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "storage/directory.h"
+#include "storage/nodes_at_work.h"
 #include "storage/postgres/connection.h"
 
 namespace uproar::storage::postgres {
@@ -29,6 +30,7 @@ class Reads {
                          Done<chat::ConversationView> done);
   void unread_conversations(UserId user, std::uint32_t limit,
                             Done<std::vector<chat::ConversationView>> done);
+  void find_nodes_at_work(Done<std::vector<NodeDigest>> done);
 
  private:
   // `build(rows)` makes the answer of what the statements found.

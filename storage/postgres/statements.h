@@ -70,6 +70,7 @@ enum class Read : std::uint8_t {
   kListMembers,
   kView,
   kUnreadViews,
+  kNodesAtWork,
   kCount
 };
 

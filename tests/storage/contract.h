@@ -155,6 +155,11 @@ class Caller {
     return wait<std::vector<chat::ConversationView>>(
         [&](auto done) { directory().unread_conversations(id, limit, done); });
   }
+  // REQUIRES: a store that knows.
+  Result<std::vector<NodeDigest>, StoreError> nodes_at_work() {
+    return wait<std::vector<NodeDigest>>(
+        [&](auto done) { client_->nodes_at_work()->find_nodes_at_work(done); });
+  }
 
   Result<std::vector<Job>, StoreError> take_jobs(std::int64_t now_us, std::int64_t until_us,
                                                  std::uint32_t limit = 100) {
