@@ -26,6 +26,8 @@ inline constexpr std::int64_t kHeldBackRetryUs = 1'000;
 inline constexpr std::uint32_t kAskRevocationsAgainMs = 500;
 // How far the clocks of two nodes may be apart, so that neither misses what the other revoked.
 inline constexpr std::int64_t kRevocationsOverlapUs = 60'000'000;
+// So is one that does not say which nodes work on it (unlisted_nodes.h).
+inline constexpr std::uint32_t kAskNodesAtWorkAgainMs = 1'000;
 // How long a start waits for Redis and etcd: several attempts to connect, the longest pause between which is 2 s.
 inline constexpr std::uint32_t kServicesWaitMs = 6'000;
 // How long an end waits until the other nodes can know of it. Without that they take it for a death.

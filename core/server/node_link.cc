@@ -108,6 +108,11 @@ const storage::DiscoveryCounters* NodeLink::discovery_counters() const {
   return watch_ != nullptr ? &watch_->discovery().counters() : nullptr;
 }
 
+const UnlistedNodeCounters* NodeLink::unlisted_counters() const {
+  const UnlistedNodes* const unlisted = watch_ != nullptr ? watch_->unlisted() : nullptr;
+  return unlisted != nullptr ? &unlisted->counters() : nullptr;
+}
+
 void NodeLink::on_node_event(const chat::TopicId& topic, Seq seq, chat::ServerEvent event,
                              ByteView payload) {
   chat_->on_node_event(topic, seq, std::move(event), payload, now_);

@@ -44,10 +44,11 @@ class NodeLink final : private ShardBus::Hearer {
            Listener& listener);
   ~NodeLink() override;
 
-  // Before the shard's next turn: who hears what other nodes say.
-  void attach(chat::ChatShard& chat) {
+  // Before the shard's next turn: who hears what other nodes say, and who knows which of them commit (null: nobody).
+  void attach(chat::ChatShard& chat, storage::NodesAtWork* store) {
     chat_ = &chat;
     presence_.attach(chat);
+    if (watch_) watch_->attach(store);
   }
   // Ends all connections, on the shard's thread while its ring still works. What is said afterwards goes nowhere.
   void close();
@@ -71,7 +72,7 @@ class NodeLink final : private ShardBus::Hearer {
   // Null on all shards but one.
   [[nodiscard]] NodeWatch* watch() { return watch_.get(); }
 
-  // From any thread. What the next three give stays while this is held; null: closed, or not on this shard.
+  // From any thread. What the next four give stays while this is held; null: closed, or not on this shard.
   [[nodiscard]] std::unique_lock<std::mutex> hold_counters() const {
     return std::unique_lock(closing_);
   }
@@ -80,6 +81,7 @@ class NodeLink final : private ShardBus::Hearer {
     return presence_.counters();
   }
   [[nodiscard]] const storage::DiscoveryCounters* discovery_counters() const;
+  [[nodiscard]] const UnlistedNodeCounters* unlisted_counters() const;
   [[nodiscard]] const ShardBusCounters& counters() const { return ports_.counters(); }
 
  private:

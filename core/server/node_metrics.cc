@@ -76,6 +76,19 @@ constexpr auto kDiscoveryGauges = std::to_array<Row<DiscoveryCounters, Gauge>>({
     {"uproar_nodes_state", "of the service with the list: 0 away, 1 not confirmed, 2 up",
      &DiscoveryCounters::state},
 });
+constexpr auto kUnlistedCounters = std::to_array<Row<UnlistedNodeCounters, Counter>>({
+    {"uproar_nodes_second_looks_total",
+     "looks at the store since a node ended that had worked on it without being in the list",
+     &UnlistedNodeCounters::second_looks},
+    {"uproar_nodes_questions_total", "times the store was asked which nodes work on it",
+     &UnlistedNodeCounters::questions},
+    {"uproar_nodes_questions_failed_total", "of those, not answered",
+     &UnlistedNodeCounters::failures},
+});
+constexpr auto kUnlistedGauges = std::to_array<Row<UnlistedNodeCounters, Gauge>>({
+    {"uproar_nodes_unlisted", "nodes that work on the store and are not in the list",
+     &UnlistedNodeCounters::unlisted},
+});
 constexpr auto kPresenceCounters = std::to_array<Row<PresenceCounters, Counter>>({
     {"uproar_presence_puts_total", "users of whom Redis was told", &PresenceCounters::puts},
     {"uproar_presence_refreshed_total", "of those, told again so that Redis keeps them",
@@ -100,6 +113,7 @@ void add_node_metrics(const std::vector<std::unique_ptr<Shard>>& shards,
   std::vector<Source<BusCounters>> bus;
   std::vector<Source<ShardBusCounters>> words;
   std::vector<Source<DiscoveryCounters>> nodes;
+  std::vector<Source<UnlistedNodeCounters>> unlisted;
   std::vector<Source<PresenceCounters>> presence;
   for (std::size_t i = 0; i < shards.size(); ++i) {
     const NodeLink* const link = shards[i]->node_link();
@@ -111,6 +125,7 @@ void add_node_metrics(const std::vector<std::unique_ptr<Shard>>& shards,
     if (const auto* counters = link->presence_counters())
       presence.push_back({std::to_string(i), counters});
     if (const auto* counters = link->discovery_counters()) nodes.push_back({"", counters});
+    if (const auto* counters = link->unlisted_counters()) unlisted.push_back({"", counters});
   }
   if (bus.empty()) return;
   add(bus, kBusCounters, families);
@@ -122,6 +137,9 @@ void add_node_metrics(const std::vector<std::unique_ptr<Shard>>& shards,
   if (nodes.empty()) return;
   add(nodes, kDiscoveryCounters, families);
   add(nodes, kDiscoveryGauges, families);
+  if (unlisted.empty()) return;
+  add(unlisted, kUnlistedCounters, families);
+  add(unlisted, kUnlistedGauges, families);
 }
 
 }  // namespace uproar::server

@@ -19,7 +19,10 @@ std::string name_of(const storage::NodeRecord& record) {
 
 NodeWatch::NodeWatch(storage::Reactor& reactor, storage::redis::RedisBus* bus,
                      const Cluster& cluster, Changed changed)
-    : self_(cluster.self), changed_(std::move(changed)) {
+    : reactor_(reactor),
+      lease_ms_(cluster.lease_ms),
+      self_(cluster.self),
+      changed_(std::move(changed)) {
   storage::DiscoveryListener& self = *this;  // a base that make_unique cannot see
   if (cluster.services != nullptr) {
     discovery_ = cluster.services->open_discovery(reactor, self);
@@ -40,6 +43,20 @@ NodeWatch::NodeWatch(storage::Reactor& reactor, storage::redis::RedisBus* bus,
 }
 
 NodeWatch::~NodeWatch() = default;
+
+void NodeWatch::attach(storage::NodesAtWork* store) {
+  if (store == nullptr) return;
+  unlisted_ = std::make_unique<UnlistedNodes>(
+      UnlistedNodes::Ports{
+          .reactor = reactor_,
+          .store = *store,
+          .listed = [this]() -> const auto& { return discovery_->nodes();
+}
+, .look = [this] { changed_(discovery_->nodes(), true); }
+}  // namespace uproar::server
+,
+      self_.id, lease_ms_);
+}
 
 void NodeWatch::poke() {
   if (over_redis_ != nullptr) over_redis_->poke();
@@ -102,7 +119,8 @@ void NodeWatch::on_node_gone(const storage::NodeRecord& record, storage::NodeEnd
   } else if (record.id != self_.id) {
     log(LogLevel::kInfo, name_of(record) + " has left");
   }
-  changed_(discovery_->nodes(), has_died);
+  changed_(discovery_->nodes(), has_died && !unlisted_);
+  if (has_died && unlisted_) unlisted_->died(record);
 }
 
 void NodeWatch::on_registered() {

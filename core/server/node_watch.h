@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/server/cluster.h"
+#include "core/server/unlisted_nodes.h"
 #include "storage/discovery.h"
 #include "storage/reactor.h"
 #include "storage/redis/redis_bus.h"
@@ -30,6 +31,9 @@ class NodeWatch final : private storage::DiscoveryListener {
   NodeWatch(const NodeWatch&) = delete;
   NodeWatch& operator=(const NodeWatch&) = delete;
 
+  // Nodes that the list takes for dead are looked for in the store as well. Null: it does not know. `store` outlives
+  // the watch, or its last turn.
+  void attach(storage::NodesAtWork* store);
   // Somebody said over the bus that the list has changed.
   void poke();
   // It can be spoken over again: what it did not take, it is told now.
@@ -47,6 +51,8 @@ class NodeWatch final : private storage::DiscoveryListener {
     return discovery_->nodes();
   }
   [[nodiscard]] const storage::Discovery& discovery() const { return *discovery_; }
+  // Null: the store does not know its nodes.
+  [[nodiscard]] const UnlistedNodes* unlisted() const { return unlisted_.get(); }
 
  private:
   void on_node_joined(const storage::NodeRecord& record) override;
@@ -58,11 +64,14 @@ class NodeWatch final : private storage::DiscoveryListener {
 
   [[nodiscard]] bool is_stranger(const storage::NodeRecord& record) const;
 
+  storage::Reactor& reactor_;
+  const std::uint32_t lease_ms_;
   storage::NodeRecord self_;
   const Changed changed_;
   bool is_registered_ = false;
   std::unique_ptr<storage::Discovery> discovery_;
   storage::redis::RedisDiscovery* over_redis_ = nullptr;  // the same, unless etcd has the list
+  std::unique_ptr<UnlistedNodes> unlisted_;
 };
 
 }  // namespace uproar::server

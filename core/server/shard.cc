@@ -172,7 +172,7 @@ struct Shard::Parts {
                  return nodes->bus_state();
                }}) {
     log.set_listener(chat);
-    if (nodes) nodes->attach(chat);
+    if (nodes) nodes->attach(chat, store->nodes_at_work());
   }
 
   static std::unique_ptr<NodeLink> make_link(Shard& shard, runtime::ShardContext& context,
