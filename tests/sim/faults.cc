@@ -36,6 +36,8 @@ constexpr auto kPlants = std::to_array<PlantInfo>({
      "one row of presence in five is stored, and nobody is told of it"},
     {Plant::kForgetToPutAgain, "lost_presence_not_put_again",
      "nobody puts the rows again that the presence store has lost"},
+    {Plant::kHideNodesAtWork, "no_second_look",
+     "the store names nobody who works on it, so that the dead are looked for once"},
 });
 
 }  // namespace
@@ -75,7 +77,7 @@ void Run::one_fault() {
                     [this, node] { kernel_.set_buffers(node, 4096); });
       return;
     case 9:
-      if (kernel_.chance(30)) kill_node();
+      if (kernel_.chance(30)) kill_node(node);
       return;
     default:
       return network_fault(node);
@@ -109,7 +111,11 @@ void Run::network_fault(std::uint32_t node) {
     case 0:
       meets("a node is cut off");
       network_.cut(node);
-      kernel_.after(kernel_.between(10'000, 8 * kSecondUs), [this, node] { network_.heal(node); });
+      kernel_.after(kernel_.between(10'000, 8 * kSecondUs), [this, node] {
+        // One that the others count as dead, and that dies before they hear of it again.
+        if (network_.is_cut(node) && kernel_.chance(20)) kill_node(node);
+        network_.heal(node);
+      });
       return;
     case 1:
       meets("the bus restarts");
@@ -131,13 +137,10 @@ void Run::network_fault(std::uint32_t node) {
   }
 }
 
-void Run::kill_node() {
-  const auto number = static_cast<std::uint32_t>(kernel_.random(topology_.nodes));
+void Run::kill_node(std::uint32_t number) {
   if (nodes_[number] == nullptr) return;
-  // Open: a node that goes on committing after its lease has run out, and dies before it is back on the bus, leaves what
-  // nobody looks for (README.md, "Known and open").
-  if (network_.is_cut(number)) return;
   meets("a node dies");
+  if (network_.is_cut(number)) meets("a node dies that is cut off");
   look_at(*nodes_[number]);
   kernel_.kill(number, kernel_.chance(70));
   nodes_[number].reset();
@@ -240,6 +243,9 @@ void Run::plant() {
                         .mangles = plant_ == Plant::kMangleSeq,
                         .hides_presence = plant_ == Plant::kHidePresence,
                         .forgets_to_put_again = plant_ == Plant::kForgetToPutAgain};
+      return;
+    case Plant::kHideNodesAtWork:
+      store_.hides_nodes_at_work = true;
       return;
     case Plant::kNone:
       return;

@@ -27,6 +27,7 @@ storage::NodeId id_of(const Node::Options& options) {
 
 Node::Node(Kernel& kernel, SimStore& store, Options options)
     : config_(config_of(options)),
+      store_(store, options.network != nullptr ? id_of(options) : storage::NodeId()),
       services_(options.network, options.number, id_of(options)),
       cluster_({.redis = {},
                 .etcd_urls = {},
@@ -41,7 +42,7 @@ Node::Node(Kernel& kernel, SimStore& store, Options options)
       grid_(options.shards),
       login_limits_(1'000),
       environment_({.config = config_,
-                    .store = store,
+                    .store = store_,
                     .blocking_pool = pool_,
                     .login_limits = login_limits_,
                     .auth_key = std::string(kAuthKey),

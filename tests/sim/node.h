@@ -73,6 +73,7 @@ class Node {
   };
 
   server::Config config_;
+  SimNodeStore store_;
   Services services_;
   server::Cluster cluster_;
   server::StartGate gate_;

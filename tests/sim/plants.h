@@ -29,7 +29,8 @@ enum class Plant : std::uint8_t {
   kForgetLostPublish,
   kMangleSeq,
   kHidePresence,
-  kForgetToPutAgain
+  kForgetToPutAgain,
+  kHideNodesAtWork
 };
 [[nodiscard]] constexpr bool needs_nodes(Plant plant) {
   return plant >= Plant::kBusLosesSilently;

@@ -239,6 +239,7 @@ void Run::make_peace() {
   store_.faults = {.latency_us = store_.faults.latency_us};
   for (std::uint32_t i = 0; i < topology_.nodes; ++i) {
     kernel_.pause(i, 0);
+    if (network_.is_cut(i) && kernel_.chance(50)) kill_node(i);
     network_.heal(i);
     kernel_.set_buffers(i, 4096);
     if (nodes_[i] == nullptr) start_node(i);
@@ -339,6 +340,9 @@ void Run::look_at(Node& node) {
     met_["looks at the store"] += chat.looks.value();
     met_["presence of other nodes"] += chat.presence_heard.value();
     met_["looks at the presence store"] += chat.presence_reads.value();
+    const server::NodeLink* const link = node.shard(i).node_link();
+    if (const auto* unlisted = link != nullptr ? link->unlisted_counters() : nullptr)
+      met_["second looks"] += unlisted->second_looks.value();
   }
 }
 

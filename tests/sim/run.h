@@ -73,7 +73,7 @@ class Run {
   void one_fault();
   void store_fault(StoreFaults& store);
   void network_fault(std::uint32_t node);
-  void kill_node();
+  void kill_node(std::uint32_t number);
   void plant();
   void falsify(std::vector<std::string>& frames);
 

@@ -18,24 +18,39 @@ class SimStoreClient final : public storage::StoreClient,
                              storage::BatchStore,
                              storage::HistoryReader,
                              storage::Directory,
-                             storage::JobQueue {
+                             storage::JobQueue,
+                             storage::NodesAtWork {
  public:
-  SimStoreClient(SimStore& store, storage::Reactor& reactor)
-      : store_(store), link_(std::make_shared<storage::ClientLink>(reactor)) {}
+  // `node`: nil, it is alone.
+  SimStoreClient(SimStore& store, storage::Reactor& reactor, storage::NodeId node)
+      : store_(store), node_(node), link_(std::make_shared<storage::ClientLink>(reactor)) {
+    ++store_.sessions_[node_];
+  }
   ~SimStoreClient() override {
     link_->close();
-    // What was on its way to the database when its process ended has arrived there, or never will: who is to take its
-    // place waits until the database has done with it (a lock on the file, or in the database).
+    // What was on its way to the database when its process ended has arrived there, arrives later, or never will.
     *is_cut_ = true;
     for (const auto& batch : std::exchange(under_way_, {})) {
-      if (store_.kernel_.chance(50)) (void)store_.apply(batch->operations, false);
+      if (!store_.kernel_.chance(50)) continue;
+      if (node_.is_nil()) {
+        (void)store_.apply(batch->operations, false);
+        continue;
+      }
+      ++store_.sessions_[node_];
+      store_.kernel_.after(store_.kernel_.between(0, SimStore::kLingersUs),
+                           [&store = store_, node = node_, batch] {
+                             (void)store.apply(batch->operations, false);
+                             store.end_session(node);
+                           });
     }
+    store_.end_session(node_);
   }
 
   storage::BatchStore& batches() override { return *this; }
   storage::HistoryReader& history() override { return *this; }
   storage::Directory& directory() override { return *this; }
   storage::JobQueue& jobs() override { return *this; }
+  storage::NodesAtWork* nodes_at_work() override { return node_.is_nil() ? nullptr : this; }
   void probe(std::function<void(bool)> done) override {
     store_.kernel_.after(store_.delay_us(), [link = link_, done = std::move(done)] {
       link->post([done] { done(true); });
@@ -163,7 +178,19 @@ class SimStoreClient final : public storage::StoreClient,
            [=](MemoryModel& model) { return model.unread_conversations(user, limit); });
   }
 
+  void find_nodes_at_work(Done<std::vector<storage::NodeDigest>> done) override {
+    answer(std::move(done),
+           [&store = store_](MemoryModel&) -> Result<std::vector<storage::NodeDigest>, StoreError> {
+             std::vector<storage::NodeDigest> digests;
+             if (store.hides_nodes_at_work) return digests;
+             for (const auto& [node, sessions] : store.sessions_)
+               digests.push_back(storage::node_digest(node));
+             return digests;
+           });
+  }
+
   SimStore& store_;
+  const storage::NodeId node_;
   std::shared_ptr<storage::ClientLink> link_;
   std::shared_ptr<bool> is_cut_ = std::make_shared<bool>(false);
   std::vector<std::shared_ptr<Batch>> under_way_;
@@ -186,7 +213,16 @@ std::vector<Outcome> SimStore::apply(const std::vector<Operation>& batch, bool i
 }
 
 std::unique_ptr<storage::StoreClient> SimStore::open_client(storage::Reactor& reactor) {
-  return std::make_unique<SimStoreClient>(*this, reactor);
+  return open_client(reactor, storage::NodeId());
+}
+
+std::unique_ptr<storage::StoreClient> SimStore::open_client(storage::Reactor& reactor,
+                                                            storage::NodeId node) {
+  return std::make_unique<SimStoreClient>(*this, reactor, node);
+}
+
+void SimStore::end_session(storage::NodeId node) {
+  if (--sessions_[node] == 0) sessions_.erase(node);
 }
 
 std::int64_t SimStore::delay_us() {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -26,7 +27,13 @@ class SimStore final : public storage::Store {
  public:
   explicit SimStore(Kernel& kernel) : kernel_(kernel) {}
 
+  // Of a node that is alone: the one that takes its place waits until the store has done with it.
   std::unique_ptr<storage::StoreClient> open_client(storage::Reactor& reactor) override;
+  // Of one of several. Batches that were under way when its process ended may arrive for kLingersUs, and so long it is
+  // at work.
+  std::unique_ptr<storage::StoreClient> open_client(storage::Reactor& reactor,
+                                                    storage::NodeId node);
+  static constexpr std::int64_t kLingersUs = 5'000'000;
   [[nodiscard]] bool healthy() const override { return true; }
   [[nodiscard]] std::string_view kind() const override { return "simulated"; }
 
@@ -39,6 +46,7 @@ class SimStore final : public storage::Store {
   std::function<void(const storage::PageQuery&, storage::Page&)> falsify_page;
   std::function<void(storage::ConversationState&)> falsify_state;
   bool reports_refused_as_stored = false;
+  bool hides_nodes_at_work = false;
 
  private:
   friend class SimStoreClient;
@@ -47,7 +55,25 @@ class SimStore final : public storage::Store {
   std::vector<storage::Outcome> apply(const std::vector<storage::Operation>& batch,
                                       bool is_refused);
 
+  void end_session(storage::NodeId node);
+
   Kernel& kernel_;
+  std::map<storage::NodeId, int> sessions_;  // that may commit, or that it is still working for
+};
+
+// The same as one node of several has it.
+class SimNodeStore final : public storage::Store {
+ public:
+  SimNodeStore(SimStore& store, storage::NodeId node) : store_(store), node_(node) {}
+  std::unique_ptr<storage::StoreClient> open_client(storage::Reactor& reactor) override {
+    return store_.open_client(reactor, node_);
+  }
+  [[nodiscard]] bool healthy() const override { return store_.healthy(); }
+  [[nodiscard]] std::string_view kind() const override { return store_.kind(); }
+
+ private:
+  SimStore& store_;
+  const storage::NodeId node_;
 };
 
 }  // namespace uproar::sim

@@ -46,7 +46,7 @@ TEST_F(WholeNodes, KeepTheirPromises) {
         "receives without a buffer", "conversations forgotten", "heard nothing for too long",
         "receipts dropped", "events of other nodes", "events before their turn",
         "looks at the store", "a node is cut off", "the bus restarts", "the presence store forgets",
-        "presence of other nodes"}) {
+        "presence of other nodes", "a node dies that is cut off", "second looks"}) {
     EXPECT_GT(sum.met[what], seeds / 100) << what;
   }
 }
