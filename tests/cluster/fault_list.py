@@ -6,11 +6,13 @@ nothing."""
 
 import dataclasses
 import re
+import time
 import typing
 
 from redis_commands import Command, number_of, redis_says
 
 SERVICES = ("redis", "postgres", "etcd")
+LOOK_SECONDS = 15   # several leases: it is a fault of ours when no node has looked by then
 
 
 def nothing(world):
@@ -67,6 +69,11 @@ def deaths_seen_by_others(world):
     return sum(node.metric("uproar_nodes_deaths_total") for node in world.cluster.nodes if node is not world.victim)
 
 
+def second_looks(world):
+    """Since one ended that had worked on PostgreSQL without being in the list."""
+    return sum(node.metric("uproar_nodes_second_looks_total") for node in world.cluster.nodes if node is not world.victim)
+
+
 def leases_lost(world):
     return world.victim.metric("uproar_nodes_leases_lost_total")
 
@@ -94,6 +101,18 @@ def unlimit_buffers(world):
 
 def buffer_kills(world):
     return len(re.findall("overcoming of output buffer limits", (world.cluster.redis.folder / "log").read_text(errors="replace")))
+
+
+def kill_the_lost(world):
+    """What it said to Redis and nobody heard dies with it: the relays hold bytes that a network would have dropped."""
+    before = second_looks(world)
+    world.victim.kill()
+    world.links.cut(world.victim.name, "redis", "etcd")
+    world.links.release(world.victim.name, "redis", "etcd")
+    deadline = time.monotonic() + LOOK_SECONDS
+    while second_looks(world) == before and time.monotonic() < deadline:
+        time.sleep(0.05)
+    world.victim.start()
 
 
 def hold(*services):
@@ -137,4 +156,5 @@ FAULTS = (
     Fault("split-redis", "the link from one node to Redis is held", hold("redis"), release("redis"), 5, 2, proof=struck),
     Fault("split-postgres", "the link from one node to PostgreSQL is held", hold("postgres"), release("postgres"), 5, 2, proof=struck),
     Fault("split-etcd", "the link from one node to etcd is held, longer than its lease", hold("etcd"), release("etcd"), leases=1, proof=leases_lost),
+    Fault("split-then-kill", "a node held from Redis and etcd, dead by the list and at work, is killed", hold("redis", "etcd"), kill_the_lost, leases=1, proof=second_looks),
 )

@@ -114,6 +114,7 @@ class Link:
         ends = list(self.ends)
         for end in ends:
             end.transport.abort()
+        self.unopened.clear()
         return len(ends)
 
 
