@@ -256,14 +256,9 @@ void ChatShard::on_presence_certain(bool is_certain, const Now& now) {
   roles_->users.elsewhere().on_certain(is_certain);
 }
 
-void ChatShard::on_node_joined(const storage::NodeId& node, const Now& now) {
+void ChatShard::on_nodes(std::span<const storage::NodeId> others, const Now& now) {
   roles_->context.now = now;
-  roles_->users.elsewhere().on_node_joined(node);
-}
-
-void ChatShard::on_node_gone(const storage::NodeId& node, const Now& now) {
-  roles_->context.now = now;
-  roles_->users.elsewhere().on_node_gone(node);
+  roles_->users.elsewhere().on_nodes(others);
 }
 
 void ChatShard::tick(const Now& now) {

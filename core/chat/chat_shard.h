@@ -113,9 +113,8 @@ class ChatShard final : public storage::CommitListener {
   void on_presence_lost(UserId user, const Now& now);
   // Whether what is known of others can be trusted: false while the bus, the store or the list of nodes is away.
   void on_presence_certain(bool is_certain, const Now& now);
-  // A node is among the living (again) / left, or is dead: nobody is connected there any more.
-  void on_node_joined(const storage::NodeId& node, const Now& now);
-  void on_node_gone(const storage::NodeId& node, const Now& now);
+  // Every other node that lives: nobody is connected anywhere else. Until the first time all count as alive.
+  void on_nodes(std::span<const storage::NodeId> others, const Now& now);
 
   // Runs what is due. Time of storage callbacks and outcomes is the latest that any call brought: call tick() (or
   // another call with `now`) at the start of each turn.

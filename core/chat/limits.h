@@ -165,8 +165,6 @@ inline constexpr std::uint32_t kAudienceLookRetryMs = 1'000;  // when the store 
 inline constexpr std::uint32_t kMembersTrustedMs = 1'000;
 // When the presence store could not be read.
 inline constexpr std::uint32_t kPresenceReadRetryMs = 1'000;
-// Dead nodes whose late words are known for such: they were said within seconds of the death.
-inline constexpr std::size_t kNodesGoneMax = 256;
 
 // --- user ---
 // Changes of one user within it are one update.

@@ -76,7 +76,7 @@ std::int64_t PresenceWatch::last_online_us(UserId user) const {
 
 bool PresenceWatch::is_online(const storage::UserPresence& rows) const {
   return std::any_of(rows.nodes.begin(), rows.nodes.end(), [this](const auto& row) {
-    return row.presence.devices > 0 && !gone_.contains(row.node);
+    return row.presence.devices > 0 && is_live(row.node);
   });
 }
 
@@ -98,6 +98,10 @@ void PresenceWatch::unmark(UserId user) {
 
 // --- what the others say -------------------------------------------------------------------------------------------
 
+bool PresenceWatch::is_live(const storage::NodeId& node) const {
+  return !others_ || others_->contains(node);
+}
+
 bool PresenceWatch::learn(Watched& watched, const storage::NodeId& node,
                           const storage::PresenceDelta& said, std::uint64_t learned) {
   const auto row = std::find_if(watched.rows.begin(), watched.rows.end(),
@@ -118,7 +122,7 @@ bool PresenceWatch::learn(Watched& watched, const storage::NodeId& node,
 void PresenceWatch::on_said(const storage::NodeId& node, UserId user,
                             const storage::PresenceDelta& said) {
   Watched* watched = find(user);
-  if (watched == nullptr || gone_.contains(node)) return;
+  if (watched == nullptr || !is_live(node)) return;
   context_.counters.presence_heard.add();
   const bool was_online = watched->is_online();
   if (!learn(*watched, node, said, reads_)) context_.counters.presence_old.add();
@@ -137,29 +141,23 @@ void PresenceWatch::on_gap() {
   read_all();
 }
 
-void PresenceWatch::on_node_joined(const storage::NodeId& node) {
-  if (gone_.erase(node) > 0) std::erase(gone_order_, node);
-  // Until now the store may have passed over what it says, as of somebody unknown.
-  read_all();
-}
-
-void PresenceWatch::on_node_gone(const storage::NodeId& node) {
-  if (gone_.insert(node).second) gone_order_.push_back(node);
-  if (gone_order_.size() > kNodesGoneMax) {
-    gone_.erase(gone_order_.front());
-    gone_order_.pop_front();
-  }
+void PresenceWatch::on_nodes(std::span<const storage::NodeId> others) {
+  const bool has_joined = std::any_of(others.begin(), others.end(), [&](const auto& node) {
+    return !others_ || !others_->contains(node);
+  });
+  if (others_ && !has_joined && others_->size() == others.size()) return;  // as it was
+  others_.emplace(others.begin(), others.end());
   for (const UserId user : users()) {
     Watched& watched = *find(user);
     const bool was_online = watched.is_online();
-    const auto row = std::find_if(watched.rows.begin(), watched.rows.end(),
-                                  [&](const Row& x) { return x.node == node; });
-    if (row == watched.rows.end()) continue;
-    watched.rows.erase(row);
+    watched.rows.erase(std::remove_if(watched.rows.begin(), watched.rows.end(),
+                                      [&](const Row& row) { return !is_live(row.node); }),
+                       watched.rows.end());
     if (!was_online || watched.is_online()) continue;
     watched.left_us = context_.now.wall_us;
     changed_(user);
   }
+  if (has_joined) read_all();  // what it said before now was passed over
 }
 
 void PresenceWatch::on_certain(bool is_certain) {
@@ -240,7 +238,7 @@ void PresenceWatch::compare(std::uint64_t number, const storage::UserPresence& r
   if (watched == nullptr) return;
   const bool was_online = watched->is_online();
   for (const storage::NodePresence& row : read.nodes) {
-    if (!gone_.contains(row.node)) (void)learn(*watched, row.node, row.presence, number);
+    if (is_live(row.node)) (void)learn(*watched, row.node, row.presence, number);
   }
   const auto is_outdated = [&](const Row& row) {
     const bool is_there = std::any_of(read.nodes.begin(), read.nodes.end(),
@@ -267,7 +265,7 @@ void PresenceWatch::look(std::vector<UserId> users, Found found) {
                               if (watched == nullptr) continue;
                               const bool was_online = watched->is_online();
                               for (const storage::NodePresence& row : user.nodes) {
-                                if (!gone_.contains(row.node))
+                                if (is_live(row.node))
                                   (void)learn(*watched, row.node, row.presence, number);
                               }
                               if (watched->is_online() != was_online) changed_(user.user);

@@ -7,11 +7,16 @@
 // Which word is newer? A node's words carry a time that only grows (PresenceDelta::heard_us), so the larger one is. A row
 // that is missing carries none: it counts against what was known before that read began, since a node writes first and
 // tells then; what was heard after the read began is newer than the read.
+//
+// Whose words count? Those of the nodes that are known to live. A node may be known by its words before the list of nodes
+// has it, and be dead before the list ever had it: nobody would take back what it said. Words that came too early are in
+// the store, which is read when their node is listed.
 
 #include <cstdint>
 #include <deque>
 #include <functional>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -34,8 +39,8 @@ class PresenceWatch {
   void on_said(const storage::NodeId& node, UserId user, const storage::PresenceDelta& said);
   void on_listening(UserId user);
   void on_gap();  // words may have been lost: everything is read again
-  void on_node_joined(const storage::NodeId& node);
-  void on_node_gone(const storage::NodeId& node);
+  // Every other node that lives. Until the first time all count as alive.
+  void on_nodes(std::span<const storage::NodeId> others);
   void on_certain(bool is_certain);
   void retry_read();  // its deadline
 
@@ -88,6 +93,7 @@ class PresenceWatch {
   // True: it is newer than what was known.
   static bool learn(Watched& watched, const storage::NodeId& node,
                     const storage::PresenceDelta& said, std::uint64_t learned);
+  [[nodiscard]] bool is_live(const storage::NodeId& node) const;
   void wait_for_read(Watched& watched);
   void read_all();
   void read_next();
@@ -104,9 +110,8 @@ class PresenceWatch {
   bool timer_armed_ = false;
   bool is_certain_ = true;
   std::uint64_t reads_ = 0;  // begun
-  // Whose late words count for nothing. Ids are never used again, unless it comes back itself (on_node_joined).
-  absl::flat_hash_set<storage::NodeId> gone_;
-  std::deque<storage::NodeId> gone_order_;
+  std::optional<absl::flat_hash_set<storage::NodeId>>
+      others_;  // that live; nullopt: nobody has said so far
 };
 
 }  // namespace uproar::chat

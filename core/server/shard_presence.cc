@@ -1,7 +1,6 @@
 #include "core/server/shard_presence.h"
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 #include "core/server/bus_words.h"
@@ -36,20 +35,13 @@ void ShardPresence::on_bus_state(storage::BusState state) {
 }
 
 void ShardPresence::on_nodes(const std::vector<storage::NodeRecord>& nodes) {
-  std::vector<storage::NodeId> before = std::exchange(others_, {});
+  others_.clear();
   for (const storage::NodeRecord& node : nodes) {
     if (node.id != self_) others_.push_back(node.id);
   }
   std::sort(others_.begin(), others_.end());
   knows_nodes_ = true;
-  std::vector<storage::NodeId> gone;
-  std::set_difference(before.begin(), before.end(), others_.begin(), others_.end(),
-                      std::back_inserter(gone));
-  for (const storage::NodeId& node : gone) chat_->on_node_gone(node, now_);
-  std::vector<storage::NodeId> joined;
-  std::set_difference(others_.begin(), others_.end(), before.begin(), before.end(),
-                      std::back_inserter(joined));
-  for (const storage::NodeId& node : joined) chat_->on_node_joined(node, now_);
+  chat_->on_nodes(others_, now_);
 }
 
 void ShardPresence::put(UserId user, const storage::PresenceDelta& presence) {

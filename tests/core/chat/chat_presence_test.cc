@@ -1,6 +1,7 @@
 // Presence over two nodes of one shard each: whoever has a device at either is online, and is shown so at both, whatever
 // the bus and the presence store between them do. Shard 0 is node 0, shard 1 is node 1.
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/core/chat/scene.h"
@@ -10,7 +11,8 @@ namespace {
 
 class PresenceOverNodes : public ChatTest {
  protected:
-  PresenceOverNodes() : ChatTest({.limits = {}, .nodes = 2}) {}
+  explicit PresenceOverNodes(World::Options options = {.limits = {}, .nodes = 2})
+      : ChatTest(std::move(options)) {}
 
   // What was said is written and told, heard, and told to those who watch.
   void rest() {
@@ -118,6 +120,54 @@ TEST_F(PresenceOverNodes, the_last_words_of_a_dead_node_count_for_nothing) {
   world.settle();
   rest();
   EXPECT_FALSE(last_of(ann, ben.id()).online);
+}
+
+TEST_F(PresenceOverNodes, a_node_that_came_and_died_unnoticed_has_nobody) {
+  group({"ann", "ben"});
+  const Person ann = arrives("ann", 0);
+  world.kill_node(1);  // and starts again, of which node 0 is not told
+  const Person ben = connects("ben", 1);
+  world.now.monotonic_us += kPresenceTickMs * 1000;
+  write(1);
+  world.kill_node(1);
+  world.say_gap(0);  // of its second life it hears neither the beginning nor the end
+  world.settle();
+  rest();
+  EXPECT_FALSE(last_of(ann, ben.id()).online);
+  EXPECT_FALSE(asked(ann, ben.id()).online);
+}
+
+TEST_F(PresenceOverNodes, a_node_counts_from_when_it_is_known) {
+  group({"ann", "ben"});
+  const Person ann = arrives("ann", 0);
+  world.kill_node(1);
+  const Person ben = arrives("ben", 1);
+  rest();
+  EXPECT_EQ(seen(ann, ben), (std::vector<bool>{}));
+  world.say_gap(0);
+  rest();
+  EXPECT_EQ(seen(ann, ben), (std::vector<bool>{true}));
+}
+
+class PresenceBeforeTheList : public PresenceOverNodes {
+ protected:
+  PresenceBeforeTheList() : PresenceOverNodes({.limits = {}, .nodes = 2, .is_list_late = true}) {}
+};
+
+TEST_F(PresenceBeforeTheList, every_node_counts_until_the_first_list) {
+  group({"ann", "ben"});
+  const Person ann = arrives("ann", 0);
+  const Person ben = arrives("ben", 1);
+  rest();
+  EXPECT_EQ(seen(ann, ben), (std::vector<bool>{true}));
+  world.kill_node(1);
+  rest();
+  world.set_manual(true);
+  world.say_gap(0);  // the first list, without the node that spoke: no read has to say so
+  world.advance_ms(kPresenceTickMs);
+  while (world.step_receive(ann.connection())) {
+  }
+  EXPECT_EQ(seen(ann, ben), (std::vector<bool>{true, false}));
 }
 
 TEST_F(PresenceOverNodes, what_the_bus_lost_is_read_from_the_store) {

@@ -409,10 +409,10 @@ World::World(Options options)
     for (std::uint32_t node = 0; node < options_.nodes; ++node)
       node_ids_.emplace_back(Uuid{9, node + 1});
     others_.resize(shard_count());
-    for (std::uint32_t i = 0; i < shard_count(); ++i) meet_others(i);
   }
   for (std::uint32_t i = 0; i < shard_count(); ++i)
     shards_.push_back(std::make_unique<Shard>(*this, i));
+  for (std::uint32_t i = 0; bus_ && i < shard_count(); ++i) meet_others(i);
 }
 World::~World() = default;
 
@@ -725,27 +725,21 @@ void World::flush_presence() {
 }
 
 void World::meet_others(std::uint32_t shard) {
+  const std::set<storage::NodeId> before = others_[shard];
   others_[shard] = {node_ids_.begin(), node_ids_.end()};
   others_[shard].erase(node_ids_[node_of(shard)]);
+  if (options_.plant == Plant::kDeadStayOnline) others_[shard].insert(before.begin(), before.end());
+  if (options_.is_list_late) return;
+  const std::vector<storage::NodeId> others(others_[shard].begin(), others_[shard].end());
+  shards_[shard]->chat->on_nodes(others, now);
 }
 
 void World::say_gap(std::uint32_t shard) {
   trace(3000 + shard);
   log("gap", shard, {}, 0, 0);
-  ChatShard& chat = *shards_[shard]->chat;
-  const std::set<storage::NodeId> before = others_[shard];
+  options_.is_list_late = false;
   meet_others(shard);
-  if (options_.plant == Plant::kDeadStayOnline) {
-    others_[shard].insert(before.begin(), before.end());
-  } else {
-    for (const storage::NodeId& node : before) {
-      if (!others_[shard].contains(node)) chat.on_node_gone(node, now);
-    }
-  }
-  if (options_.plant != Plant::kIgnoreGap) chat.on_gap(now);
-  for (const storage::NodeId& node : others_[shard]) {
-    if (!before.contains(node)) chat.on_node_joined(node, now);
-  }
+  if (options_.plant != Plant::kIgnoreGap) shards_[shard]->chat->on_gap(now);
 }
 
 void World::kill_node(std::uint32_t node) {

@@ -82,6 +82,7 @@ class World {
     Plant plant = Plant::kNone;
     std::string_view choices{};  // random() takes from here first; borrowed
     std::uint32_t nodes = 1;
+    bool is_list_late = false;  // nobody says which nodes live before say_gap()
   };
 
   explicit World(Options options);
@@ -125,7 +126,7 @@ class World {
   void set_presence_readable(UserId user, bool is_readable);
   void flush_presence();  // the store loses all of it; who can say so puts it again
   // Its process ends: some of what it staged is committed, nobody is told of anything. It is back at once, empty; the
-  // others learn of the death, and of the new node, by say_gap().
+  // others learn of the death, and of the new node, by say_gap(); of a life that was over by then they never hear.
   void kill_node(std::uint32_t node);
   void say_gap(std::uint32_t shard);
   FakeBus& bus() { return *bus_; }
