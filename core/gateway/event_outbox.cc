@@ -63,8 +63,10 @@ net::EncodedMessage EventOutbox::encode(const chat::ServerEvent& event, const ch
   return message;
 }
 
-bool EventOutbox::at_once(std::uint32_t shard) const {
-  return shard == link_.self() && !link_.own_waiting();
+// Never through the link, whatever waits there: the domain subscribes and unsubscribes at once, and who is subscribed
+// between a publish and its arrival would hear what was said before.
+bool EventOutbox::is_here(std::uint32_t shard) const {
+  return shard == link_.self();
 }
 
 void EventOutbox::reply(const chat::Endpoint& to, const chat::RequestId& id,
@@ -73,7 +75,7 @@ void EventOutbox::reply(const chat::Endpoint& to, const chat::RequestId& id,
   SendFrames frames{.to = connection_of(to),
                     .message = encode(event, id),
                     .delivery = net::DeliveryClass::kMessage};
-  if (at_once(to.shard)) return deliver(frames);
+  if (is_here(to.shard)) return deliver(frames);
   link_.post(to.shard, std::move(frames));
 }
 
@@ -117,7 +119,7 @@ void EventOutbox::answer(const chat::Endpoint& to, const chat::RequestId& id,
                        .body = std::string(json_.text())};
   if (const auto* error = std::get_if<chat::Error>(&event))
     answer.retry_after_ms = error->retry_after_ms;
-  if (at_once(to.shard)) return deliver(std::move(answer));
+  if (is_here(to.shard)) return deliver(std::move(answer));
   link_.post(to.shard, std::move(answer));
 }
 
@@ -127,15 +129,14 @@ void EventOutbox::tell(const chat::Endpoint& to, const chat::ServerEvent& event,
     return;  // a REST request hears answers, not events
   SendFrames frames{
       .to = connection_of(to), .message = encode(event, {}), .delivery = class_of(delivery)};
-  if (at_once(to.shard)) return deliver(frames);
+  if (is_here(to.shard)) return deliver(frames);
   link_.post(to.shard, std::move(frames));
 }
 
 void EventOutbox::publish(const chat::TopicId& topic, const chat::Reach& reach,
                           const chat::ServerEvent& event, chat::Delivery delivery,
                           const chat::Endpoint* except) {
-  const bool later = link_.own_waiting();  // somebody may be about to subscribe: keep the order
-  const bool heard_here = reach.here && (later || net_.subscriber_count(topic.uuid()) != 0);
+  const bool heard_here = reach.here && net_.subscriber_count(topic.uuid()) != 0;
   const bool heard_elsewhere = reach.nodes && nodes_ != nullptr;
   if (!heard_here && !heard_elsewhere && reach.shards == 0) return;
   json_.clear();
@@ -148,7 +149,7 @@ void EventOutbox::publish(const chat::TopicId& topic, const chat::Reach& reach,
 
 void EventOutbox::relay(const chat::TopicId& topic, std::uint64_t shards, ByteView payload,
                         chat::Delivery delivery) {
-  const bool heard_here = link_.own_waiting() || net_.subscriber_count(topic.uuid()) != 0;
+  const bool heard_here = net_.subscriber_count(topic.uuid()) != 0;
   if (!heard_here && shards == 0) return;
   send(topic, shards, heard_here, framed(as_text(payload)), delivery, nullptr);
 }
@@ -170,7 +171,6 @@ void EventOutbox::send(const chat::TopicId& topic, std::uint64_t shards, bool he
   }
   if (!heard_here) return;
   frames.except = except_shard == link_.self() ? connection_of(*except) : net::ConnectionId{};
-  if (link_.own_waiting()) return link_.post(link_.self(), std::move(frames));
   deliver(frames);
 }
 
@@ -205,7 +205,7 @@ std::uint64_t EventOutbox::egress_bytes(const chat::Endpoint& session) const {
 
 void EventOutbox::close(const chat::Endpoint& session, const chat::Error& error) {
   CloseConnection closing{.connection = connection_of(session), .error = error};
-  if (at_once(session.shard)) return deliver(closing);
+  if (is_here(session.shard)) return deliver(closing);
   link_.post(session.shard, closing);
 }
 

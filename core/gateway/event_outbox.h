@@ -56,8 +56,8 @@ class EventOutbox final : public chat::Outbox {
   void close_with(net::ConnectionId to, const chat::RequestId& id, const chat::Error& error);
 
  private:
-  // Whether bytes for `shard` may skip the link: they are for this one, and overtake nothing.
-  [[nodiscard]] bool at_once(std::uint32_t shard) const;
+  // Bytes for this shard take effect at once (core/chat/ports.h).
+  [[nodiscard]] bool is_here(std::uint32_t shard) const;
   [[nodiscard]] net::EncodedMessage encode(const chat::ServerEvent& event,
                                            const chat::RequestId& id);
   [[nodiscard]] net::EncodedMessage framed(std::string_view json);

@@ -107,10 +107,9 @@ class ShardLink {
   virtual ~ShardLink() = default;
   [[nodiscard]] virtual std::uint32_t self() const = 0;
   [[nodiscard]] virtual std::uint32_t shard_count() const = 0;
-  // To this shard itself, too: such parcels wait until the call that posts them has returned.
+  // To this shard itself, too: such parcels wait until the call that posts them has returned. Not so what the domain
+  // says to itself, parcels and bytes alike: that takes effect at once (core/chat/ports.h).
   virtual void post(std::uint32_t to_shard, ShardParcel parcel) = 0;
-  // Parcels of this shard to itself wait: what must not overtake them goes the same way.
-  [[nodiscard]] virtual bool own_waiting() const = 0;
   // Another shard is so far behind that no new work may be taken on: commands are refused as
   // overloaded. What was accepted before still goes through; it is bounded by the tables it is in.
   [[nodiscard]] virtual bool congested() const = 0;

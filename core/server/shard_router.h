@@ -54,7 +54,7 @@ class ShardRouter final : public gateway::ShardLink, public chat::Router {
   [[nodiscard]] std::uint32_t shard_count() const override { return grid_.shards(); }
   void post(std::uint32_t to_shard, gateway::ShardParcel parcel) override;
   void post(std::uint32_t to_shard, chat::Parcel parcel) override;
-  [[nodiscard]] bool own_waiting() const override { return !own_.empty(); }
+  [[nodiscard]] bool own_waiting() const { return !own_.empty(); }
   [[nodiscard]] bool congested() const override {
     return counters_.waiting.value() >= kHeldBackParcelsMax;
   }
