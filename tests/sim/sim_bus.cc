@@ -181,7 +181,6 @@ void SimNetwork::publish(SimBus& from, std::string_view channel, const BusHeader
                                                   .header = header,
                                                   .payload = std::string(as_text(payload))});
     if (wrong.mangles && header.seq > 1 && kernel_.chance(5)) --flight->header.seq;
-    flights_.push_back(flight);
     send(flight);
     if (kernel_.chance(repeat_percent)) send(flight);
   }
@@ -189,8 +188,9 @@ void SimNetwork::publish(SimBus& from, std::string_view channel, const BusHeader
 
 void SimNetwork::send(const std::shared_ptr<Flight>& flight) {
   const std::int64_t most_us = kernel_.chance(5) ? latency_us * 20 : latency_us * 2;
+  flights_.push_back(flight);  // once for each time that it arrives
   kernel_.after(kernel_.between(latency_us / 4, most_us), [this, flight] {
-    std::erase(flights_, flight);
+    flights_.erase(std::find(flights_.begin(), flights_.end(), flight));
     if (!flight->is_lost && flight->to != nullptr) flight->to->hear(*flight);
   });
 }
