@@ -5,7 +5,7 @@
 
 #include <gtest/gtest.h>
 
-#include "core/server/log.h"
+#include "tests/sim/quiet_log.h"
 #include "tests/sim/run.h"
 
 namespace uproar::sim {
@@ -18,13 +18,7 @@ std::uint64_t seeds_or(std::uint64_t otherwise) {
 
 class WholeNodes : public ::testing::Test {
  protected:
-  static void SetUpTestSuite() {
-    static const bool is_quiet = [] {
-      server::start_log("off");
-      return true;
-    }();
-    (void)is_quiet;
-  }
+  static void SetUpTestSuite() { quiet_log(); }
 };
 
 TEST_F(WholeNodes, KeepTheirPromises) {

@@ -6,12 +6,12 @@
 
 #include <gtest/gtest.h>
 
-#include "core/server/log.h"
 #include "proto/auth/token.h"
 #include "tests/sim/client.h"
 #include "tests/sim/kernel.h"
 #include "tests/sim/node.h"
 #include "tests/sim/oracle.h"
+#include "tests/sim/quiet_log.h"
 #include "tests/sim/sim_network.h"
 #include "tests/sim/sim_store.h"
 
@@ -24,7 +24,7 @@ constexpr std::int64_t kSecondUs = 1'000'000;
 class OneTurn : public ::testing::Test {
  protected:
   OneTurn() {
-    server::start_log("off");
+    quiet_log();
     store.when_committed = [this](const storage::Operation& operation,
                                   const storage::Outcome& outcome) {
       oracle.committed(operation, outcome);
