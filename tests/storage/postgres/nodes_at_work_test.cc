@@ -85,6 +85,9 @@ TEST_F(NodesAtWorkTest, AreAtWorkWhileTheServerWorksForThem) {
   auto one = node("one", kOne);
   auto call = std::make_unique<Caller>(*one);
   ASSERT_TRUE(call->create_user({.id = user(1), .name = "one"}).ok());
+  // All sessions stand: one that comes under the lock would wait for it with its statements.
+  ASSERT_TRUE(call->find_users({user(1)}).ok());
+  ASSERT_THAT(at_work(), ElementsAre(node_digest(kOne)));
   Intruder other(url);
   other.run("begin");
   other.run("lock table users in access exclusive mode");
