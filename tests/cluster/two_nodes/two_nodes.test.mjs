@@ -172,10 +172,13 @@ for (const discovery of ['etcd', 'redis']) {
       const elsewhere = await nodes[1].connect({ token });
       assert.equal((await nodes[0].rest('POST', '/api/v1/logout', { token })).status, 204);
       assert.equal((await elsewhere.closed).code, 4102);
-      // The connection was closed by one shard, a request meets any: each has been told.
-      for (let i = 0; i < 8; ++i) {
+      // The connection was closed by one shard, a request meets any: each is told for itself, and this one not always last.
+      const until = Date.now() + 10_000;
+      for (let refused = 0; refused < 8;) {
         const me = await nodes[1].rest('GET', '/api/v1/me', { token });
-        assert.deepEqual([me.status, me.body.code], [401, 'token_revoked']);
+        refused = me.status === 401 ? refused + 1 : 0;
+        if (refused > 0) assert.equal(me.body.code, 'token_revoked');
+        assert.ok(Date.now() < until, 'a shard still takes the token');
       }
     });
 
