@@ -46,15 +46,12 @@ NodeWatch::~NodeWatch() = default;
 
 void NodeWatch::attach(storage::NodesAtWork* store) {
   if (store == nullptr) return;
+  const auto listed = [this]() -> const std::vector<storage::NodeRecord>& {
+    return discovery_->nodes();
+  };
+  const auto look = [this] { changed_(discovery_->nodes(), true); };
   unlisted_ = std::make_unique<UnlistedNodes>(
-      UnlistedNodes::Ports{
-          .reactor = reactor_,
-          .store = *store,
-          .listed = [this]() -> const auto& { return discovery_->nodes();
-}
-, .look = [this] { changed_(discovery_->nodes(), true); }
-}  // namespace uproar::server
-,
+      UnlistedNodes::Ports{.reactor = reactor_, .store = *store, .listed = listed, .look = look},
       self_.id, lease_ms_);
 }
 

@@ -71,12 +71,10 @@ class UnlistedNodesTest : public testing::Test {
   std::unique_ptr<UnlistedNodes> unlisted = std::make_unique<UnlistedNodes>(
       UnlistedNodes::Ports{.reactor = reactor,
                            .store = store,
-                           .listed = [this]() -> const auto& { return listed;
-}, .look = [this] { ++looks; }
-}  // namespace
-,
+                           .listed = [this]() -> const std::vector<NodeRecord>& { return listed; },
+                           .look = [this] { ++looks; }},
       node(1), kIntervalMs);
-};  // namespace uproar::server
+};
 
 TEST_F(UnlistedNodesTest, AskOnceInAnIntervalAndLookForNobodyWhoIsListed) {
   answer({1, 2});
