@@ -97,6 +97,13 @@ void Oracle::note(const char* what, const std::string& who, ConversationId conve
     conversation = joined->conversation.id;
     seq = joined->conversation.last_seq;
   }
+  if (const auto* presence = std::get_if<PresenceUpdate>(&event)) {
+    std::fprintf(stderr, "%-8s %s presence of %s: %s%s\n", what, who.c_str(),
+                 presence->state.user.text().substr(14, 4).c_str(),
+                 presence->state.online ? "online" : "offline",
+                 presence->state.uncertain ? ", uncertain" : "");
+    return;
+  }
   std::fprintf(stderr, "%-8s %s %s kind %zu seq %llu rows %zu", what, who.c_str(),
                conversation.text().c_str() + 9, event.index(), static_cast<unsigned long long>(seq),
                rows);
@@ -496,7 +503,8 @@ void Oracle::check_presence(const std::vector<Client*>& clients) {
             return other->user == u && other->connection != 0;
           });
       if (seen.online != is_online || seen.uncertain) {
-        violations_.push_back("D8 presence of " + user.text().substr(14, 4) + " seen as " +
+        violations_.push_back("D8 presence of " + user.text().substr(14, 4) + " seen by " +
+                              client->user.text().substr(14, 4) + " as " +
                               (seen.online ? "online" : "offline") +
                               (seen.uncertain ? ", uncertain" : ""));
       }
