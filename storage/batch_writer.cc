@@ -9,12 +9,14 @@
 
 namespace uproar::storage {
 
-BatchWriter::BatchWriter(BatchStore& store, Reactor& reactor, Options options)
+BatchWriter::BatchWriter(BatchStore& store, Reactor& reactor, Options options,
+                         std::shared_ptr<BatchWriterCounters> counters)
     : store_(store),
       reactor_(reactor),
       options_(options),
       retry_after_ms_(options.retry_after_ms_min),
-      self_(std::make_shared<BatchWriter*>(this)) {
+      self_(std::make_shared<BatchWriter*>(this)),
+      counters_(std::move(counters)) {
   UPROAR_CHECK(options.rows_max >= 1 && options.probe_rows_max >= 1);
   UPROAR_CHECK(options.retry_after_ms_min >= 1 &&
                options.retry_after_ms_min <= options.retry_after_ms_max);
@@ -32,11 +34,11 @@ StageResult BatchWriter::stage(Operation operation) {
   UPROAR_CHECK(listener_ != nullptr);
   const bool probe_is_away = circuit_ == Circuit::kProbing && !in_flight_.empty();
   if (circuit_ == Circuit::kOpen || probe_is_away) {
-    counters_.refused_unavailable.add();
+    counters_->refused_unavailable.add();
     return StageResult::kUnavailable;
   }
   if (circuit_ == Circuit::kProbing && open_.size() >= options_.probe_rows_max) {
-    counters_.refused_unavailable.add();
+    counters_->refused_unavailable.add();
     return StageResult::kUnavailable;
   }
   const std::size_t bytes = operation.bytes();
@@ -44,13 +46,13 @@ StageResult BatchWriter::stage(Operation operation) {
   const bool is_full = !open_.empty() && (open_.size() >= options_.rows_max ||
                                           open_bytes_ + bytes > options_.bytes_max);
   if (is_full) {
-    counters_.refused_full.add();
+    counters_->refused_full.add();
     return StageResult::kFull;
   }
   open_.push_back(std::move(operation));
   open_bytes_ += bytes;
-  counters_.rows.add();
-  counters_.waiting_rows.set(static_cast<std::int64_t>(open_.size()));
+  counters_->rows.add();
+  counters_->waiting_rows.add(1);
   if (in_flight_.empty()) close_batch_soon();
   return StageResult::kStaged;
 }
@@ -72,11 +74,11 @@ void BatchWriter::close_batch() {
   if (open_.empty() || !in_flight_.empty()) return;
   std::vector<Operation> batch = std::exchange(open_, {});
   open_bytes_ = 0;
-  counters_.waiting_rows.set(0);
+  counters_->waiting_rows.add(-static_cast<std::int64_t>(batch.size()));
   in_flight_.reserve(batch.size());
   for (const Operation& operation : batch) in_flight_.push_back(operation.ticket);
-  counters_.batch_rows.record(batch.size());
-  if (circuit_ == Circuit::kProbing) counters_.probes.add();
+  counters_->batch_rows.record(batch.size());
+  if (circuit_ == Circuit::kProbing) counters_->probes.add();
   if (options_.monotonic_us != nullptr) committing_since_us_ = options_.monotonic_us();
   store_.commit(std::move(batch),
                 [guard = std::weak_ptr<BatchWriter*>(self_)](std::vector<Outcome> outcomes) {
@@ -95,17 +97,17 @@ void BatchWriter::batch_committed(std::vector<Outcome> outcomes) {
   }
   if (options_.monotonic_us != nullptr) {
     const std::int64_t took_us = options_.monotonic_us() - committing_since_us_;
-    counters_.commit_us.record(static_cast<std::uint64_t>(std::max<std::int64_t>(took_us, 0)));
+    counters_->commit_us.record(static_cast<std::uint64_t>(std::max<std::int64_t>(took_us, 0)));
   }
   if (failed) {
     batch_failed();
     return;
   }
   in_flight_.clear();
-  counters_.batches.add();
+  counters_->batches.add();
   if (circuit_ != Circuit::kClosed) {
     circuit_ = Circuit::kClosed;
-    counters_.circuit_open.set(0);
+    counters_->circuit_open.add(-1);
     retry_after_ms_ = options_.retry_after_ms_min;
   }
   // The disk starts on the next batch before we spend time telling people about this one.
@@ -120,12 +122,12 @@ void BatchWriter::batch_failed() {
   outcomes.reserve(in_flight_.size() + open_.size());
   for (const Ticket ticket : in_flight_) outcomes.push_back(Outcome{.ticket = ticket});
   for (const Operation& operation : open_) outcomes.push_back(Outcome{.ticket = operation.ticket});
+  counters_->waiting_rows.add(-static_cast<std::int64_t>(open_.size()));
   in_flight_.clear();
   open_.clear();
   open_bytes_ = 0;
-  counters_.waiting_rows.set(0);
-  counters_.failed_batches.add();
-  counters_.failed_rows.add(outcomes.size());
+  counters_->failed_batches.add();
+  counters_->failed_rows.add(outcomes.size());
   open_circuit();
   listener_->on_committed(outcomes);
 }
@@ -134,8 +136,8 @@ void BatchWriter::open_circuit() {
   const bool probe_failed = circuit_ == Circuit::kProbing;
   retry_after_ms_ = probe_failed ? std::min(retry_after_ms_ * 2, options_.retry_after_ms_max)
                                  : options_.retry_after_ms_min;
+  if (circuit_ == Circuit::kClosed) counters_->circuit_open.add(1);
   circuit_ = Circuit::kOpen;
-  counters_.circuit_open.set(1);
   retry_timer_armed_ = true;
   retry_timer_ = reactor_.arm_timer(retry_after_ms_, [guard = std::weak_ptr<BatchWriter*>(self_)] {
     const auto self = guard.lock();

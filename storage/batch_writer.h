@@ -1,8 +1,9 @@
 #pragma once
 
-// Group commit for one shard. Operations gather in the open batch while the previous batch is being committed; when it
-// has, the open batch follows at once. So batches grow with load by themselves, and an idle server commits what one
-// turn of the loop staged in the next turn. One batch is in flight; outcomes come in stage order.
+// Group commit for one lane of a shard's store (commit_lanes.h). Operations gather in the open batch while the previous
+// batch is being committed; when it has, the open batch follows at once. So batches grow with load by themselves, and an
+// idle server commits what one turn of the loop staged in the next turn. One batch is in flight; outcomes come in stage
+// order.
 //
 //   stage() -> [ open batch ] -> commit -> [ in flight ] -> on_committed(outcomes)
 //
@@ -22,7 +23,7 @@
 
 namespace uproar::storage {
 
-// Written on the shard's thread, read from any.
+// Written on the shard's thread, read from any. Lanes of one shard share them.
 struct BatchWriterCounters {
   Counter rows;     // staged
   Counter batches;  // commits that worked
@@ -35,7 +36,7 @@ struct BatchWriterCounters {
   Histogram
       commit_us;  // from handing a batch over to its outcomes; empty without Options::monotonic_us
   Gauge waiting_rows;  // open batch
-  Gauge circuit_open;  // 1 while open or probing
+  Gauge circuit_open;  // lanes whose circuit is open or probing
 };
 
 class BatchWriter final : public MessageLog {
@@ -52,8 +53,8 @@ class BatchWriter final : public MessageLog {
   enum class Circuit : std::uint8_t { kClosed, kOpen, kProbing };
 
   // `store` and `reactor` outlive the writer. All calls on the reactor's thread.
-  BatchWriter(BatchStore& store, Reactor& reactor) : BatchWriter(store, reactor, Options()) {}
-  BatchWriter(BatchStore& store, Reactor& reactor, Options options);
+  BatchWriter(BatchStore& store, Reactor& reactor, Options options,
+              std::shared_ptr<BatchWriterCounters> counters);
   // What is staged or in flight is abandoned: no outcome follows (the store may still commit it).
   ~BatchWriter() override;
   BatchWriter(const BatchWriter&) = delete;
@@ -68,7 +69,7 @@ class BatchWriter final : public MessageLog {
   // Nothing staged, nothing in flight: what a drain waits for.
   [[nodiscard]] bool is_idle() const { return open_.empty() && in_flight_.empty(); }
   [[nodiscard]] Circuit circuit() const { return circuit_; }
-  [[nodiscard]] const BatchWriterCounters& counters() const { return counters_; }
+  [[nodiscard]] const BatchWriterCounters& counters() const { return *counters_; }
 
  private:
   void close_batch_soon();
@@ -97,7 +98,7 @@ class BatchWriter final : public MessageLog {
 
   // Dies with the writer: posted tasks and commits look at it before they touch us.
   std::shared_ptr<BatchWriter*> self_;
-  BatchWriterCounters counters_;
+  const std::shared_ptr<BatchWriterCounters> counters_;
 };
 
 }  // namespace uproar::storage

@@ -12,7 +12,8 @@ namespace uproar::storage {
 inline constexpr std::uint32_t kBatchRowsMax = 1024;
 
 // 1,024 ordinary rows of 0.5 KiB are 0.5 MiB; 4 MiB also holds 200 rows at the protocol's largest (16 KiB content +
-// 4 KiB attachments). Two batches exist per shard (open, in flight): 8 MiB. At the bound: kFull.
+// 4 KiB attachments). Two batches exist per lane (open, in flight), and a shard has two lanes at most: 16 MiB.
+// At the bound: kFull.
 inline constexpr std::size_t kBatchBytesMax = std::size_t{4} * 1024 * 1024;
 static_assert(kBatchBytesMax / (std::size_t{20} * 1024) >= 200);
 

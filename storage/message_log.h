@@ -1,6 +1,6 @@
 #pragma once
 
-// What the domain is given to make things durable. storage::BatchWriter implements it over a BatchStore.
+// What the domain is given to make things durable. storage::CommitLanes implements it over the lanes of a store.
 
 #include <cstdint>
 #include <functional>
@@ -25,7 +25,8 @@ class MessageLog {
   [[nodiscard]] virtual std::uint32_t retry_after_ms() const = 0;
 };
 
-// Hears outcomes in stage order, on the shard that staged them, never inside stage().
+// Hears outcomes in stage order for each conversation, on the shard that staged them, never inside stage(). Between
+// conversations there is no order.
 class CommitListener {
  public:
   virtual ~CommitListener() = default;

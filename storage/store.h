@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string_view>
+#include <vector>
 
 #include "storage/directory.h"
 #include "storage/history.h"
@@ -19,7 +20,10 @@ namespace uproar::storage {
 class StoreClient {
  public:
   virtual ~StoreClient() = default;
-  virtual BatchStore& batches() = 0;
+  // Where batches go, at least one place. Lanes do not wait for each other; all work on a conversation goes through one
+  // of them. Owned by the client.
+  virtual std::vector<BatchStore*> lanes() = 0;
+  BatchStore& first_lane() { return *lanes().front(); }
   virtual HistoryReader& history() = 0;
   virtual Directory& directory() = 0;
   virtual JobQueue& jobs() = 0;

@@ -110,7 +110,7 @@ class Shard {
  private:
   void commit(std::vector<Operation> batch) {
     bool done = false;
-    client_->batches().commit(std::move(batch), [&](const std::vector<Outcome>& outcomes) {
+    client_->first_lane().commit(std::move(batch), [&](const std::vector<Outcome>& outcomes) {
       for (const Outcome& outcome : outcomes)
         UPROAR_CHECK(outcome.status == OutcomeStatus::kCommitted);
       done = true;

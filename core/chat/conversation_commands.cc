@@ -152,9 +152,8 @@ std::optional<Error> ConversationRole::try_stage(Conversation& conversation, con
     case storage::StageResult::kUnavailable:
       return refusal(ErrorCode::kUnavailable);
   }
-  ++next_ticket_;
   ++conversation.pending;
-  pending_.push_back({std::move(operation), actor, is_creation_answer});
+  pending_.emplace(next_ticket_++, Pending{std::move(operation), actor, is_creation_answer});
   return std::nullopt;
 }
 

@@ -32,10 +32,10 @@ ErrorCode error_of(OutcomeStatus status) {
 
 void ConversationRole::on_committed(std::span<const storage::Outcome> outcomes) {
   for (const storage::Outcome& outcome : outcomes) {
-    UPROAR_CHECK(!pending_.empty() && pending_.front().operation.ticket == outcome.ticket,
-                 outcome.ticket);
-    Pending pending = std::move(pending_.front());
-    pending_.pop_front();
+    const auto waiting = pending_.find(outcome.ticket);
+    UPROAR_CHECK(waiting != pending_.end(), outcome.ticket);
+    Pending pending = std::move(waiting->second);
+    pending_.erase(waiting);
     Conversation* conversation = find(pending.operation.conversation);
     UPROAR_CHECK(conversation != nullptr && conversation->pending > 0, outcome.ticket);
     --conversation->pending;

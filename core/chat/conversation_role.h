@@ -237,9 +237,8 @@ class ConversationRole {
   absl::flat_hash_map<ConversationId, std::unique_ptr<Conversation>> conversations_;
   Conversation* newest_ = nullptr;
   Conversation* oldest_ = nullptr;
-  std::deque<Pending> pending_;
-  storage::Ticket next_ticket_ =
-      1;  // of the next operation staged; the front of pending_ has the oldest
+  absl::flat_hash_map<storage::Ticket, Pending> pending_;  // no allocation once it has grown
+  storage::Ticket next_ticket_ = 1;                        // of the next operation staged
   std::deque<WaitingRead> waiting_reads_;
   std::size_t parked_count_ = 0;
   std::size_t attach_count_ = 0;

@@ -40,11 +40,12 @@ struct HistogramRow {
   Unit unit;
 };
 
-// Whose counters: a shard's, or the process's when `shard` is empty.
+// Whose counters: one of several, told apart by a label, or the process's when `number` is empty.
 template <class Group>
 struct Source {
-  std::string shard;
+  std::string number;
   const Group* group;
+  const char* label = "shard";
 };
 
 // `group_of(shard)` is null before the shard has started.
@@ -61,7 +62,7 @@ auto per_shard(const std::vector<std::unique_ptr<Shard>>& shards, GroupOf group_
 template <class Group>
 prometheus::ClientMetric labelled(const Source<Group>& source) {
   prometheus::ClientMetric metric;
-  if (!source.shard.empty()) metric.label.push_back({"shard", source.shard});
+  if (!source.number.empty()) metric.label.push_back({source.label, source.number});
   return metric;
 }
 

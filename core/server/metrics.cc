@@ -259,7 +259,7 @@ constexpr auto kBatchCounters = std::to_array<Row<storage::BatchWriterCounters, 
 });
 constexpr auto kBatchGauges = std::to_array<Row<storage::BatchWriterCounters, Gauge>>({
     {"uproar_batch_waiting_rows", "open batch", &storage::BatchWriterCounters::waiting_rows},
-    {"uproar_batch_circuit_open", "1 while open or probing",
+    {"uproar_batch_circuit_open", "lanes of the store whose circuit is open or probing",
      &storage::BatchWriterCounters::circuit_open},
 });
 constexpr auto kBatchHistograms = std::to_array<HistogramRow<storage::BatchWriterCounters>>({
@@ -371,12 +371,12 @@ void add_sqlite(const storage::SqliteStore& store, std::vector<MetricFamily>& fa
   add(reader, kReaderHistograms, families);
 }
 
-// Each shard has a session of its own for writing.
+// Each shard has sessions of its own for writing, numbered over all shards in the order in which these came to open them.
 void add_postgres(const storage::PostgresStore& store, std::vector<MetricFamily>& families) {
   const auto kept = store.counters();
   std::vector<Source<storage::postgres::WriteCounters>> sessions;
   for (std::size_t i = 0; i < kept.size(); ++i)
-    sessions.push_back({std::to_string(i), kept[i].get()});
+    sessions.push_back({std::to_string(i), kept[i].get(), "session"});
   add(sessions, kPostgresCounters, families);
   add(sessions, kPostgresGauges, families);
   add(sessions, kPostgresHistograms, families);

@@ -8,6 +8,7 @@
 #include "core/runtime/clock.h"
 #include "core/server/limits.h"
 #include "core/server/log.h"
+#include "storage/commit_lanes.h"
 
 namespace uproar::server {
 namespace {
@@ -103,7 +104,7 @@ struct Shard::Parts {
                {.deflate = environment.config.deflate,
                 .deflate_bytes_min = environment.config.deflate_bytes_min},
                nodes ? &nodes->ports() : nullptr),
-        log(store->batches(), shard.reactor_,
+        log(store->lanes(), shard.reactor_,
             {.monotonic_us = [] { return runtime::read_clock().monotonic_us; }}),
         chat({.outbox = outbox,
               .router = shard.router_,
@@ -189,7 +190,7 @@ struct Shard::Parts {
   net::ShardNet net;
   gateway::RequestTable requests;
   gateway::EventOutbox outbox;
-  storage::BatchWriter log;
+  storage::CommitLanes log;
   RandomIds ids;
   chat::ChatShard chat;
   chat::ClientEventDecoder decoder;
@@ -390,7 +391,7 @@ void Shard::on_tick(const Now& now) {
 }
 
 void Shard::watch_store() {
-  const bool works = parts_->log.circuit() == storage::BatchWriter::Circuit::kClosed;
+  const bool works = parts_->log.works();
   if (works == store_works_) return;
   store_works_ = works;
   if (works) {

@@ -12,7 +12,7 @@ class MemoryClient final : public StoreClient, BatchStore, HistoryReader, Direct
       : store_(store), link_(std::make_shared<ClientLink>(reactor)) {}
   ~MemoryClient() override { link_->close(); }
 
-  BatchStore& batches() override { return *this; }
+  std::vector<BatchStore*> lanes() override { return {this}; }
   HistoryReader& history() override { return *this; }
   Directory& directory() override { return *this; }
   JobQueue& jobs() override { return *this; }

@@ -44,7 +44,7 @@ const char* hint_of(std::string_view message) {
     return "create the role, or correct the user in the URL";
   if (says("pg_hba.conf")) return "let this host and user in: pg_hba.conf on the server";
   if (says("too many clients") || says("remaining connection slots"))
-    return "raise max_connections on the server: each shard takes two connections";
+    return "raise max_connections on the server: each shard takes three connections";
   return "start the server, or correct host and port in the URL";
 }
 

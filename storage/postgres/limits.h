@@ -14,6 +14,10 @@ inline constexpr int kServerVersionMin = 140000;
 inline constexpr std::uint32_t kClaimWaitMs = 2000;
 inline constexpr std::uint32_t kClaimRetryMs = 50;
 
+// Sessions of a shard that commit batches: while a batch waits for the shard, to be judged or to be told of, the
+// database works on that of the other lane (docs/decisions/0033).
+inline constexpr std::uint32_t kLanes = 2;
+
 // Units (a batch's step, a read, a group of account work) that one connection holds unanswered. One takes 50 us to
 // 5 ms; 4,096 are a few seconds of work. Beyond it: kOverloaded.
 inline constexpr std::size_t kUnitsWaitingMax = 4096;

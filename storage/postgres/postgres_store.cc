@@ -23,20 +23,31 @@ ServerOptions server_of(const PostgresStore::Options& options) {
           .connect_timeout_s = options.connect_timeout_s};
 }
 
-class PostgresClient final : public StoreClient,
-                             BatchStore,
-                             HistoryReader,
-                             Directory,
-                             JobQueue,
-                             NodesAtWork {
+// One of a client's sessions for writing, as a lane.
+class Lane final : public BatchStore {
+ public:
+  Lane(Connector& connector, Reactor& reactor, postgres::Health& health,
+       const WriteSession::Options& options, std::shared_ptr<postgres::WriteCounters> counters)
+      : session_(connector, reactor, health, options, std::move(counters)) {}
+  void commit(std::vector<Operation> batch, CommitDone done) override {
+    session_.commit(std::move(batch), std::move(done));
+  }
+  void when_recovered(std::function<void()> recovered) override {
+    session_.when_recovered(std::move(recovered));
+  }
+  WriteSession& session() { return session_; }
+
+ private:
+  WriteSession session_;
+};
+
+class PostgresClient final : public StoreClient, HistoryReader, Directory, JobQueue, NodesAtWork {
  public:
   PostgresClient(Connector& connector, Reactor& reactor, postgres::Health& health,
                  const PostgresStore::Options& options,
-                 std::shared_ptr<postgres::WriteCounters> counters)
-      : writes_(connector, reactor, health,
-                {.answer_timeout_ms = options.answer_timeout_ms,
-                 .probe_interval_ms = options.probe_interval_ms},
-                std::move(counters)),
+                 const std::vector<std::shared_ptr<postgres::WriteCounters>>& counters)
+      : lanes_(make_lanes(connector, reactor, health, options, counters)),
+        writes_(lanes_.front()->session()),
         read_connection_(
             connector, reactor,
             {.purpose = Purpose::kRead, .answer_timeout_ms = options.answer_timeout_ms},
@@ -45,7 +56,11 @@ class PostgresClient final : public StoreClient,
         accounts_(writes_, read_connection_),
         jobs_(writes_, read_connection_) {}
 
-  BatchStore& batches() override { return *this; }
+  std::vector<BatchStore*> lanes() override {
+    std::vector<BatchStore*> lanes;
+    for (const auto& lane : lanes_) lanes.push_back(lane.get());
+    return lanes;
+  }
   HistoryReader& history() override { return *this; }
   Directory& directory() override { return *this; }
   JobQueue& jobs() override { return *this; }
@@ -53,11 +68,19 @@ class PostgresClient final : public StoreClient,
   void probe(std::function<void(bool)> done) override { writes_.probe(std::move(done)); }
 
  private:
-  void commit(std::vector<Operation> batch, CommitDone done) override {
-    writes_.commit(std::move(batch), std::move(done));
-  }
-  void when_recovered(std::function<void()> recovered) override {
-    writes_.when_recovered(std::move(recovered));
+  using Lanes = std::vector<std::unique_ptr<Lane>>;
+  static Lanes make_lanes(Connector& connector, Reactor& reactor, postgres::Health& health,
+                          const PostgresStore::Options& options,
+                          const std::vector<std::shared_ptr<postgres::WriteCounters>>& counters) {
+    Lanes lanes;
+    for (const auto& of_lane : counters) {
+      lanes.push_back(std::make_unique<Lane>(
+          connector, reactor, health,
+          WriteSession::Options{.answer_timeout_ms = options.answer_timeout_ms,
+                                .probe_interval_ms = options.probe_interval_ms},
+          of_lane));
+    }
+    return lanes;
   }
 
   void load_conversation(ConversationId id, Done<ConversationState> done) override {
@@ -129,7 +152,8 @@ class PostgresClient final : public StoreClient,
     reads_.find_nodes_at_work(std::move(done));
   }
 
-  WriteSession writes_;
+  Lanes lanes_;
+  WriteSession& writes_;  // the first lane's: account work and jobs go there, too
   Connection read_connection_;
   postgres::Reads reads_;
   postgres::Accounts accounts_;
@@ -156,13 +180,14 @@ Result<void, SystemError> PostgresStore::claim(Claim kind) {
 }
 
 std::unique_ptr<StoreClient> PostgresStore::open_client(Reactor& reactor) {
-  auto counters = std::make_shared<postgres::WriteCounters>();
+  std::vector<std::shared_ptr<postgres::WriteCounters>> counters;
+  for (std::uint32_t lane = 0; lane < postgres::kLanes; ++lane)
+    counters.push_back(std::make_shared<postgres::WriteCounters>());
   {
     const std::lock_guard lock(mutex_);
-    counters_.push_back(counters);
+    counters_.insert(counters_.end(), counters.begin(), counters.end());
   }
-  return std::make_unique<PostgresClient>(connector_, reactor, health_, options_,
-                                          std::move(counters));
+  return std::make_unique<PostgresClient>(connector_, reactor, health_, options_, counters);
 }
 
 std::vector<std::shared_ptr<const postgres::WriteCounters>> PostgresStore::counters() const {

@@ -1,8 +1,8 @@
 #pragma once
 
-// Store in a PostgreSQL database, shared by the shards of any number of nodes. Each client has two sessions: one for
-// batches and accounts (write_session.h), one for reads. What was reported committed is as durable as the server's
-// synchronous_commit=on makes it.
+// Store in a PostgreSQL database, shared by the shards of any number of nodes. Each client has three sessions: two
+// lanes for batches, the first of them for accounts as well (write_session.h), and one for reads. What was reported
+// committed is as durable as the server's synchronous_commit=on makes it.
 //
 // The database may come and go: while it is away calls are answered kUnavailable, sessions come back by themselves with
 // growing pauses, and healthy() says how it stands.

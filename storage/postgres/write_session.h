@@ -1,6 +1,6 @@
 #pragma once
 
-// The session of a client that writes: batches one after the other, and account work between them.
+// A session of a client that writes: the batches of one lane, one after the other, and account work between them.
 //
 //   commit()  ->  lock and look  ->  judge  ->  write and commit  ->  outcomes
 //

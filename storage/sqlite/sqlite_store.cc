@@ -54,7 +54,7 @@ class SqliteClient final : public StoreClient, BatchStore, HistoryReader, Direct
       : writer_(writer), readers_(readers), link_(std::make_shared<ClientLink>(reactor)) {}
   ~SqliteClient() override { link_->close(); }
 
-  BatchStore& batches() override { return *this; }
+  std::vector<BatchStore*> lanes() override { return {this}; }
   HistoryReader& history() override { return *this; }
   Directory& directory() override { return *this; }
   JobQueue& jobs() override { return *this; }

@@ -46,7 +46,7 @@ class SimStoreClient final : public storage::StoreClient,
     store_.end_session(node_);
   }
 
-  storage::BatchStore& batches() override { return *this; }
+  std::vector<storage::BatchStore*> lanes() override { return {this, this}; }
   storage::HistoryReader& history() override { return *this; }
   storage::Directory& directory() override { return *this; }
   storage::JobQueue& jobs() override { return *this; }

@@ -73,8 +73,8 @@ class Caller {
 
   std::vector<Outcome> commit(std::vector<Operation> batch) {
     std::optional<std::vector<Outcome>> answer;
-    client_->batches().commit(std::move(batch),
-                              [&](std::vector<Outcome> outcomes) { answer = std::move(outcomes); });
+    client_->first_lane().commit(
+        std::move(batch), [&](std::vector<Outcome> outcomes) { answer = std::move(outcomes); });
     reactor_.run_until([&] { return answer.has_value(); });
     return *std::move(answer);
   }

@@ -247,7 +247,7 @@ TEST_F(SqliteFaults, CountersTellWhatWaitsAndWhetherCommitsWork) {
   const auto client = store->open_client(reactor);
   int answered = 0;
   const auto commit = [&](std::uint64_t n) {
-    client->batches().commit({text(n)}, [&](const std::vector<Outcome>&) { ++answered; });
+    client->first_lane().commit({text(n)}, [&](const std::vector<Outcome>&) { ++answered; });
   };
   commit(1);
   while (writer.waiting_jobs.value() != 0) std::this_thread::yield();  // the writer has it
@@ -273,8 +273,8 @@ TEST_F(SqliteFaults, AClientMayGoWhileItsWorkIsUnderWay) {
   for (std::uint64_t n = 1; n <= 50; ++n) {
     ManualReactor reactor;
     const auto client = store->open_client(reactor);
-    client->batches().commit({text(n)},
-                             [](const std::vector<Outcome>&) { FAIL() << "nobody is there"; });
+    client->first_lane().commit({text(n)},
+                                [](const std::vector<Outcome>&) { FAIL() << "nobody is there"; });
     client->history().read_page({.conversation = kRoom},
                                 [](const Result<Page, StoreError>&) { FAIL(); });
   }

@@ -171,7 +171,8 @@ class Simulation {
     } else if (dice < 57) {
       const bool refused = is_failing_ && random(4) == 0;
       const bool lost = is_failing_ && !refused && random(4) == 0;
-      (void)world_.step_apply(shard, 1 + random(6), refused, lost);
+      (void)world_.step_apply(shard, 1 + random(6), refused, lost,
+                              static_cast<World::Lane>(applies_++ % 3));
     } else if (dice < 65) {
       (void)world_.step_outcomes(shard);
     } else if (dice < 76) {
@@ -207,7 +208,9 @@ class Simulation {
     } else if (dice < 700) {
       if (random(10) == 0) world_.flush_presence();
     } else if (dice < 850) {
-      (void)bus.take_effect(shard, random(1000));
+      // Losing is rare otherwise, and most of what is lost is missed when the next event comes.
+      const bool loses = world_.options().plant == Plant::kLoseSilently && random(10) == 0;
+      (void)(loses ? bus.lose(shard, random(1000), false) : bus.take_effect(shard, random(1000)));
     } else if (dice < 900) {
       (void)bus.swap(shard, random(1000));
     } else if (dice < 930) {
@@ -371,6 +374,7 @@ class Simulation {
   std::vector<std::unique_ptr<Client>> clients_;
   std::map<std::uint32_t, Client*> client_of_;  // by generation of the endpoint: none is used twice
   std::vector<std::string> extra_;
+  std::uint64_t applies_ = 0;  // each third of all conversations, else of one lane
   bool is_failing_ = false;
   std::vector<bool> gaps_;  // shards that are to be told that a node has died
   std::uint64_t deaths_ = 0;

@@ -594,14 +594,21 @@ bool World::step_read_answer(std::uint32_t shard, std::size_t index) {
   return true;
 }
 
-bool World::step_apply(std::uint32_t shard, std::size_t rows, bool refused, bool answer_lost) {
+bool World::step_apply(std::uint32_t shard, std::size_t rows, bool refused, bool answer_lost,
+                       Lane lane) {
   Shard& s = *shards_[shard];
-  if (s.staged.empty()) return false;
+  std::deque<Operation> waiting;
+  for (Operation& operation : std::exchange(s.staged, {})) {
+    const bool is_odd = operation.conversation.uuid().low % 2 == 1;
+    const bool is_of_lane = lane == Lane::kAll || is_odd == (lane == Lane::kOdd);
+    (is_of_lane ? waiting : s.staged).push_back(std::move(operation));
+  }
+  if (waiting.empty()) return false;
   const bool fails = refused || answer_lost;
   std::vector<Outcome> batch;
-  for (std::size_t i = 0; i < rows && !s.staged.empty(); ++i) {
-    const Operation operation = std::move(s.staged.front());
-    s.staged.pop_front();
+  for (std::size_t i = 0; i < rows && !waiting.empty(); ++i) {
+    const Operation operation = std::move(waiting.front());
+    waiting.pop_front();
     Outcome outcome{.ticket = operation.ticket, .status = OutcomeStatus::kUnavailable};
     if (!refused && options_.plant == Plant::kAckBeforeCommit && random(20) == 0 &&
         std::holds_alternative<storage::AppendMessage>(operation.body)) {
@@ -619,11 +626,13 @@ bool World::step_apply(std::uint32_t shard, std::size_t rows, bool refused, bool
     batch.push_back(outcome);
   }
   if (fails) {  // what waits behind a failed batch fails with it, as in BatchWriter
-    for (const Operation& operation : s.staged) {
+    for (const Operation& operation : waiting) {
       batch.push_back({.ticket = operation.ticket, .status = OutcomeStatus::kUnavailable});
     }
-    s.staged.clear();
+    waiting.clear();
   }
+  s.staged.insert(s.staged.end(), std::make_move_iterator(waiting.begin()),
+                  std::make_move_iterator(waiting.end()));
   s.outcomes.push_back(std::move(batch));
   return true;
 }

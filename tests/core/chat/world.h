@@ -110,7 +110,10 @@ class World {
   bool step_link(std::uint32_t from, std::uint32_t to);
   bool step_read_execute(std::uint32_t shard, std::size_t index);
   bool step_read_answer(std::uint32_t shard, std::size_t index);
-  bool step_apply(std::uint32_t shard, std::size_t rows, bool refused, bool answer_lost);
+  // The next rows of all conversations, or of those of one lane (storage/commit_lanes.h).
+  enum class Lane : std::uint8_t { kEven, kOdd, kAll };
+  bool step_apply(std::uint32_t shard, std::size_t rows, bool refused, bool answer_lost,
+                  Lane lane = Lane::kAll);
   bool step_outcomes(std::uint32_t shard);
   bool step_receive(Connection& connection);
   bool step_closings();

@@ -1,6 +1,7 @@
 // What only the PostgreSQL backend can get wrong while it runs: servers that die, stall and lose answers, nodes that
 // collide. Nothing here depends on how long something takes.
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <map>
@@ -78,7 +79,7 @@ class PostgresFaults : public testing::Test {
                "select count(*) from pg_stat_activity where application_name like 'uproar%' and "
                "wait_event_type = 'Lock'") != "0";
   }
-  // Both of its sessions stand: locks that come now stop its work alone, not the preparing of it.
+  // All of its sessions stand: locks that come now stop its work alone, not the preparing of it.
   std::unique_ptr<StoreClient> ready_client(PollReactor& reactor) {
     auto client = store->open_client(reactor);
     int answered = 0;
@@ -86,7 +87,10 @@ class PostgresFaults : public testing::Test {
     client->history().load_conversation(
         kRoom,
         [&](const Result<ConversationState, StoreError>& end) { answered += end.ok() ? 1 : 0; });
-    reactor.run_until([&] { return answered == 2; });
+    reactor.run_until([&] {
+      const auto lanes = store->counters();
+      return answered == 2 && lanes.back()->up.value() == 1;
+    });
     return client;
   }
   // Until the database has it; the answers of the last attempt.
@@ -126,7 +130,7 @@ TEST_F(PostgresFaults, AServerThatIsKilledUnderABatchHasItWholeOnceOrNotAtAll) {
     {
       PollReactor reactor;
       const auto client = ready_client(reactor);
-      client->batches().commit(batch, [&](std::vector<Outcome> outcomes) { first = outcomes; });
+      client->first_lane().commit(batch, [&](std::vector<Outcome> outcomes) { first = outcomes; });
       for (int i = 0; i < round % 6 && !first; ++i) reactor.turn(-1);  // deeper each time
       server().kill();
       reactor.run_until([&] { return first.has_value(); });
@@ -176,8 +180,8 @@ TEST_F(PostgresFaults, ASessionThatIsTerminatedInABatchIsReplaced) {
   intruder.run("begin");
   intruder.run("lock table conversations in exclusive mode");
   std::optional<std::vector<Outcome>> outcomes;
-  client->batches().commit({text(1), text(2)},
-                           [&](std::vector<Outcome> answer) { outcomes = std::move(answer); });
+  client->first_lane().commit({text(1), text(2)},
+                              [&](std::vector<Outcome> answer) { outcomes = std::move(answer); });
   while (!somebody_waits()) reactor.turn(0);
   server().sql(
       "select pg_terminate_backend(pid) from pg_stat_activity where application_name like "
@@ -187,7 +191,11 @@ TEST_F(PostgresFaults, ASessionThatIsTerminatedInABatchIsReplaced) {
   EXPECT_FALSE(store->healthy());
   EXPECT_THAT(store->last_error(), HasSubstr("terminat"));
   intruder.run("rollback");
-  reactor.run_until([&] { return store->counters()[1]->up.value() == 1; });
+  reactor.run_until([&] {  // the lanes of this client; those of `call` are the first ones
+    const auto lanes = store->counters();
+    return std::all_of(lanes.begin() + postgres::kLanes, lanes.end(),
+                       [](const auto& lane) { return lane->up.value() == 1; });
+  });
   EXPECT_THAT(statuses(commit_at_last({text(1), text(2)})), Each(kCommitted));
   EXPECT_EQ(store->last_error(), "");
   EXPECT_EQ(all_rows().messages.size(), 2U);
@@ -229,6 +237,31 @@ TEST_F(PostgresFaults, AStatementThatTakesTooLongFailsItsBatchAlone) {
   EXPECT_EQ(call->commit_one(text(2)).seq, 2U);
 }
 
+TEST_F(PostgresFaults, ALaneDoesNotWaitForTheOther) {
+  const ConversationId other = make_id<ConversationId>(77);
+  ASSERT_EQ(call->commit_one(room_for(other, user(1))).status, kCommitted);
+  PollReactor reactor;
+  const auto client = ready_client(reactor);
+  const std::vector<BatchStore*> lanes = client->lanes();
+  ASSERT_EQ(lanes.size(), postgres::kLanes);
+  Intruder intruder(url);
+  intruder.run("begin");
+  intruder.run(("update conversations set name = name where id = '" + kRoom.text() + "'").c_str());
+  std::optional<Outcome> first, second;
+  lanes[0]->commit({text(1)}, [&](const std::vector<Outcome>& outcomes) { first = outcomes[0]; });
+  while (!somebody_waits()) reactor.turn(0);
+  Operation elsewhere = text(2);
+  elsewhere.conversation = other;
+  lanes[1]->commit({elsewhere},
+                   [&](const std::vector<Outcome>& outcomes) { second = outcomes[0]; });
+  reactor.run_until([&] { return second.has_value(); });
+  EXPECT_EQ(second->status, kCommitted);
+  EXPECT_FALSE(first.has_value());
+  intruder.run("rollback");
+  reactor.run_until([&] { return first.has_value(); });
+  EXPECT_EQ(first->status, kCommitted);
+}
+
 TEST_F(PostgresFaults, HistoryDoesNotWaitBehindABatch) {
   ASSERT_EQ(call->commit_one(text(1)).seq, 1U);
   PollReactor reactor;
@@ -237,7 +270,7 @@ TEST_F(PostgresFaults, HistoryDoesNotWaitBehindABatch) {
   intruder.run("begin");
   intruder.run("lock table conversations in exclusive mode");
   bool committed = false;
-  client->batches().commit({text(2)}, [&](const std::vector<Outcome>& outcomes) {
+  client->first_lane().commit({text(2)}, [&](const std::vector<Outcome>& outcomes) {
     committed = outcomes[0].status == kCommitted;
   });
   while (!somebody_waits()) reactor.turn(0);
@@ -447,8 +480,8 @@ TEST_F(PostgresFaults, AClientMayGoWhileItsWorkIsUnderWay) {
   for (std::uint64_t n = 1; n <= 20; ++n) {
     PollReactor reactor;
     const auto client = store->open_client(reactor);
-    client->batches().commit({text(n)},
-                             [](const std::vector<Outcome>&) { FAIL() << "nobody is there"; });
+    client->first_lane().commit({text(n)},
+                                [](const std::vector<Outcome>&) { FAIL() << "nobody is there"; });
     client->history().read_page({.conversation = kRoom},
                                 [](const Result<Page, StoreError>&) { FAIL(); });
     if (n % 2 == 0) reactor.turn(0);
