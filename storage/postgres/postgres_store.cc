@@ -5,6 +5,7 @@
 #include "storage/postgres/accounts.h"
 #include "storage/postgres/jobs.h"
 #include "storage/postgres/reads.h"
+#include "storage/postgres/user_lookups.h"
 
 namespace uproar::storage {
 namespace {
@@ -53,6 +54,7 @@ class PostgresClient final : public StoreClient, HistoryReader, Directory, JobQu
             {.purpose = Purpose::kRead, .answer_timeout_ms = options.answer_timeout_ms},
             [](bool, const std::string&) {}),
         reads_(read_connection_),
+        lookups_(reads_, read_connection_),
         accounts_(writes_, read_connection_),
         jobs_(writes_, read_connection_) {}
 
@@ -101,10 +103,10 @@ class PostgresClient final : public StoreClient, HistoryReader, Directory, JobQu
   }
   void ensure_user(UserId id, std::string name, std::int64_t at_us, Done<User> done) override {
     // Nearly every user who connects is known: only the others take a transaction.
-    reads_.find_users({id}, [this, id, name = std::move(name), at_us,
-                             done = std::move(done)](Result<std::vector<User>, StoreError> found) {
+    lookups_.find(id, [this, id, name = std::move(name), at_us,
+                       done = std::move(done)](Result<std::optional<User>, StoreError> found) {
       if (!found.ok()) return done(Err{found.error()});
-      if (!found.value().empty()) return done(std::move(found.value().front()));
+      if (found->has_value()) return done(std::move(**found));
       accounts_.ensure_user(id, name, at_us, done);
     });
   }
@@ -156,6 +158,7 @@ class PostgresClient final : public StoreClient, HistoryReader, Directory, JobQu
   WriteSession& writes_;  // the first lane's: account work and jobs go there, too
   Connection read_connection_;
   postgres::Reads reads_;
+  postgres::UserLookups lookups_;
   postgres::Accounts accounts_;
   postgres::Jobs jobs_;
 };

@@ -394,6 +394,32 @@ TEST_F(PostgresFaults, AccountWorkThatFailsFailsAlone) {
   EXPECT_TRUE(store->healthy());
 }
 
+TEST_F(PostgresFaults, UsersWhoComeTogetherAreFoundTogether) {
+  for (std::uint64_t n = 10; n < 20; ++n)
+    ASSERT_TRUE(call->create_user({.id = user(n), .name = "known-" + std::to_string(n)}).ok());
+  PollReactor reactor;
+  const auto client = ready_client(reactor);
+  std::map<std::uint64_t, std::vector<std::string>> names;
+  int answered = 0;
+  const auto ensure = [&](std::uint64_t n) {
+    client->directory().ensure_user(user(n), "new-" + std::to_string(n), 100,
+                                    [&, n](const Result<User, StoreError>& end) {
+                                      ASSERT_TRUE(end.ok());
+                                      EXPECT_EQ(end->id, user(n));
+                                      names[n].push_back(end->name);
+                                      ++answered;
+                                    });
+  };
+  for (std::uint64_t n = 10; n < 30; ++n) ensure(n);
+  ensure(12);  // two devices of one user
+  reactor.run_until([&] { return answered == 21; });
+  EXPECT_THAT(names[12], testing::ElementsAre("known-12", "known-12"));
+  EXPECT_THAT(names[19], testing::ElementsAre("known-19"));
+  EXPECT_THAT(names[20], testing::ElementsAre("new-20"));
+  EXPECT_EQ(names.size(), 20U);
+  EXPECT_EQ(sql("select count(*) from users where name like 'new-%'"), "10");
+}
+
 TEST_F(PostgresFaults, ATokenThatIsUsedTwiceAtOnceIsGoodOnce) {
   ASSERT_TRUE(call->create_session({.id = make_id<SessionId>(1),
                                     .user = user(1),
