@@ -93,6 +93,8 @@ class Bus {
   // Writes what was gathered. Without it that happens in the reactor's next turn.
   virtual void flush() = 0;
   [[nodiscard]] virtual BusState state() const = 0;
+  // Whatever was published has been taken by its server, and nothing is in doubt: no on_publish_lost() is due.
+  [[nodiscard]] virtual bool is_settled() const = 0;
   // Why it is not up; the last thing that went wrong when it is. Empty when nothing has.
   [[nodiscard]] virtual const SystemError& last_error() const = 0;
   [[nodiscard]] virtual const BusCounters& counters() const = 0;

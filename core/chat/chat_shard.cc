@@ -235,6 +235,10 @@ void ChatShard::on_publish_lost(const TopicId& topic, const Now& now) {
   }
 }
 
+bool ChatShard::owes_nodes() const {
+  return roles_->conversations.owes_nodes();
+}
+
 void ChatShard::on_presence(const storage::NodeId& node, UserId user,
                             const storage::PresenceDelta& said, const Now& now) {
   roles_->context.now = now;

@@ -104,6 +104,8 @@ class ChatShard final : public storage::CommitListener {
   void on_gap(const Now& now);
   // Something that this shard published to `topic` may not have arrived, and publishing works again.
   void on_publish_lost(const TopicId& topic, const Now& now);
+  // A commit's end is unknown, and the other nodes are told once it is known. Looks at every conversation in memory.
+  [[nodiscard]] bool owes_nodes() const;
 
   // --- what the other nodes say of who is connected there (only with ChatPorts::presence) ---
   void on_presence(const storage::NodeId& node, UserId user, const storage::PresenceDelta& said,

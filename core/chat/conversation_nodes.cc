@@ -327,6 +327,12 @@ void ConversationRole::on_publish_lost(ConversationId id) {
       {.kind = NodeHint::Kind::kCommitted, .seq = 0, .conversation = id, .session = {}});
 }
 
+bool ConversationRole::owes_nodes() const {
+  for (const Conversation* at = newest_; at != nullptr; at = at->older)
+    if (at->owes_word) return true;
+  return false;
+}
+
 // --- looks: comparing with the store -------------------------------------------------------------------------------
 
 void ConversationRole::on_listening(ConversationId id) {

@@ -43,6 +43,8 @@ class ConversationRole {
   void on_listening(ConversationId id);
   void on_gap();
   void on_publish_lost(ConversationId id);
+  // Of a commit whose end is unknown: the other nodes are told once it is known.
+  [[nodiscard]] bool owes_nodes() const;
   void repair_due(ConversationId id);
 
   // Forgets idle conversations above the bound. Between turns only: nobody holds a reference.

@@ -30,7 +30,8 @@ inline constexpr std::int64_t kRevocationsOverlapUs = 60'000'000;
 inline constexpr std::uint32_t kAskNodesAtWorkAgainMs = 1'000;
 // How long a start waits for Redis and etcd: several attempts to connect, the longest pause between which is 2 s.
 inline constexpr std::uint32_t kServicesWaitMs = 6'000;
-// How long an end waits until the other nodes can know of it. Without that they take it for a death.
+// How long an end waits until the other nodes have been told everything, and again until they can know of the end. Without
+// either they take it for a death, and look for what they were not told.
 inline constexpr std::uint32_t kLeaveWaitMs = 2'000;
 // Parcels handled in one turn, so that sockets and timers get their share.
 inline constexpr std::uint32_t kParcelsPerTurnMax = 4'096;

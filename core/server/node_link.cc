@@ -96,8 +96,8 @@ SystemError NodeLink::why_not() const {
   return why;
 }
 
-bool NodeLink::is_idle() const {
-  return bus_->counters().outgoing_bytes.value() == 0 || bus_->state() == storage::BusState::kDown;
+bool NodeLink::has_told_all() const {
+  return bus_->is_settled() && !chat_->owes_nodes();
 }
 
 const storage::BusCounters* NodeLink::bus_counters() const {

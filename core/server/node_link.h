@@ -67,8 +67,8 @@ class NodeLink final : private ShardBus::Hearer {
   [[nodiscard]] bool is_ready() const;
   [[nodiscard]] SystemError why_not() const;
   [[nodiscard]] storage::BusState bus_state() const { return bus_->state(); }
-  // Whatever was published has left, or never will.
-  [[nodiscard]] bool is_idle() const;
+  // The other nodes have been told all that this shard has to say.
+  [[nodiscard]] bool has_told_all() const;
   // Null on all shards but one.
   [[nodiscard]] NodeWatch* watch() { return watch_.get(); }
 

@@ -18,6 +18,7 @@
 #include "core/runtime/blocking_pool.h"
 #include "core/runtime/clock.h"
 #include "core/runtime/probe.h"
+#include "core/server/departure.h"
 #include "core/server/jwks_source.h"
 #include "core/server/key_file.h"
 #include "core/server/log.h"
@@ -54,6 +55,12 @@ sigset_t stop_signals() {
 storage::NodeId fresh_node_id() {
   const auto ms = static_cast<std::uint64_t>(runtime::read_clock().wall_ms());
   return storage::NodeId(Uuid::v7(ms, crypto::random_u64(), crypto::random_u64()));
+}
+
+constexpr std::chrono::milliseconds kDepartureLookEvery{20};
+
+std::int64_t now_ms() {
+  return runtime::read_clock().monotonic_us / 1000;
 }
 
 // True when one of the stop signals came within `timeout`.
@@ -104,7 +111,6 @@ struct Server::State {
   void join_cluster();
   [[nodiscard]] Result<void, SystemError> start_shards();
   void drain();
-  void leave_cluster();
   void stop();
 };
 
@@ -269,31 +275,16 @@ void Server::State::drain() {
       static_cast<std::uint32_t>(connections / seconds / shards.size() + 1);
   log(LogLevel::kInfo, "draining " + std::to_string(connections) + " connections over at most " +
                            std::to_string(seconds) + " s; a second signal stops at once");
-  for (const auto& shard : shards) {
-    shard->begin_drain(config.drain_seconds == 0 ? 0 : closes_per_second,
-                       config.drain_seconds * 1000);
-  }
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(seconds + 5);
-  const auto all_drained = [this] {
-    return std::all_of(shards.begin(), shards.end(),
-                       [](const auto& shard) { return shard->drained(); });
-  };
-  while (!all_drained() && std::chrono::steady_clock::now() < deadline) {
-    if (wait_for_signal(std::chrono::milliseconds(50))) {
-      log(LogLevel::kWarn, "second signal: stopping at once");
-      return;
-    }
-  }
-  if (all_drained()) leave_cluster();
-}
-
-// Only who has said everything leaves; of others the nodes assume that they died, and look for what is missing.
-void Server::State::leave_cluster() {
-  if (!cluster) return;
-  shards[kWatchingShard]->begin_leave();
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(kLeaveWaitMs);
-  while (!shards[kWatchingShard]->has_left() && std::chrono::steady_clock::now() < deadline) {
-    if (wait_for_signal(std::chrono::milliseconds(10))) return;
+  Departure departure(shards,
+                      {.closes_per_second = config.drain_seconds == 0 ? 0 : closes_per_second,
+                       .spread_ms = config.drain_seconds * 1000,
+                       .drain_ms_max = static_cast<std::uint32_t>(seconds + 5) * 1000,
+                       .has_others = cluster.has_value()},
+                      now_ms());
+  while (departure.look(now_ms()) != Departure::Step::kOver) {
+    if (!wait_for_signal(kDepartureLookEvery)) continue;
+    log(LogLevel::kWarn, "second signal: stopping at once");
+    return;
   }
 }
 

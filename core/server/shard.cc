@@ -354,6 +354,7 @@ void Shard::on_parcel(gateway::ShardParcel&& parcel) {
   const Now& now = context_->now();
   Parts& parts = *parts_;
   struct Dispatch {
+    Shard& shard;
     Parts& parts;
     const Now& now;
     void operator()(chat::Parcel& p) const { parts.chat.on_parcel(std::move(p), now); }
@@ -368,11 +369,14 @@ void Shard::on_parcel(gateway::ShardParcel&& parcel) {
     void operator()(gateway::CanaryAnswered& p) const { parts.admin.answered(p); }
     void operator()(gateway::NodesSeen& p) const {
       parts.nodes->on_nodes(p.nodes);
-      if (p.may_have_missed) parts.chat.on_gap(now);
+      if (p.may_have_missed) {
+        parts.chat.on_gap(now);
+        shard.ask_revocations();  // a logout that was stored, and not said
+      }
       parts.known_nodes.see(std::move(p.nodes));
     }
   };
-  std::visit(Dispatch{.parts = parts, .now = now}, parcel);
+  std::visit(Dispatch{.shard = *this, .parts = parts, .now = now}, parcel);
 }
 
 void Shard::on_timer(std::uint64_t key) {
@@ -411,8 +415,9 @@ bool Shard::flush(const Now& now) {
   router_.publish(*context_);
   if (parts_->net.drained()) {
     const bool parcels_rest = router_.waiting() || router_.own_waiting() || router_.holding_back();
-    const bool bus_rests = parts_->nodes == nullptr || parts_->nodes->is_idle();
-    drained_.store(parts_->log.is_idle() && !parcels_rest && bus_rests, std::memory_order_release);
+    const bool has_told_all = parts_->nodes == nullptr || parts_->nodes->has_told_all();
+    has_told_all_.store(has_told_all, std::memory_order_release);
+    drained_.store(parts_->log.is_idle() && !parcels_rest, std::memory_order_release);
   }
   return busy || router_.own_waiting();
 }

@@ -67,12 +67,14 @@ class Shard final : public runtime::TurnHandler, public net::Handler {
   // From any thread: the shard does it in its next turn. Not by its inbox, which may be full.
   void begin_drain(std::uint32_t closes_per_second, std::uint32_t spread_ms);
   void replace_keys(std::string document);
-  // After the drain: this node leaves the others. Once, and on the watching shard alone.
+  // When all shards are drained and have told all: this node leaves the others. Once, and on the watching shard alone.
   void begin_leave();
   [[nodiscard]] bool has_left() const { return has_left_.load(std::memory_order_acquire); }
   // Draining has closed every connection and committed what they staged. A parcel that another shard still sends may
   // undo it.
   [[nodiscard]] bool drained() const { return drained_.load(std::memory_order_acquire); }
+  // And the other nodes know all of it. As long as the bus is away it cannot be.
+  [[nodiscard]] bool has_told_all() const { return has_told_all_.load(std::memory_order_acquire); }
 
   // For metrics, from any thread.
   [[nodiscard]] const net::NetCounters* net_counters() const;
@@ -151,6 +153,7 @@ class Shard final : public runtime::TurnHandler, public net::Handler {
   Latest<std::string> fresh_keys_;
   std::atomic<bool> started_{false};
   std::atomic<bool> drained_{false};
+  std::atomic<bool> has_told_all_{false};
   std::atomic<bool> has_left_{false};
 };
 

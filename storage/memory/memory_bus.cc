@@ -54,6 +54,7 @@ class MemoryBus final : public Bus {
   }
   void flush() override {}
   [[nodiscard]] BusState state() const override { return state_; }
+  [[nodiscard]] bool is_settled() const override { return in_doubt_.empty(); }
   [[nodiscard]] const SystemError& last_error() const override { return error_; }
   [[nodiscard]] const BusCounters& counters() const override { return counters_; }
 

@@ -104,6 +104,11 @@ void RedisBus::flush() {
   sync_counters();
 }
 
+// Of a cluster, also whoever listens at a server that was away when all was reported.
+bool RedisBus::is_settled() const {
+  return commands_.outgoing_bytes() == 0 && in_doubt_.empty() && !all_in_doubt_ && !told_servers_;
+}
+
 const SystemError& RedisBus::last_error() const {
   return commands_.is_whole() && !rejecting_ ? subscriber_.last_error() : commands_.last_error();
 }

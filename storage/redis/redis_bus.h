@@ -47,6 +47,7 @@ class RedisBus final : public Bus,
                         ByteView payload) override;
   void flush() override;
   [[nodiscard]] BusState state() const override { return state_; }
+  [[nodiscard]] bool is_settled() const override;
   [[nodiscard]] const SystemError& last_error() const override;
   [[nodiscard]] const BusCounters& counters() const override { return counters_; }
 

@@ -103,15 +103,30 @@ def buffer_kills(world):
     return len(re.findall("overcoming of output buffer limits", (world.cluster.redis.folder / "log").read_text(errors="replace")))
 
 
+def wait_until_more(number, before):
+    deadline = time.monotonic() + LOOK_SECONDS
+    while number() == before and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
 def kill_the_lost(world):
     """What it said to Redis and nobody heard dies with it: the relays hold bytes that a network would have dropped."""
     before = second_looks(world)
     world.victim.kill()
     world.links.cut(world.victim.name, "redis", "etcd")
     world.links.release(world.victim.name, "redis", "etcd")
-    deadline = time.monotonic() + LOOK_SECONDS
-    while second_looks(world) == before and time.monotonic() < deadline:
-        time.sleep(0.05)
+    wait_until_more(lambda: second_looks(world), before)
+    world.victim.start()
+
+
+def leave_unheard(world):
+    """Asked to stop while it is held from Redis, and etcd has it still: what it said to Redis goes with it, and nothing is to be missing."""
+    before = deaths_seen_by_others(world)
+    world.victim.ask_to_stop()
+    world.victim.wait_until_it_ended()
+    world.links.cut(world.victim.name, "redis")
+    world.links.release(world.victim.name, "redis")
+    wait_until_more(lambda: deaths_seen_by_others(world), before)
     world.victim.start()
 
 
@@ -156,5 +171,6 @@ FAULTS = (
     Fault("split-redis", "the link from one node to Redis is held", hold("redis"), release("redis"), 5, 2, proof=struck),
     Fault("split-postgres", "the link from one node to PostgreSQL is held", hold("postgres"), release("postgres"), 5, 2, proof=struck),
     Fault("split-etcd", "the link from one node to etcd is held, longer than its lease", hold("etcd"), release("etcd"), leases=1, proof=leases_lost),
+    Fault("split-then-drain", "SIGTERM to a node that is held from Redis: it does not leave the list as if all had heard it", hold("redis"), leave_unheard, 2, 1, proof=deaths_seen_by_others),
     Fault("split-then-kill", "a node held from Redis and etcd, dead by the list and at work, is killed", hold("redis", "etcd"), kill_the_lost, leases=1, proof=second_looks),
 )

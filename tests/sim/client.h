@@ -35,6 +35,8 @@ class Client final : public Peer, public chat::testing::Oracle::Client {
   void leave(Leave how);
   void say(const chat::ClientEvent& event, std::string_view id);
   void heartbeat();
+  // The node that it talks to drains: a request that is not whole by then may have no answer.
+  void node_drains() { node_drains_ = true; }
   // Reads nothing until then.
   void stall(std::int64_t until_us);
   // Breaks the connection inside the handler of what it says now: the reset comes right behind the bytes.
@@ -74,7 +76,8 @@ class Client final : public Peer, public chat::testing::Oracle::Client {
   LinkPtr link_;
   std::uint32_t node_ = 0;
   bool is_upgraded_ = false;
-  bool is_leaving_ = false;      // has said goodbye
+  bool is_leaving_ = false;  // has said goodbye
+  bool node_drains_ = false;
   bool ready_was_sent_ = false;  // it has left the server
   bool reads_soon_ = false;
   std::string head_;      // of the answer to the handshake

@@ -38,6 +38,8 @@ constexpr auto kPlants = std::to_array<PlantInfo>({
      "nobody puts the rows again that the presence store has lost"},
     {Plant::kHideNodesAtWork, "no_second_look",
      "the store names nobody who works on it, so that the dead are looked for once"},
+    {Plant::kClaimSettled, "leaves_untold",
+     "a node leaves the list though the others have not heard all that it said"},
 });
 
 }  // namespace
@@ -77,7 +79,8 @@ void Run::one_fault() {
                     [this, node] { kernel_.set_buffers(node, 4096); });
       return;
     case 9:
-      if (kernel_.chance(30)) kill_node(node);
+      if (kernel_.chance(30)) return kill_node(node);
+      if (kernel_.chance(20)) leave_node(node);
       return;
     default:
       return network_fault(node);
@@ -107,7 +110,7 @@ void Run::store_fault(StoreFaults& store) {
 }
 
 void Run::network_fault(std::uint32_t node) {
-  switch (kernel_.random(6)) {
+  switch (kernel_.random(7)) {
     case 0:
       meets("a node is cut off");
       network_.cut(node);
@@ -115,6 +118,15 @@ void Run::network_fault(std::uint32_t node) {
         // One that the others count as dead, and that dies before they hear of it again.
         if (network_.is_cut(node) && kernel_.chance(20)) kill_node(node);
         network_.heal(node);
+      });
+      return;
+    case 6:
+      meets("a node is cut off from the bus alone");
+      network_.cut_from_bus(node);
+      kernel_.after(kernel_.between(10'000, 8 * kSecondUs), [this, node] {
+        // What it said meanwhile nobody has heard.
+        if (network_.is_cut_from_bus(node) && kernel_.chance(40)) return leave_node(node);
+        network_.heal_bus(node);
       });
       return;
     case 1:
@@ -141,8 +153,30 @@ void Run::kill_node(std::uint32_t number) {
   if (nodes_[number] == nullptr) return;
   meets("a node dies");
   if (network_.is_cut(number)) meets("a node dies that is cut off");
+  end_node(number, kernel_.chance(70));
+}
+
+void Run::leave_node(std::uint32_t number) {
+  if (nodes_[number] == nullptr || nodes_[number]->is_leaving()) return;
+  meets("a node leaves");
+  if (network_.is_cut_from_bus(number)) meets("a node leaves that is cut off from the bus");
+  nodes_[number]->begin_to_leave();
+  for (const auto& client : clients_)
+    if (client->node() == number) client->node_drains();
+  look_whether_it_left(number, lives_[number]);
+}
+
+void Run::look_whether_it_left(std::uint32_t number, std::uint64_t life) {
+  kernel_.after(20'000, [this, number, life] {
+    if (nodes_[number] == nullptr || lives_[number] != life) return;  // it has died meanwhile
+    if (nodes_[number]->is_over()) return end_node(number, true);
+    look_whether_it_left(number, life);
+  });
+}
+
+void Run::end_node(std::uint32_t number, bool resets) {
   look_at(*nodes_[number]);
-  kernel_.kill(number, kernel_.chance(70));
+  kernel_.kill(number, resets);
   nodes_[number].reset();
   network_.died(number);
   kernel_.after(kernel_.between(100'000, 5 * kSecondUs), [this, number] {
@@ -237,12 +271,14 @@ void Run::plant() {
     case Plant::kMangleSeq:
     case Plant::kHidePresence:
     case Plant::kForgetToPutAgain:
+    case Plant::kClaimSettled:
       network_.wrong = {.loses_silently = plant_ == Plant::kBusLosesSilently,
                         .forgets_to_say_live = plant_ == Plant::kForgetToSayLive,
                         .forgets_lost_publish = plant_ == Plant::kForgetLostPublish,
                         .mangles = plant_ == Plant::kMangleSeq,
                         .hides_presence = plant_ == Plant::kHidePresence,
-                        .forgets_to_put_again = plant_ == Plant::kForgetToPutAgain};
+                        .forgets_to_put_again = plant_ == Plant::kForgetToPutAgain,
+                        .claims_to_be_settled = plant_ == Plant::kClaimSettled};
       return;
     case Plant::kHideNodesAtWork:
       store_.hides_nodes_at_work = true;

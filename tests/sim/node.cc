@@ -5,6 +5,10 @@
 namespace uproar::sim {
 namespace {
 
+constexpr std::uint32_t kClosesPerSecond = 2;
+constexpr std::uint32_t kSpreadMs = 1'000;
+constexpr std::uint32_t kDrainMsMax = 6'000;
+
 server::Config config_of(const Node::Options& options) {
   server::Config config;
   config.shards = options.shards;
@@ -26,7 +30,8 @@ storage::NodeId id_of(const Node::Options& options) {
 }  // namespace
 
 Node::Node(Kernel& kernel, SimStore& store, Options options)
-    : config_(config_of(options)),
+    : kernel_(kernel),
+      config_(config_of(options)),
       store_(store, options.network != nullptr ? id_of(options) : storage::NodeId()),
       services_(options.network, options.number, id_of(options)),
       cluster_({.redis = {},
@@ -62,6 +67,20 @@ Node::Node(Kernel& kernel, SimStore& store, Options options)
   }
   for (const auto& shard : shards_) shard->connect(wakers);
   for (const auto& shard : shards_) UPROAR_CHECK(shard->start().ok());
+}
+
+void Node::begin_to_leave() {
+  draining_.store(true);
+  departure_.emplace(shards_,
+                     server::Departure::Order{.closes_per_second = kClosesPerSecond,
+                                              .spread_ms = kSpreadMs,
+                                              .drain_ms_max = kDrainMsMax,
+                                              .has_others = environment_.cluster != nullptr},
+                     kernel_.now_us() / 1'000);
+}
+
+bool Node::is_over() {
+  return departure_ && departure_->look(kernel_.now_us() / 1'000) == server::Departure::Step::kOver;
 }
 
 }  // namespace uproar::sim

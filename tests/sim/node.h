@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "core/runtime/blocking_pool.h"
 #include "core/server/cluster.h"
 #include "core/server/config.h"
+#include "core/server/departure.h"
 #include "core/server/shard.h"
 #include "core/server/shard_router.h"
 #include "core/server/start_gate.h"
@@ -44,6 +46,11 @@ class Node {
 
   [[nodiscard]] std::uint32_t shards() const { return static_cast<std::uint32_t>(shards_.size()); }
   [[nodiscard]] server::Shard& shard(std::uint32_t index) { return *shards_[index]; }
+  // As on SIGTERM: it drains, tells the others what they have not heard, and leaves them.
+  void begin_to_leave();
+  [[nodiscard]] bool is_leaving() const { return departure_.has_value(); }
+  // Its process would end now.
+  [[nodiscard]] bool is_over();
 
  private:
   // What the cluster opens for a shard of this node.
@@ -72,6 +79,7 @@ class Node {
     storage::NodeId id_;
   };
 
+  Kernel& kernel_;
   server::Config config_;
   SimNodeStore store_;
   Services services_;
@@ -83,6 +91,7 @@ class Node {
   std::atomic<bool> draining_{false};
   server::ShardEnvironment environment_;
   std::vector<std::unique_ptr<server::Shard>> shards_;
+  std::optional<server::Departure> departure_;
 };
 
 }  // namespace uproar::sim

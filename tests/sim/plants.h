@@ -30,7 +30,8 @@ enum class Plant : std::uint8_t {
   kMangleSeq,
   kHidePresence,
   kForgetToPutAgain,
-  kHideNodesAtWork
+  kHideNodesAtWork,
+  kClaimSettled
 };
 [[nodiscard]] constexpr bool needs_nodes(Plant plant) {
   return plant >= Plant::kBusLosesSilently;

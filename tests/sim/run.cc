@@ -153,6 +153,7 @@ void Run::connect(Client& client) {
   const bool resumes = kernel_.chance(50) && !client.known.empty();
   client.connect(node, next_connection_++, tokens_.at(client.user), resumes, cast_.conversations,
                  kernel_.between(50, 20'000));
+  if (nodes_[node] != nullptr && nodes_[node]->is_leaving()) client.node_drains();
   meets(resumes ? "resumes" : "connects");
   if (resumes) client.say(chat::testing::sync_of(client, false), "sync");
 }
@@ -241,6 +242,8 @@ void Run::make_peace() {
     kernel_.pause(i, 0);
     if (network_.is_cut(i) && kernel_.chance(50)) kill_node(i);
     network_.heal(i);
+    if (network_.is_cut_from_bus(i) && kernel_.chance(50)) leave_node(i);
+    if (nodes_[i] == nullptr || !nodes_[i]->is_leaving()) network_.heal_bus(i);
     kernel_.set_buffers(i, 4096);
     if (nodes_[i] == nullptr) start_node(i);
   }

@@ -74,6 +74,9 @@ class Run {
   void store_fault(StoreFaults& store);
   void network_fault(std::uint32_t node);
   void kill_node(std::uint32_t number);
+  void leave_node(std::uint32_t number);
+  void look_whether_it_left(std::uint32_t number, std::uint64_t life);
+  void end_node(std::uint32_t number, bool resets);
   void plant();
   void falsify(std::vector<std::string>& frames);
 

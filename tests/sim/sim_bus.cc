@@ -52,6 +52,10 @@ class SimBus final : public storage::Bus {
   }
   void flush() override {}
   [[nodiscard]] BusState state() const override { return state_; }
+  [[nodiscard]] bool is_settled() const override {
+    return network_.wrong.claims_to_be_settled ||
+           (in_doubt_.empty() && !network_.is_under_way_from(*this));
+  }
   [[nodiscard]] const SystemError& last_error() const override { return error_; }
   [[nodiscard]] const storage::BusCounters& counters() const override { return counters_; }
 
@@ -86,7 +90,8 @@ class SimBus final : public storage::Bus {
   }
   void connect_later() {
     later([this] {
-      if (state_ == BusState::kUp || network_.is_cut(node_)) return;
+      if (state_ == BusState::kUp || network_.is_cut(node_) || network_.is_cut_from_bus(node_))
+        return;
       set_state(BusState::kUp);
       for (const auto& [name, channel] : channels_) confirm_later(name);
       std::vector<std::string> lost(in_doubt_.begin(), in_doubt_.end());
@@ -195,6 +200,11 @@ void SimNetwork::send(const std::shared_ptr<Flight>& flight) {
   });
 }
 
+bool SimNetwork::is_under_way_from(const SimBus& bus) const {
+  return std::any_of(flights_.begin(), flights_.end(),
+                     [&](const auto& flight) { return flight->from == &bus; });
+}
+
 void SimNetwork::forget(SimBus& bus) {
   std::erase(buses_, &bus);
   for (const auto& flight : flights_) {
@@ -223,6 +233,14 @@ void SimNetwork::heal_buses(std::uint32_t node) {
   for (SimBus* bus : buses_) {
     if (bus->node() == node) bus->connect_later();
   }
+}
+
+void SimNetwork::cut_from_bus(std::uint32_t node) {
+  if (off_bus_.insert(node).second) cut_buses(node);
+}
+
+void SimNetwork::heal_bus(std::uint32_t node) {
+  if (off_bus_.erase(node) != 0) heal_buses(node);
 }
 
 void SimNetwork::restart_bus() {

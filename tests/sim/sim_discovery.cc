@@ -139,6 +139,7 @@ void SimNetwork::heal(std::uint32_t node) {
 
 void SimNetwork::died(std::uint32_t node) {
   cut_.erase(node);
+  off_bus_.erase(node);
   ++cuts_[node];
   for (const auto& [id, entry] : registered_) {
     if (entry.first == node) lease_runs_out(id, [] { return false; });

@@ -47,8 +47,12 @@ class SimNetwork {
   std::uint32_t repeat_percent = 0;
   std::uint32_t presence_fails_percent = 0;  // reads that are not answered
   void cut(std::uint32_t node);              // from the bus and from the list
-  void heal(std::uint32_t node);
+  void heal(std::uint32_t node);             // of this; not of cut_from_bus()
   [[nodiscard]] bool is_cut(std::uint32_t node) const { return cut_.contains(node); }
+  // From the bus, and the list has it all the same: they are two services.
+  void cut_from_bus(std::uint32_t node);
+  void heal_bus(std::uint32_t node);
+  [[nodiscard]] bool is_cut_from_bus(std::uint32_t node) const { return off_bus_.contains(node); }
   // The bus's server restarts: everybody is cut off from it, and comes back.
   void restart_bus();
   // The presence store has lost all rows.
@@ -66,6 +70,7 @@ class SimNetwork {
     bool mangles = false;               // one event in twenty carries another's place
     bool hides_presence = false;        // one row in five is stored, and nobody is told of it
     bool forgets_to_put_again = false;  // rows that the presence store has lost
+    bool claims_to_be_settled = false;  // though something that was said has not left
   };
   Wrong wrong;
 
@@ -87,6 +92,7 @@ class SimNetwork {
                ByteView payload);
   void send(const std::shared_ptr<Flight>& flight);
   void forget(SimBus& bus);
+  [[nodiscard]] bool is_under_way_from(const SimBus& bus) const;
   // But for that one: a process that restarts hears of the death of the one before.
   void tell_lists(const storage::NodeId& but, const std::function<void(SimDiscovery&)>& tell);
   void cut_buses(std::uint32_t node);
@@ -104,6 +110,7 @@ class SimNetwork {
   std::map<UserId, std::map<storage::NodeId, storage::PresenceDelta>> presence_;
   std::uint64_t presence_losses_ = 0;
   std::set<std::uint32_t> cut_;
+  std::set<std::uint32_t> off_bus_;
   std::map<std::uint32_t, std::uint64_t> cuts_;  // how often a node was cut off or healed
 };
 

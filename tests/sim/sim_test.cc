@@ -35,12 +35,26 @@ TEST_F(WholeNodes, KeepTheirPromises) {
   EXPECT_GT(sum.checked, seeds * 100);
   if (seeds < 200) return;  // a sample need not meet all of it
   // The interesting things did happen.
-  for (const char* what :
-       {"a node dies", "resumes", "repairs", "sync pages", "sends cut short",
-        "receives without a buffer", "conversations forgotten", "heard nothing for too long",
-        "receipts dropped", "events of other nodes", "events before their turn",
-        "looks at the store", "a node is cut off", "the bus restarts", "the presence store forgets",
-        "presence of other nodes", "a node dies that is cut off", "second looks"}) {
+  for (const char* what : {"a node dies",
+                           "resumes",
+                           "repairs",
+                           "sync pages",
+                           "sends cut short",
+                           "receives without a buffer",
+                           "conversations forgotten",
+                           "heard nothing for too long",
+                           "receipts dropped",
+                           "events of other nodes",
+                           "events before their turn",
+                           "looks at the store",
+                           "a node is cut off",
+                           "the bus restarts",
+                           "the presence store forgets",
+                           "presence of other nodes",
+                           "a node dies that is cut off",
+                           "second looks",
+                           "a node leaves",
+                           "a node leaves that is cut off from the bus"}) {
     EXPECT_GT(sum.met[what], seeds / 100) << what;
   }
 }

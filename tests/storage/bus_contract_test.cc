@@ -272,6 +272,20 @@ TEST_P(BusContract, SaysWhichPublishesAreInDoubtOrThatAllAre) {
   EXPECT_EQ(ann_hears_.lost_all, GetParam() != Kind::kMemory);
 }
 
+TEST_P(BusContract, IsSettledWhenItsServerHasAllAndNothingIsInDoubt) {
+  ASSERT_TRUE(wait([&] { return ann_->is_settled(); }));
+  ASSERT_EQ(say(*ann_, "a", "x"), PublishResult::kQueued);
+  ASSERT_TRUE(wait([&] { return ann_->is_settled(); })) << "it was answered";
+  backend_->go_down();
+  ASSERT_TRUE(wait([&] { return ann_->state() == BusState::kDown; }));
+  EXPECT_TRUE(ann_->is_settled()) << "nothing was said meanwhile";
+  EXPECT_EQ(say(*ann_, "a", "y"), PublishResult::kDown);
+  EXPECT_FALSE(ann_->is_settled());
+  backend_->come_back();
+  ASSERT_TRUE(wait([&] { return ann_hears_.was_lost("a"); }));
+  EXPECT_TRUE(wait([&] { return ann_->is_settled(); }));
+}
+
 INSTANTIATE_TEST_SUITE_P(Kinds, BusContract,
                          ::testing::Values(Kind::kMemory, Kind::kRedis, Kind::kCluster),
                          [](const auto& kind) {

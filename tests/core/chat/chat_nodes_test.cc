@@ -197,6 +197,22 @@ TEST_F(TwoNodes, find_what_was_said_while_a_node_had_no_bus) {
   EXPECT_EQ(ben.overheard<HistoryPage>()[0].upto_seq, 2U);
 }
 
+TEST_F(TwoNodes, owe_each_other_word_of_a_commit_until_its_end_is_known) {
+  const ConversationId room = group({"ann", "ben"});
+  const Person ann = arrives("ann", 0);
+  const Person ben = arrives("ben", 1);
+  ann.sends(room, "one");
+  world.step_apply(0, 1, false, true);  // it is there, and its answer is lost
+  world.step_outcomes(0);
+  EXPECT_TRUE(world.shard(0).owes_nodes());
+  EXPECT_FALSE(world.shard(1).owes_nodes());
+  world.settle();
+  rest();
+  EXPECT_FALSE(world.shard(0).owes_nodes());
+  rest();  // ben's node has looked, and reads the hole
+  EXPECT_EQ(ben.overheard<HistoryPage>().size(), 1U);
+}
+
 TEST_F(TwoNodes, tell_who_is_added_and_removed_wherever_they_are) {
   const ConversationId room = group({"ann"});
   const Person ann = arrives("ann", 0);
