@@ -187,7 +187,7 @@ void PresenceWatch::read_all() {
 
 // One read at a time: what comes meanwhile gathers for the next.
 void PresenceWatch::read_next() {
-  if (is_reading_ || timer_armed_) return;
+  if (is_reading_) return;
   std::vector<UserId> users;
   while (!to_read_.empty() && users.size() < storage::kPresenceReadUsersMax) {
     const UserId user = to_read_.front();
@@ -209,27 +209,39 @@ void PresenceWatch::has_read(
     std::uint64_t number, const std::vector<UserId>& users,
     const Result<std::vector<storage::UserPresence>, storage::PresenceError>& found) {
   is_reading_ = false;
-  std::vector<UserId> unread;
   if (found.ok()) {
     for (const storage::UserPresence& read : found.value()) {
       if (read.is_known) {
         compare(number, read);
       } else {
-        unread.push_back(read.user);
+        retry_later(read.user);
       }
     }
-    if (unread.empty()) return read_next();
+  } else {
+    for (const UserId user : users) retry_later(user);
+    // Of so many nobody: the store is away, and who is left need not be tried.
+    if (users.size() == storage::kPresenceReadUsersMax) {
+      unread_.insert(unread_.end(), to_read_.begin(), to_read_.end());
+      to_read_.clear();
+    }
   }
-  for (const UserId user : found.ok() ? unread : users) {
-    if (Watched* watched = find(user)) wait_for_read(*watched);
-  }
-  timer_armed_ = true;
+  read_next();
+}
+
+// Those alone who could not be read: others may be at another server of the store.
+void PresenceWatch::retry_later(UserId user) {
+  Watched* watched = find(user);
+  if (watched == nullptr || std::exchange(watched->is_waiting, true)) return;
+  unread_.push_back(user);
+  if (std::exchange(timer_armed_, true)) return;
   context_.deadlines.arm(context_.now.monotonic_us + std::int64_t{kPresenceReadRetryMs} * 1000,
                          Deadline::Kind::kPresenceRead, Uuid{});
 }
 
 void PresenceWatch::retry_read() {
   timer_armed_ = false;
+  to_read_.insert(to_read_.end(), unread_.begin(), unread_.end());
+  unread_.clear();
   read_next();
 }
 

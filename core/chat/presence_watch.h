@@ -42,7 +42,7 @@ class PresenceWatch {
   // Every other node that lives. Until the first time all count as alive.
   void on_nodes(std::span<const storage::NodeId> others);
   void on_certain(bool is_certain);
-  void retry_read();  // its deadline
+  void retry_read();  // the deadline of those who could not be read
 
   // --- what is known ---
   [[nodiscard]] bool is_certain() const { return is_certain_; }
@@ -82,7 +82,7 @@ class PresenceWatch {
     std::int64_t left_us = 0;  // when the last of their nodes was found dead
     bool is_listening = false;
     bool is_known = false;
-    bool is_waiting = false;  // in to_read_
+    bool is_waiting = false;  // in to_read_ or unread_
     bool is_marked = false;
     bool was_uncertain = false;  // somebody was told so, or is about to be
     [[nodiscard]] bool is_online() const;
@@ -95,6 +95,7 @@ class PresenceWatch {
                     const storage::PresenceDelta& said, std::uint64_t learned);
   [[nodiscard]] bool is_live(const storage::NodeId& node) const;
   void wait_for_read(Watched& watched);
+  void retry_later(UserId user);
   void read_all();
   void read_next();
   void has_read(std::uint64_t number, const std::vector<UserId>& users,
@@ -106,6 +107,7 @@ class PresenceWatch {
   const std::function<void(UserId)> changed_;
   absl::flat_hash_map<TopicId, Watched> watched_;
   std::deque<UserId> to_read_;
+  std::vector<UserId> unread_;  // could not be read: the timer puts them back
   bool is_reading_ = false;
   bool timer_armed_ = false;
   bool is_certain_ = true;

@@ -295,6 +295,25 @@ TEST_F(PresenceOverNodes, one_who_cannot_be_read_is_uncertain_and_the_others_are
   EXPECT_FALSE(last_of(ann, ben.id()).uncertain);
 }
 
+TEST_F(PresenceOverNodes, one_who_cannot_be_read_delays_the_reading_of_nobody_else) {
+  group({"ann", "ben", "cay"});
+  const Person ben = arrives("ben", 1);
+  const Person cay = arrives("cay", 1);
+  const Person ann = arrives("ann", 0);
+  rest();
+  world.set_presence_readable(ben.id(), false);
+  world.say_gap(0);
+  world.settle();  // ben is to be read again later
+  world.disconnect(cay.connection());
+  world.now.monotonic_us += kPresenceTickMs * 1000;
+  write(1);
+  ASSERT_TRUE(world.bus().lose(0, 0, true));
+  world.settle();
+  world.advance_ms(kPresenceTickMs);
+  ASSERT_LT(2 * kPresenceTickMs, kPresenceReadRetryMs);
+  EXPECT_FALSE(last_of(ann, cay.id()).online);
+}
+
 TEST_F(PresenceOverNodes, words_of_one_tick_are_one_and_heartbeats_are_none) {
   group({"ann", "ben"});
   (void)arrives("ann", 0);
