@@ -118,11 +118,6 @@ Problem check_together(const Config& config) {
            "would accept tokens that were made for others";
   if (config.jwks.starts_with("http://"))
     return "--jwks: fetching keys over plain http lets anybody replace them; use https or a file";
-  const bool ws = config.advertise.starts_with("ws://") || config.advertise.starts_with("wss://");
-  if (!config.advertise.empty() && (!ws || config.advertise.ends_with('/'))) {
-    return bad_value("--advertise", config.advertise,
-                     "expected ws://HOST[:PORT] or wss://HOST[:PORT] without a path");
-  }
   return check_nodes(config);
 }
 

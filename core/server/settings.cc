@@ -7,7 +7,9 @@
 #include <utility>
 
 #include "core/chat/limits.h"
+#include "proto/http/chars.h"
 #include "proto/http/origin.h"
+#include "proto/http/request_line.h"
 #include "storage/etcd/etcd_url.h"
 #include "storage/limits.h"
 #include "storage/node_record.h"
@@ -137,6 +139,31 @@ Problem read_node_id(Config& config, const std::string& text) {
   return std::nullopt;
 }
 
+// Every login is sent there.
+Problem read_advertise(Config& config, const std::string& text) {
+  std::string_view authority = text;
+  std::string_view scheme;
+  for (const std::string_view candidate : {"ws://", "wss://"}) {
+    if (http::equals_ignoring_case(text.substr(0, candidate.size()), candidate)) scheme = candidate;
+  }
+  authority.remove_prefix(scheme.size());
+  if (scheme.empty() || !http::is_host_and_port(authority))
+    return "expected ws://HOST[:PORT] or wss://HOST[:PORT] without a path";
+  if (text.size() > storage::kNodeUrlBytesMax)
+    return "expected at most " + std::to_string(storage::kNodeUrlBytesMax) + " bytes";
+  const auto colon = authority.find(':', authority.starts_with('[') ? authority.find(']') : 0);
+  if (std::uint16_t port = 0; colon != std::string_view::npos) {
+    if (const Problem bad =
+            read_number<std::uint16_t>(text.substr(scheme.size() + colon + 1), 1, 65535, port))
+      return "the port: " + *bad;
+  }
+  const std::string_view host = authority.substr(0, colon);
+  if (host == "0.0.0.0" || host == "[::]")
+    return "expected a host that clients can reach: that is every address of this one";
+  config.advertise = std::string(scheme) + std::string(authority);
+  return std::nullopt;
+}
+
 constexpr std::uint32_t kLeaseMsMin = 1000;
 constexpr std::uint32_t kLeaseMsMax = 600'000;
 
@@ -246,9 +273,9 @@ const std::vector<Setting>& settings() {
              read_node_id, [](const Config& config) { return or_none(config.node_id); }),
       custom("log-level", "LEVEL", "trace, debug, info, warn, error or off", read_log_level,
              [](const Config& config) { return config.log_level; }),
-      text("advertise", "URL",
-           "WebSocket base URL of this node that logins are told, e.g. wss://chat.example.com",
-           &Config::advertise),
+      custom("advertise", "URL",
+             "WebSocket base URL of this node that logins are told, e.g. wss://chat.example.com",
+             read_advertise, [](const Config& config) { return or_none(config.advertise); }),
       custom("node-lease", "TIME", "with --redis: a node that is silent for so long counts as dead",
              read_lease, show_lease),
       text("auth-secret-file", "FILE",

@@ -72,7 +72,9 @@ const std::vector<Row>& rows() {
        "(none)",
        "wss://chat.example.com",
        "wss://chat.example.com",
-       {"chat.example.com", "https://chat.example.com", "wss://chat.example.com/"}},
+       {"chat.example.com", "https://chat.example.com", "wss://chat.example.com/", "wss://a/path",
+        "wss://a?x", "ws://a b", "ws://me:secret@a", "ws://", "ws://:80", "ws://0.0.0.0",
+        "ws://0.0.0.0:80", "ws://[::]:80", "ws://a:70000", "ws://" + std::string(600, 'a')}},
       {"auth-secret-file", "uproar-data/auth.key", "/run/key", "/run/key", {}},
       {"jwks",
        "(none)",
@@ -221,12 +223,17 @@ TEST_F(ConfigTest, AWrongValueIsRefusedWhereverItStandsAndTheErrorNamesThePlaceA
       const std::string by_file = trouble(row.together);
       EXPECT_NE(by_file, "") << row.name << "=" << wrong;
       folder_.write("uproar.toml", "");
-      if (row.name == "jwks" || row.name == "advertise")
-        continue;  // judged together, whatever their source
+      if (row.name == "jwks") continue;  // judged together, whatever their source
       expect_in(by_variable, variable_of(row.name));
       expect_in(by_file, "uproar.toml: key " + key_of(row.name));
     }
   }
+}
+
+TEST_F(ConfigTest, SchemesOfAUrlHaveNoCase) {
+  const auto config = read({"--advertise", "WSS://chat.example.com:8443"});
+  ASSERT_TRUE(config.ok()) << config.error().text;
+  EXPECT_EQ(config->advertise, "wss://chat.example.com:8443");
 }
 
 TEST_F(ConfigTest, FlagsWinOverVariablesAndVariablesOverTheFile) {
