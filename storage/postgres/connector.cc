@@ -16,6 +16,15 @@
 namespace uproar::storage::postgres {
 namespace {
 
+// A host that lost its power says no goodbye: without these its sessions, and the locks that say that the node is at work,
+// stay for hours. Twice as long as our own side waits at most (connect()); over a Unix-domain socket they mean nothing.
+constexpr const char* kEndWhenClientIsGone = R"sql(
+set tcp_keepalives_idle = 10;
+set tcp_keepalives_interval = 5;
+set tcp_keepalives_count = 3;
+set tcp_user_timeout = 30000;
+)sql";
+
 // Plans are pinned to what every one of our statements wants, index look-ups in a nested loop: a plan that was made
 // while a table was small would otherwise stay, and read the whole of it when it has grown.
 constexpr const char* kSessionSetup = R"sql(
@@ -161,6 +170,8 @@ Result<ConnectionPtr, SystemError> connect(const ServerOptions& options, Purpose
     return Err{describe_failure(options.url, "connect", nullptr, PQerrorMessage(connection.get()))};
   PQsetNoticeProcessor(
       connection.get(), [](void*, const char*) {}, nullptr);
+  if (auto watched = run(connection.get(), options, kEndWhenClientIsGone); !watched.ok())
+    return Err{watched.error()};
   if (purpose == Purpose::kAdmin) return connection;
 
   std::string setup = kSessionSetup;
