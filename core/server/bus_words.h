@@ -11,6 +11,7 @@
 //   p:<user>         the same where somebody watches that user  kPresence (storage::PresenceDelta)
 //   gaps             every shard                                kGap
 //   revoked          every shard                                kRevoked
+//   roll-call        the shard that keeps discovery             kCall, kHere
 //   nodes            the shard that keeps discovery             kNodes (storage::kNodesChannel)
 
 #include <array>
@@ -35,11 +36,14 @@ enum class BusKind : std::uint8_t {
   kGap = 3,       // no payload: of what the sender has published, anything may be missing
   kNodes = 4,     // no payload: the list of nodes has changed
   kPresence = 5,  // of storage/redis/redis_presence.h
-  kRevoked = 6    // a session has ended; no payload: some have, read the store
+  kRevoked = 6,   // a session has ended; no payload: some have, read the store
+  kCall = 7,      // no payload: whoever hears it, says kHere
+  kHere = 8       // no payload: who it is, the header says
 };
 
 inline constexpr std::string_view kGapChannel = "gaps";
 inline constexpr std::string_view kRevokedChannel = "revoked";
+inline constexpr std::string_view kRollCallChannel = "roll-call";
 
 [[nodiscard]] std::string channel_of(const chat::TopicId& topic);
 // nullopt: no topic's channel.

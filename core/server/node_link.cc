@@ -27,7 +27,9 @@ storage::redis::RedisBusOptions bus_options(const Cluster& cluster, std::uint32_
 
 NodeLink::NodeLink(storage::Reactor& reactor, const Cluster& cluster, std::uint32_t shard,
                    const Now& now, Listener& listener)
-    : shard_(shard),
+    : reactor_(reactor),
+      shard_(shard),
+      self_(cluster.self.id),
       now_(now),
       listener_(listener),
       ports_(*this),
@@ -42,10 +44,25 @@ NodeLink::NodeLink(storage::Reactor& reactor, const Cluster& cluster, std::uint3
       reactor, over_redis_, cluster,
       [this](const std::vector<storage::NodeRecord>& nodes, bool may_have_missed) {
         listener_.on_nodes(nodes, may_have_missed);
+        if (roll_call_) roll_call_->look();
       });
+  ports_.join_roll_call();
 }
 
 NodeLink::~NodeLink() = default;
+
+void NodeLink::open_roll_call(storage::NodesAtWork& store) {
+  const auto listed = [this]() -> const std::vector<storage::NodeRecord>& {
+    return watch_->nodes();
+  };
+  roll_call_ = std::make_unique<RollCall>(
+      RollCall::Ports{.reactor = reactor_,
+                      .store = store,
+                      .listed = listed,
+                      .is_bus_up = [this] { return bus_->state() == storage::BusState::kUp; },
+                      .call = [this] { ports_.call_roll(); }},
+      self_);
+}
 
 std::unique_ptr<storage::Bus> NodeLink::open_bus(storage::Reactor& reactor,
                                                  const Cluster& cluster) {
@@ -71,6 +88,7 @@ std::unique_ptr<storage::PresenceStore> NodeLink::open_presence(storage::Reactor
 
 void NodeLink::close() {
   const std::lock_guard lock(closing_);
+  roll_call_.reset();
   watch_.reset();
   presence_.close();
   ports_.disconnect();
@@ -85,14 +103,19 @@ void NodeLink::flush() {
 
 bool NodeLink::is_ready() const {
   return bus_->state() == storage::BusState::kUp && ports_.is_live() &&
-         (watch_ == nullptr || watch_->is_ready());
+         (watch_ == nullptr || watch_->is_ready()) &&
+         (roll_call_ == nullptr || roll_call_->is_over());
 }
 
 SystemError NodeLink::why_not() const {
   const bool bus_is_up = bus_->state() == storage::BusState::kUp;
   SystemError why =
       bus_is_up && watch_ != nullptr ? watch_->discovery().last_error() : bus_->last_error();
-  if (why.operation.empty()) why.operation = bus_is_up ? "register this node" : "reach Redis";
+  if (why.operation.empty()) {
+    why.operation = !bus_is_up                                ? "reach Redis"
+                    : watch_ == nullptr || watch_->is_ready() ? "hear the other nodes over Redis"
+                                                              : "register this node";
+  }
   return why;
 }
 
@@ -138,6 +161,11 @@ void NodeLink::on_nodes_poked() {
   if (watch_) watch_->poke();
 }
 
+void NodeLink::on_roll_call(const storage::NodeId& node, bool asks) {
+  if (asks) ports_.answer_roll_call();
+  if (roll_call_) roll_call_->heard(node);
+}
+
 void NodeLink::on_revoked(const gateway::SessionRevoked& revoked) {
   listener_.on_revoked(revoked);
 }
@@ -151,7 +179,11 @@ void NodeLink::on_bus_state(storage::BusState state) {
   if (state != storage::BusState::kUp) listener_.on_revocations_missed();
   presence_.on_bus_state(state);
   if (shard_ != kWatchingShard) return;
-  if (state == storage::BusState::kUp) watch_->bus_is_up();
+  if (state == storage::BusState::kUp) {
+    watch_->bus_is_up();
+    ports_.call_roll();  // whoever gave this node up hears it
+    if (roll_call_) roll_call_->look();
+  }
   switch (state) {
     case storage::BusState::kUp:
       return log(LogLevel::kInfo, "Redis is there: other nodes hear this one, and it hears them");

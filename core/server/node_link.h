@@ -13,6 +13,7 @@
 #include "core/server/cluster.h"
 #include "core/server/node_watch.h"
 #include "core/server/redis_claims.h"
+#include "core/server/roll_call.h"
 #include "core/server/shard_bus.h"
 #include "core/server/shard_presence.h"
 #include "proto/base/now.h"
@@ -49,6 +50,7 @@ class NodeLink final : private ShardBus::Hearer {
     chat_ = &chat;
     presence_.attach(chat);
     if (watch_) watch_->attach(store);
+    if (watch_ && store != nullptr) open_roll_call(*store);
   }
   // Ends all connections, on the shard's thread while its ring still works. What is said afterwards goes nowhere.
   void close();
@@ -71,6 +73,10 @@ class NodeLink final : private ShardBus::Hearer {
   [[nodiscard]] bool has_told_all() const;
   // Null on all shards but one.
   [[nodiscard]] NodeWatch* watch() { return watch_.get(); }
+  // The nodes that work on the same store, when none of them shares the bus. Empty: that is not known.
+  [[nodiscard]] std::string strangers_to_bus() const {
+    return roll_call_ ? roll_call_->strangers() : "";
+  }
 
   // From any thread. What the next four give stays while this is held; null: closed, or not on this shard.
   [[nodiscard]] std::unique_lock<std::mutex> hold_counters() const {
@@ -82,9 +88,13 @@ class NodeLink final : private ShardBus::Hearer {
   }
   [[nodiscard]] const storage::DiscoveryCounters* discovery_counters() const;
   [[nodiscard]] const UnlistedNodeCounters* unlisted_counters() const;
+  [[nodiscard]] const RollCallCounters* roll_call_counters() const {
+    return roll_call_ ? &roll_call_->counters() : nullptr;
+  }
   [[nodiscard]] const ShardBusCounters& counters() const { return ports_.counters(); }
 
  private:
+  void open_roll_call(storage::NodesAtWork& store);
   [[nodiscard]] std::unique_ptr<storage::Bus> open_bus(storage::Reactor& reactor,
                                                        const Cluster& cluster);
   [[nodiscard]] std::unique_ptr<storage::PresenceStore> open_presence(storage::Reactor& reactor,
@@ -103,12 +113,15 @@ class NodeLink final : private ShardBus::Hearer {
   void on_presence_listening(UserId user) override { presence_.on_listening(user); }
   void on_presence_lost(UserId user) override { presence_.on_publish_lost(user); }
   void on_nodes_poked() override;
+  void on_roll_call(const storage::NodeId& node, bool asks) override;
   void on_revoked(const gateway::SessionRevoked& revoked) override;
   void on_revocations_missed() override;
   void on_bus_state(storage::BusState state) override;
 
   mutable std::mutex closing_;  // held by who reads counters from another thread, and by close()
+  storage::Reactor& reactor_;
   const std::uint32_t shard_;
+  const storage::NodeId self_;
   const Now& now_;
   Listener& listener_;
   chat::ChatShard* chat_ = nullptr;
@@ -116,8 +129,9 @@ class NodeLink final : private ShardBus::Hearer {
   storage::redis::RedisBus* over_redis_ = nullptr;  // the bus, unless the cluster brings its own
   std::unique_ptr<storage::Bus> bus_;
   std::unique_ptr<RedisClaims> claims_;
-  ShardPresence presence_;            // on the bus's connections, as the watch
-  std::unique_ptr<NodeWatch> watch_;  // on the bus's connections: dies before it
+  ShardPresence presence_;               // on the bus's connections, as the watch
+  std::unique_ptr<NodeWatch> watch_;     // on the bus's connections: dies before it
+  std::unique_ptr<RollCall> roll_call_;  // with the watch
 };
 
 }  // namespace uproar::server

@@ -89,6 +89,15 @@ constexpr auto kUnlistedGauges = std::to_array<Row<UnlistedNodeCounters, Gauge>>
     {"uproar_nodes_unlisted", "nodes that work on the store and are not in the list",
      &UnlistedNodeCounters::unlisted},
 });
+constexpr auto kRollCallCounters = std::to_array<Row<RollCallCounters, Counter>>({
+    {"uproar_nodes_roll_calls_total",
+     "times nodes on the same database that were not heard yet were called",
+     &RollCallCounters::calls},
+});
+constexpr auto kRollCallGauges = std::to_array<Row<RollCallCounters, Gauge>>({
+    {"uproar_nodes_unheard", "nodes that work on the database and are not heard over the bus",
+     &RollCallCounters::unheard},
+});
 constexpr auto kPresenceCounters = std::to_array<Row<PresenceCounters, Counter>>({
     {"uproar_presence_puts_total", "users of whom Redis was told", &PresenceCounters::puts},
     {"uproar_presence_refreshed_total", "of those, told again so that Redis keeps them",
@@ -114,6 +123,7 @@ void add_node_metrics(const std::vector<std::unique_ptr<Shard>>& shards,
   std::vector<Source<ShardBusCounters>> words;
   std::vector<Source<DiscoveryCounters>> nodes;
   std::vector<Source<UnlistedNodeCounters>> unlisted;
+  std::vector<Source<RollCallCounters>> roll_call;
   std::vector<Source<PresenceCounters>> presence;
   for (std::size_t i = 0; i < shards.size(); ++i) {
     const NodeLink* const link = shards[i]->node_link();
@@ -126,6 +136,7 @@ void add_node_metrics(const std::vector<std::unique_ptr<Shard>>& shards,
       presence.push_back({std::to_string(i), counters});
     if (const auto* counters = link->discovery_counters()) nodes.push_back({"", counters});
     if (const auto* counters = link->unlisted_counters()) unlisted.push_back({"", counters});
+    if (const auto* counters = link->roll_call_counters()) roll_call.push_back({"", counters});
   }
   if (bus.empty()) return;
   add(bus, kBusCounters, families);
@@ -140,6 +151,9 @@ void add_node_metrics(const std::vector<std::unique_ptr<Shard>>& shards,
   if (unlisted.empty()) return;
   add(unlisted, kUnlistedCounters, families);
   add(unlisted, kUnlistedGauges, families);
+  if (roll_call.empty()) return;
+  add(roll_call, kRollCallCounters, families);
+  add(roll_call, kRollCallGauges, families);
 }
 
 }  // namespace uproar::server

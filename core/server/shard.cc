@@ -286,6 +286,16 @@ void Shard::look_at_gate() {
                  "before the last with the old one has stopped"});
     return;
   }
+  if (const std::string strangers = parts_->nodes->strangers_to_bus(); !strangers.empty()) {
+    environment_.gate->refuse(
+        {.operation =
+             "join the nodes: this one does not hear over Redis who works on the database:",
+         .subject = strangers,
+         .code = 0,
+         .hint = "give all nodes the same --redis; if they have it, the other one is cut off from "
+                 "Redis: start this one when that is mended, or stop the other"});
+    return;
+  }
   if (!parts_->nodes->is_ready()) {
     environment_.gate->waits(context_->index(), parts_->nodes->why_not());
     return;

@@ -27,6 +27,18 @@ void ShardBus::connect(storage::Bus& bus) {
   bus_->subscribe(kRevokedChannel);
 }
 
+void ShardBus::join_roll_call() {
+  if (bus_ != nullptr) bus_->subscribe(kRollCallChannel);
+}
+
+void ShardBus::call_roll() {
+  if (bus_ != nullptr) (void)bus_->publish(kRollCallChannel, number_of(BusKind::kCall), 0, {});
+}
+
+void ShardBus::answer_roll_call() {
+  if (bus_ != nullptr) (void)bus_->publish(kRollCallChannel, number_of(BusKind::kHere), 0, {});
+}
+
 void ShardBus::listen(const chat::TopicId& topic) {
   if (bus_ != nullptr) bus_->subscribe(channel_of(topic));
 }
@@ -62,6 +74,10 @@ void ShardBus::on_bus_message(std::string_view channel, const storage::BusMessag
       return hearer_.on_nodes_poked();
     case BusKind::kRevoked:
       return heard_revocation(message);
+    case BusKind::kCall:
+    case BusKind::kHere:
+      return hearer_.on_roll_call(message.header.node,
+                                  message.header.kind == number_of(BusKind::kCall));
     case BusKind::kEvent:
     case BusKind::kHint:
       break;

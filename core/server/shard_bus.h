@@ -49,6 +49,8 @@ class ShardBus final : public chat::NodeBus,
     virtual void on_presence_lost(UserId user) = 0;
     // Another node has joined, left or changed, or may have.
     virtual void on_nodes_poked() = 0;
+    // A node spoke in a roll call; `asks`: whoever hears it is to answer.
+    virtual void on_roll_call(const storage::NodeId& node, bool asks) = 0;
     // A session has ended at another node; or some may have, of which nothing was heard: the store knows them.
     virtual void on_revoked(const gateway::SessionRevoked& revoked) = 0;
     virtual void on_revocations_missed() = 0;
@@ -62,6 +64,10 @@ class ShardBus final : public chat::NodeBus,
   void connect(storage::Bus& bus);
   // What is said from now on goes nowhere.
   void disconnect() { bus_ = nullptr; }
+  // Takes part in roll calls from now on: on one shard of the process.
+  void join_roll_call();
+  void call_roll();
+  void answer_roll_call();
   // Listens to everything that concerns all shards, so that nothing can be missed unknowingly.
   [[nodiscard]] bool is_live() const { return hears_gaps_ && hears_revocations_; }
   [[nodiscard]] const ShardBusCounters& counters() const { return counters_; }

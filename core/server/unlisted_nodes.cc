@@ -103,6 +103,12 @@ UnlistedNodes::Step UnlistedNodes::found(Node& node) {
     log(LogLevel::kWarn, "node " + node.name +
                              " goes on working on the store: it is cut off, and what it says is "
                              "not heard here until it is back or has ended");
+  } else if (node.name.empty() && !std::exchange(node.is_told, true)) {
+    // Twice in a row: a node that is starting is listed by now.
+    log(LogLevel::kWarn,
+        "a node works on this database that the list of nodes has never had: it is cut off from "
+        "the list, or was started with another --etcd, or with another --redis. Its users may "
+        "look offline here");
   }
   return {.looks = is_dead, .is_over = false};
 }

@@ -62,6 +62,7 @@ class UnlistedNodes {
     State state = State::kAtWork;
     bool is_asked = false;  // before the question under way was sent
     std::string name;       // empty: it was never in the list
+    bool is_told = false;   // to the log, if so
   };
 
   // `is_due`: an interval has passed since the last answer.

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "core/server/key_file.h"
+#include "core/server/limits.h"
 #include "core/server/server.h"
 #include "tests/core/server/local_server.h"
 #include "tests/core/server/temp_folder.h"
@@ -99,6 +100,31 @@ TEST_F(ClusterStart, ANodeWithAnotherKeyIsRefusedAndToldWhoseItMet) {
   ASSERT_TRUE(read_key_file(stranger.auth_secret_file, true).ok());
   EXPECT_THAT(refusal_of(stranger), AllOf(HasSubstr("another key"), HasSubstr("one at ws://"),
                                           HasSubstr("--auth-secret-file")));
+}
+
+// Each would work on the database and tell the other nothing.
+TEST_F(ClusterStart, ANodeThatWasGivenAnotherRedisIsRefused) {
+  services::RedisServer elsewhere;
+  elsewhere.start();
+  services::EtcdServer etcd;
+  etcd.start();
+  Config first = config("one");
+  first.node_lease_ms = 2000;
+  Config second = first;
+  second.node_id = "two";
+  second.redis = {elsewhere.url()};
+  for (const bool has_etcd : {false, true}) {
+    if (has_etcd) first.etcd = second.etcd = {etcd.url()};
+    Server one(first);
+    ASSERT_TRUE(one.start().ok());
+    Server two(second, kServicesWaitMs);
+    const auto started = two.start();
+    ASSERT_FALSE(started.ok());
+    EXPECT_THAT(started.error().text(), AllOf(HasSubstr("does not hear over Redis"),
+                                              HasSubstr("give all nodes the same --redis")));
+    EXPECT_THAT(started.error().text(),
+                HasSubstr(has_etcd ? "node one at ws://" : "a node that the list does not have"));
+  }
 }
 
 TEST_F(ClusterStart, ARedisThatIsNotThereIsNamed) {

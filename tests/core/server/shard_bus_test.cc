@@ -60,6 +60,9 @@ class Ear final : public ShardBus::Hearer {
   void on_presence_lost(UserId user) override {
     told.push_back("lost presence of " + name(chat::topic_of(user)));
   }
+  void on_roll_call(const storage::NodeId& node, bool asks) override {
+    told.push_back((asks ? "called by " : "answered by ") + node.text());
+  }
   void on_nodes_poked() override { told.emplace_back("nodes"); }
   void on_revoked(const gateway::SessionRevoked& revoked) override {
     told.push_back("revoked " + revoked.session.text());
@@ -285,6 +288,20 @@ TEST_F(ShardBusTest, PassesOnThatTheListOfNodesHasChanged) {
   EXPECT_THAT(there_.ear.take(), ElementsAre("nodes")) << "it may have, before";
   say(storage::kNodesChannel, static_cast<std::uint8_t>(BusKind::kNodes), 0, "");
   EXPECT_THAT(there_.ear.take(), ElementsAre("nodes"));
+}
+
+TEST_F(ShardBusTest, AsksWhoIsThereAndAnswers) {
+  here_.ports.join_roll_call();
+  there_.ports.join_roll_call();
+  turn();
+  here_.ports.call_roll();
+  turn();
+  const std::string here = storage::NodeId(Uuid{.high = 1, .low = 1}).text();
+  const std::string there = storage::NodeId(Uuid{.high = 2, .low = 2}).text();
+  EXPECT_THAT(there_.ear.take(), ElementsAre("called by " + here));
+  there_.ports.answer_roll_call();
+  turn();
+  EXPECT_THAT(here_.ear.take(), ElementsAre("answered by " + there));
 }
 
 TEST_F(ShardBusTest, SaysNothingOnceItIsDisconnected) {

@@ -2,7 +2,6 @@
 // reactor that the test turns; the store answers when the test says so.
 #include "core/server/unlisted_nodes.h"
 
-#include <deque>
 #include <utility>
 #include <vector>
 
@@ -10,54 +9,28 @@
 #include <gtest/gtest.h>
 
 #include "core/server/limits.h"
+#include "tests/core/server/hand_store.h"
 #include "tests/storage/manual_reactor.h"
 
 namespace uproar::server {
 namespace {
 
 using storage::NodeDigest;
-using storage::NodeId;
 using storage::NodeRecord;
-using storage::StoreError;
 
 constexpr std::uint32_t kIntervalMs = 10'000;
-constexpr NodeId node(std::uint64_t n) {
-  return NodeId(Uuid{.high = 0x0190'0000'0000'7000ULL, .low = n});
-}
-
-class HandStore final : public storage::NodesAtWork {
- public:
-  void find_nodes_at_work(storage::Done<std::vector<NodeDigest>> done) override {
-    asked.push_back(std::move(done));
-  }
-  std::deque<storage::Done<std::vector<NodeDigest>>> asked;
-};
 
 class UnlistedNodesTest : public testing::Test {
  protected:
-  static NodeRecord record(std::uint64_t n) {
-    return {.id = node(n), .name = "n" + std::to_string(n), .url = "ws://n"};
-  }
   void list(const std::vector<std::uint64_t>& nodes) {
     listed.clear();
-    for (const std::uint64_t n : nodes) listed.push_back(record(n));
+    for (const std::uint64_t n : nodes) listed.push_back(record_of(n));
   }
-  // What the store says to the oldest question.
-  void answer(const std::vector<std::uint64_t>& at_work) {
-    std::vector<NodeDigest> digests;
-    for (const std::uint64_t n : at_work) digests.push_back(node_digest(node(n)));
-    take()(std::move(digests));
-  }
-  void fail() { take()(Err{StoreError::kUnavailable}); }
+  void answer(const std::vector<std::uint64_t>& at_work) { store.answer(at_work); }
+  void fail() { store.fail(); }
   void dies(std::uint64_t n) {
-    std::erase_if(listed, [n](const NodeRecord& x) { return x.id == node(n); });
-    unlisted->died(record(n));
-  }
-  storage::Done<std::vector<NodeDigest>> take() {
-    UPROAR_CHECK(!store.asked.empty());
-    auto done = std::move(store.asked.front());
-    store.asked.pop_front();
-    return done;
+    std::erase_if(listed, [n](const NodeRecord& x) { return x.id == node_of(n); });
+    unlisted->died(record_of(n));
   }
   [[nodiscard]] int looks_since() { return std::exchange(looks, 0); }
   [[nodiscard]] std::uint64_t second_looks() const {
@@ -66,14 +39,14 @@ class UnlistedNodesTest : public testing::Test {
 
   storage::ManualReactor reactor;
   HandStore store;
-  std::vector<NodeRecord> listed = {record(1), record(2)};
+  std::vector<NodeRecord> listed = {record_of(1), record_of(2)};
   int looks = 0;
   std::unique_ptr<UnlistedNodes> unlisted = std::make_unique<UnlistedNodes>(
       UnlistedNodes::Ports{.reactor = reactor,
                            .store = store,
                            .listed = [this]() -> const std::vector<NodeRecord>& { return listed; },
                            .look = [this] { ++looks; }},
-      node(1), kIntervalMs);
+      node_of(1), kIntervalMs);
 };
 
 TEST_F(UnlistedNodesTest, AskOnceInAnIntervalAndLookForNobodyWhoIsListed) {
@@ -209,7 +182,7 @@ TEST_F(UnlistedNodesTest, AStoreThatDoesNotAnswerIsAskedAgainAndTheDeadAreLooked
 }
 
 TEST_F(UnlistedNodesTest, AreNotToldWhatComesAfterTheirEnd) {
-  auto late = take();
+  auto late = store.take();
   unlisted.reset();
   late(std::vector<NodeDigest>{});
   EXPECT_EQ(reactor.armed_timers(), 0U);
