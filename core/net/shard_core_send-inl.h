@@ -468,7 +468,12 @@ PublishOutcome ShardCore<Io>::publish(const TopicId& topic, const EncodedMessage
 template <class Io>
 void ShardCore<Io>::hold(ConnectionId id) {
   Connection* c = find_open(id);
-  if (c == nullptr || c->held != nullptr) return;
+  if (c == nullptr) return;
+  if (c->held != nullptr) {
+    topics_.take_all_pending(c->topics, [](const Window&) {});
+    *c->held = {};
+    return;
+  }
   queue_pending(id.slot, *c);
   c->held = std::make_unique<HeldFrames>();
   c->slow_path = true;

@@ -161,6 +161,15 @@ std::uint32_t BasicShardNet<Io>::subscriber_count(const TopicId& topic) const {
 }
 
 template <class Io>
+std::vector<ConnectionId> BasicShardNet<Io>::subscribers(const TopicId& topic) const {
+  std::vector<ConnectionId> out;
+  core_->topics_.for_each_subscriber(topic, [&](std::uint32_t slot) {
+    out.push_back({.slot = slot, .generation = core_->table_[slot].generation});
+  });
+  return out;
+}
+
+template <class Io>
 void BasicShardNet<Io>::hold(ConnectionId id) {
   core_->hold(id);
 }

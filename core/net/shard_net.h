@@ -29,6 +29,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "core/net/handler.h"
 #include "core/net/net_counters.h"
@@ -161,11 +162,13 @@ class BasicShardNet {
   PublishOutcome publish(const TopicId& topic, const EncodedMessage& message, DeliveryClass cls,
                          ConnectionId except = {});
   [[nodiscard]] std::uint32_t subscriber_count(const TopicId& topic) const;
+  [[nodiscard]] std::vector<ConnectionId> subscribers(const TopicId& topic) const;  // in no order
 
   // --- Hold: between "ready" and the end of a client's first sync ---------------------------------------------------
 
   // From now on topic frames of class kMessage for this connection are kept (held_frames_max, held_bytes_max), tagged
-  // by topic, instead of being sent; other classes and send() pass. Frames published before the call are sent.
+  // by topic, instead of being sent; other classes and send() pass. Frames published before the call are sent; when it is
+  // on hold already, they are forgotten.
   void hold(ConnectionId id);
   // Sends what was kept, in order, and goes live. No-op when not on hold.
   void release(ConnectionId id);

@@ -131,6 +131,14 @@ class TopicTable {
   }
 
   [[nodiscard]] std::uint32_t subscriber_count(const TopicId& topic) const;
+  // f(slot) for each, in no order; it may not subscribe or unsubscribe.
+  template <class F>
+  void for_each_subscriber(const TopicId& topic, F&& f) const {
+    const std::uint32_t index = index_of(topic);
+    if (index == kNone) return;
+    for (std::uint32_t i = 0; i < topics_[index].member_count; ++i)
+      f(topics_[index].members[i].slot);
+  }
   [[nodiscard]] std::size_t topic_count() const { return by_id_.size(); }
 
   // --- Publishing ---------------------------------------------------------------------------------------------------

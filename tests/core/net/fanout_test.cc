@@ -10,6 +10,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
 
 TEST(FanOut, EverySubscriberHearsAMessageOnceAndOthersDoNot) {
   SimShard shard;
@@ -20,6 +21,8 @@ TEST(FanOut, EverySubscriberHearsAMessageOnceAndOthersDoNot) {
   EXPECT_EQ(shard.net.subscribe(b, topic(1)), SubscribeOutcome::kAdded);
   EXPECT_EQ(shard.net.subscribe(b, topic(1)), SubscribeOutcome::kAlready);
   EXPECT_EQ(shard.net.subscriber_count(topic(1)), 2U);
+  EXPECT_THAT(shard.net.subscribers(topic(1)), UnorderedElementsAre(a, b));
+  EXPECT_THAT(shard.net.subscribers(topic(2)), IsEmpty());
   EXPECT_EQ(shard.net.publish(topic(1), text("hi"), DeliveryClass::kMessage),
             PublishOutcome::kQueued);
   EXPECT_EQ(shard.net.publish(topic(2), text("no"), DeliveryClass::kMessage),

@@ -50,6 +50,19 @@ TEST_F(HoldTest, WhatWasPublishedBeforeTheHoldIsSent) {
   EXPECT_THAT(shard.heard(a), ElementsAre("before"));
 }
 
+TEST_F(HoldTest, BegunAnewForgetsWhatWasKept) {
+  subscribe(1);
+  shard.net.hold(a);
+  publish(1, "kept");
+  shard.settle();
+  publish(1, "not yet taken");
+  shard.net.hold(a);
+  publish(1, "kept after");
+  shard.net.release(a);
+  shard.settle();
+  EXPECT_THAT(shard.heard(a), ElementsAre("kept after"));
+}
+
 TEST_F(HoldTest, DroppingATopicForgetsItsHeldFramesAlone) {
   subscribe(1);
   subscribe(2);
