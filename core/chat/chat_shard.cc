@@ -45,7 +45,11 @@ struct ChatShard::Roles final : ParcelSink {
   void take(Revoke& said) { users.on(said); }
   void take(PresenceQuery& said) { users.on(said); }
   void take(SessionAdmission& said) { sessions.on(said); }
-  void take(SessionNotice& said) { sessions.on(std::move(said)); }
+  void take(SessionNotice& said) {
+    const std::uint32_t shard = said.session.shard;
+    if (shard != context.self) return context.send(shard, std::move(said));
+    sessions.on(std::move(said));
+  }
   void take(RevokeSession& said) { sessions.on(said); }
   void take(InterestReady& said) { sessions.on(said); }
   void take(PresenceAnswer& said) { sessions.on(said); }
@@ -56,6 +60,17 @@ struct ChatShard::Roles final : ParcelSink {
   void take(AttachMore& said) { conversations.on(said); }
   void take(AttachCancel& said) { conversations.on(said); }
   void take(MemberCheck& said) { conversations.on(said); }
+  void take(MemberAnswer& said) {
+    if (!said.was_at_user) {
+      said.was_at_user = true;
+      const std::uint32_t from = said.from;
+      return context.send(from, std::move(said));
+    }
+    const std::uint32_t shard = said.session.shard;
+    if (shard != context.self) return context.send(shard, std::move(said));
+    sessions.on(said);
+  }
+  void take(HearingEnd& said) { sessions.on(said); }
   void take(AudienceCheck& said) { sessions.on(said); }
   void take(Interest& said) {
     const std::uint64_t bit = std::uint64_t{1} << said.shard;

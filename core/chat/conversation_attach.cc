@@ -183,14 +183,20 @@ void ConversationRole::advance_attach(Conversation& conversation, const Endpoint
       end_attach(conversation, to, token, attach->bound, ErrorCode::kNotMember);
       return;
     }
+    // Whoever left and came back begins at their joining: what was said in between is not theirs to hear, and going live
+    // below it would show that.
+    const bool is_unread = attach->request.mode == Attach::Mode::kUnread;
+    if (!is_unread) attach->bound = std::max(attach->bound, member->joined_seq);
     if (attach->step == Step::kHeld) {
       if (conversation.published_seq < attach->held.upto_seq) return;
       storage::Page page = std::exchange(attach->held, {});
+      // They may have come back since it was read.
+      std::erase_if(page.messages,
+                    [&](const Message& row) { return row.seq <= member->joined_seq; });
       attach->step = Step::kNext;
       send_page(conversation, *attach, std::move(page));
       continue;
     }
-    const bool is_unread = attach->request.mode == Attach::Mode::kUnread;
     if (!is_unread && attach->bound > conversation.published_seq) {
       // History shows what is committed before it is published, so a cursor may be ahead for a moment; for longer it is
       // of another life of the store.

@@ -84,13 +84,18 @@ void ConversationRole::start_waiting_loads() {
   }
 }
 
+// What is not in memory here has published nothing since the news that are on their way before the answer.
 void ConversationRole::on(const MemberCheck& check) {
+  MemberAnswer answer{
+      .session = check.session, .user = check.user, .from = context_.self, .left = {}};
   for (const ConversationId id : check.conversations) {
-    Conversation* conversation = find(id);
+    const Conversation* conversation = find(id);
     if (conversation == nullptr || conversation->state != State::kReady) continue;
-    if (conversation->find_member(check.user) == nullptr)
-      tell_removed(*conversation, check.user, conversation->last_seq);
+    const MemberState* member = conversation->find_member(check.user);
+    if (member == nullptr || member->joined_seq > conversation->published_seq)
+      answer.left.push_back(id);
   }
+  context_.send(context_.owner(check.user), std::move(answer));
 }
 
 // --- events --------------------------------------------------------------------------------------------------------
@@ -138,6 +143,8 @@ void ConversationRole::deliver(Conversation& conversation, Seq seq, ServerEvent&
   const std::uint64_t shards = context_.remote_shards(topic);
   if (payload.empty()) {
     context_.outbox.publish(topic, {.shards = shards}, event, Delivery::kMessage, nullptr);
+    if (const auto* removed = std::get_if<MemberRemoved>(&event))
+      tell_removed(conversation, removed->user, seq);
   } else {
     context_.outbox.relay(topic, shards, payload, Delivery::kMessage);
     apply_from_node(conversation, event);
@@ -210,28 +217,40 @@ void ConversationRole::apply_from_node(Conversation& conversation, const ServerE
   if (const auto* fresh = std::get_if<MessageNew>(&event)) {
     const Message& message = fresh->message;
     sent_by(conversation, message.sender, message.seq, message.no, message.sent_at_us);
-    return;
+  } else if (const std::optional<Message> row = system_row_of(event)) {
+    take_membership(conversation, *row);
   }
-  const std::optional<Message> row = system_row_of(event);
-  if (!row || row->seq <= conversation.members_seq) return;  // what was read is newer
-  conversation.members_seq = row->seq;
-  switch (row->system) {
-    case SystemEvent::kMemberAdded:
-      add_member(conversation, row->subject, row->role, row->seq);
-      tell_joined(conversation, row->subject, row->seq, Endpoint{}, false);
-      doubt_marks(conversation, row->subject);
+}
+
+// A change of members, role or name, at the moment at which it has been published here. What was read may be newer: then it
+// changes nothing, and who leaves or joins is told all the same. They are told here alone, so that whoever leaves has
+// heard everything up to that, and nothing above.
+void ConversationRole::take_membership(Conversation& conversation, const Message& row) {
+  const bool is_news = row.seq > conversation.members_seq;
+  if (is_news) conversation.members_seq = row.seq;
+  switch (row.system) {
+    case SystemEvent::kMemberAdded: {
+      if (is_news) add_member(conversation, row.subject, row.role, row.seq);
+      const MemberState* member = conversation.find_member(row.subject);
+      if (member != nullptr && member->joined_seq + 1 == row.seq)  // and not left since
+        tell_joined(conversation, row.subject, row.seq, Endpoint{}, false);
+      if (is_news) doubt_marks(conversation, row.subject);
       return;
+    }
     case SystemEvent::kMemberRemoved:
-      std::erase_if(conversation.members,
-                    [&](const MemberState& x) { return x.user == row->subject; });
-      stop_typing(conversation, row->subject);
-      tell_removed(conversation, row->subject, row->seq);
+      if (is_news) {
+        std::erase_if(conversation.members,
+                      [&](const MemberState& x) { return x.user == row.subject; });
+        stop_typing(conversation, row.subject);
+      }
+      tell_removed(conversation, row.subject, row.seq);
       return;
     case SystemEvent::kRoleChanged:
-      if (MemberState* member = conversation.find_member(row->subject)) member->role = row->role;
+      if (!is_news) return;
+      if (MemberState* member = conversation.find_member(row.subject)) member->role = row.role;
       return;
     case SystemEvent::kRenamed:
-      conversation.name = row->content;
+      if (is_news) conversation.name = row.content;
       return;
     case SystemEvent::kNone:
       return;

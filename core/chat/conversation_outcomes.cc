@@ -1,5 +1,6 @@
 // Hot path: per committed message: no allocation but the row that resume keeps.
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 #include "core/chat/conversation_role.h"
@@ -339,7 +340,13 @@ void ConversationRole::tell_joined(const Conversation& conversation, UserId user
   context_.send(context_.owner(user), std::move(notice));
 }
 
+// Their hearing ends in one order with what is published; the news are for sessions that are about to hear it.
 void ConversationRole::tell_removed(const Conversation& conversation, UserId user, Seq seq) {
+  const HearingEnd end{user, conversation.id};
+  std::uint64_t shards = context_.remote_shards(topic_of(conversation.id));
+  for (; shards != 0; shards &= shards - 1)
+    context_.send(static_cast<std::uint32_t>(std::countr_zero(shards)), end);
+  context_.send(context_.self, end);
   UserNotice notice{
       .user = user, .change = {.added = false, .seq = seq, .conversation = {}}, .silent = {}};
   notice.change.conversation.id = conversation.id;
@@ -411,7 +418,8 @@ void ConversationRole::committed(Conversation& conversation, Pending& pending,
     stop_typing(conversation, op.user);
     members_changed(conversation, outcome.seq);
     announce(conversation, outcome.seq, ServerEvent(removed));
-    tell_removed(conversation, op.user, outcome.seq);
+    // Else it waits for what is missing before it, and is told with it.
+    if (conversation.published_seq >= outcome.seq) tell_removed(conversation, op.user, outcome.seq);
   }
   change_step_done(conversation, removed, {});
 }

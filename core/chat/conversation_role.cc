@@ -276,23 +276,27 @@ void ConversationRole::take_loaded(ConversationId id, std::uint32_t failures,
   unpark(conversation);
 }
 
-// Memberships that a commit changed although it was reported as failed, or that another node has changed.
+// Memberships that a commit changed although it was reported as failed, or that another node has changed. Whoever joined
+// hears from their joining on, so they are told at once. Whoever left is told when that is published
+// (take_membership): until then they hear what was said before it.
 void ConversationRole::tell_differences(Conversation& conversation,
                                         const std::vector<MemberState>& before) {
   const std::vector<MemberState> after =
       conversation.members;  // a copy: telling may come back here
+  const auto gone = [&](const MemberState& member) {
+    if (conversation.published_seq == conversation.last_seq)
+      tell_removed(conversation, member.user, conversation.last_seq);
+  };
   auto old = before.begin();
   for (const MemberState& member : after) {
-    for (; old != before.end() && old->user < member.user; ++old) {
-      tell_removed(conversation, old->user, conversation.last_seq);
-    }
+    for (; old != before.end() && old->user < member.user; ++old) gone(*old);
     if (old != before.end() && old->user == member.user) {
       ++old;
       continue;
     }
     tell_joined(conversation, member.user, member.joined_seq, Endpoint{}, conversation.owes_word);
   }
-  for (; old != before.end(); ++old) tell_removed(conversation, old->user, conversation.last_seq);
+  for (; old != before.end(); ++old) gone(*old);
 }
 
 void ConversationRole::commit_failed(Conversation& conversation) {
@@ -326,96 +330,6 @@ void ConversationRole::verify_due(ConversationId id) {
   } else {
     repair_if_behind(*conversation);  // with operations under way: when their outcomes have come
   }
-}
-
-// --- repair --------------------------------------------------------------------------------------------------------
-
-void ConversationRole::repair_if_behind(Conversation& conversation) {
-  if (context_.nodes != nullptr) {
-    if (conversation.state == Conversation::State::kReady && conversation.is_behind())
-      repair_soon(conversation);
-    return;
-  }
-  // With operations under way the outcomes may close the gap; they also notice when they do not (is_next).
-  if (conversation.state != Conversation::State::kReady || conversation.pending > 0) return;
-  if (conversation.has_hole || conversation.published_seq < conversation.last_seq)
-    repair(conversation);
-}
-
-void ConversationRole::repair(Conversation& conversation) {
-  conversation.has_hole = true;
-  if (conversation.is_repairing) return;
-  conversation.is_repairing = true;
-  context_.history.read_page({.conversation = conversation.id,
-                              .order = storage::PageQuery::Order::kChangedAfter,
-                              .bound = conversation.published_seq,
-                              .seq_floor = 0,
-                              .limit = context_.limits.page_rows_max},
-                             [this, id = conversation.id, claims = conversation.claims](
-                                 Result<storage::Page, storage::StoreError> page) {
-                               repaired(id, claims, std::move(page));
-                             });
-}
-
-void ConversationRole::repaired(ConversationId id, std::uint32_t claims,
-                                Result<storage::Page, storage::StoreError> read) {
-  Conversation* found = find(id);
-  UPROAR_CHECK(found != nullptr && found->is_repairing);
-  Conversation& conversation = *found;
-  conversation.is_repairing = false;
-  if (!read.ok()) {
-    arm_verify(conversation);
-    return;
-  }
-  storage::Page& page = *read;
-  cut_page(page, storage::PageQuery::Order::kChangedAfter, context_.limits.page_bytes_max);
-  const bool is_whole = !page.has_more;
-  const bool is_progress = page.upto_seq > conversation.published_seq;
-  if (is_progress) {
-    context_.counters.repairs.add();
-    if (context_.nodes != nullptr) apply_page(conversation, page);
-    conversation.repair_tries = 0;
-    conversation.published_seq = page.upto_seq;
-    conversation.last_seq = std::max(conversation.last_seq, page.upto_seq);
-    const std::size_t bytes_before = conversation.recent.bytes();
-    conversation.recent.reset(conversation.published_seq);
-    account_recent(conversation, bytes_before);
-    const TopicId topic = topic_of(id);
-    context_.outbox.publish(topic, {.shards = context_.remote_shards(topic)},
-                            ServerEvent(HistoryPage{.conversation = id,
-                                                    .messages = std::move(page.messages),
-                                                    .upto_seq = conversation.published_seq,
-                                                    .has_more = false,
-                                                    .stale = false}),
-                            Delivery::kMessage, nullptr);
-    drop_held(conversation);
-  }
-  if (is_whole && claims == conversation.claims) conversation.claimed_seq = 0;
-  // A page that was cut may leave out a row that changed since: only a whole one ends the repair.
-  if (!is_whole || conversation.published_seq < conversation.last_seq) {
-    if (is_progress) {
-      repair(conversation);
-    } else {
-      arm_verify(conversation);
-    }
-  } else {
-    conversation.has_hole = false;
-    conversation.verify_backoff_ms = 0;
-    release_held(conversation);
-    if (!conversation.is_behind()) {
-      note_if_closed(conversation);
-    } else {
-      if (!is_progress && ++conversation.repair_tries >= kRepairTriesMax) {
-        // The store has none of what came before these: a hint was wrong, and the store is what is so.
-        conversation.repair_tries = 0;
-        context_.counters.node_events_shed.add(conversation.held.size());
-        shed_held(conversation);
-        conversation.claimed_seq = 0;
-      }
-      if (conversation.is_behind()) repair_soon(conversation);
-    }
-  }
-  advance_attaches(conversation);
 }
 
 // --- parking -------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@
 // the conversation is read again before it takes further writes, and what turns out to be there is published as a
 // history.page with its upto_seq.
 //
-// Bodies: conversation_role.cc (table, load, verify, repair), conversation_commands.cc (what is asked),
+// Bodies: conversation_role.cc (table, load, verify), conversation_repair.cc (holes), conversation_commands.cc (what is asked),
 // conversation_outcomes.cc (what was committed), conversation_attach.cc (pages of what was missed, history),
 // conversation_nodes.cc (what other nodes commit: holding, repairing, comparing with the store).
 
@@ -93,6 +93,10 @@ class ConversationRole {
   void repair(Conversation& conversation);
   void repaired(ConversationId id, std::uint32_t claims,
                 Result<storage::Page, storage::StoreError> page);
+  [[nodiscard]] static std::vector<Message> cut_at_leaving(storage::Page& page);
+  void repaired_upto(Conversation& conversation, Seq seq);
+  void publish_page(Conversation& conversation, storage::Page page);
+  void publish_leaving(Conversation& conversation, const Message& row);
   void account_recent(Conversation& conversation, std::size_t bytes_before);
 
   // --- several nodes (conversation_nodes.cc) ---
@@ -106,6 +110,7 @@ class ConversationRole {
   void release_held(Conversation& conversation);
   void deliver(Conversation& conversation, Seq seq, ServerEvent&& event, ByteView payload);
   void apply_from_node(Conversation& conversation, const ServerEvent& event);
+  void take_membership(Conversation& conversation, const Message& row);
   void doubt_marks(Conversation& conversation, UserId user);
   void apply_page(Conversation& conversation, const storage::Page& page);
   void sent_by(Conversation& conversation, UserId sender, Seq seq, std::uint64_t no,

@@ -8,11 +8,15 @@
 //        |<-- SessionAdmission -------------------------------------------------|
 //        |--- Interest ------------------->|   (one per topic that is new to the shard; user topics go to owner(user))
 //        |<-- InterestReady ---------------|
+//        |--- MemberCheck ---------------->|--- MemberAnswer ------------------->|
+//        |<-- MemberAnswer, as a SessionNotice below: behind all news that were sent before it
 //        |--- ForwardedCommand ----------->|   (answers come by Outbox::reply)
 //        |--- Attach --------------------->|
 //        |<-- AttachPage … AttachEnd ------|   (in one order with what the owner publishes: exact resume)
 //        |                                 |--- UserNotice --------------------->|
-//        |<-- SessionNotice -----------------------------------------------------|
+//        |                                 |<-- SessionNotice -------------------|
+//        |<-- SessionNotice ---------------|   (so that it comes behind the event that it speaks of)
+//        |<-- HearingEnd ------------------|   (right behind the leaving that was published)
 
 #include <cstdint>
 #include <optional>
@@ -72,11 +76,27 @@ struct AudienceCheck {
     return H::combine(std::move(h), x.session.slot, x.session.generation, x.conversation);
   }
 };
-// To owner(conversation), with several nodes: the session began to hear these by what the store said a moment ago. Who is
-// no member by now is told like one who was removed, and asks the store once more.
+// To owner(conversation): a session that begins hears these by what the store said a moment ago. Is its user a member
+// still? Whatever changes later comes to it behind the event that changed it.
 struct MemberCheck {
+  Endpoint session;
   UserId user;
   std::vector<ConversationId> conversations;
+};
+struct MemberAnswer {
+  Endpoint session;
+  UserId user;
+  std::uint32_t from = 0;    // the shard that was asked
+  bool was_at_user = false;  // it goes by owner(user), as notices do, and cannot overtake one
+  std::vector<ConversationId>
+      left;  // in which they are no member, or one that has joined above what is published
+};
+
+// To every shard that hears the conversation: this user has left it, and hears no more of it. Comes with what is published,
+// so what is before the leaving has been heard there and nothing above it.
+struct HearingEnd {
+  UserId user;
+  ConversationId conversation;
 };
 
 struct Revoke {
@@ -160,9 +180,10 @@ struct AttachEnd {
   std::optional<ErrorCode> refused;
 };
 
-using Parcel = std::variant<SessionStart, SessionAdmission, SessionEnd, UserNotice, SessionNotice,
-                            AudienceCheck, MemberCheck, Revoke, RevokeSession, Interest,
-                            InterestReady, PresenceQuery, PresenceAnswer, ForwardedCommand, Attach,
-                            AttachMore, AttachCancel, AttachPage, AttachEnd>;
+using Parcel =
+    std::variant<SessionStart, SessionAdmission, SessionEnd, UserNotice, SessionNotice,
+                 AudienceCheck, MemberCheck, MemberAnswer, HearingEnd, Revoke, RevokeSession,
+                 Interest, InterestReady, PresenceQuery, PresenceAnswer, ForwardedCommand, Attach,
+                 AttachMore, AttachCancel, AttachPage, AttachEnd>;
 
 }  // namespace uproar::chat

@@ -52,7 +52,10 @@ class Outbox {
   virtual bool subscribe(const Endpoint& session, const TopicId& topic) = 0;
   virtual bool unsubscribe(const Endpoint& session, const TopicId& topic,
                            PendingFrames pending) = 0;
-  // Durable events of topics collect (bounded) instead of going out, until release().
+  // Those of this shard that are subscribed, in no order. A copy: to unsubscribe one is no harm.
+  [[nodiscard]] virtual std::vector<Endpoint> subscribers(const TopicId& topic) const = 0;
+  // Durable events of topics collect (bounded) instead of going out, until release(). Once more: what has collected so far is
+  // forgotten.
   virtual void hold(const Endpoint& session) = 0;
   virtual void release(const Endpoint& session) = 0;
   // Bytes queued for the session: bulk answers (sync) wait while it is above a limit; ChatShard::on_drained() says when.

@@ -11,23 +11,37 @@
 namespace uproar::chat {
 
 // What the session began to hear by the audience it read: its owners look whether it still may.
-void SessionRole::check_membership(const Session& session) {
+void SessionRole::check_membership(const Endpoint& endpoint, Session& session) {
   std::map<std::uint32_t, std::vector<ConversationId>> by_owner;
   for (const std::uint32_t index : session.topics) {
     const TopicId& topic = topics_.id(index);
     if (!is_user_topic(topic)) by_owner[context_.owner(topic)].push_back(conversation_of(topic));
   }
+  if (by_owner.empty()) return become_ready(endpoint, session);
+  session.starting()->checks_awaited = static_cast<std::uint32_t>(by_owner.size());
   const UserId user = session.user;
-  for (auto& [owner, conversations] : by_owner)
-    context_.send(owner, MemberCheck{user, std::move(conversations)});
+  for (auto& [owner, conversations] : by_owner)  // the last answer may come at once
+    context_.send(owner, MemberCheck{endpoint, user, std::move(conversations)});
+}
+
+void SessionRole::on(const MemberAnswer& answer) {
+  Session* session = live(answer.session);
+  if (session == nullptr) return;
+  SessionStarting* starting = session->starting();
+  UPROAR_CHECK(starting != nullptr && starting->checks_awaited > 0, answer.session.slot);
+  for (const ConversationId conversation : answer.left) {
+    // Joined again, perhaps, where it is not known here so far.
+    if (unhear(answer.session, *session, topic_of(conversation), PendingFrames::kDrop))
+      starting->check_later(conversation);
+  }
+  if (--starting->checks_awaited == 0) become_ready(answer.session, *session);
 }
 
 void SessionRole::on(const AudienceCheck& check) {
   Session* session = live(check.session);
   if (session == nullptr) return;
   if (SessionStarting* starting = session->starting()) {  // after the release, as all news
-    starting->checks.push_back(check.conversation);
-    if (starting->checks.size() > kEarlyNoticesMax) starting->checks.assign(1, ConversationId());
+    starting->check_later(check.conversation);
     return;
   }
   look_up(check.session, check.conversation);

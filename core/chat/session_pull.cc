@@ -27,6 +27,19 @@ void SessionRole::on(SessionNotice said) {
   notice(endpoint, *session, std::move(said));
 }
 
+// The whole room is looked through for one user: it has just been told of the leaving, which was far more.
+void SessionRole::on(const HearingEnd& end) {
+  const TopicId topic = topic_of(end.conversation);
+  if (!topics_.find(topic)) return;
+  for (const Endpoint& endpoint : context_.outbox.subscribers(topic)) {
+    Session* session = live(endpoint);
+    if (session == nullptr || session->user != end.user) continue;
+    const bool was_shown = session->state == Session::State::kReady;  // or will be, when released
+    (void)unhear(endpoint, *session, topic,
+                 was_shown ? PendingFrames::kDeliver : PendingFrames::kDrop);
+  }
+}
+
 void SessionRole::notice(const Endpoint& endpoint, Session& session, SessionNotice said) {
   if (said.change.added) {
     joined(endpoint, session, said);
@@ -83,8 +96,8 @@ void SessionRole::joined(const Endpoint& endpoint, Session& session, const Sessi
   pump(number);
 }
 
+// What it heard has ended before (HearingEnd).
 void SessionRole::removed(const Endpoint& endpoint, Session& session, ConversationId conversation) {
-  (void)unhear(endpoint, session, topic_of(conversation), PendingFrames::kDeliver);
   // Joined again on another node meanwhile? What says so may have come before this, and was no news then.
   if (context_.nodes != nullptr) look_up(endpoint, conversation);
   const std::uint32_t number = session.puller();

@@ -111,7 +111,7 @@ void SessionRole::audience_loaded(const Endpoint& endpoint, storage::Audience au
   }
   starting.peers = std::move(audience.peers);
   starting.audience_loaded = true;
-  if (starting.topics_awaited == 0) become_ready(endpoint, *session);
+  if (starting.topics_awaited == 0) check_membership(endpoint, *session);
 }
 
 void SessionRole::on(const InterestReady& ready) {
@@ -127,13 +127,19 @@ void SessionRole::on(const InterestReady& ready) {
     UPROAR_CHECK(starting != nullptr && starting->topics_awaited > 0, endpoint.slot);
     // Not earlier: what an earlier announcement left on the way ends before this answer, and may end with a gap.
     (void)context_.outbox.subscribe(endpoint, ready.topic);
-    if (--starting->topics_awaited == 0) become_ready(endpoint, *session);
+    if (--starting->topics_awaited == 0) check_membership(endpoint, *session);
   }
 }
 
 void SessionRole::become_ready(const Endpoint& endpoint, Session& session) {
   session.state = Session::State::kReady;
   SessionStarting& starting = *session.starting();
+  // It hears from here on: what was published before may be older than its membership. Who has left meanwhile hears none.
+  context_.outbox.hold(endpoint);
+  for (const SessionNotice& said : starting.notices) {
+    if (!said.change.added)
+      (void)unhear(endpoint, session, topic_of(said.change.conversation.id), PendingFrames::kDrop);
+  }
   const std::vector<UserId> peers = std::move(starting.peers);
   std::vector<EarlyMessage> early = std::move(starting.early);
   const bool resume_announced = starting.resume_announced;
@@ -158,7 +164,6 @@ void SessionRole::become_ready(const Endpoint& endpoint, Session& session) {
   const std::int64_t hold_us = std::int64_t{resume_announced ? kHoldResumeMs : kHoldMs} * 1000;
   context_.deadlines.arm(context_.now.monotonic_us + hold_us, Deadline::Kind::kReleaseHold,
                          key_of(endpoint));
-  if (context_.nodes != nullptr) check_membership(session);
   if (!peers.empty()) {
     presence_ask({.user = session.user, .from = endpoint, .request = {}}, peers,
                  PresenceAsk::Kind::kSnapshot);

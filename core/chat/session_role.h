@@ -4,7 +4,7 @@
 // it missed.
 //
 // Start: register at owner(user) -> read the audience -> subscribe, announce new topics to their owners -> all of them
-// know -> session.ready -> who is online -> early commands -> the first command (a sync?) or a timer releases what was
+// know -> they say of which conversations the user is a member still -> session.ready -> who is online -> early commands -> the first command (a sync?) or a timer releases what was
 // held: live traffic and news of memberships. Registering comes before reading: a membership
 // that changes meanwhile is then either in what was read, or comes as a notice, or both.
 //
@@ -45,6 +45,8 @@ class SessionRole {
   void on(const RevokeSession& revoke);
   void end_revoked(const absl::flat_hash_set<SessionId>& sessions);
   void on(const AudienceCheck& check);
+  void on(const MemberAnswer& answer);
+  void on(const HearingEnd& end);
   void on(const InterestReady& ready);
   void on(const PresenceAnswer& answer);
   void on(AttachPage page);
@@ -134,7 +136,7 @@ class SessionRole {
   [[nodiscard]] bool egress_is_full(const Puller& puller) const;
 
   // --- what it may not have been told of (session_audience.cc) ---
-  void check_membership(const Session& session);
+  void check_membership(const Endpoint& endpoint, Session& session);
   void look_up(const Endpoint& endpoint, ConversationId conversation);  // nil: all
   void start_audience_looks();
   void arm_audience_retry();

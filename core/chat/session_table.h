@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/chat/endpoint.h"
+#include "core/chat/limits.h"
 #include "core/chat/parcel.h"
 #include "core/chat/rate_bucket.h"
 
@@ -25,11 +26,17 @@ struct SessionStarting {
   bool resume_announced = false;
   bool audience_loaded = false;
   std::uint32_t topics_awaited = 0;  // owners that have not said yet that they know of us
+  std::uint32_t checks_awaited = 0;  // owners that have not said yet whether we are members still
   std::vector<UserId> peers;
   std::vector<EarlyMessage> early;  // at most kEarlyMessagesMax
   // Until the release: a sync that follows may name what they speak of. At most kEarlyNoticesMax.
   std::vector<SessionNotice> notices;
   std::vector<ConversationId> checks;  // the same of what is to be looked up (nil: all)
+
+  void check_later(ConversationId conversation) {
+    checks.push_back(conversation);
+    if (checks.size() > kEarlyNoticesMax) checks.assign(1, ConversationId());
+  }
 };
 
 // What a session that only listens does not have.

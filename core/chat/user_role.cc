@@ -120,7 +120,8 @@ void UserRole::on(UserNotice notice) {
   const auto devices = it->second->devices;
   for (const Endpoint& device : devices) {
     const bool silent = notice.silent && *notice.silent == device;
-    context_.send(device.shard, SessionNotice{device, silent, notice.change});
+    context_.send(context_.owner(notice.change.conversation.id),
+                  SessionNotice{device, silent, notice.change});
   }
 }
 

@@ -192,6 +192,17 @@ bool EventOutbox::unsubscribe(const chat::Endpoint& session, const chat::TopicId
          net::UnsubscribeOutcome::kLast;
 }
 
+std::vector<chat::Endpoint> EventOutbox::subscribers(const chat::TopicId& topic) const {
+  std::vector<chat::Endpoint> out;
+  for (const net::ConnectionId& id : net_.subscribers(topic.uuid())) {
+    out.push_back({.shard = static_cast<std::uint16_t>(link_.self()),
+                   .kind = chat::Endpoint::Kind::kSession,
+                   .slot = id.slot,
+                   .generation = id.generation});
+  }
+  return out;
+}
+
 void EventOutbox::hold(const chat::Endpoint& session) {
   net_.hold(connection_of(session));
 }

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "core/chat/ports.h"
 #include "core/gateway/request_table.h"
@@ -39,6 +40,7 @@ class EventOutbox final : public chat::Outbox {
   bool subscribe(const chat::Endpoint& session, const chat::TopicId& topic) override;
   bool unsubscribe(const chat::Endpoint& session, const chat::TopicId& topic,
                    chat::PendingFrames pending) override;
+  [[nodiscard]] std::vector<chat::Endpoint> subscribers(const chat::TopicId& topic) const override;
   void hold(const chat::Endpoint& session) override;
   void release(const chat::Endpoint& session) override;
   [[nodiscard]] std::uint64_t egress_bytes(const chat::Endpoint& session) const override;

@@ -37,6 +37,7 @@ void Oracle::connects(Client& client, bool resumes,
   client.is_ready = false;
   client.is_syncing = false;
   client.left_while_syncing.clear();
+  client.told_left.clear();
   client.refused.clear();
   client.resyncs = false;
   client.must_reconnect = false;
@@ -236,11 +237,30 @@ Seq Oracle::added_seq(UserId user, ConversationId conversation, Seq upto) const 
   return 0;
 }
 
+bool Oracle::had_left(UserId user, ConversationId conversation, Seq seq) const {
+  const auto log = log_.find(conversation);
+  if (log == log_.end()) return false;
+  for (auto it = log->second.upper_bound(seq); it != log->second.begin();) {
+    --it;
+    const auto* added = std::get_if<storage::AddMember>(&it->second.body);
+    if (added != nullptr && added->user == user) return false;
+    const auto* removed = std::get_if<storage::RemoveMember>(&it->second.body);
+    if (removed != nullptr && removed->user == user && it->first < seq) return true;
+  }
+  return false;
+}
+
+void Oracle::check_leak(const Client& client, ConversationId conversation, Seq seq) {
+  if (had_left(client.user, conversation, seq))
+    fail(client, "D4 told of what came after it had left:", conversation, seq);
+}
+
 bool Oracle::hear(Client& client, ConversationId conversation, Seq seq) {
   ++checked_;
   const auto log = log_.find(conversation);
   if (log == log_.end() || !log->second.contains(seq))
     fail(client, "D1 not committed:", conversation, seq);
+  check_leak(client, conversation, seq);
   const auto it = client.known.find(conversation);
   if (it == client.known.end()) {
     const auto at_ready = client.published_at_ready.find(conversation);
@@ -296,6 +316,7 @@ void Oracle::page(Client& client, const HistoryPage& page, bool is_sync) {
       fail(client, "D6 row out of order:", page.conversation, message.version);
     if (message.version > page.upto_seq)
       fail(client, "row above its page:", page.conversation, message.version);
+    check_leak(client, page.conversation, message.version);
     before = message.version;
     show(known, message);
   }
@@ -315,7 +336,7 @@ void Oracle::receive(Client& client, const Heard& heard) {
     const auto row = known.rows.find(message_seq);
     if (row == known.rows.end()) {
       // Bytes take their time: who is no member any more was one when this was said.
-      const Seq joined = sees_publishes_ || is_member(client.user, conversation)
+      const Seq joined = is_member(client.user, conversation)
                              ? joined_seq(client, conversation)
                              : added_seq(client.user, conversation, seq);
       const Seq floor = std::max(known.base, joined);
@@ -365,6 +386,7 @@ void Oracle::receive(Client& client, const Heard& heard) {
     }
     if (removed->user == client.user) {
       if (client.is_syncing) client.left_while_syncing.insert(removed->conversation);
+      client.told_left.insert(removed->conversation);
       client.known.erase(removed->conversation);
       client.was_member_at_ready.erase(
           removed->conversation);  // what it hears for a moment longer begins anywhere
@@ -377,6 +399,7 @@ void Oracle::receive(Client& client, const Heard& heard) {
       row.content = changed->name;
     }
   } else if (const auto* joined = std::get_if<ConversationJoined>(&event)) {
+    client.told_left.erase(joined->conversation.id);
     const Seq seq = joined->conversation.last_seq;
     // With several nodes it may be told of an earlier membership than the one it hears by now: older rows stay hidden.
     const Seq base = std::max(seq, joined_seq(client, joined->conversation.id));
@@ -449,7 +472,14 @@ void Oracle::final_check(const std::vector<Client*>& clients, bool compares_pres
       if (!state.ok()) continue;
       const auto me = std::find_if(state->members.begin(), state->members.end(),
                                    [&](const Member& m) { return m.user == client->user; });
-      if (me == state->members.end()) continue;
+      if (me == state->members.end()) {
+        const auto it = client->known.find(conversation);
+        // Who was removed again before they heard anything has been shown nothing that would have to end.
+        const bool heard_of_it = it != client->known.end() && it->second.cursor > it->second.base;
+        if (heard_of_it && !client->told_left.contains(conversation))
+          fail(*client, "D4 was not told that it had left:", conversation, state->last_seq);
+        continue;
+      }
       const auto it = client->known.find(conversation);
       if (it == client->known.end()) {
         const auto at_ready = client->published_at_ready.find(conversation);

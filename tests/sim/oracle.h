@@ -6,7 +6,7 @@
 //   D2  seqs are heard in order, the same for all
 //   D3  one stored message per (sender, client_id), whatever is retried
 //   D4, D6  after the first, each seq once and without a gap, by live traffic or by page; after quiet, rows and cursor are
-//           those of the store
+//           those of the store; whoever left was told so, and is told nothing that came after
 //   D8  after quiet, everybody is shown as they are: online where any node has a device of theirs
 //   U   after quiet, what is unread is what the committed log says: messages above the last one that the member sent or
 //       marked as seen; the owner, the store and unread.fetch agree
@@ -69,6 +69,7 @@ class Oracle {
     std::map<ConversationId, Seq> published_at_ready;
     std::set<ConversationId> was_member_at_ready;  // in fact: when it connected
     std::set<ConversationId> left_while_syncing;   // the answer may still speak of them
+    std::set<ConversationId> told_left;            // and has not heard of a joining since
     std::set<ConversationId> refused;  // by a sync that may have been asked before it joined
     bool resyncs = false;              // a sync in mid-life: frames on the way may repeat
   };
@@ -103,6 +104,9 @@ class Oracle {
   // Of the last time that the user was added, up to that seq.
   [[nodiscard]] Seq added_seq(UserId user, ConversationId conversation, Seq upto) const;
   Seq joined_seq(const Client& client, ConversationId conversation);
+  // They left before `seq`, and had not come back.
+  [[nodiscard]] bool had_left(UserId user, ConversationId conversation, Seq seq) const;
+  void check_leak(const Client& client, ConversationId conversation, Seq seq);
   static void note(const char* what, const std::string& who, ConversationId conversation,
                    const ServerEvent& event);
   void fail(const Client& client, const std::string& what, ConversationId conversation, Seq seq);

@@ -66,6 +66,23 @@ TEST_F(Conversations, a_commit_whose_answer_was_lost_is_heard_as_a_page) {
   EXPECT_THAT(bob.seqs(), ElementsAre(2));
 }
 
+TEST_F(Conversations, who_is_removed_by_a_commit_whose_answer_is_lost_is_told_so) {
+  const auto room = group({"alice", "bob", "carol"});
+  const Person alice = arrives("alice"), bob = arrives("bob"), carol = arrives("carol");
+  alice.says(MemberRemove{room, bob.id()});
+  world.lose_answers();
+  EXPECT_EQ(alice.refused(), ErrorCode::kUnavailable);
+  world.advance_ms(1);
+  ASSERT_THAT(bob.overheard<MemberRemoved>(), SizeIs(1));
+  EXPECT_EQ(bob.overheard<MemberRemoved>()[0].user, bob.id());
+  EXPECT_EQ(bob.overheard<MemberRemoved>()[0].seq, 1U);
+  EXPECT_THAT(carol.overheard<MemberRemoved>(), SizeIs(1));
+  alice.sends(room, "behind his back");
+  world.commit();
+  EXPECT_THAT(bob.seqs(), IsEmpty());
+  EXPECT_THAT(carol.seqs(), ElementsAre(2));
+}
+
 TEST_F(Conversations, a_first_direct_message_makes_the_conversation) {
   const Person alice = arrives("alice"), bob = arrives("bob");
   MessageSend send;

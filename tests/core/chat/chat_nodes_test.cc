@@ -1,5 +1,6 @@
 // Two nodes of one shard each on one store: what is committed on one is heard on the other, once and in order, whatever
 // the bus between them does. Shard 0 is node 0, shard 1 is node 1.
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -316,6 +317,101 @@ TEST_F(TwoNodes, resume_on_the_other_node_with_the_same_cursor) {
   ASSERT_EQ(pages[0].messages.size(), 1U);
   EXPECT_EQ(pages[0].messages[0].content, "two");
   EXPECT_EQ(back.seqs(), (std::vector<Seq>{3}));
+}
+
+// Whoever leaves has heard all up to that and hears nothing above, also where nobody says it but the store.
+class TwoNodesAndALeaving : public TwoNodes {
+ protected:
+  // Ann says something, removes ben, and says something behind his back. `lost`: so many of these does nobody else hear.
+  void ann_removes_ben(int lost) {
+    ann.sends(room, "one");
+    ann.says(MemberRemove{room, ben.id()});
+    world.step_apply(0, 2, false, false);
+    world.step_outcomes(0);
+    lose(lost);
+    ann.sends(room, "behind his back");
+    world.step_apply(0, 1, false, false);
+    world.step_outcomes(0);
+  }
+  void lose(int messages) {
+    for (int i = 0; i < messages; ++i) ASSERT_TRUE(world.bus().lose(1, 0, false));
+  }
+  // Until the repair, and the look that it asks for, have ended.
+  void comes_to_rest() {
+    world.settle();
+    rest();
+    world.settle();
+  }
+  [[nodiscard]] static std::vector<Seq> rows(const Person& person) {
+    std::vector<Seq> out = person.seqs();
+    for (const HistoryPage& page : person.overheard<HistoryPage>()) {
+      for (const Message& row : page.messages) out.push_back(row.seq);
+    }
+    std::sort(out.begin(), out.end());
+    return out;
+  }
+  void expect_told_at(Seq seq) {
+    ASSERT_EQ(ben.overheard<MemberRemoved>().size(), 1U);
+    EXPECT_EQ(ben.overheard<MemberRemoved>()[0].seq, seq);
+    EXPECT_EQ(ben.overheard<MemberRemoved>()[0].user, ben.id());
+  }
+
+  const ConversationId room = group({"ann", "ben", "cid"});
+  const Person ann = arrives("ann", 0);
+  const Person ben = arrives("ben", 1);
+  const Person cid = arrives("cid", 1);
+};
+
+TEST_F(TwoNodesAndALeaving, is_where_the_page_of_a_repair_ends) {
+  ann_removes_ben(2);
+  comes_to_rest();
+  expect_told_at(2);
+  EXPECT_EQ(rows(ben), (std::vector<Seq>{1}));
+  EXPECT_EQ(cid.overheard<MemberRemoved>().size(), 1U);
+  EXPECT_EQ(rows(cid), (std::vector<Seq>{1, 3}));
+}
+
+TEST_F(TwoNodesAndALeaving, is_told_also_when_a_look_finds_it_first) {
+  world.disconnect_bus(1);
+  ann_removes_ben(0);
+  world.reconnect_bus(1);
+  comes_to_rest();
+  EXPECT_GT(at(1).looks.value(), 0U);
+  expect_told_at(2);
+  EXPECT_EQ(rows(ben), (std::vector<Seq>{1}));
+  EXPECT_EQ(rows(cid), (std::vector<Seq>{1, 3}));
+}
+
+TEST_F(TwoNodesAndALeaving, is_told_before_the_coming_back_that_the_same_repair_finds) {
+  world.disconnect_bus(1);
+  ann_removes_ben(0);
+  ann.says(MemberAdd{room, {ben.id()}, Role::kMember});
+  world.commit(0);
+  ann.sends(room, "welcome back");
+  world.commit(0);
+  world.reconnect_bus(1);
+  comes_to_rest();
+  expect_told_at(2);
+  ASSERT_EQ(ben.overheard<ConversationJoined>().size(), 1U);
+  EXPECT_EQ(rows(ben), (std::vector<Seq>{1, 4, 5}));
+  EXPECT_EQ(rows(cid), (std::vector<Seq>{1, 3, 4, 5}));
+  ann.sends(room, "and now");
+  world.commit();
+  EXPECT_EQ(rows(ben), (std::vector<Seq>{1, 4, 5, 6}));
+}
+
+TEST_F(TwoNodesAndALeaving, waits_at_the_node_that_commits_it_for_what_is_missing_before_it) {
+  ann.sends(room, "one");
+  world.step_apply(0, 1, false, false);
+  world.step_outcomes(0);
+  lose(1);
+  const Person eve = arrives("ann", 1);  // the owner, at the node of ben
+  eve.says(MemberRemove{room, ben.id()});
+  world.commit();
+  EXPECT_TRUE(ben.overheard<MemberRemoved>().empty());
+  comes_to_rest();
+  expect_told_at(2);
+  EXPECT_EQ(rows(ben), (std::vector<Seq>{1}));
 }
 
 }  // namespace

@@ -109,7 +109,8 @@ INSTANTIATE_TEST_SUITE_P(Worlds, PlantedBug,
                                            Planted{Plant::kForgetInterest, "forgotten_interest"},
                                            Planted{Plant::kShiftCursor, "shifted_cursor"},
                                            Planted{Plant::kCutIsWhole, "cut_page_taken_for_last"},
-                                           Planted{Plant::kForgetRead, "forgotten_read_mark"}),
+                                           Planted{Plant::kForgetRead, "forgotten_read_mark"},
+                                           Planted{Plant::kLateLeaving, "late_leaving"}),
                          [](const auto& param) { return std::string(param.param.name); });
 
 // The same with a bus between nodes that is wrong on purpose, or a domain that ignores what it says.

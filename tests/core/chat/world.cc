@@ -225,7 +225,16 @@ struct World::Shard final : Outbox,
     }
     return members.empty();
   }
-  void hold(const Endpoint& session) override { world.find(session)->is_held = true; }
+  [[nodiscard]] std::vector<Endpoint> subscribers(const TopicId& topic) const override {
+    const auto it = topics.find(topic);
+    if (it == topics.end()) return {};
+    return {it->second.begin(), it->second.end()};
+  }
+  void hold(const Endpoint& session) override {
+    Connection* connection = world.find(session);
+    connection->is_held = true;
+    if (world.options_.plant != Plant::kKeepDropped) connection->held.clear();
+  }
   void release(const Endpoint& session) override {
     Connection* connection = world.find(session);
     UPROAR_CHECK(connection != nullptr && connection->is_held);
@@ -264,6 +273,7 @@ struct World::Shard final : Outbox,
     if (std::holds_alternative<AttachPage>(parcel) && plant == Plant::kSkipPage &&
         world.random(5) == 0)
       return;
+    if (std::holds_alternative<HearingEnd>(parcel) && plant == Plant::kLateLeaving) return;
     auto run = [w = &world, to, p = std::make_shared<Parcel>(std::move(parcel))] {
       w->shards_[to]->chat->on_parcel(std::move(*p), w->now);
     };

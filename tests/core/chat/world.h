@@ -50,12 +50,13 @@ enum class Plant : std::uint8_t {
   kLosePublish,      // a remote publish is lost now and then
   kRepeatPublish,
   kOvertake,        // parcels overtake publishes between shards
-  kKeepDropped,     // unsubscribe(kDrop) keeps the held frames
+  kKeepDropped,     // held frames that are to be forgotten are kept
   kSkipPage,        // a sync page is lost
   kForgetInterest,  // the owner's bitmap is ignored now and then
   kShiftCursor,     // an attach begins one too late
   kCutIsWhole,      // a page of changes that the limit cut says that it is the last one
   kForgetRead,      // a load forgets how far its members have read
+  kLateLeaving,     // whoever left hears until the news of it has come
   // Several nodes.
   kLoseSilently,       // the bus loses and says nothing
   kRepeatRelay,        // what another node published is heard twice

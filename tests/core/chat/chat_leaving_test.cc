@@ -1,0 +1,151 @@
+// Leaving and coming back on a node of three shards, where the session, its conversation and its user have different owners:
+// the event goes straight to the session, the news of it by way of the user's owner, and either may be late.
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/chat/ownership.h"
+#include "tests/core/chat/scene.h"
+
+namespace uproar::chat::testing {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+class Leaving : public ::testing::Test {
+ protected:
+  static constexpr std::uint32_t kSession = 0, kConversation = 1, kUser = 2;
+
+  Leaving() {
+    for (int i = 0; alice.is_nil() || owner_of(alice, 3) != kUser; ++i)
+      alice = world.user("alice" + std::to_string(i));
+    for (std::uint64_t i = 1; room.is_nil() || owner_of(room, 3) != kConversation; ++i)
+      room = ConversationId(Uuid{0xABCD, i});
+    const std::vector<storage::NewMember> members = {{bob, Role::kOwner}, {alice, Role::kMember}};
+    (void)world.model().apply(
+        {.ticket = 0,
+         .conversation = room,
+         .actor = bob,
+         .at_us = 1,
+         .body = storage::CreateConversation{ConversationKind::kGroup, "n", members}});
+  }
+
+  Person arrives(UserId user, std::uint32_t shard) {
+    Connection& connection = world.connect(user, shard);
+    world.settle();
+    world.advance_ms(kHoldMs);
+    world.settle();
+    return {world, connection};
+  }
+  void only_between(std::uint32_t from, std::uint32_t to) {
+    while (world.step_link(from, to)) {
+    }
+    for (auto& connection : world.connections) {
+      while (world.step_receive(*connection)) {
+      }
+    }
+  }
+  void read(std::uint32_t shard) {
+    while (world.step_read_execute(shard, 0)) world.step_read_answer(shard, 0);
+  }
+  // What was said to the conversation's owner is committed, and told to the session's shard alone.
+  void stored() {
+    read(kConversation);
+    while (world.step_apply(kConversation, 10, false, false)) world.step_outcomes(kConversation);
+    only_between(kConversation, kSession);
+  }
+  void news_arrive() {
+    only_between(kConversation, kUser);
+    only_between(kUser, kConversation);
+    only_between(kConversation, kSession);
+  }
+  [[nodiscard]] static std::vector<Seq> rows(const Person& person) {
+    std::vector<Seq> out = person.seqs();
+    for (const HistoryPage& page : person.heard<HistoryPage>()) {
+      for (const Message& row : page.messages) out.push_back(row.seq);
+    }
+    return out;
+  }
+
+  World world{{.shards = 3, .seed = 1, .limits = {}, .is_manual = true, .plant = Plant::kNone}};
+  UserId alice;
+  const UserId bob = world.user("bob");
+  ConversationId room;
+};
+
+TEST_F(Leaving, is_the_last_that_is_heard_however_late_the_news_of_it) {
+  const Person she = arrives(alice, kSession), he = arrives(bob, kConversation);
+  he.sends(room, "one");
+  he.says(MemberRemove{room, alice});
+  stored();
+  he.sends(room, "behind her back");
+  stored();
+  EXPECT_THAT(she.seqs(), ElementsAre(1));
+  ASSERT_THAT(she.overheard<MemberRemoved>(), SizeIs(1));
+  EXPECT_EQ(she.overheard<MemberRemoved>()[0].seq, 2U);
+  world.settle();
+  EXPECT_THAT(rows(she), ElementsAre(1));
+}
+
+// What she hears is what the store said when she came; the removal is published before her shard listens.
+TEST_F(Leaving, before_a_session_is_ready_leaves_nothing_to_be_heard) {
+  const Person he = arrives(bob, kConversation);
+  const Person she(world, world.connect(alice, kSession));
+  only_between(kSession, kUser);
+  only_between(kUser, kSession);
+  ASSERT_TRUE(world.step_read_execute(kSession, 0));
+  he.says(MemberRemove{room, alice});
+  stored();
+  ASSERT_TRUE(world.step_read_answer(kSession, 0));
+  only_between(kSession, kConversation);
+  only_between(kSession, kUser);
+  only_between(kUser, kSession);
+  he.sends(room, "behind her back");
+  stored();
+  news_arrive();
+  world.advance_ms(kHoldMs);
+  world.settle();
+  EXPECT_THAT(she.heard<SessionReady>(), SizeIs(1));
+  EXPECT_THAT(rows(she), IsEmpty());
+}
+
+TEST_F(Leaving, while_live_traffic_is_held_is_told_when_it_is_released) {
+  const Person he = arrives(bob, kConversation);
+  const Person she(world, world.connect(alice, kSession));
+  world.settle();
+  he.sends(room, "one");
+  he.says(MemberRemove{room, alice});
+  stored();
+  he.sends(room, "behind her back");
+  stored();
+  EXPECT_THAT(rows(she), IsEmpty());
+  world.advance_ms(kHoldMs);
+  world.settle();
+  EXPECT_THAT(rows(she), ElementsAre(1));
+  EXPECT_THAT(she.overheard<MemberRemoved>(), SizeIs(1));
+}
+
+TEST_F(Leaving, and_coming_back_begins_again_at_the_joining_and_skips_nothing) {
+  const Person she = arrives(alice, kSession), he = arrives(bob, kConversation);
+  he.says(MemberRemove{room, alice});
+  stored();
+  he.sends(room, "behind her back");
+  he.says(MemberAdd{room, {alice}, Role::kMember});
+  stored();
+  for (int i = 0; i < 3; ++i) he.sends(room, "m");
+  stored();
+  EXPECT_THAT(rows(she), IsEmpty());
+  news_arrive();  // removed, and joined at 3
+  ASSERT_THAT(she.overheard<ConversationJoined>(), SizeIs(1));
+  she.forgets();
+  she.says(Sync{{{room, 6}}},
+           "sync");  // with what another of her devices has heard, and before this one knew
+  world.settle();
+  EXPECT_THAT(rows(she), ElementsAre(4, 5, 6));
+}
+
+}  // namespace
+}  // namespace uproar::chat::testing
