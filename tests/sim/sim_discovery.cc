@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <map>
 #include <utility>
+#include <vector>
 
 #include "storage/client_link.h"
 #include "storage/node_list.h"
@@ -63,13 +65,9 @@ class SimDiscovery final : public storage::Discovery {
       if (!*is_alive || network_.is_cut(node_)) return;
       set_state(DiscoveryState::kUp);
       network_.registered_[record_.id] = {node_, record_};
-      // The whole list, as it stands; who has gone meanwhile is gone.
-      std::vector<NodeId> absent;
-      for (const NodeRecord& known : list_.nodes()) {
-        if (!network_.registered_.contains(known.id)) absent.push_back(known.id);
-      }
-      for (const NodeId& id : absent) gone(id);
-      for (const auto& [id, entry] : network_.registered_) seen(entry.second);
+      std::map<NodeId, NodeRecord> all;
+      for (const auto& [id, entry] : network_.registered_) all.emplace(id, entry.second);
+      link_->post([this, all = std::move(all)] { read(all); });
       network_.tell_lists(record_.id,
                           [record = record_](SimDiscovery& list) { list.seen(record); });
       if (std::exchange(is_registered_, true)) return;
@@ -78,6 +76,17 @@ class SimDiscovery final : public storage::Discovery {
   }
 
  private:
+  // The whole list, as it stood when it was asked for. Who is known and not in it has gone: also one that an earlier
+  // answer named, which this node had no processor to look at until now.
+  void read(const std::map<NodeId, NodeRecord>& all) {
+    std::vector<NodeId> absent;
+    for (const NodeRecord& known : list_.nodes()) {
+      if (!all.contains(known.id)) absent.push_back(known.id);
+    }
+    for (const NodeId& id : absent) list_.gone(id);
+    for (const auto& [id, record] : all) list_.seen(record);
+  }
+
   SimNetwork& network_;
   const std::uint32_t node_;
   storage::DiscoveryListener& listener_;
