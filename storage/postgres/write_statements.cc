@@ -94,16 +94,18 @@ update users_conversations m set delivered_seq = k.delivered_seq, read_seq = k.r
 from unnest($1::uuid[], $2::uuid[], $3::int8[], $4::int8[], $5::int8[])
   as k(conversation_id, user_id, delivered_seq, read_seq, read_no)
 where m.conversation_id = k.conversation_id and m.user_id = k.user_id)sql",
-    // kInsertMessages
+    // kInsertMessages: unnest() beside each other and not in a FROM, which would put every column into a store of its own
+    // before the first row is made.
     R"sql(
 insert into messages(conversation_id, seq, no, version, id, user_id, client_id, body_digest, type, content,
   attachments, reply_to, mentions, sent_at)
 select conversation_id, seq, no, seq, id, user_id, client_id, body_digest, type, content, attachments, reply_to,
   mentions::uuid[], sent_at
-from unnest($1::uuid[], $2::int8[], $3::int8[], $4::uuid[], $5::uuid[], $6::text[], $7::bytea[], $8::int2[],
-  $9::text[], $10::text[], $11::int8[], $12::text[], $13::timestamptz[])
-  as k(conversation_id, seq, no, id, user_id, client_id, body_digest, type, content, attachments, reply_to,
-  mentions, sent_at))sql",
+from (select unnest($1::uuid[]) as conversation_id, unnest($2::int8[]) as seq, unnest($3::int8[]) as no,
+  unnest($4::uuid[]) as id, unnest($5::uuid[]) as user_id, unnest($6::text[]) as client_id,
+  unnest($7::bytea[]) as body_digest, unnest($8::int2[]) as type, unnest($9::text[]) as content,
+  unnest($10::text[]) as attachments, unnest($11::int8[]) as reply_to, unnest($12::text[]) as mentions,
+  unnest($13::timestamptz[]) as sent_at) as k)sql",
     // kInsertSystemRows: 6 is MessageType::kSystem.
     R"sql(
 insert into messages(conversation_id, seq, no, version, user_id, type, content, attachments, reply_to, sent_at,
