@@ -103,10 +103,12 @@ void ShardCore<Io>::write_dirty() {
     const ConnectionId id = dirty_[done];
     Connection* c = find(id);
     if (c == nullptr || !c->dirty) continue;
+    const bool waits = c->egress == nullptr || c->egress->empty() || c->blocked ||
+                       c->state >= ConnectionState::kLingering;
+    // One write for what was said to it and for what it hears. Dirty until then, or it would be listed once more.
+    if (!waits) queue_pending(id.slot, *c);
     c->dirty = false;
-    if (c->egress == nullptr || c->egress->empty() || c->blocked ||
-        c->state >= ConnectionState::kLingering)
-      continue;
+    if (waits) continue;
 
     iovec* vectors = iovecs_.data() + iovecs_used_;
     const std::uint32_t count =
@@ -143,13 +145,13 @@ void ShardCore<Io>::serve_topics() {
   std::uint64_t sends = 0;
   const auto deliver = [&](std::uint32_t slot, const Window& window) {
     Connection& c = table_[slot];
-    deliveries += window.end - window.first;
     if (c.slow_path || c.batch == batch_no || c.state != ConnectionState::kOpen) [[unlikely]] {
       queue_window(slot, c, window);
       return false;
     }
     io_.send(slot, topics_.bytes(window, variant_of(c)), key(runtime::OpKind::kSend, slot, c));
     ++sends;
+    deliveries += window.end - window.first;
     c.batch = batch_no;
     c.batch_index = static_cast<std::uint16_t>(batch_.size());
     batch_.push_back({.slot = slot, .generation = c.generation, .window = window});
@@ -349,6 +351,7 @@ template <class Io>
 void ShardCore<Io>::queue_window(std::uint32_t slot, Connection& c, const Window& window) {
   const Variant variant = variant_of(c);
   const std::uint32_t tag = topics_.tag(window.topic);
+  counters_.deliveries.add(window.end - window.first);
   for (const TopicTable::Frame& frame : topics_.frames(window)) {
     if (c.doomed || c.state != ConnectionState::kOpen) return;
     const SharedBytes& bytes = frame.bytes(variant);
@@ -456,7 +459,6 @@ PublishOutcome ShardCore<Io>::publish(const TopicId& topic, const EncodedMessage
   if (result.run_full) {
     counters_.runs_spilled.add();
     topics_.spill(result.topic, [this](std::uint32_t slot, const Window& window) {
-      counters_.deliveries.add(window.end - window.first);
       queue_window(slot, table_[slot], window);
     });
   }

@@ -103,6 +103,26 @@ TEST(FanOut, ADirectSendComesAfterWhatWasPublishedAndBeforeWhatIsPublishedLater)
   EXPECT_EQ(shard.heard(a).at(4), "5") << "a close comes after what was published before it";
 }
 
+TEST(FanOut, WhatIsSaidToAMemberAndWhatItHearsAreOneWrite) {
+  SimShard shard;
+  const ConnectionId a = shard.open();
+  const ConnectionId b = shard.open();
+  for (const ConnectionId id : {a, b})
+    EXPECT_NE(shard.net.subscribe(id, topic(1)), SubscribeOutcome::kGone);
+  const auto sends = [&](ConnectionId id) { return shard.io.socket(id.slot).sends; };
+  const std::uint32_t before_a = sends(a), before_b = sends(b);
+  for (const char* word : {"1", "2"}) {
+    EXPECT_EQ(shard.net.send(a, text("to you"), DeliveryClass::kMessage), SendOutcome::kQueued);
+    shard.net.publish(topic(1), text(word), DeliveryClass::kMessage);
+  }
+  shard.settle();
+  EXPECT_THAT(shard.heard(a), ElementsAre("to you", "1", "to you", "2"));
+  EXPECT_THAT(shard.heard(b), ElementsAre("1", "2"));
+  EXPECT_EQ(sends(a) - before_a, 1U);
+  EXPECT_EQ(sends(b) - before_b, 1U);
+  EXPECT_EQ(shard.net.counters().deliveries.value(), 4U) << "on whichever way they go";
+}
+
 TEST(FanOut, CompressedFramesGoToThoseWhoAgreed) {
   NetOptions options;
   options.deflate = true;
