@@ -110,7 +110,12 @@ bool RedisBus::is_settled() const {
 }
 
 const SystemError& RedisBus::last_error() const {
-  return commands_.is_whole() && !rejecting_ ? subscriber_.last_error() : commands_.last_error();
+  return commands_.is_whole() && !rejecting_ && !writes_refused_ ? subscriber_.last_error()
+                                                                 : commands_.last_error();
+}
+
+void RedisBus::set_writes_refused(bool are_refused) {
+  if (std::exchange(writes_refused_, are_refused) != are_refused) look_again();
 }
 
 void RedisBus::published(std::string_view name, const Result<RedisReply, RedisLost>& answer) {
@@ -185,7 +190,7 @@ void RedisBus::look() {
   }
   sync_counters();
   BusState now = BusState::kDown;
-  if (commands_.is_whole() && subscriber_.is_whole() && !rejecting_) {
+  if (commands_.is_whole() && subscriber_.is_whole() && !rejecting_ && !writes_refused_) {
     now = BusState::kUp;
   } else if (commands_.is_partly_up() || subscriber_.is_partly_up()) {
     now = BusState::kUncertain;

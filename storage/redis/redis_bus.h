@@ -53,6 +53,9 @@ class RedisBus final : public Bus,
 
   // The same connection serves what else this shard keeps in Redis.
   [[nodiscard]] RedisCommands& commands() { return commands_; }
+  // Whether the server answers its writes with errors (no memory, no right): then the bus is uncertain as well, so that
+  // whoever relies on what is kept there knows it. last_error() has the server's words.
+  void set_writes_refused(bool are_refused);
   [[nodiscard]] const RedisSubscriber& subscriber() const { return subscriber_; }
   [[nodiscard]] const std::string& prefix() const { return options_.prefix; }
 
@@ -90,6 +93,7 @@ class RedisBus final : public Bus,
   std::optional<std::size_t> told_servers_;
   std::uint64_t demotions_ = 0;
   bool rejecting_ = false;  // the last answer to a publish was an error
+  bool writes_refused_ = false;
   std::optional<Reactor::TimerId> retry_timer_;
 };
 

@@ -124,9 +124,15 @@ void RedisPresence::written(const UserId& user, std::uint64_t version,
   if (unanswered_ == 0 && !waiting_.empty()) flush_later();
   const auto found = rows_.find(user);
   if (found == rows_.end() || found->second.version != version) return;  // a later one tells
-  if (!answer.ok() || answer.value().value().is_error()) {
+  if (!answer.ok()) {
     counters_.failures.add();
     return wait(user, found->second);
+  }
+  if (answer.value().value().is_error()) {
+    counters_.failures.add();
+    found->second.is_waiting = true;
+    unreached_.push_back(user);
+    return refused();
   }
   // Not before: who reads on hearing it finds it, whichever server of a cluster has the row and whichever the channel.
   if (std::exchange(found->second.is_news, false))
@@ -136,6 +142,12 @@ void RedisPresence::written(const UserId& user, std::uint64_t version,
     rows_.erase(found);
     counters_.rows.set(static_cast<std::int64_t>(rows_.size()));
   }
+}
+
+// What others read of our users is old until it takes them again.
+void RedisPresence::refused() {
+  was_refused_ = true;
+  bus_.set_writes_refused(true);
 }
 
 void RedisPresence::beat() {
@@ -158,11 +170,16 @@ void RedisPresence::sentinel_seen(bool is_there) {
 void RedisPresence::sentinel_answered(const Result<RedisReply, RedisLost>& answer) {
   const bool was_cut_off = disconnects_then_ != bus_.commands().counts().disconnects;
   sentinel_seen(answer.ok() && answer.value().value().text() == "OK");
+  if (answer.ok() && answer.value().value().is_error()) refused();
+  // A beat in which nothing was.
+  if (answer.ok() && !std::exchange(was_refused_, false)) bus_.set_writes_refused(false);
   const bool is_missing = answer.ok() && answer.value().value().is_nil();
   if (is_missing) {
-    (void)bus_.commands().send(
-        sentinel_key_, {"SET", sentinel_key_, "1", "PX", sentinel_ms_},
-        [this](const auto& set) { sentinel_seen(set.ok() && set.value().value().text() == "OK"); });
+    (void)bus_.commands().send(sentinel_key_, {"SET", sentinel_key_, "1", "PX", sentinel_ms_},
+                               [this](const auto& set) {
+                                 sentinel_seen(set.ok() && set.value().value().text() == "OK");
+                                 if (set.ok() && set.value().value().is_error()) refused();
+                               });
   }
   // Nobody knows how much else is gone: of a cluster, the server that restarted may be another than the sentinel's.
   if (is_missing || (is_sentinel_there_ && was_cut_off)) put_all_again();

@@ -62,6 +62,7 @@ class RedisPresence final : public PresenceStore {
   [[nodiscard]] SendResult write(const UserId& user, Row& row);
   void written(const UserId& user, std::uint64_t version,
                const Result<RedisReply, RedisLost>& answer);
+  void refused();
   void beat();
   void sentinel_seen(bool is_there);
   void sentinel_answered(const Result<RedisReply, RedisLost>& answer);
@@ -78,12 +79,12 @@ class RedisPresence final : public PresenceStore {
   const std::string sentinel_ms_;
   std::shared_ptr<ClientLink> self_;
   absl::flat_hash_map<UserId, Row> rows_;
-  std::vector<UserId> waiting_;  // rows that differ from what the service was told
-  std::vector<UserId>
-      unreached_;  // likewise, and nobody has their keys now: the next beat tries again
-  std::deque<UserId> refreshes_;  // this round's
+  std::vector<UserId> waiting_;    // rows that differ from what the service was told
+  std::vector<UserId> unreached_;  // likewise, and nobody takes them now: the next beat tries again
+  std::deque<UserId> refreshes_;   // this round's
   std::size_t refreshes_a_beat_ = 0;
   std::size_t unanswered_ = 0;
+  bool was_refused_ = false;  // since the last beat, by the server's own words
   bool is_sentinel_there_ = false;
   std::uint64_t disconnects_then_ =
       0;  // when the sentinel was seen: a server that was lost since may have lost all

@@ -160,6 +160,33 @@ TEST_F(Presence, ComesBackByItselfAfterARestartWithWhatWasPutMeanwhile) {
   EXPECT_EQ(ben_->nodes_of(user_of(2)).size(), 1U);
 }
 
+// Nobody could know that what is read of ann's users is old.
+TEST_F(Presence, IsUncertainWhileTheServerTakesNoWrites) {
+  ASSERT_EQ(server_.ask({"CONFIG", "SET", "maxmemory", "1"}), "OK");
+  ann_->presence.put(user_of(1), {.devices = 1, .heard_us = 1000});
+  ASSERT_TRUE(wait([&] { return ann_->bus.state() == BusState::kUncertain; }));
+  EXPECT_THAT(ann_->bus.last_error().text(), ::testing::HasSubstr("OOM"));
+  EXPECT_FALSE(ann_->presence.is_certain());
+  // A node that has nothing to say finds it out as well: by the key that it looks after.
+  ASSERT_TRUE(wait([&] { return ben_->bus.state() == BusState::kUncertain; }));
+  ASSERT_EQ(server_.ask({"CONFIG", "SET", "maxmemory", "0"}), "OK");
+  ASSERT_TRUE(wait(
+      [&] { return ann_->bus.state() == BusState::kUp && ben_->bus.state() == BusState::kUp; }));
+  ASSERT_TRUE(ann_->is_settled());
+  EXPECT_EQ(ben_->nodes_of(user_of(1)).size(), 1U);
+}
+
+TEST_F(Presence, IsUncertainWhileItsUserMayNotWriteRows) {
+  ASSERT_EQ(server_.ask({"ACL", "SETUSER", "default", "-hset"}), "OK");
+  ann_->presence.put(user_of(1), {.devices = 1, .heard_us = 1000});
+  ASSERT_TRUE(wait([&] { return ann_->bus.state() == BusState::kUncertain; }));
+  EXPECT_THAT(ann_->bus.last_error().text(), ::testing::HasSubstr("NOPERM"));
+  ASSERT_EQ(server_.ask({"ACL", "SETUSER", "default", "+hset"}), "OK");
+  ASSERT_TRUE(wait([&] { return ann_->bus.state() == BusState::kUp; }));
+  ASSERT_TRUE(ann_->is_settled());
+  EXPECT_EQ(ben_->nodes_of(user_of(1)).size(), 1U);
+}
+
 TEST_F(Presence, IsToldWhenItIsWrittenAndNotBefore) {
   ASSERT_TRUE(ben_->listens(presence_channel(user_of(1))));
   ASSERT_TRUE(ben_->listens("marker"));
