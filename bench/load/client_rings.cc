@@ -8,7 +8,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <thread>
 
 #include "bench/load/masked_frame.h"
 #include "bench/load/program.h"
@@ -174,6 +176,11 @@ bool ClientRings::turn() {
     moved += came;
   }
   return moved > 0;
+}
+
+void ClientRings::wait(std::int64_t timeout_us) {
+  if (rings_.size() == 1) return rings_.front().io->submit_and_wait(1, timeout_us);
+  std::this_thread::sleep_for(std::chrono::microseconds(timeout_us));
 }
 
 void ClientRings::queue(std::uint32_t client) {

@@ -65,6 +65,8 @@ class ClientRings {
 
   // Sends what was queued and handles what came. True: something was sent or came.
   bool turn();
+  // Sleeps until something comes, but no longer than that; with several rings always that long.
+  void wait(std::int64_t timeout_us);
 
   [[nodiscard]] std::uint64_t received_bytes() const { return received_bytes_; }
 

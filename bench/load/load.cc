@@ -29,6 +29,7 @@ struct Arguments {
   std::string world;
   bool only_prepare = false;
   bool may_end = false;
+  bool gives_way = false;
 };
 
 std::string first_line(const std::string& path) {
@@ -80,7 +81,8 @@ int run(const Arguments& arguments) {
           .ports = arguments.ports,
           .server_pids = arguments.pids,
           .auth_key = arguments.auth_key_file.empty() ? "" : first_line(arguments.auth_key_file),
-          .progress = ::isatty(STDERR_FILENO) == 1});
+          .progress = ::isatty(STDERR_FILENO) == 1,
+          .gives_way = arguments.gives_way});
   if (target->groups) prepare(*load, *scenario, arguments.world);
   if (arguments.only_prepare) return 0;
   const RunResult result = load->run();
@@ -123,6 +125,9 @@ int main_program(int argc, char** argv) {
   app.add_flag("--only-prepare", arguments.only_prepare, "make the world and end");
   app.add_flag("--may-end", arguments.may_end,
                "the server may end connections: no fault that makes the exit status 1");
+  app.add_flag("--gives-way", arguments.gives_way,
+               "sleep while nothing comes, for whoever runs on the same processor; without it this "
+               "tool takes a whole one");
   app.add_option("--json", arguments.json, "write the result to this file as well");
   try {
     app.parse(argc, argv);

@@ -19,6 +19,8 @@ constexpr std::uint32_t kPublishesPerTurnMax = 256;
 // What was due since the last turn: their latencies count as well. With more of them this tool was the limit, which load_busy says.
 constexpr std::uint32_t kPublishesAtEndMax = 16'384;
 constexpr std::uint32_t kHeartbeatsPerTurnMax = 256;
+// So late may be what is due while this tool gives way.
+constexpr std::int64_t kGivesWayUs = 100;
 
 std::vector<DeliveryLedger::Room> seats_of(const Scenario& scenario) {
   std::vector<DeliveryLedger::Room> out;
@@ -281,7 +283,11 @@ void LoadRun::turn() {
   const bool connected = arrivals_ && let_in(begin);
   if (publishing_) publish_due(begin, kPublishesPerTurnMax);
   say_heartbeats(begin);
-  if (rings_.turn() || connected) busy_ns_ += monotonic_ns() - begin;
+  if (rings_.turn() || connected) {
+    busy_ns_ += monotonic_ns() - begin;
+  } else if (options_.gives_way) {
+    rings_.wait(kGivesWayUs);
+  }
 }
 
 bool LoadRun::is_idle() const {

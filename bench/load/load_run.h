@@ -38,6 +38,7 @@ class LoadRun final : private ClientSink {
     std::vector<pid_t> server_pids;    // none: unknown
     std::string auth_key;              // for $token
     bool progress = false;
+    bool gives_way = false;  // sleeps when there is nothing to do: others run on its processor
   };
   // `scenario` and `target` outlive it.
   LoadRun(const Scenario& scenario, const Target& target, Options options);

@@ -280,6 +280,9 @@ class UproarOnPostgres(Uproar):
     def command(self):
         return [*super().command(), "--postgres", self.database.url]
 
+    def load_arguments(self):
+        return [*super().load_arguments(), "--gives-way"]   # the database runs on its processor
+
     def __exit__(self, *_):
         if self.database is not None:
             self.database.close()

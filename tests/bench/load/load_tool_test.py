@@ -485,6 +485,16 @@ class LoadTool(unittest.TestCase):
         self.assertEqual(status, 1)
         self.assertIn("of process", result["server_error"])
 
+    def test_who_gives_way_sleeps_while_nothing_comes(self):
+        slept = []
+        for arguments in ((), ("--gives-way",)):
+            before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_nvcsw
+            status, result, _ = self.played(Server(), settings=("rooms.in_flight=0", "rooms.publishes_per_second=20", "seconds=1"), arguments=arguments)
+            slept.append(resource.getrusage(resource.RUSAGE_CHILDREN).ru_nvcsw - before)
+            self.assertEqual(status, 0)
+            self.assertGreater(result["traffic"][0]["deliveries"], 20)
+        self.assertGreater(slept[1], slept[0] + 500)   # some 10,000 times a second, if nobody else is there
+
     def test_too_few_descriptors_are_named(self):
         def limit():
             resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))

@@ -73,6 +73,12 @@ class Worlds(unittest.TestCase):
         cell = plan.Cell("c", "T", "room-1000", on_postgres=True)
         self.assertIsInstance(contenders.uproar(cell, "uproar", samples.bed_of("/s"), ("server",)), contenders.UproarOnPostgres)
 
+    def test_the_load_tool_leaves_the_database_their_processor(self):
+        for kind, gives_way in ((contenders.UproarOnPostgres, True), (contenders.Uproar, False)):
+            server = kind("uproar", samples.bed_of("/s"), ("server",))
+            server.folder, server.key, server.port, server.pid = pathlib.Path("/s"), "k", 1, lambda: 2
+            self.assertEqual("--gives-way" in server.load_arguments(), gives_way)
+
     def test_a_world_of_one_store_is_none_of_the_other(self):
         made = worlds.Worlds()
         made.make = lambda *_: None
