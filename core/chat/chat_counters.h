@@ -31,7 +31,9 @@ struct ChatCounters {
   Counter warm_reads;      // of the newest rows of a conversation, for all who resume in it
   Counter stale_pages;     // served from memory while the store was down
   Counter commits_failed;  // operations whose batch failed
-  Counter repairs;         // holes in the order, filled from the store
+  // Messages that the store has put where others were: it has lost what it had acknowledged (docs/cluster.md).
+  Counter seqs_given_again;
+  Counter repairs;  // holes in the order, filled from the store
   Histogram
       repair_us;  // from seeing a hole to its being closed, by repair or by what was on its way
   Counter node_events;       // of other nodes, heard

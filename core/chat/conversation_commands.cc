@@ -153,7 +153,10 @@ std::optional<Error> ConversationRole::try_stage(Conversation& conversation, con
       return refusal(ErrorCode::kUnavailable);
   }
   ++conversation.pending;
-  pending_.emplace(next_ticket_++, Pending{std::move(operation), actor, is_creation_answer});
+  pending_.emplace(next_ticket_++, Pending{.operation = std::move(operation),
+                                           .actor = actor,
+                                           .published_seq = conversation.published_seq,
+                                           .is_creation_answer = is_creation_answer});
   return std::nullopt;
 }
 

@@ -66,7 +66,12 @@ void ConversationRole::outcome_of(Conversation& conversation, Pending& pending,
     failed(conversation, pending, error_of(outcome.status));
     return;
   }
-  if (outcome.status == OutcomeStatus::kDuplicate) context_.counters.duplicates.add();
+  if (outcome.status == OutcomeStatus::kDuplicate) {
+    context_.counters.duplicates.add();
+  } else if (outcome.seq <= pending.published_seq &&
+             std::holds_alternative<storage::AppendMessage>(pending.operation.body)) {
+    context_.counters.seqs_given_again.add();
+  }
   const bool is_creation =
       std::holds_alternative<storage::CreateConversation>(pending.operation.body);
   if (!is_creation && conversation.state != Conversation::State::kReady && outcome.seq > 0) {

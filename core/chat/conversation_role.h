@@ -64,6 +64,7 @@ class ConversationRole {
   struct Pending {
     storage::Operation operation;
     Actor actor;
+    Seq published_seq = 0;  // when it was staged
     // CreateConversation: conversation.create waits for it (else message.send does).
     bool is_creation_answer = false;
   };
