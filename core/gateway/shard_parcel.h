@@ -85,6 +85,7 @@ struct CanaryAnswered {
 struct NodesSeen {
   std::vector<storage::NodeRecord> nodes;
   bool may_have_missed = false;  // one is dead that may have committed something and told nobody
+  bool is_current = true;        // false: for a lease nobody could say who lives
 };
 
 using ShardParcel = std::variant<chat::Parcel, PublishFrames, SendFrames, AnswerRequest,

@@ -42,8 +42,8 @@ NodeLink::NodeLink(storage::Reactor& reactor, const Cluster& cluster, std::uint3
   if (shard != kWatchingShard) return;
   watch_ = std::make_unique<NodeWatch>(
       reactor, over_redis_, cluster,
-      [this](const std::vector<storage::NodeRecord>& nodes, bool may_have_missed) {
-        listener_.on_nodes(nodes, may_have_missed);
+      [this](const gateway::NodesSeen& seen) {
+        listener_.on_nodes(seen);
         if (roll_call_) roll_call_->look();
       });
   ports_.join_roll_call();

@@ -34,7 +34,7 @@ class NodeLink final : private ShardBus::Hearer {
    public:
     virtual ~Listener() = default;
     // On the watching shard alone; as NodeWatch::Changed.
-    virtual void on_nodes(const std::vector<storage::NodeRecord>& nodes, bool may_have_missed) = 0;
+    virtual void on_nodes(const gateway::NodesSeen& seen) = 0;
     virtual void on_revoked(const gateway::SessionRevoked& revoked) = 0;
     // Sessions may have ended, or may end from now on, of which this shard hears nothing: the store knows them.
     virtual void on_revocations_missed() = 0;
@@ -60,8 +60,8 @@ class NodeLink final : private ShardBus::Hearer {
   // What the domain and its outbox speak into.
   [[nodiscard]] ShardBus& ports() { return ports_; }
   [[nodiscard]] ShardPresence& presence() { return presence_; }
-  // All that live: what the watch tells every shard.
-  void on_nodes(const std::vector<storage::NodeRecord>& nodes) { presence_.on_nodes(nodes); }
+  // What the watch tells every shard.
+  void on_nodes(const gateway::NodesSeen& seen) { presence_.on_nodes(seen.nodes, seen.is_current); }
   // At the end of the turn.
   void flush();
 

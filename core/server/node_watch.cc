@@ -42,14 +42,16 @@ NodeWatch::NodeWatch(storage::Reactor& reactor, storage::redis::RedisBus* bus,
   discovery_->announce(self_);
 }
 
-NodeWatch::~NodeWatch() = default;
+NodeWatch::~NodeWatch() {
+  if (standing_) reactor_.cancel_timer(*standing_);
+}
 
 void NodeWatch::attach(storage::NodesAtWork* store) {
   if (store == nullptr) return;
   const auto listed = [this]() -> const std::vector<storage::NodeRecord>& {
     return discovery_->nodes();
   };
-  const auto look = [this] { changed_(discovery_->nodes(), true); };
+  const auto look = [this] { tell(true); };
   unlisted_ = std::make_unique<UnlistedNodes>(
       UnlistedNodes::Ports{.reactor = reactor_, .store = *store, .listed = listed, .look = look},
       self_.id, lease_ms_);
@@ -85,6 +87,12 @@ const storage::NodeRecord* NodeWatch::stranger() const {
   return found == all.end() ? nullptr : &*found;
 }
 
+void NodeWatch::tell(bool may_have_missed) {
+  changed_({.nodes = discovery_->nodes(),
+            .may_have_missed = may_have_missed,
+            .is_current = is_current_});
+}
+
 bool NodeWatch::is_ready() const {
   return is_registered_ && discovery_->state() == storage::DiscoveryState::kUp;
 }
@@ -99,13 +107,13 @@ void NodeWatch::on_node_joined(const storage::NodeRecord& record) {
             " signs with another key: tokens from there are refused here, and those "
             "from here there. Give all nodes the same --auth-secret-file");
   }
-  changed_(discovery_->nodes(), false);
+  tell(false);
 }
 
 void NodeWatch::on_node_changed(const storage::NodeRecord& record) {
   if (record.id != self_.id && record.state == storage::NodeState::kDraining)
     log(LogLevel::kInfo, name_of(record) + " is draining");
-  changed_(discovery_->nodes(), false);
+  tell(false);
 }
 
 void NodeWatch::on_node_gone(const storage::NodeRecord& record, storage::NodeEnd end) {
@@ -116,7 +124,7 @@ void NodeWatch::on_node_gone(const storage::NodeRecord& record, storage::NodeEnd
   } else if (record.id != self_.id) {
     log(LogLevel::kInfo, name_of(record) + " has left");
   }
-  changed_(discovery_->nodes(), has_died && !unlisted_);
+  tell(has_died && !unlisted_);
   if (has_died && unlisted_) unlisted_->died(record);
 }
 
@@ -135,10 +143,26 @@ void NodeWatch::on_discovery_state(storage::DiscoveryState state) {
   const std::string service = over_redis_ != nullptr ? "Redis" : "etcd";
   if (state == storage::DiscoveryState::kUp) {
     log(LogLevel::kInfo, service + " tells which nodes there are");
+    list_moves();
   } else if (state == storage::DiscoveryState::kDown) {
     log(LogLevel::kWarn, service + " does not tell which nodes there are, the last list stands: " +
                              discovery_->last_error().text());
+    list_stands();
   }
+}
+
+void NodeWatch::list_moves() {
+  if (standing_) reactor_.cancel_timer(*std::exchange(standing_, std::nullopt));
+  if (!std::exchange(is_current_, true)) tell(false);
+}
+
+void NodeWatch::list_stands() {
+  if (standing_ || !is_current_) return;
+  standing_ = reactor_.arm_timer(lease_ms_, [this] {
+    standing_.reset();
+    is_current_ = false;
+    tell(false);
+  });
 }
 
 }  // namespace uproar::server

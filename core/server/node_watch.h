@@ -5,8 +5,10 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
+#include "core/gateway/shard_parcel.h"
 #include "core/server/cluster.h"
 #include "core/server/unlisted_nodes.h"
 #include "storage/discovery.h"
@@ -18,10 +20,7 @@ namespace uproar::server {
 
 class NodeWatch final : private storage::DiscoveryListener {
  public:
-  // `nodes`: all that live, by id; dies on return. `may_have_missed`: one of them is dead that may have committed
-  // something and told nobody.
-  using Changed =
-      std::function<void(const std::vector<storage::NodeRecord>& nodes, bool may_have_missed)>;
+  using Changed = std::function<void(const gateway::NodesSeen& seen)>;
 
   // Begins to register and to look. `reactor` and `bus` outlive it; it dies on the shard's thread. `bus`: null
   // where the cluster brings services of its own.
@@ -63,12 +62,18 @@ class NodeWatch final : private storage::DiscoveryListener {
   void on_discovery_state(storage::DiscoveryState state) override;
 
   [[nodiscard]] bool is_stranger(const storage::NodeRecord& record) const;
+  void tell(bool may_have_missed);
+  // A list that stands still for less than a lease knows all that it would know otherwise: nobody is dead sooner.
+  void list_moves();
+  void list_stands();
 
   storage::Reactor& reactor_;
   const std::uint32_t lease_ms_;
   storage::NodeRecord self_;
   const Changed changed_;
   bool is_registered_ = false;
+  bool is_current_ = true;
+  std::optional<storage::Reactor::TimerId> standing_;  // until the list is not current
   std::unique_ptr<storage::Discovery> discovery_;
   storage::redis::RedisDiscovery* over_redis_ = nullptr;  // the same, unless etcd has the list
   std::unique_ptr<UnlistedNodes> unlisted_;

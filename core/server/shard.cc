@@ -79,9 +79,7 @@ auth::TokenVerifier make_verifier(const ShardEnvironment& environment) {
 class Shard::NodeNews final : public NodeLink::Listener {
  public:
   explicit NodeNews(Shard& shard) : shard_(shard) {}
-  void on_nodes(const std::vector<storage::NodeRecord>& nodes, bool may_have_missed) override {
-    shard_.tell_nodes(nodes, may_have_missed);
-  }
+  void on_nodes(const gateway::NodesSeen& seen) override { shard_.tell_nodes(seen); }
   void on_revoked(const gateway::SessionRevoked& revoked) override;
   void on_revocations_missed() override { shard_.ask_revocations(); }
 
@@ -313,9 +311,9 @@ void Shard::open_door() {
   parts_->net.add_listener(listen_fd_);
 }
 
-void Shard::tell_nodes(const std::vector<storage::NodeRecord>& nodes, bool may_have_missed) {
+void Shard::tell_nodes(const gateway::NodesSeen& seen) {
   for (std::uint32_t shard = 0; shard < router_.shard_count(); ++shard)
-    router_.post(shard, gateway::ShardParcel(gateway::NodesSeen{nodes, may_have_missed}));
+    router_.post(shard, gateway::ShardParcel(seen));
 }
 
 void Shard::on_completion(const runtime::Completion& completion) {
@@ -378,7 +376,7 @@ void Shard::on_parcel(gateway::ShardParcel&& parcel) {
     void operator()(gateway::CanaryAsked& p) const { parts.admin.asked(p); }
     void operator()(gateway::CanaryAnswered& p) const { parts.admin.answered(p); }
     void operator()(gateway::NodesSeen& p) const {
-      parts.nodes->on_nodes(p.nodes);
+      parts.nodes->on_nodes(p);
       if (p.may_have_missed) {
         parts.chat.on_gap(now);
         shard.ask_revocations();  // a logout that was stored, and not said

@@ -123,7 +123,7 @@ class Shard final : public runtime::TurnHandler, public net::Handler {
 
   void look_at_gate();
   void open_door();
-  void tell_nodes(const std::vector<storage::NodeRecord>& nodes, bool may_have_missed);
+  void tell_nodes(const gateway::NodesSeen& seen);
   void ask_revocations();
   void ask_revocations_later();
   void revocations_known(Result<std::vector<SessionId>, storage::StoreError> sessions);

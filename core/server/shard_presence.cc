@@ -31,10 +31,16 @@ void ShardPresence::on_message(UserId user, const storage::BusMessage& message) 
 }
 
 void ShardPresence::on_bus_state(storage::BusState state) {
-  chat_->on_presence_certain(state == storage::BusState::kUp, now_);
+  hears_others_ = state == storage::BusState::kUp;
+  tell_certainty();
 }
 
-void ShardPresence::on_nodes(const std::vector<storage::NodeRecord>& nodes) {
+// Whoever is shown as online may have gone with a node that nobody found dead.
+void ShardPresence::tell_certainty() {
+  chat_->on_presence_certain(hears_others_ && knows_who_lives_, now_);
+}
+
+void ShardPresence::on_nodes(const std::vector<storage::NodeRecord>& nodes, bool is_current) {
   others_.clear();
   for (const storage::NodeRecord& node : nodes) {
     if (node.id != self_) others_.push_back(node.id);
@@ -42,6 +48,7 @@ void ShardPresence::on_nodes(const std::vector<storage::NodeRecord>& nodes) {
   std::sort(others_.begin(), others_.end());
   knows_nodes_ = true;
   chat_->on_nodes(others_, now_);
+  if (std::exchange(knows_who_lives_, is_current) != is_current) tell_certainty();
 }
 
 void ShardPresence::put(UserId user, const storage::PresenceDelta& presence) {

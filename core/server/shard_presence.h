@@ -38,8 +38,8 @@ class ShardPresence final : public chat::PresenceExchange {
   void on_listening(UserId user) { chat_->on_presence_listening(user, now_); }
   void on_publish_lost(UserId user) { chat_->on_presence_lost(user, now_); }
   void on_bus_state(storage::BusState state);
-  // All that live, by id. Until the first time everybody counts as alive.
-  void on_nodes(const std::vector<storage::NodeRecord>& nodes);
+  // All that live, by id, and whether that is known. Until the first time everybody counts as alive.
+  void on_nodes(const std::vector<storage::NodeRecord>& nodes, bool is_current);
 
   // chat::PresenceExchange
   void put(UserId user, const storage::PresenceDelta& presence) override;
@@ -54,6 +54,7 @@ class ShardPresence final : public chat::PresenceExchange {
 
  private:
   [[nodiscard]] bool is_live(const storage::NodeId& node) const;
+  void tell_certainty();
 
   const storage::NodeId self_;
   const Now& now_;
@@ -61,6 +62,8 @@ class ShardPresence final : public chat::PresenceExchange {
   chat::ChatShard* chat_ = nullptr;
   std::vector<storage::NodeId> others_;  // that live, in order
   bool knows_nodes_ = false;
+  bool knows_who_lives_ = true;
+  bool hears_others_ = false;
   std::unique_ptr<storage::PresenceStore> store_;
 };
 

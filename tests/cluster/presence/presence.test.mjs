@@ -99,6 +99,24 @@ describe('presence over two nodes', () => {
     await again.close();
   });
 
+  it('is called uncertain when etcd could not say for a lease who lives, and is certain again when it can', async () => {
+    const { bob, a } = await ada_watches_bob();
+    const b = await nodes[1].connect({ token: bob.token });
+    await a.waitFor(update(bob, 'online'));
+    const began = Date.now();
+    process.kill(services.etcd_pid, 'SIGSTOP');
+    try {
+      await a.waitFor(update(bob, 'online', { uncertain: true }), 'uncertainty', kLongMs);
+      assert.ok(Date.now() - began >= kLeaseS * 1000, 'within a lease nobody could be found dead anyway');
+      assert.equal((await asked(a, bob)).uncertain, true);
+    } finally {
+      process.kill(services.etcd_pid, 'SIGCONT');
+    }
+    await until(async () => { const now = await asked(a, bob); return now.status === 'online' && !now.uncertain; }, 'certainty');
+    await b.close();
+    await a.waitFor(update(bob, 'offline'), 'bob to go', kLongMs);
+  });
+
   it('gives up the users of a node that is killed within its lease', async () => {
     const { bob, a } = await ada_watches_bob();
     await nodes[1].connect({ token: bob.token });

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Runs a command with the services of a cluster beside it: with_services.py COMMAND…
 
-The command is told in UPROAR_TEST_SERVICES, as JSON: {"postgres": URL, "redis": {"url", "pid", "command"}, "etcd": URL}. With pid and command it may kill
-Redis and start it again; what runs at the end is ended here."""
+The command is told in UPROAR_TEST_SERVICES, as JSON: {"postgres": URL, "redis": {"url", "pid", "command"}, "etcd": URL, "etcd_pid"}. With pid and command it may kill
+Redis and start it again, and pause etcd; what runs at the end is ended here."""
 
 import json
 import os
@@ -24,7 +24,8 @@ def main():
             for service in (Postgres(folder, durable=False), Redis(folder), Etcd(folder)):
                 started.append(service.start())
             postgres, redis, etcd = started
-            told = {"postgres": postgres.url(), "redis": {"url": redis.url(), "pid": redis.pid(), "command": redis.command()}, "etcd": etcd.url()}
+            told = {"postgres": postgres.url(), "redis": {"url": redis.url(), "pid": redis.pid(), "command": redis.command()}, "etcd": etcd.url(),
+                    "etcd_pid": etcd.pid()}
             return subprocess.run(sys.argv[1:], env={**os.environ, "UPROAR_TEST_POSTGRES": postgres.url(), "UPROAR_TEST_SERVICES": json.dumps(told)},
                                   check=False).returncode
         finally:

@@ -31,18 +31,23 @@ NodeRecord record(std::uint64_t n, NodeState state = NodeState::kLive) {
 
 class HandDiscovery final : public storage::Discovery {
  public:
-  explicit HandDiscovery(storage::DiscoveryListener& listener) : list_(listener, counters_) {}
+  explicit HandDiscovery(storage::DiscoveryListener& listener)
+      : listener_(listener), list_(listener, counters_) {}
   [[nodiscard]] storage::NodeList& list() { return list_; }
   void announce(const NodeRecord& self) override { list_.seen(self); }
   void withdraw(std::function<void()> done) override { done(); }
   [[nodiscard]] const std::vector<NodeRecord>& nodes() const override { return list_.nodes(); }
-  [[nodiscard]] storage::DiscoveryState state() const override {
-    return storage::DiscoveryState::kUp;
+  [[nodiscard]] storage::DiscoveryState state() const override { return state_; }
+  void become(storage::DiscoveryState state) {
+    state_ = state;
+    listener_.on_discovery_state(state);
   }
   [[nodiscard]] const SystemError& last_error() const override { return error_; }
   [[nodiscard]] const storage::DiscoveryCounters& counters() const override { return counters_; }
 
  private:
+  storage::DiscoveryListener& listener_;
+  storage::DiscoveryState state_ = storage::DiscoveryState::kUp;
   storage::DiscoveryCounters counters_;
   SystemError error_;
   storage::NodeList list_;
@@ -93,16 +98,17 @@ class NodeWatchTest : public testing::Test {
   HandServices services;
   HandStore store;
   std::vector<std::string> told;
-  NodeWatch watch{
-      reactor, nullptr,
-      Cluster{.redis = {},
-              .etcd_urls = {},
-              .lease_ms = 10'000,
-              .self = record(1),
-              .services = &services},
-      [this](const std::vector<NodeRecord>& nodes, bool may_have_missed) {
-        told.push_back(std::to_string(nodes.size()) + (may_have_missed ? " and a look" : ""));
-      }};
+  NodeWatch watch{reactor, nullptr,
+                  Cluster{.redis = {},
+                          .etcd_urls = {},
+                          .lease_ms = 10'000,
+                          .self = record(1),
+                          .services = &services},
+                  [this](const gateway::NodesSeen& seen) {
+                    told.push_back(std::to_string(seen.nodes.size()) +
+                                   (seen.may_have_missed ? " and a look" : "") +
+                                   (seen.is_current ? "" : " perhaps"));
+                  }};
 };
 
 TEST_F(NodeWatchTest, ADeathIsToldAtOnceAndTheLookComesWithWhatTheStoreSays) {
@@ -133,6 +139,26 @@ TEST_F(NodeWatchTest, WhoLeavesHasToldEverything) {
   list().gone(record(2).id);
   EXPECT_THAT(told, ElementsAre("1"));
   EXPECT_THAT(store.asked, IsEmpty());
+}
+
+TEST_F(NodeWatchTest, AListThatStandsIsCurrentForALease) {
+  services.discovery->become(storage::DiscoveryState::kDown);
+  reactor.advance(6'000);
+  services.discovery->become(storage::DiscoveryState::kUncertain);
+  services.discovery->become(storage::DiscoveryState::kDown);
+  reactor.advance(3'999);
+  EXPECT_THAT(told, IsEmpty());
+  reactor.advance(1);
+  EXPECT_THAT(told, ElementsAre("2 perhaps"));
+  services.discovery->become(storage::DiscoveryState::kUncertain);
+  EXPECT_THAT(told, ElementsAre("2 perhaps"));
+  services.discovery->become(storage::DiscoveryState::kUp);
+  EXPECT_THAT(told, ElementsAre("2 perhaps", "2"));
+
+  services.discovery->become(storage::DiscoveryState::kDown);
+  services.discovery->become(storage::DiscoveryState::kUp);
+  reactor.advance(20'000);
+  EXPECT_THAT(told, ElementsAre("2 perhaps", "2")) << "a short one is nobody's business";
 }
 
 }  // namespace
