@@ -1,9 +1,9 @@
 #include "storage/node_record.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "proto/base/check.h"
+#include "proto/base/parse_number.h"
 #include "storage/limits.h"
 
 namespace uproar::storage {
@@ -19,9 +19,9 @@ constexpr StateName kStates[] = {{NodeState::kLive, "live"},
 
 template <class Number>
 bool read_number(std::string_view text, Number& out) {
-  const char* const end = text.data() + text.size();
-  const auto result = std::from_chars(text.data(), end, out);
-  return result.ec == std::errc() && result.ptr == end;
+  const auto number = parse_number<Number>(text);
+  if (number) out = *number;
+  return number.has_value();
 }
 
 bool read_line(std::string_view key, std::string_view value, NodeRecord& record) {

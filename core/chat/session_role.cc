@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "proto/base/spread.h"
+
 namespace uproar::chat {
 namespace {
 
@@ -17,8 +19,7 @@ std::uint32_t ms_of(std::int64_t us) {
 // Many are closed at once, and each is told another time between one and three times as late: they would come back as
 // they went. The slots of those who are closed together are all different.
 std::uint32_t spread(const Endpoint& endpoint, std::uint32_t retry_ms) {
-  return retry_ms + static_cast<std::uint32_t>(
-                        std::uint64_t{endpoint.slot * 2'654'435'769U} * (2ULL * retry_ms) >> 32);
+  return spread_ms(retry_ms, 2 * retry_ms, endpoint.slot * 2'654'435'769U);
 }
 
 template <class... Fs>

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/chat/store_error.h"
+#include "core/gateway/door.h"
 #include "core/gateway/limits.h"
 #include "proto/auth/names.h"
 #include "proto/auth/refresh_token.h"
@@ -11,8 +12,6 @@
 
 namespace uproar::gateway {
 namespace {
-
-constexpr std::uint32_t kBusyRetryMs = 1000;
 
 std::string digest_text(const crypto::Sha256Digest& digest) {
   return {reinterpret_cast<const char*>(digest.data()), digest.size()};
@@ -41,7 +40,7 @@ chat::Error error_of(storage::StoreError error) {
   const chat::ErrorCode code = chat::error_of(error);
   const bool may_retry =
       code == chat::ErrorCode::kOverloaded || code == chat::ErrorCode::kUnavailable;
-  return {.code = code, .detail = {}, .retry_after_ms = may_retry ? kBusyRetryMs : 0};
+  return {.code = code, .detail = {}, .retry_after_ms = may_retry ? busy_retry_ms() : 0};
 }
 
 struct Accounts::Pending {
@@ -96,16 +95,12 @@ void Accounts::sign_up(chat::RegisterRequest request, Caller caller, Answered an
                                           password_hashed(pending, std::move(hash));
                                         });
   if (!accepted) {
-    fail_soon(std::move(pending->answered),
-              {.code = chat::ErrorCode::kOverloaded, .detail = {}, .retry_after_ms = kBusyRetryMs});
+    fail_soon(std::move(pending->answered), busy());
   }
 }
 
 void Accounts::password_hashed(const PendingPtr& pending, std::optional<std::string> hash) {
-  if (!hash)
-    return fail(
-        pending,
-        {.code = chat::ErrorCode::kOverloaded, .detail = {}, .retry_after_ms = kBusyRetryMs});
+  if (!hash) return fail(pending, busy());
   const Now now = clock_();
   pending->user = {.id = UserId(fresh_id(now)),
                    .name = pending->name,
@@ -148,9 +143,7 @@ void Accounts::user_found(const PendingPtr& pending,
   const bool accepted =
       passwords_.verify(std::move(pending->password), pending->user.password_hash,
                         [this, pending](bool right) { password_checked(pending, right); });
-  if (!accepted)
-    fail(pending,
-         {.code = chat::ErrorCode::kOverloaded, .detail = {}, .retry_after_ms = kBusyRetryMs});
+  if (!accepted) fail(pending, busy());
 }
 
 void Accounts::password_checked(const PendingPtr& pending, bool right) {

@@ -9,6 +9,7 @@
 
 #include "core/gateway/limits.h"
 #include "proto/base/now.h"
+#include "proto/base/spread.h"
 
 namespace uproar::gateway {
 
@@ -19,8 +20,8 @@ class AdmissionBudget {
       : us_each_(per_second == 0 ? 0 : std::max(1'000'000 / per_second, 1U)) {}
 
   // 0: come in. Else the milliseconds after which to come back: at most kReturnMsMax, and up to a quarter more by `random`
-  // (any number).
-  [[nodiscard]] std::uint32_t admit(Now now, std::uint64_t random) {
+  // (any 32 bits).
+  [[nodiscard]] std::uint32_t admit(Now now, std::uint32_t random) {
     if (us_each_ == 0) return 0;
     constexpr std::int64_t kBurstUs = 1'000'000;
     const std::int64_t next_us = std::max(full_at_us_, now.monotonic_us) + us_each_;
@@ -33,7 +34,7 @@ class AdmissionBudget {
         std::max(returns_us_, now.monotonic_us + std::int64_t{kReturnMsMin} * 1000) + us_each_;
     returns_us_ = std::min(returns_us_, now.monotonic_us + std::int64_t{kReturnMsMax} * 1000);
     const auto wait_ms = static_cast<std::uint32_t>((returns_us_ - now.monotonic_us) / 1000);
-    return wait_ms + static_cast<std::uint32_t>(random % (wait_ms / 4 + 1));
+    return spread_ms(wait_ms, wait_ms / 4, random);
   }
 
  private:

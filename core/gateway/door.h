@@ -10,10 +10,13 @@
 #include <string_view>
 #include <utility>
 
+#include "core/gateway/limits.h"
 #include "proto/base/bytes.h"
 #include "proto/base/result.h"
+#include "proto/base/spread.h"
 #include "proto/chat/error_code.h"
 #include "proto/chat/limits.h"
+#include "proto/crypto/random.h"
 #include "proto/http/request_parser.h"
 #include "proto/http/target.h"
 
@@ -22,6 +25,17 @@ namespace uproar::gateway {
 [[nodiscard]] inline chat::Error error(chat::ErrorCode code, std::string_view detail = {},
                                        std::uint32_t retry_after_ms = 0) {
   return {.code = code, .detail = detail, .retry_after_ms = retry_after_ms};
+}
+
+[[nodiscard]] inline std::uint32_t random_u32() {
+  return static_cast<std::uint32_t>(crypto::random_u64());
+}
+[[nodiscard]] inline std::uint32_t busy_retry_ms() {
+  return spread_ms(kBusyRetryMs, kBusyRetryMs, random_u32());
+}
+// Another shard is behind, or the threads that hash are, or a table is full.
+[[nodiscard]] inline chat::Error busy() {
+  return error(chat::ErrorCode::kOverloaded, {}, busy_retry_ms());
 }
 
 // WWW-Authenticate of a 401 (RFC 9110 §15.5.2). RFC 6750 §3.1: who gave no token is told of no error.

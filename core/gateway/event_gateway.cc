@@ -18,11 +18,6 @@ namespace {
 
 constexpr std::string_view kSubprotocol = "uproar.v1";
 
-// Another shard is behind; a second is many of its turns.
-chat::Error overloaded() {
-  return error(chat::ErrorCode::kOverloaded, {}, 1000);
-}
-
 }  // namespace
 
 std::string_view bearer_token(const http::Request& request) {
@@ -150,7 +145,7 @@ void EventGateway::on_open(net::ConnectionId connection) {
 
 bool EventGateway::has_room(net::ConnectionId connection, const chat::RequestId& id, bool resumes) {
   AdmissionBudget& budget = resumes ? resumes_ : openings_;
-  const std::uint32_t wait_ms = budget.admit(parts_.now, crypto::random_u64());
+  const std::uint32_t wait_ms = budget.admit(parts_.now, random_u32());
   if (wait_ms == 0) return true;
   (resumes ? counters_.resumes_turned_away : counters_.openings_turned_away).add();
   refuse(connection, id,
@@ -282,7 +277,7 @@ void EventGateway::command(net::ConnectionId connection, MutableBytes payload) {
                               static_cast<std::uint32_t>(payload.size()));
   }
   if (parts_.link.congested()) {
-    return parts_.chat.refuse(from, decoded->id, overloaded(), parts_.now,
+    return parts_.chat.refuse(from, decoded->id, busy(), parts_.now,
                               static_cast<std::uint32_t>(payload.size()));
   }
   counters_.commands.add();
@@ -302,8 +297,7 @@ void EventGateway::on_drained(net::ConnectionId connection) {
 }
 
 void EventGateway::on_draining(net::ConnectionId connection) {
-  const std::uint64_t spread = reconnect_spread_ms_ + 1ULL;
-  const auto after_ms = static_cast<std::uint32_t>(crypto::random_u64() % spread);
+  const std::uint32_t after_ms = spread_ms(0, reconnect_spread_ms_, random_u32());
   parts_.outbox.tell(endpoint_of(connection), chat::ServerDraining{.reconnect_after_ms = after_ms},
                      chat::Delivery::kMessage);
 }

@@ -27,6 +27,10 @@ inline constexpr std::uint32_t kLoginsPerAccountPerMinute = 10;
 // Buckets remembered per shard: 65,536 * 32 bytes = 2 MiB; the oldest is forgotten first, and a full bucket needs no memory.
 inline constexpr std::uint32_t kLoginBucketsMax = 65'536;
 
+// When whoever meets a shard, a store or a hashing thread that has too much to do is told to try again, and as much later at
+// random: a second is many turns, and who was refused together comes back one by one.
+inline constexpr std::uint32_t kBusyRetryMs = 1'000;
+
 // When whoever found no room is told to come back: not before the crowd of this moment is in, and not later than
 // somebody would wait. A quarter more at random.
 inline constexpr std::uint32_t kReturnMsMin = 500;

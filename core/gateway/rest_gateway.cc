@@ -154,7 +154,7 @@ std::optional<chat::Endpoint> RestGateway::wait_charged(net::ConnectionId connec
 
 std::optional<chat::Endpoint> RestGateway::wait(net::ConnectionId connection) {
   auto waiting = parts_.requests.add(connection);
-  if (!waiting) refuse(connection, error(chat::ErrorCode::kOverloaded, {}, 1000));
+  if (!waiting) refuse(connection, busy());
   return waiting;
 }
 
@@ -264,7 +264,7 @@ void RestGateway::logout(net::ConnectionId connection, Caller caller) {
 void RestGateway::command(net::ConnectionId connection, const http::Request& request,
                           const RouteMatch& match) {
   if (parts_.link.congested()) {
-    return refuse(connection, error(chat::ErrorCode::kOverloaded, {}, 1000));
+    return refuse(connection, busy());
   }
   auto claims =
       authenticate(request);  // before the body: strangers learn nothing from errors in it

@@ -1,9 +1,9 @@
 #include "core/gateway/tickets.h"
 
 #include <array>
-#include <charconv>
 
 #include "core/gateway/limits.h"
+#include "proto/base/parse_number.h"
 #include "proto/crypto/base64.h"
 #include "proto/crypto/random.h"
 
@@ -43,11 +43,7 @@ std::optional<Tickets::Holder> Tickets::redeem(std::string_view ticket, Now now)
 
 std::optional<std::uint16_t> Tickets::shard_of(std::string_view ticket) {
   if (ticket.size() != kTicketChars) return std::nullopt;
-  std::uint16_t shard = 0;
-  const char* end = ticket.data() + kShardChars;
-  const auto parsed = std::from_chars(ticket.data(), end, shard, 16);
-  if (parsed.ec != std::errc{} || parsed.ptr != end) return std::nullopt;
-  return shard;
+  return parse_number<std::uint16_t>(ticket.substr(0, kShardChars), 16);
 }
 
 void Tickets::forget_expired(Now now) {

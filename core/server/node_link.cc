@@ -40,12 +40,11 @@ NodeLink::NodeLink(storage::Reactor& reactor, const Cluster& cluster, std::uint3
   ports_.connect(*bus_);
   claims_ = std::make_unique<RedisClaims>(over_redis_, now);
   if (shard != kWatchingShard) return;
-  watch_ = std::make_unique<NodeWatch>(
-      reactor, over_redis_, cluster,
-      [this](const gateway::NodesSeen& seen) {
-        listener_.on_nodes(seen);
-        if (roll_call_) roll_call_->look();
-      });
+  watch_ = std::make_unique<NodeWatch>(reactor, over_redis_, cluster,
+                                       [this](const gateway::NodesSeen& seen) {
+                                         listener_.on_nodes(seen);
+                                         if (roll_call_) roll_call_->look();
+                                       });
   ports_.join_roll_call();
 }
 

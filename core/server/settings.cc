@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <charconv>
 #include <utility>
 
 #include "core/chat/limits.h"
+#include "proto/base/parse_number.h"
 #include "proto/http/chars.h"
 #include "proto/http/origin.h"
 #include "proto/http/request_line.h"
@@ -24,12 +24,11 @@ std::string or_none(const std::string& value) {
 
 template <class Number>
 Problem read_number(const std::string& text, Number low, Number high, Number& out) {
-  Number value{};
-  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (failure != std::errc{} || end != text.data() + text.size() || value < low || value > high) {
+  const auto value = parse_number<Number>(text);
+  if (!value || *value < low || *value > high) {
     return "expected a number from " + std::to_string(low) + " to " + std::to_string(high);
   }
-  out = value;
+  out = *value;
   return std::nullopt;
 }
 
@@ -166,17 +165,16 @@ Problem read_advertise(Config& config, const std::string& text) {
 
 constexpr std::uint32_t kLeaseMsMin = 1000;
 constexpr std::uint32_t kLeaseMsMax = 600'000;
+constexpr const char* kLeaseExpected = "expected a time from 1s to 600s, such as 10s or 2500ms";
 
 Problem read_lease(Config& config, const std::string& text) {
   const bool is_ms = text.ends_with("ms");
-  std::uint32_t value = 0;
-  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
-  const std::string_view unit =
-      std::string_view(text).substr(static_cast<std::size_t>(end - text.data()));
-  const std::uint64_t ms = std::uint64_t{value} * (is_ms ? 1 : 1000);
-  if (failure != std::errc{} || unit != (is_ms ? "ms" : "s") || ms < kLeaseMsMin ||
-      ms > kLeaseMsMax)
-    return "expected a time from 1s to 600s, such as 10s or 2500ms";
+  const std::string_view unit = is_ms ? "ms" : "s";
+  if (!text.ends_with(unit)) return kLeaseExpected;
+  const auto value =
+      parse_number<std::uint32_t>(std::string_view(text).substr(0, text.size() - unit.size()));
+  const std::uint64_t ms = std::uint64_t{value.value_or(0)} * (is_ms ? 1 : 1000);
+  if (ms < kLeaseMsMin || ms > kLeaseMsMax) return kLeaseExpected;
   config.node_lease_ms = static_cast<std::uint32_t>(ms);
   return std::nullopt;
 }

@@ -1,10 +1,10 @@
 // Hot path: per command. Allocations: 0 once the scratch lists have grown.
 #include "proto/chat/command_fields.h"
 
-#include <charconv>
 #include <optional>
 #include <system_error>
 
+#include "proto/base/parse_number.h"
 #include "proto/chat/limits.h"
 
 namespace uproar::chat {
@@ -102,12 +102,9 @@ class FlatReader {
   std::string_view rest_;
 };
 
-std::optional<std::uint64_t> parse_number(std::string_view digits) {
-  std::uint64_t value = 0;
-  const char* const end = digits.data() + digits.size();
-  const auto result = std::from_chars(digits.data(), end, value);
-  if (result.ec != std::errc() || result.ptr != end || value > kNumberMax) return std::nullopt;
-  return value;
+std::optional<std::uint64_t> number_of(std::string_view digits) {
+  const auto value = parse_number<std::uint64_t>(digits);
+  return value && *value <= kNumberMax ? value : std::nullopt;
 }
 
 bool is_integer(std::string_view number) {
@@ -135,7 +132,7 @@ bool is_text_field(Field field) {
 }
 
 void CommandFields::set_number(Field field, std::string_view digits) {
-  const auto number = parse_number(digits);
+  const auto number = number_of(digits);
   if (!number) return set_wrong(field);
   states_[index(field)] = FieldState::kGiven;
   numbers_[index(field)] = *number;
@@ -214,7 +211,7 @@ void CommandFields::set_cursors(std::string_view raw) {
     const auto key = reader.string();
     const auto id = key ? ConversationId::parse(*key) : std::nullopt;
     if (!id || id->is_nil()) return set_wrong(Field::kCursors);
-    const auto seq = parse_number(reader.scalar());
+    const auto seq = number_of(reader.scalar());
     if (!seq) return set_wrong(Field::kCursors);
     if (cursors_.size() == kSyncConversationsMax) {
       states_[index(Field::kCursors)] = FieldState::kTooMany;

@@ -1,10 +1,9 @@
 #include "storage/etcd/etcd_json.h"
 
-#include <charconv>
-
 #include <simdjson.h>
 
 #include "proto/base/bytes.h"
+#include "proto/base/parse_number.h"
 #include "proto/crypto/base64.h"
 
 namespace uproar::storage::etcd {
@@ -37,10 +36,7 @@ bool flag_at(const element& object, std::string_view key) {
 std::optional<std::int64_t> number_at(const element& object, std::string_view key) {
   std::string_view text;
   if (object[key].get(text) != simdjson::SUCCESS) return 0;
-  std::int64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return number;
+  return parse_number<std::int64_t>(text);
 }
 
 std::optional<std::int64_t> revision_of(const element& answer) {

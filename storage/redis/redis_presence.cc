@@ -1,9 +1,10 @@
 #include "storage/redis/redis_presence.h"
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 #include <utility>
+
+#include "proto/base/parse_number.h"
 
 namespace uproar::storage::redis {
 namespace {
@@ -20,13 +21,12 @@ std::string value_of(const PresenceDelta& presence) {
 }
 
 std::optional<PresenceDelta> presence_of(std::string_view value) {
-  PresenceDelta presence;
-  const char* const end = value.data() + value.size();
-  const auto devices = std::from_chars(value.data(), end, presence.devices);
-  if (devices.ec != std::errc() || devices.ptr == end || *devices.ptr != ' ') return std::nullopt;
-  const auto heard = std::from_chars(devices.ptr + 1, end, presence.heard_us);
-  if (heard.ec != std::errc() || heard.ptr != end || presence.heard_us < 0) return std::nullopt;
-  return presence;
+  const std::size_t space = value.find(' ');
+  if (space == std::string_view::npos) return std::nullopt;
+  const auto devices = parse_number<std::uint32_t>(value.substr(0, space));
+  const auto heard_us = parse_number<std::int64_t>(value.substr(space + 1));
+  if (!devices || !heard_us || *heard_us < 0) return std::nullopt;
+  return PresenceDelta{.devices = *devices, .heard_us = *heard_us};
 }
 
 }  // namespace

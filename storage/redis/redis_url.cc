@@ -3,20 +3,14 @@
 #include <charconv>
 #include <optional>
 
+#include "proto/base/parse_number.h"
+
 namespace uproar::storage::redis {
 namespace {
 
 Err<SystemError> refuse(std::string_view hint) {
   return Err{SystemError{
       .operation = "read the URL of Redis", .subject = "", .code = 0, .hint = std::string(hint)}};
-}
-
-template <class Number>
-std::optional<Number> number_of(std::string_view text) {
-  Number value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || text.empty()) return std::nullopt;
-  return value;
 }
 
 std::optional<std::string> percent_decoded(std::string_view text) {
@@ -58,7 +52,7 @@ Result<RedisAddress, SystemError> seed_of(std::string_view text) {
   }
   if (address.host.empty()) return refuse("name a host: redis://127.0.0.1:6379");
   if (has_port) {
-    const auto number = number_of<std::uint16_t>(port);
+    const auto number = parse_number<std::uint16_t>(port);
     if (!number || *number == 0) return refuse("the port is a number from 1 to 65535");
     address.port = *number;
   }
@@ -104,7 +98,7 @@ Result<RedisUrl, SystemError> RedisUrl::parse(std::string_view text) {
     const std::string_view path = text.substr(slash + 1);
     text = text.substr(0, slash);
     if (!path.empty()) {
-      const auto db = number_of<std::uint32_t>(path);
+      const auto db = parse_number<std::uint32_t>(path);
       if (!db)
         return refuse(
             "after the host comes / and the number of a database, or nothing; options with ? are "
@@ -136,7 +130,7 @@ std::string RedisUrl::public_text() const {
 Result<RedisAddress, SystemError> parse_redis_address(std::string_view text) {
   const auto colon = text.rfind(':');
   if (colon == std::string_view::npos || colon == 0) return refuse("expected host:port");
-  const auto port = number_of<std::uint16_t>(text.substr(colon + 1));
+  const auto port = parse_number<std::uint16_t>(text.substr(colon + 1));
   if (!port || *port == 0) return refuse("expected host:port");
   return RedisAddress{.host = std::string(text.substr(0, colon)), .port = *port};
 }

@@ -2,13 +2,13 @@
 // hiredis's (an array and three strings), and two copies of the payload, into its buffer and into the string.
 #include "storage/redis/resp.h"
 
-#include <charconv>
 #include <utility>
 
 #include <hiredis/hiredis.h>
 
 #include "absl/container/inlined_vector.h"
 #include "proto/base/check.h"
+#include "proto/base/parse_number.h"
 #include "storage/redis/limits.h"
 
 namespace uproar::storage::redis {
@@ -94,12 +94,7 @@ std::string_view RedisValue::text() const {
 
 std::optional<std::int64_t> RedisValue::integer() const {
   if (reply_->type == REDIS_REPLY_INTEGER) return reply_->integer;
-  const std::string_view digits = text();
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-  if (digits.empty() || error != std::errc() || end != digits.data() + digits.size())
-    return std::nullopt;
-  return value;
+  return parse_number<std::int64_t>(text());
 }
 
 std::size_t RedisValue::size() const {

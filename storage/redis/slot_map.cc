@@ -1,8 +1,8 @@
 #include "storage/redis/slot_map.h"
 
 #include <algorithm>
-#include <charconv>
 
+#include "proto/base/parse_number.h"
 #include "storage/redis/limits.h"
 
 namespace uproar::storage::redis {
@@ -48,19 +48,14 @@ std::uint16_t slot_of(std::string_view key) {
 std::optional<Redirect> parse_redirect(std::string_view error, const RedisAddress& from) {
   const std::string_view word = next_word(error);
   if (word != "MOVED" && word != "ASK") return std::nullopt;
-  const std::string_view digits = next_word(error);
-  unsigned slot = 0;
-  const auto [end, problem] = std::from_chars(digits.data(), digits.data() + digits.size(), slot);
-  if (problem != std::errc() || end != digits.data() + digits.size() || slot >= kSlots)
-    return std::nullopt;
+  const auto slot = parse_number<std::uint16_t>(next_word(error));
+  if (!slot || *slot >= kSlots) return std::nullopt;
   const std::string_view where = next_word(error);
   const bool is_port_alone = where.rfind(':') == 0;
   auto address = is_port_alone ? parse_redis_address(from.host + std::string(where))
                                : parse_redis_address(where);
   if (!address.ok()) return std::nullopt;
-  return Redirect{.is_ask = word == "ASK",
-                  .slot = static_cast<std::uint16_t>(slot),
-                  .address = std::move(address).value()};
+  return Redirect{.is_ask = word == "ASK", .slot = *slot, .address = std::move(address).value()};
 }
 
 bool SlotMap::read(const RedisValue& answer, const RedisAddress& from) {

@@ -4,8 +4,10 @@
 #include <gtest/gtest.h>
 
 #include "proto/base/counters.h"
+#include "proto/base/parse_number.h"
 #include "proto/base/result.h"
 #include "proto/base/shared_bytes.h"
+#include "proto/base/spread.h"
 #include "proto/base/uuid.h"
 
 namespace uproar {
@@ -60,6 +62,23 @@ TEST(Histogram, EveryValueLiesWithinItsBucket) {
     EXPECT_EQ(Histogram::bucket_of(previous + 1), i);
     previous = upper;
   }
+}
+
+TEST(ParseNumber, TakesTheWholeOfWhatFitsAndNothingElse) {
+  EXPECT_EQ(parse_number<std::uint16_t>("0"), 0);
+  EXPECT_EQ(parse_number<std::uint16_t>("65535"), 65535);
+  EXPECT_EQ(parse_number<std::int64_t>("-12"), -12);
+  EXPECT_EQ(parse_number<std::uint16_t>("ff", 16), 255);
+  for (const char* text : {"", "-", "-1", "+1", " 1", "1 ", "1x", "x", "65536", "1.0", "0x1"})
+    EXPECT_EQ(parse_number<std::uint16_t>(text), std::nullopt) << text;
+}
+
+TEST(Spread, ReachesBothEndsAndNoFurther) {
+  EXPECT_EQ(spread_ms(1'000, 500, 0), 1'000U);
+  EXPECT_EQ(spread_ms(1'000, 500, UINT32_MAX), 1'500U);
+  EXPECT_EQ(spread_ms(1'000, 500, UINT32_MAX / 2), 1'250U);
+  EXPECT_EQ(spread_ms(7, 0, UINT32_MAX), 7U);
+  EXPECT_EQ(spread_ms(0, UINT32_MAX, UINT32_MAX), UINT32_MAX);
 }
 
 TEST(SystemError, TextNamesOperationCauseAndRemedy) {
