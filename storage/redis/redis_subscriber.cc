@@ -2,7 +2,6 @@
 #include "storage/redis/redis_subscriber.h"
 
 #include <algorithm>
-#include <functional>
 #include <utility>
 
 #include "absl/strings/string_view.h"
@@ -97,79 +96,6 @@ void RedisSubscriber::interrupt(Channel& channel, BusGap gap) {
   ++interrupted_;
 }
 
-void RedisSubscriber::leave_server(const std::string& name, Channel& channel) {
-  interrupt(channel, BusGap::kMoved);
-  if (channel.server != nullptr && channel.phase != Phase::kQueued)
-    ask(*channel.server, name, false);
-}
-
-void RedisSubscriber::servers_changed() {
-  if (map_version_ != commands_.map_version()) {
-    map_version_ = commands_.map_version();
-    open_servers();
-    route_all();
-  }
-  // A connection that listens cannot ask whom it listens to: a primary that has become a replica is left, and met again
-  // only if it says that it is a primary.
-  if (std::exchange(demotions_, commands_.counts().demotions) != demotions_) {
-    for (auto& [address, server] : servers_)
-      server->link->drop({.operation = "listen to Redis",
-                          .subject = address,
-                          .code = 0,
-                          .hint = "the server has become a replica"});
-  }
-  flush_later();
-}
-
-void RedisSubscriber::open_servers() {
-  const std::vector<RedisAddress> wanted = commands_.servers();
-  for (const RedisAddress& address : wanted) {
-    auto& server = servers_[address.text()];
-    if (server != nullptr) continue;
-    RedisLinkOptions options = options_;
-    options.jitter_seed ^= std::hash<std::string>{}("subscriber " + address.text());
-    server = std::make_unique<Server>(*this);
-    server->link = std::make_unique<RedisLink>(reactor_, *server, RedisLink::Role::kSubscriber,
-                                               std::vector<RedisAddress>{address}, options);
-    server->link->start();
-  }
-  for (auto server = servers_.begin(); server != servers_.end();) {
-    const auto is_this = [&](const RedisAddress& address) {
-      return address.text() == server->first;
-    };
-    if (std::any_of(wanted.begin(), wanted.end(), is_this)) {
-      ++server;
-      continue;
-    }
-    for (auto& [name, channel] : channels_) {
-      if (channel.server != server->second.get()) continue;
-      interrupt(channel, BusGap::kMoved);
-      // A leaving one has left; route_all() takes the rest on.
-      channel.server = nullptr;
-      if (channel.phase != Phase::kLeaving) channel.phase = Phase::kHomeless;
-    }
-    absl::erase_if(channels_, [](const auto& entry) {
-      return entry.second.phase == Phase::kLeaving && entry.second.server == nullptr;
-    });
-    server->second->has_slots = false;
-    leaving_.push_back(std::move(server->second));
-    server = servers_.erase(server);
-    self_->post([this] { leaving_.clear(); });
-  }
-}
-
-void RedisSubscriber::route_all() {
-  for (auto& [name, channel] : channels_) {
-    if (channel.phase == Phase::kLeaving) continue;
-    const auto address = commands_.server_for(name);
-    if (!address) continue;
-    const auto server = servers_.find(address->text());
-    if (server == servers_.end() || server->second.get() == channel.server) continue;
-    leave_server(name, channel);
-    place(name, channel);
-  }
-}
-
 void RedisSubscriber::flush_later() {
   if (flush_posted_) return;
   flush_posted_ = true;
@@ -213,7 +139,7 @@ void RedisSubscriber::pump(Server& server) {
   // Channels of one sharded command must share a slot, which random names do not.
   const std::size_t channels_max = is_cluster ? 1 : kChannelsPerCommandMax;
   Sent batch;
-  while (server.unconfirmed < kUnconfirmedMax && take_next(server, batch, channels_max)) {
+  while (server.sent.unconfirmed() < kUnconfirmedMax && take_next(server, batch, channels_max)) {
     std::vector<std::string_view> arguments;
     arguments.reserve(batch.channels.size() + 1);
     if (batch.is_subscribe) {
@@ -223,19 +149,17 @@ void RedisSubscriber::pump(Server& server) {
     }
     arguments.insert(arguments.end(), batch.channels.begin(), batch.channels.end());
     server.link->send({.wire = WireCommand(arguments), .done = {}});
-    server.unconfirmed += batch.channels.size();
-    server.sent.push_back(std::move(batch));
+    server.sent.sent(std::move(batch));
   }
   server.link->flush();
 }
 
 // A PING is answered by a status before the first subscription, by an array after it.
 void RedisSubscriber::heard(Server& server, const RedisValue& push) {
-  const bool is_pinged = !server.sent.empty() && server.sent.front().is_ping;
-  if (is_pinged && push.is_error()) return ping_answered(server);
+  if (server.sent.is_ping_next() && push.is_error()) return server.sent.ping_answered();
   if (push.is_error()) return refused(server, push);
   if (push.text() == "PONG" || (push.size() > 0 && push[0].text() == "pong"))
-    return ping_answered(server);
+    return server.sent.ping_answered();
   if (push.size() < 3) return;
   const std::string_view kind = push[0].text();
   const std::string_view name = push[1].text();
@@ -251,26 +175,9 @@ void RedisSubscriber::heard(Server& server, const RedisValue& push) {
   }
 }
 
-void RedisSubscriber::ping_answered(Server& server) {
-  if (!server.sent.empty() && server.sent.front().is_ping) server.sent.pop_front();
-}
-
-// The serial of the oldest unanswered command if this is its answer, which brings it one answer nearer to its end; else 0.
-std::uint64_t RedisSubscriber::answered_serial(Server& server, std::string_view name,
-                                               bool is_subscribe) {
-  if (server.sent.empty()) return 0;
-  Sent& oldest = server.sent.front();
-  if (oldest.is_ping || oldest.is_subscribe != is_subscribe) return 0;
-  if (oldest.channels[oldest.confirmed] != name) return 0;
-  const std::uint64_t serial = oldest.serial;
-  --server.unconfirmed;
-  if (++oldest.confirmed == oldest.channels.size()) server.sent.pop_front();
-  if (!server.queue.empty()) flush_later();
-  return serial;
-}
-
 void RedisSubscriber::confirmed(Server& server, std::string_view name) {
-  const std::uint64_t serial = answered_serial(server, name, true);
+  const std::uint64_t serial = server.sent.confirmed(name, true);
+  if (serial != 0 && !server.queue.empty()) flush_later();
   const auto found = channels_.find(key_of(name));
   if (found == channels_.end() || found->second.server != &server) return;
   Channel& channel = found->second;
@@ -290,7 +197,8 @@ void RedisSubscriber::confirmed(Server& server, std::string_view name) {
 }
 
 void RedisSubscriber::left(Server& server, std::string_view name) {
-  const std::uint64_t serial = answered_serial(server, name, false);
+  const std::uint64_t serial = server.sent.confirmed(name, false);
+  if (serial != 0 && !server.queue.empty()) flush_later();
   const auto found = channels_.find(key_of(name));
   if (found == channels_.end() || found->second.server != &server) return;
   Channel& channel = found->second;
@@ -304,10 +212,8 @@ void RedisSubscriber::left(Server& server, std::string_view name) {
 }
 
 void RedisSubscriber::refused(Server& server, const RedisValue& error) {
-  if (server.sent.empty()) return;
-  const Sent command = std::move(server.sent.front());
-  server.sent.pop_front();
-  server.unconfirmed -= command.channels.size() - command.confirmed;
+  const Sent command = server.sent.refused();
+  if (command.channels.empty()) return;
   const auto redirect = parse_redirect(error.text(), server.link->address());
   if (!redirect)
     last_error_ = {.operation = "subscribe",
@@ -357,55 +263,6 @@ void RedisSubscriber::retry_later() {
       place(found->first, found->second);
     }
   });
-}
-
-// The connection of `server` has ended: it knows none of its channels any more.
-void RedisSubscriber::lost(Server& server) {
-  counters_.disconnects.add();
-  server.sent.clear();
-  server.queue.clear();
-  server.unconfirmed = 0;
-  absl::erase_if(channels_, [&](const auto& entry) {
-    return entry.second.server == &server && entry.second.phase == Phase::kLeaving;
-  });
-  counters_.channels.set(static_cast<std::int64_t>(channels_.size()));
-  for (auto& [name, channel] : channels_) {
-    if (channel.server != &server) continue;
-    interrupt(channel, BusGap::kReconnected);
-    place(name, channel);
-  }
-}
-
-void RedisSubscriber::Server::on_link_up(RedisLink& /*link*/) {
-  if (!has_slots) return;
-  subscriber.ask_for_all(*this);
-  subscriber.listener_.on_subscriber_changed();
-}
-
-void RedisSubscriber::Server::on_link_down(RedisLink& the_link, bool was_up) {
-  if (!has_slots) return;
-  subscriber.last_error_ = the_link.last_error();
-  if (was_up) subscriber.lost(*this);
-  subscriber.commands_.refresh_slots();
-  subscriber.listener_.on_subscriber_changed();
-}
-
-void RedisSubscriber::Server::on_link_lost(RedisLink& /*link*/, RedisCommand /*command*/,
-                                           RedisLost /*lost*/) {
-  // on_link_down() has every channel wait for the next connection.
-}
-
-void RedisSubscriber::Server::on_link_pinged(RedisLink& /*link*/) {
-  sent.emplace_back().is_ping = true;
-}
-
-void RedisSubscriber::Server::on_link_suspect(RedisLink& /*link*/) {
-  if (has_slots) subscriber.listener_.on_subscriber_changed();
-}
-
-void RedisSubscriber::Server::on_link_reply(RedisLink& /*link*/, RedisReply reply,
-                                            RedisCommand /*none*/) {
-  if (has_slots) subscriber.heard(*this, reply.value());
 }
 
 bool RedisSubscriber::is_whole() const {

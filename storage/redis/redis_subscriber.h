@@ -23,6 +23,7 @@
 #include "storage/reactor.h"
 #include "storage/redis/redis_commands.h"
 #include "storage/redis/redis_link.h"
+#include "storage/redis/sent_subscriptions.h"
 
 namespace uproar::storage::redis {
 
@@ -74,15 +75,7 @@ class RedisSubscriber {
     std::string channel;
     bool is_subscribe;
   };
-  // Confirmations come in the order of what was sent, one for each channel; an error stands for a whole command. The
-  // link's own PING is among it, lest its error be taken for another's.
-  struct Sent {
-    std::vector<std::string> channels;
-    std::size_t confirmed = 0;
-    bool is_subscribe = true;
-    bool is_ping = false;  // no channels
-    std::uint64_t serial = 0;
-  };
+  using Sent = SentSubscriptions::Command;
   struct Server final : RedisLink::Owner {
     explicit Server(RedisSubscriber& the_subscriber) : subscriber(the_subscriber) {}
     void on_link_up(RedisLink& link) override;
@@ -95,28 +88,27 @@ class RedisSubscriber {
     RedisSubscriber& subscriber;
     bool has_slots = true;     // false: it is leaving, and nobody listens to it
     std::deque<Intent> queue;  // while the link is up; before that, channels_ says what is wanted
-    std::deque<Sent> sent;
-    std::size_t unconfirmed = 0;      // channels in `sent`
+    SentSubscriptions sent;
     std::unique_ptr<RedisLink> link;  // last, so that it goes first
   };
 
+  // --- redis_subscriber_servers.cc ---
   void open_servers();
   void route_all();
+  void leave_server(const std::string& name, Channel& channel);
+  void lost(Server& server);
+
+  // --- redis_subscriber.cc ---
   void place(const std::string& name, Channel& channel);
   void ask(Server& server, const std::string& name, bool is_subscribe);
   void ask_for_all(Server& server);
-  void leave_server(const std::string& name, Channel& channel);
   void interrupt(Channel& channel, BusGap gap);
   void pump(Server& server);
   [[nodiscard]] bool take_next(Server& server, Sent& batch, std::size_t channels_max);
   void confirmed(Server& server, std::string_view name);
   void left(Server& server, std::string_view name);
   void refused(Server& server, const RedisValue& error);
-  [[nodiscard]] std::uint64_t answered_serial(Server& server, std::string_view name,
-                                              bool is_subscribe);
   void heard(Server& server, const RedisValue& push);
-  void ping_answered(Server& server);
-  void lost(Server& server);
   void forget(std::string_view name);
   void flush_later();
   void retry_later();
