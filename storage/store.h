@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -39,8 +40,10 @@ class Store {
   virtual ~Store() = default;
   // Call on the shard's thread or before it runs; the client's callbacks run on `reactor`, which outlives it.
   virtual std::unique_ptr<StoreClient> open_client(Reactor& reactor) = 0;
-  // From any thread. False, with a reason, while commits are known to fail: /readyz and the start-up line show it.
+  // From any thread. False while commits are known to fail, or sessions that read are known to be gone.
   [[nodiscard]] virtual bool healthy() const = 0;
+  // From any thread. Why not, for operators: in the words of what fails, with what mends it. Empty: nothing is known.
+  [[nodiscard]] virtual std::string last_error() const { return {}; }
   [[nodiscard]] virtual std::string_view kind() const = 0;  // "sqlite", "memory"
 };
 

@@ -252,7 +252,7 @@ void Shard::ask_revocations() {
 
 void Shard::revocations_known(Result<std::vector<SessionId>, storage::StoreError> sessions) {
   if (!sessions.ok()) {
-    if (!knows_revocations_)
+    if (!knows_revocations_ && !std::exchange(said_revocations_wait_, true))
       log(LogLevel::kWarn, "waiting for the store to say which sessions were revoked of late");
     return ask_revocations_later();
   }
@@ -399,20 +399,14 @@ void Shard::on_tick(const Now& now) {
   parts_->events.on_tick();
   settle();
   if (!is_through_gate_) look_at_gate();
-  watch_store();
+  watch_store(now);
 }
 
-void Shard::watch_store() {
+void Shard::watch_store(const Now& now) {
   const bool works = parts_->log.works();
-  if (works == store_works_) return;
+  if (works != store_works_) environment_.store_watch->circuit_changed(!works);
   store_works_ = works;
-  if (works) {
-    log(LogLevel::kInfo, "the store commits again");
-  } else {
-    log(LogLevel::kWarn,
-        "the store cannot commit: messages are refused as unavailable until it can. Look at the "
-        "disk");
-  }
+  environment_.store_watch->look(now.monotonic_us);
 }
 
 bool Shard::flush(const Now& now) {

@@ -28,6 +28,7 @@
 #include "core/server/ring_reactor.h"
 #include "core/server/shard_router.h"
 #include "core/server/start_gate.h"
+#include "core/server/store_watch.h"
 #include "storage/batch_writer.h"
 #include "storage/store.h"
 
@@ -43,6 +44,7 @@ struct ShardEnvironment {
   std::string jwks_document;  // empty: no external issuer
   std::function<std::string()> render_metrics;
   const std::atomic<bool>& draining;
+  std::shared_ptr<StoreWatch> store_watch = std::make_shared<StoreWatch>(store);
   storage::NodeRecord self = {};
   const Cluster* cluster = nullptr;  // null: this node is alone
   StartGate* gate = nullptr;         // null: no shard needs more than the store
@@ -130,7 +132,7 @@ class Shard final : public runtime::TurnHandler, public net::Handler {
   void on_parcel(gateway::ShardParcel&& parcel);
   void take_orders();
   void use_keys(const std::string& document);
-  void watch_store();
+  void watch_store(const Now& now);
   void settle();  // hands over what this shard has said to itself
 
   ShardEnvironment& environment_;
@@ -142,6 +144,7 @@ class Shard final : public runtime::TurnHandler, public net::Handler {
   std::unique_ptr<Parts> parts_;
   bool store_works_ = true;
   bool knows_revocations_ = false;
+  bool said_revocations_wait_ = false;
   bool asks_revocations_ = false;
   bool asks_revocations_again_ = false;
   bool asks_revocations_later_ = false;

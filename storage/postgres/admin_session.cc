@@ -4,6 +4,7 @@
 
 #include <libpq-fe.h>
 
+#include "storage/postgres/failure.h"
 #include "storage/postgres/patience.h"
 
 namespace uproar::storage::postgres {
@@ -23,15 +24,14 @@ std::vector<std::string> AdminSession::row(const char* sql) {
   while (true) {  // several statements have several results
     const std::optional<PGresult*> next = patience.next_result(connection_.get());
     if (!next) {
-      error_ = describe_failure(url_, "open", nullptr, "no answer in time");
+      error_ = describe_failure(url_, "open", "no answer in time");
       return out;
     }
     if (*next == nullptr) return out;
     const std::unique_ptr<PGresult, decltype(&PQclear)> result(*next, &PQclear);
     const ExecStatusType status = PQresultStatus(result.get());
     if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK && ok()) {
-      error_ = describe_failure(url_, "open", PQresultErrorField(result.get(), PG_DIAG_SQLSTATE),
-                                PQresultErrorMessage(result.get()));
+      error_ = describe_failure(url_, "open", failure_of(result.get()));
     }
     if (status != PGRES_TUPLES_OK || PQntuples(result.get()) == 0) continue;
     out.clear();

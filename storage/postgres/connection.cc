@@ -77,7 +77,7 @@ void Connection::broken(const std::string& why) {
   stop_watching();
   connection_.reset();
   const std::weak_ptr<Connection*> guard = self_;
-  changed_(false, why);
+  changed_(false, describe_failure(connector_.options().url, "talk to", why.c_str()).text());
   if (guard.expired()) return;
   retry_later();
   fail_units();
@@ -188,12 +188,9 @@ void Connection::take(PGresult* result) {
     }
     case PGRES_PIPELINE_ABORTED:
       return;
-    default: {
+    default:
       answer.end = Answer::End::kFailed;
-      const char* state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-      answer.sqlstate = state == nullptr ? "" : state;
-      answer.message = PQresultErrorMessage(result);
-    }
+      answer.failure = failure_of(result);
   }
 }
 

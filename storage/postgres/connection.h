@@ -16,6 +16,7 @@
 
 #include "storage/client_link.h"
 #include "storage/postgres/connector.h"
+#include "storage/postgres/failure.h"
 #include "storage/postgres/wire.h"
 #include "storage/reactor.h"
 
@@ -35,8 +36,7 @@ struct Answer {
   };
   End end = End::kRefused;
   std::vector<Rows> rows{};
-  std::string sqlstate{};  // kFailed
-  std::string message{};   // kFailed
+  Failure failure{};  // kFailed
 };
 
 class Connection {

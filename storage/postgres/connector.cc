@@ -8,6 +8,7 @@
 
 #include <libpq-fe.h>
 
+#include "storage/postgres/failure.h"
 #include "storage/postgres/limits.h"
 #include "storage/postgres/node_lock.h"
 #include "storage/postgres/patience.h"
@@ -41,22 +42,6 @@ set client_connection_check_interval = 1000;
 select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') in ('off');
 )sql";
 
-const char* hint_of(std::string_view message) {
-  const auto says = [&](std::string_view words) {
-    return message.find(words) != std::string_view::npos;
-  };
-  if (says("password authentication failed") || says("no password supplied"))
-    return "correct the user and password in the URL";
-  if (says("does not exist") && says("database"))
-    return "create it (createdb), or correct the name after the last / of the URL";
-  if (says("does not exist") && says("role"))
-    return "create the role, or correct the user in the URL";
-  if (says("pg_hba.conf")) return "let this host and user in: pg_hba.conf on the server";
-  if (says("too many clients") || says("remaining connection slots"))
-    return "raise max_connections on the server: each shard takes three connections";
-  return "start the server, or correct host and port in the URL";
-}
-
 // Reads answers until `is_last(result)`, null ones included; the first failure is the outcome.
 template <class IsLast>
 Result<void, SystemError> finish(PGconn* connection, const ServerOptions& options,
@@ -65,16 +50,14 @@ Result<void, SystemError> finish(PGconn* connection, const ServerOptions& option
   Result<void, SystemError> outcome;
   while (true) {
     const std::optional<PGresult*> next = patience.next_result(connection);
-    if (!next) return Err{describe_failure(options.url, operation, nullptr, "no answer in time")};
+    if (!next) return Err{describe_failure(options.url, operation, "no answer in time")};
     const std::unique_ptr<PGresult, decltype(&PQclear)> result(*next, &PQclear);
     if (PQresultStatus(result.get()) == PGRES_FATAL_ERROR && result && outcome.ok()) {
-      outcome = Err{describe_failure(options.url, operation,
-                                     PQresultErrorField(result.get(), PG_DIAG_SQLSTATE),
-                                     PQresultErrorMessage(result.get()))};
+      outcome = Err{describe_failure(options.url, operation, failure_of(result.get()))};
     }
     if (PQstatus(connection) != CONNECTION_OK) {
       if (!outcome.ok()) return outcome;
-      return Err{describe_failure(options.url, operation, nullptr, PQerrorMessage(connection))};
+      return Err{describe_failure(options.url, operation, PQerrorMessage(connection))};
     }
     if (is_last(result.get())) return outcome;
   }
@@ -102,39 +85,6 @@ Result<void, SystemError> prepare(PGconn* connection, const ServerOptions& optio
 
 void CloseConnection::operator()(pg_conn* connection) const {
   PQfinish(connection);
-}
-
-std::string describe_server(const std::string& url) {
-  PQconninfoOption* options = PQconninfoParse(url.c_str(), nullptr);
-  if (options == nullptr) return "postgres";
-  std::string user, host = "localhost", port, database;
-  for (const PQconninfoOption* one = options; one->keyword != nullptr; ++one) {
-    if (one->val == nullptr) continue;
-    const std::string_view key = one->keyword;
-    if (key == "user") user = std::string(one->val) + "@";
-    if (key == "host" || key == "hostaddr") host = one->val;
-    if (key == "port") port = std::string(":") + one->val;
-    if (key == "dbname") database = std::string("/") + one->val;
-  }
-  PQconninfoFree(options);
-  return "postgres://" + user + host + port + database;
-}
-
-SystemError describe_failure(const std::string& url, std::string operation, const char* sqlstate,
-                             const char* message) {
-  std::string words = message == nullptr ? "" : message;
-  while (!words.empty() && (words.back() == '\n' || words.back() == ' ')) words.pop_back();
-  SystemError error{.operation = std::move(operation),
-                    .subject = describe_server(url) + ": " + words,
-                    .code = 0,
-                    .hint = {}};
-  const std::string_view state = sqlstate == nullptr ? "" : sqlstate;
-  if (state == "42501") error.hint = "grant the role of the URL what is missing";
-  if (state == "53100") error.hint = "free disk space on the database server";
-  if (state == "42P01" || state == "3F000") error.hint = "run uproar migrate against this database";
-  if (state == "25006") error.hint = "point the URL at the primary: this server takes no writes";
-  if (state.empty()) error.hint = hint_of(words);
-  return error;
 }
 
 Result<ConnectionPtr, SystemError> connect(const ServerOptions& options, Purpose purpose) {
@@ -167,7 +117,7 @@ Result<ConnectionPtr, SystemError> connect(const ServerOptions& options, Purpose
                           "3",          options.url.c_str(), nullptr};
   ConnectionPtr connection(PQconnectdbParams(keywords, values, 1));
   if (PQstatus(connection.get()) != CONNECTION_OK)
-    return Err{describe_failure(options.url, "connect", nullptr, PQerrorMessage(connection.get()))};
+    return Err{describe_failure(options.url, "connect", PQerrorMessage(connection.get()))};
   PQsetNoticeProcessor(
       connection.get(), [](void*, const char*) {}, nullptr);
   if (auto watched = run(connection.get(), options, kEndWhenClientIsGone); !watched.ok())

@@ -42,12 +42,6 @@ struct ServerOptions {
 // Blocks until the session is ready for its purpose. The error names the server, without its password.
 Result<ConnectionPtr, SystemError> connect(const ServerOptions& options, Purpose purpose);
 
-// "postgres://user@host:port/database" for messages; the password is left out.
-std::string describe_server(const std::string& url);
-// What a failed statement says, with what mends it where that is known.
-SystemError describe_failure(const std::string& url, std::string operation, const char* sqlstate,
-                             const char* message);
-
 class Connector {
  public:
   using Connected = std::function<void(Result<ConnectionPtr, SystemError>)>;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "storage/postgres/admin_session.h"
+#include "storage/postgres/failure.h"
 #include "storage/postgres/limits.h"
 #include "storage/postgres/schema.h"
 

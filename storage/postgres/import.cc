@@ -7,6 +7,7 @@
 
 #include "storage/big_endian.h"
 #include "storage/postgres/database.h"
+#include "storage/postgres/failure.h"
 #include "storage/postgres/limits.h"
 #include "storage/postgres/wire.h"
 
@@ -143,10 +144,8 @@ bool Import::run(const char* sql) {
 
 SystemError Import::failure(pg_result* result) {
   const ResultPtr of(result, &PQclear);
-  if (result != nullptr)
-    return describe_failure(options_.url, "copy", PQresultErrorField(result, PG_DIAG_SQLSTATE),
-                            PQresultErrorMessage(result));
-  return describe_failure(options_.url, "copy", nullptr, PQerrorMessage(connection_.get()));
+  if (result != nullptr) return describe_failure(options_.url, "copy", failure_of(result));
+  return describe_failure(options_.url, "copy", PQerrorMessage(connection_.get()));
 }
 
 Result<std::uint64_t, SystemError> Import::count(const TransferTable& table) {

@@ -10,6 +10,7 @@
 
 #include <libpq-fe.h>
 
+#include "storage/postgres/failure.h"
 #include "storage/postgres/limits.h"
 #include "storage/postgres/node_lock.h"
 
@@ -101,6 +102,8 @@ void NodeClaim::run() {
           PQstatus(session_.connection()) == CONNECTION_OK) {
         continue;
       }
+      const char* why = PQerrorMessage(session_.connection());
+      health_.say(describe_failure(options_.url, "talk to", why).text());
       health_.fell_sick();
       is_held_.store(false, std::memory_order_release);
     }

@@ -49,10 +49,14 @@ class PostgresClient final : public StoreClient, HistoryReader, Directory, JobQu
                  const std::vector<std::shared_ptr<postgres::WriteCounters>>& counters)
       : lanes_(make_lanes(connector, reactor, health, options, counters)),
         writes_(lanes_.front()->session()),
+        read_health_(health),
         read_connection_(
             connector, reactor,
             {.purpose = Purpose::kRead, .answer_timeout_ms = options.answer_timeout_ms},
-            [](bool, const std::string&) {}),
+            [this](bool is_up, const std::string& why) {
+              if (!is_up) read_health_.say(why);
+              read_health_.set(!is_up);
+            }),
         reads_(read_connection_),
         lookups_(reads_, read_connection_),
         accounts_(writes_, read_connection_),
@@ -156,6 +160,7 @@ class PostgresClient final : public StoreClient, HistoryReader, Directory, JobQu
 
   Lanes lanes_;
   WriteSession& writes_;  // the first lane's: account work and jobs go there, too
+  postgres::HealthOfOne read_health_;
   Connection read_connection_;
   postgres::Reads reads_;
   postgres::UserLookups lookups_;

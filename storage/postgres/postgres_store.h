@@ -52,8 +52,7 @@ class PostgresStore final : public Store {
   [[nodiscard]] bool healthy() const override { return health_.is_good(); }
   [[nodiscard]] std::string_view kind() const override { return "postgres"; }
 
-  // Why commits fail; empty while they work.
-  [[nodiscard]] std::string last_error() const { return health_.last_error(); }
+  [[nodiscard]] std::string last_error() const override { return health_.last_error(); }
   // For the log at start: what makes the promises weaker than they read.
   [[nodiscard]] const std::vector<std::string>& warnings() const { return state_.warnings; }
   // One for each client that was ever opened, in that order.

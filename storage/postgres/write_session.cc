@@ -44,7 +44,8 @@ bool is_refused_by_schema(const std::string& sqlstate) {
 
 WriteSession::WriteSession(Connector& connector, Reactor& reactor, Health& health, Options options,
                            std::shared_ptr<WriteCounters> counters)
-    : reactor_(reactor),
+    : connector_(connector),
+      reactor_(reactor),
       health_(health),
       options_(options),
       counters_(std::move(counters)),
@@ -56,7 +57,6 @@ WriteSession::WriteSession(Connector& connector, Reactor& reactor, Health& healt
 WriteSession::~WriteSession() {
   if (last_online_armed_) reactor_.cancel_timer(last_online_timer_);
   if (probe_armed_) reactor_.cancel_timer(probe_);
-  if (is_sick_) health_.recovered();
 }
 
 void WriteSession::connection_changed(bool is_up, const std::string& why) {
@@ -125,24 +125,22 @@ void WriteSession::written(Answer answer) {
 }
 
 void WriteSession::batch_failed(const Answer& answer) {
-  if (answer.end != Answer::End::kFailed) return rolled_back("", "the connection ended");
+  if (answer.end != Answer::End::kFailed) return rolled_back({});
   connection_.send(one(call(Write::kRollback)),
-                   [this, state = answer.sqlstate, message = answer.message](const Answer&) {
-                     rolled_back(state, message);
-                   });
+                   [this, failure = answer.failure](const Answer&) { rolled_back(failure); });
 }
 
-void WriteSession::rolled_back(const std::string& sqlstate, const std::string& message) {
+void WriteSession::rolled_back(const Failure& failure) {
   Batch& batch = batches_.front();
   const bool may_try = ++batch.attempts < kBatchAttemptsMax;
-  if (is_worth_another_try(sqlstate) && may_try) {
+  if (is_worth_another_try(failure.sqlstate) && may_try) {
     // Retries come in swarms: a network came back, a node went.
-    if (sqlstate == "23505") careful_batches_ = kCarefulBatches;
+    if (failure.sqlstate == "23505") careful_batches_ = kCarefulBatches;
     batch.careful = true;
     counters_->restarted.add();
     return look();
   }
-  if (is_refused_by_schema(sqlstate)) {
+  if (is_refused_by_schema(failure.sqlstate)) {
     batch.outcomes.resize(batch.begin);
     batch.attempts = 0;
     if (batch.end - batch.begin > 1) {
@@ -155,7 +153,7 @@ void WriteSession::rolled_back(const std::string& sqlstate, const std::string& m
     counters_->left_out.add();
     return slice_done();
   }
-  commit_failed(message);
+  commit_failed(failure);
   batch.outcomes.clear();
   for (const Operation& operation : batch.operations)
     batch.outcomes.push_back({.ticket = operation.ticket});
@@ -265,8 +263,8 @@ void WriteSession::jobs_done(std::vector<Job> jobs, std::vector<std::size_t> siz
   const bool is_committed = answer.end == Answer::End::kDone;
   if (is_committed) {
     committed(false);
-  } else if (!is_refused_by_schema(answer.sqlstate)) {
-    commit_failed(answer.message);
+  } else if (!is_refused_by_schema(answer.failure.sqlstate)) {
+    commit_failed(answer.failure);
   }
   std::size_t from = 0;
   for (std::size_t i = 0; i < jobs.size(); ++i) {
@@ -289,10 +287,10 @@ void WriteSession::committed(bool has_written) {
   update_health();
 }
 
-void WriteSession::commit_failed(const std::string& why) {
+void WriteSession::commit_failed(const Failure& failure) {
   counters_->failed.add();
   if (is_up_) {  // else the connection's own words say more
-    health_.say(why);
+    health_.say(describe_failure(connector_.options().url, "commit to", failure).text());
     commits_fail_ = true;
     probe_later();
   }
@@ -302,14 +300,7 @@ void WriteSession::commit_failed(const std::string& why) {
 void WriteSession::update_health() {
   const bool is_sick = !is_up_ || commits_fail_;
   counters_->up.set(is_sick ? 0 : 1);
-  if (is_sick == is_sick_) return;
-  is_sick_ = is_sick;
-  if (is_sick) {
-    health_.fell_sick();
-  } else {
-    health_.recovered();
-    if (recovered_) recovered_();
-  }
+  if (health_.set(is_sick) && !is_sick && recovered_) recovered_();
 }
 
 void WriteSession::probe_later() {

@@ -94,19 +94,20 @@ class WriteSession {
   void looked(Answer answer);
   void written(Answer answer);
   void batch_failed(const Answer& answer);
-  void rolled_back(const std::string& sqlstate, const std::string& message);
+  void rolled_back(const Failure& failure);
   void slice_done();
   void batch_done();
   void send_jobs();
   void jobs_done(std::vector<Job> jobs, std::vector<std::size_t> sizes, Answer answer);
   void add_last_online(std::vector<Job>& jobs);
   void committed(bool has_written);
-  void commit_failed(const std::string& why);
+  void commit_failed(const Failure& failure);
   void update_health();
   void probe_later();
 
+  Connector& connector_;
   Reactor& reactor_;
-  Health& health_;
+  HealthOfOne health_;
   const Options options_;
   const std::shared_ptr<WriteCounters> counters_;
 
@@ -122,7 +123,6 @@ class WriteSession {
 
   bool is_up_ = false;
   bool commits_fail_ = false;
-  bool is_sick_ = false;  // as health_ knows it
   std::function<void()> recovered_;
   Reactor::TimerId probe_ = 0;
   bool probe_armed_ = false;

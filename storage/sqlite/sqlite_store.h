@@ -37,7 +37,7 @@ class SqliteStore final : public Store {
   [[nodiscard]] std::string_view kind() const override { return "sqlite"; }
 
   // Why commits fail; empty while they work.
-  [[nodiscard]] std::string last_error() const { return writer_->last_error(); }
+  [[nodiscard]] std::string last_error() const override { return writer_->last_error(); }
   [[nodiscard]] const sqlite::WriterCounters& writer_counters() const {
     return std::as_const(*writer_).counters();
   }

@@ -125,6 +125,14 @@ describe('the database goes away and comes back', () => {
         await running;
         while ((await server.rest('GET', '/readyz')).status !== 200) await sleep(50);
 
+        // The log says why, in PostgreSQL's or libpq's words, once for the node and not once a shard, a session or a message.
+        const whole_ms = performance.now() + kBackMs;
+        while (!/the store works again/.test(server.output) && performance.now() < whole_ms) await sleep(50);
+        const said = server.output.split('\n').filter((line) => /the store (fails|still fails|works again)/.test(line));
+        assert.match(said[0], is_silent ? /the store fails.*postgres:\/\/\S+: no answer/ : /the store fails.*postgres:\/\/\S+: .*(server|connection)/);
+        assert.match(said.at(-1), /the store works again/);
+        assert.ok(said.length <= 6, said.join('\n'));
+
         // What was acked is stored, once, under its seq and without holes; and everybody heard it once and in order.
         const rows = [];
         for (let after_seq = 0; ;) {
