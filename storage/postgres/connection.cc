@@ -116,6 +116,14 @@ void Connection::send(std::vector<Call> calls, Answered answered) {
   });
 }
 
+void Connection::reopen(std::string why) {
+  link_->post([this, number = connects_, why = std::move(why)] {
+    if (!connection_ || number != connects_) return;
+    retry_ms_ = kReconnectMsMax;  // what was wrong with this one may be wrong with the next
+    broken(why);
+  });
+}
+
 bool Connection::send_unit(Unit& unit) {
   PGconn* connection = connection_.get();
   unit.is_sent = true;

@@ -61,6 +61,8 @@ class Connection {
   void send(std::vector<Call> calls, Answered answered);
   // Runs `task` in a later turn, unless the connection dies first.
   void later(Reactor::Task task) { link_->post(std::move(task)); }
+  // Gives the session up for a new one, whose settings are those of now; in a later turn.
+  void reopen(std::string why);
   // Units without an answer.
   [[nodiscard]] std::size_t waiting() const { return units_.size(); }
   [[nodiscard]] bool is_up() const { return connection_ != nullptr; }

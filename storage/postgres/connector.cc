@@ -87,6 +87,19 @@ void CloseConnection::operator()(pg_conn* connection) const {
   PQfinish(connection);
 }
 
+namespace {
+
+// What the server reports by itself since version 14; behind a pooler, which may keep it, the first write tells.
+bool takes_no_writes(const PGconn* connection) {
+  for (const char* name : {"in_hot_standby", "default_transaction_read_only"}) {
+    const char* value = PQparameterStatus(connection, name);
+    if (value != nullptr && std::string_view(value) == "on") return true;
+  }
+  return false;
+}
+
+}  // namespace
+
 Result<ConnectionPtr, SystemError> connect(const ServerOptions& options, Purpose purpose) {
   char* parse_error = nullptr;
   PQconninfoOption* parsed = PQconninfoParse(options.url.c_str(), &parse_error);
@@ -123,6 +136,13 @@ Result<ConnectionPtr, SystemError> connect(const ServerOptions& options, Purpose
   if (auto watched = run(connection.get(), options, kEndWhenClientIsGone); !watched.ok())
     return Err{watched.error()};
   if (purpose == Purpose::kAdmin) return connection;
+  // The setting is taken over when a session begins and stays: kept, such a session would refuse writes for ever.
+  if (purpose == Purpose::kWrite && takes_no_writes(connection.get())) {
+    return Err{describe_failure(
+        options.url, "connect",
+        Failure{.sqlstate = sqlstate::kReadOnly,
+                .words = "it takes no writes (in_hot_standby or default_transaction_read_only)"})};
+  }
 
   std::string setup = kSessionSetup;
   setup += "set statement_timeout = " + std::to_string(options.statement_timeout_ms) + ";";

@@ -25,7 +25,9 @@ constexpr const char* kFacts = R"sql(
 select pg_is_in_recovery(), current_schema(), current_user, current_setting('server_encoding'),
        current_setting('fsync'), current_setting('full_page_writes'), current_setting('synchronous_commit'),
        coalesce(has_schema_privilege(current_schema(), 'create'), false),
-       to_regclass(quote_ident(current_schema()) || '.uproar_schema') is not null)sql";
+       to_regclass(quote_ident(current_schema()) || '.uproar_schema') is not null,
+       s.setting, s.source
+from pg_settings s where s.name = 'default_transaction_read_only')sql";
 
 // Somebody else's tables and views: not ours, and not an extension's.
 constexpr const char* kForeign = R"sql(
@@ -115,6 +117,12 @@ Result<DatabaseState, SystemError> prepare_database(const ServerOptions& options
   if (facts[0] == "t")
     return refuse(options, "the server is a standby and takes no writes",
                   "point the URL at the primary (or add target_session_attrs=read-write)");
+  if (facts[9] == "on") {
+    return refuse(
+        options, "it takes no writes: default_transaction_read_only is on, by " + facts[10],
+        "point the URL at the primary; if it is, allow writes: alter database NAME (or role "
+        "NAME, or system) reset default_transaction_read_only");
+  }
   if (facts[1].empty())
     return refuse(options, "the search path names no schema that is there",
                   "create the schema, or correct search_path in the URL");

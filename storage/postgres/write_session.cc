@@ -292,6 +292,7 @@ void WriteSession::commit_failed(const Failure& failure) {
   if (is_up_) {  // else the connection's own words say more
     health_.say(describe_failure(connector_.options().url, "commit to", failure).text());
     commits_fail_ = true;
+    if (failure.sqlstate == sqlstate::kReadOnly) connection_.reopen(failure.words);
     probe_later();
   }
   update_health();

@@ -259,6 +259,47 @@ TEST_F(PostgresFaults, WhoeverTheServerRefusesSaysSoInItsWordsWithWhatMendsIt) {
   EXPECT_EQ(call->commit_one(text(2)).seq, 2U);
 }
 
+// As a script may do around a failover.
+TEST_F(PostgresFaults, SessionsThatBeganReadOnlyAreReplacedWhenTheDatabaseTakesWritesAgain) {
+  const std::string name = sql("select current_database()");
+  const std::string end_sessions =
+      "select pg_terminate_backend(pid) from pg_stat_activity where datname = '" + name + "'";
+  ASSERT_EQ(call->commit_one(text(1)).status, kCommitted);
+  server().sql("alter database " + name + " set default_transaction_read_only = on");
+  server().sql(end_sessions);
+  call->reactor().run_until(
+      [&] { return store->last_error().find("takes no writes") != std::string::npos; });
+  EXPECT_EQ(call->commit_one(text(2)).status, kUnavailable);
+  EXPECT_FALSE(store->healthy());
+  EXPECT_THAT(store->last_error(),
+              AllOf(HasSubstr("SQLSTATE 25006"), HasSubstr("point the URL at the primary")));
+  server().sql("alter database " + name + " reset default_transaction_read_only");
+  wait_until_healthy();  // no hand ends a session
+  EXPECT_EQ(call->commit_one(text(2)).seq, 2U);
+}
+
+TEST_F(PostgresFaults, ASessionThatTurnsOutToBeReadOnlyIsReplaced) {
+  ASSERT_EQ(call->commit_one(text(1)).status, kCommitted);
+  const auto connects = [&] {
+    std::uint64_t sum = 0;
+    for (const auto& lane : store->counters()) sum += lane->connects.value();
+    return sum;
+  };
+  const std::uint64_t before = connects();
+  // By the configuration: sessions that stand take it over, too, and hear of it from the statement that fails.
+  server().sql("alter system set default_transaction_read_only = on");
+  server().sql("select pg_reload_conf()");
+  while (sql("show default_transaction_read_only") != "on") {
+  }
+  EXPECT_EQ(call->commit_one(text(2)).status, kUnavailable);
+  EXPECT_FALSE(store->healthy());
+  server().sql("alter system reset default_transaction_read_only");
+  server().sql("select pg_reload_conf()");
+  wait_until_healthy();
+  EXPECT_EQ(call->commit_one(text(2)).seq, 2U);
+  EXPECT_GT(connects(), before) << "the session that was refused is not kept";
+}
+
 TEST_F(PostgresFaults, ALaneDoesNotWaitForTheOther) {
   const ConversationId other = make_id<ConversationId>(77);
   ASSERT_EQ(call->commit_one(room_for(other, user(1))).status, kCommitted);

@@ -59,6 +59,17 @@ TEST_F(PostgresOpen, AnOldServerIsRefused) {
               AllOf(HasSubstr("99 is the oldest that will do"), HasSubstr("upgrade the server")));
 }
 
+TEST_F(PostgresOpen, ADatabaseThatTakesNoWritesIsRefused) {
+  const std::string url = server().make_database();
+  const std::string name = part(url, "dbname=");
+  server().sql("alter database " + name + " set default_transaction_read_only = on");
+  EXPECT_THAT(refusal({.url = url}),
+              AllOf(HasSubstr("default_transaction_read_only is on, by database"),
+                    HasSubstr("point the URL at the primary"), HasSubstr("alter database")));
+  server().sql("alter database " + name + " reset default_transaction_read_only");
+  EXPECT_EQ(refusal({.url = url}), "opened");
+}
+
 TEST_F(PostgresOpen, ADatabaseInAnotherEncodingIsRefused) {
   const std::string url = server().make_database("template template0 encoding latin1 locale 'C'");
   EXPECT_THAT(refusal({.url = url}),
