@@ -144,6 +144,7 @@ Result<void, SystemError> Server::State::open_postgres() {
   using Claim = storage::PostgresStore::Claim;
   const Claim claim = config.redis.empty() ? Claim::kAlone : Claim::kShared;
   if (auto claimed = opened.value()->claim(claim); !claimed.ok()) return claimed;
+  if (auto reserved = opened.value()->reserve(config.shards); !reserved.ok()) return reserved;
   for (const std::string& warning : opened.value()->warnings()) log(LogLevel::kWarn, warning);
   store_counters.postgres = opened.value().get();
   store = std::move(opened.value());

@@ -10,8 +10,9 @@
 namespace uproar::storage::postgres {
 
 Result<AdminSession, SystemError> AdminSession::open(const ServerOptions& options,
-                                                     std::uint32_t answer_timeout_ms) {
-  auto connection = connect(options, Purpose::kAdmin);
+                                                     std::uint32_t answer_timeout_ms,
+                                                     std::uint32_t wait_ms) {
+  auto connection = connect_when_there_is_room(options, Purpose::kAdmin, wait_ms);
   if (!connection.ok()) return Err{connection.error()};
   return AdminSession(options.url, answer_timeout_ms, std::move(connection).value());
 }

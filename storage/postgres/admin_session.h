@@ -15,9 +15,11 @@ namespace uproar::storage::postgres {
 
 class AdminSession {
  public:
-  // `answer_timeout_ms` is for each run(), row() or value(); 0: as long as it takes.
+  // `answer_timeout_ms` is for each run(), row() or value(); 0: as long as it takes. `wait_ms`: for room
+  // (connect_when_there_is_room()).
   static Result<AdminSession, SystemError> open(const ServerOptions& options,
-                                                std::uint32_t answer_timeout_ms);
+                                                std::uint32_t answer_timeout_ms,
+                                                std::uint32_t wait_ms);
 
   [[nodiscard]] bool ok() const { return !error_.has_value(); }
   // REQUIRES: !ok().

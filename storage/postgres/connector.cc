@@ -1,5 +1,8 @@
 #include "storage/postgres/connector.h"
 
+#include <poll.h>
+
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <span>
@@ -163,6 +166,16 @@ Result<ConnectionPtr, SystemError> connect(const ServerOptions& options, Purpose
   return connection;
 }
 
+Result<ConnectionPtr, SystemError> connect_when_there_is_room(const ServerOptions& options,
+                                                              Purpose purpose,
+                                                              std::uint32_t wait_ms) {
+  for (std::uint32_t waited_ms = 0;; waited_ms += kClaimRetryMs) {
+    auto made = connect(options, purpose);
+    if (made.ok() || !is_no_room(made.error()) || waited_ms >= wait_ms) return made;
+    poll(nullptr, 0, static_cast<int>(kClaimRetryMs));
+  }
+}
+
 Connector::Connector(ServerOptions options)
     : options_(std::move(options)), thread_([this] { run(); }) {}
 
@@ -173,6 +186,27 @@ Connector::~Connector() {
   }
   has_requests_.notify_one();
   thread_.join();
+}
+
+Result<void, SystemError> Connector::stock(Purpose purpose, std::uint32_t count,
+                                           std::uint32_t wait_ms) {
+  for (std::uint32_t i = 0; i < count; ++i) {
+    auto made = connect_when_there_is_room(options_, purpose, wait_ms);
+    if (!made.ok()) return Err{made.error()};
+    const std::lock_guard lock(mutex_);
+    stock_.emplace_back(purpose, std::move(made).value());
+  }
+  return {};
+}
+
+ConnectionPtr Connector::take_from_stock(Purpose purpose) {
+  const std::lock_guard lock(mutex_);
+  const auto found = std::find_if(stock_.begin(), stock_.end(),
+                                  [&](const auto& one) { return one.first == purpose; });
+  if (found == stock_.end()) return nullptr;
+  ConnectionPtr ready = std::move(found->second);
+  stock_.erase(found);
+  return ready;
 }
 
 void Connector::request(Purpose purpose, Connected connected) {
@@ -192,6 +226,10 @@ void Connector::run() {
       if (is_stopping_) return;
       next = std::move(requests_.front());
       requests_.pop_front();
+    }
+    if (ConnectionPtr ready = take_from_stock(next.purpose)) {
+      next.connected(std::move(ready));
+      continue;
     }
     auto made = connect(options_, next.purpose);
     if (made.ok()) {

@@ -11,6 +11,8 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "proto/base/result.h"
 #include "storage/node_id.h"
@@ -42,6 +44,12 @@ struct ServerOptions {
 // Blocks until the session is ready for its purpose. The error names the server, without its password.
 Result<ConnectionPtr, SystemError> connect(const ServerOptions& options, Purpose purpose);
 
+// Where the server has no room, somebody may just be going: his sessions end at the server a moment after his process. So
+// long it is asked again.
+Result<ConnectionPtr, SystemError> connect_when_there_is_room(const ServerOptions& options,
+                                                              Purpose purpose,
+                                                              std::uint32_t wait_ms);
+
 class Connector {
  public:
   using Connected = std::function<void(Result<ConnectionPtr, SystemError>)>;
@@ -52,6 +60,8 @@ class Connector {
   Connector(const Connector&) = delete;
   Connector& operator=(const Connector&) = delete;
 
+  // Opens sessions that the next requests for such a one get. Blocks, for each as connect_when_there_is_room().
+  Result<void, SystemError> stock(Purpose purpose, std::uint32_t count, std::uint32_t wait_ms);
   // From any thread; `connected` runs on the connector's.
   void request(Purpose purpose, Connected connected);
   [[nodiscard]] const ServerOptions& options() const { return options_; }
@@ -62,12 +72,14 @@ class Connector {
     Connected connected;
   };
   void run();
+  ConnectionPtr take_from_stock(Purpose purpose);
 
   const ServerOptions options_;
   std::mutex mutex_;
   std::condition_variable has_requests_;
   std::deque<Request> requests_;  // two for each client at most
   bool is_stopping_ = false;
+  std::vector<std::pair<Purpose, ConnectionPtr>> stock_;
   std::thread thread_;
 };
 

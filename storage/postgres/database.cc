@@ -102,7 +102,7 @@ Result<DatabaseState, SystemError> migrate(AdminSession& admin, const ServerOpti
 
 Result<DatabaseState, SystemError> prepare_database(const ServerOptions& options,
                                                     int server_version_min) {
-  auto opened = AdminSession::open(options, 0);
+  auto opened = AdminSession::open(options, 0, kClaimWaitMs);
   if (!opened.ok()) return Err{opened.error()};
   AdminSession& admin = *opened;
   if (admin.server_version() < server_version_min) {

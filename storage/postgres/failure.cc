@@ -18,13 +18,12 @@ struct Remedy {
 constexpr const char* kLogIn =
     "correct user and password in the URL, or let this node in: pg_hba.conf on the server";
 constexpr const char* kMoreConnections =
-    "raise max_connections on the server: each shard takes three sessions, and a node one more";
+    "raise max_connections on the server: a node takes three sessions for each shard and one more";
 constexpr const char* kMoreOfRole =
-    "raise the limit (alter role NAME connection limit N): each shard takes three sessions, and a "
-    "node one more";
+    "alter role NAME connection limit N: a node takes three sessions for each shard and one more";
 constexpr const char* kMoreOfDatabase =
-    "raise the limit (alter database NAME connection limit N): each shard takes three sessions, "
-    "and a node one more";
+    "alter database NAME connection limit N: a node takes three sessions for each shard and one "
+    "more";
 
 constexpr std::array kByState = {
     Remedy{sqlstate::kReadOnly,
@@ -127,6 +126,11 @@ SystemError describe_failure(const std::string& url, std::string operation,
                     .hint = hint_of(failure)};
   if (!failure.sqlstate.empty()) error.subject += " (SQLSTATE " + failure.sqlstate + ")";
   return error;
+}
+
+bool is_no_room(const SystemError& error) {
+  return error.hint == kMoreConnections || error.hint == kMoreOfRole ||
+         error.hint == kMoreOfDatabase;
 }
 
 SystemError describe_failure(const std::string& url, std::string operation, const char* words) {

@@ -32,4 +32,7 @@ std::string describe_server(const std::string& url);
 SystemError describe_failure(const std::string& url, std::string operation, const Failure& failure);
 SystemError describe_failure(const std::string& url, std::string operation, const char* words);
 
+// The server has as many sessions as it may have, or as the role or the database may.
+bool is_no_room(const SystemError& error);
+
 }  // namespace uproar::storage::postgres

@@ -33,7 +33,7 @@ where l.locktype = 'advisory' and l.granted
 
 Result<AdminSession, SystemError> NodeClaim::claim(const ServerOptions& options, Kind kind,
                                                    std::uint32_t wait_ms) {
-  auto session = AdminSession::open(options, kAnswerTimeoutMs);
+  auto session = AdminSession::open(options, kAnswerTimeoutMs, wait_ms);
   if (!session.ok()) return session;
   for (std::uint32_t waited_ms = 0;; waited_ms += kClaimRetryMs) {
     const std::string got = session->value(kind == Kind::kAlone ? kAlone : kShared);

@@ -187,6 +187,18 @@ Result<void, SystemError> PostgresStore::claim(Claim kind) {
   return {};
 }
 
+Result<void, SystemError> PostgresStore::reserve(std::uint32_t clients) {
+  using postgres::kClaimWaitMs;
+  auto stocked = connector_.stock(Purpose::kWrite, clients * postgres::kLanes, kClaimWaitMs);
+  if (stocked.ok()) stocked = connector_.stock(Purpose::kRead, clients, kClaimWaitMs);
+  if (stocked.ok() || !postgres::is_no_room(stocked.error())) return stocked;
+  SystemError error = stocked.error();
+  error.hint += "; this one, with " + std::to_string(clients) + " shards, needs " +
+                std::to_string(clients * (postgres::kLanes + 1) + 1) +
+                ", or give it fewer (--shards)";
+  return Err{error};
+}
+
 std::unique_ptr<StoreClient> PostgresStore::open_client(Reactor& reactor) {
   std::vector<std::shared_ptr<postgres::WriteCounters>> counters;
   for (std::uint32_t lane = 0; lane < postgres::kLanes; ++lane)

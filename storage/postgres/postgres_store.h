@@ -48,6 +48,10 @@ class PostgresStore final : public Store {
   // that does not go with the nodes that are there. Blocks; before the node serves anybody, once.
   Result<void, SystemError> claim(Claim kind);
 
+  // Opens the sessions of so many clients, which the next ones that are opened get: what the server has no room for is
+  // refused now, with its words, instead of met later. Blocks; before the node serves anybody, once.
+  Result<void, SystemError> reserve(std::uint32_t clients);
+
   std::unique_ptr<StoreClient> open_client(Reactor& reactor) override;
   [[nodiscard]] bool healthy() const override { return health_.is_good(); }
   [[nodiscard]] std::string_view kind() const override { return "postgres"; }

@@ -127,6 +127,22 @@ TEST_F(ClusterStart, ANodeThatWasGivenAnotherRedisIsRefused) {
   }
 }
 
+TEST_F(ClusterStart, AServerWithTooFewConnectionsForItsShardsIsRefused) {
+  Config config = this->config("one");
+  config.redis.clear();
+  storage::PostgresServer& server = storage::PostgresServer::shared();
+  const std::string name = database_.substr(database_.find("dbname=") + 7);
+  server.sql("do $$ begin create role few login; exception when duplicate_object then end $$");
+  server.sql("alter database " + name + " owner to few");
+  server.sql(database_, "grant all on schema public to few");
+  server.sql("alter role few connection limit 4");
+  config.postgres.replace(config.postgres.find("user=postgres"), 13, "user=few");
+  EXPECT_THAT(refusal_of(config),
+              AllOf(HasSubstr("too many connections for role"), HasSubstr("needs 7")));
+  server.sql("alter role few connection limit 7");
+  EXPECT_EQ(refusal_of(config), "it started");
+}
+
 TEST_F(ClusterStart, ARedisThatIsNotThereIsNamed) {
   Config config = this->config("one");
   config.redis = {"redis://127.0.0.1:1"};

@@ -120,6 +120,52 @@ TEST_F(PostgresOpen, SettingsThatWeakenThePromiseAreNamed) {
   EXPECT_THAT(store->warnings(), testing::Contains(HasSubstr("fsync is off")));
 }
 
+TEST_F(PostgresOpen, TooFewConnectionsAreRefusedWithHowManyItTakes) {
+  const std::string url = server().make_database();
+  const auto others = [&] {
+    return server().sql("select count(*) from pg_stat_activity where datname = '" +
+                        part(url, "dbname=") + "'");
+  };
+  server().sql("do $$ begin create role few login; exception when duplicate_object then end $$");
+  ASSERT_EQ(refusal({.url = url}), "opened");
+  server().sql(url, "grant select, insert, update, delete on all tables in schema public to few");
+  // A node of two shards: 2 * (2 + 1) sessions and its own.
+  const std::string of_few = replaced(url, "user=postgres", "user=few");
+  server().sql("alter role few connection limit 6");
+  {
+    auto store = node(of_few, "few");
+    ASSERT_EQ(error_of(store->claim(Claim::kShared)), "");
+    EXPECT_THAT(error_of(store->reserve(2)),
+                AllOf(HasSubstr("too many connections for role \"few\""),
+                      HasSubstr("alter role NAME connection limit N"), HasSubstr("needs 7")));
+  }
+  server().sql("alter role few connection limit 7");
+  {
+    auto store = node(of_few, "few");
+    ASSERT_EQ(error_of(store->claim(Claim::kShared)), "");
+    ASSERT_EQ(error_of(store->reserve(2)), "") << "the sessions of before may be on their way out";
+    PollReactor reactor;
+    const std::unique_ptr<StoreClient> clients[] = {store->open_client(reactor),
+                                                    store->open_client(reactor)};
+    int answered = 0;
+    for (const auto& client : clients) {
+      client->probe([&](bool committed) { answered += committed ? 1 : 0; });
+      client->history().load_conversation(
+          conversation(1), [&](const Result<ConversationState, StoreError>& end) {
+            answered += !end.ok() && end.error() == StoreError::kNotFound ? 1 : 0;
+          });
+    }
+    reactor.run_until([&] { return answered == 4; });
+    EXPECT_EQ(others(), "7") << "what was reserved is used, and no more is opened";
+    EXPECT_TRUE(store->healthy());
+  }
+  server().sql("alter database " + part(url, "dbname=") + " connection limit 3");
+  while (others() != "0") std::this_thread::yield();
+  auto store = node(of_few, "few");
+  EXPECT_THAT(error_of(store->reserve(2)),
+              AllOf(HasSubstr("too many connections for database"), HasSubstr("alter database")));
+}
+
 TEST_F(PostgresOpen, MigratorsThatMeetWorkOneAfterTheOther) {
   for (int round = 0; round < 3; ++round) {
     const std::string url = server().make_database();
