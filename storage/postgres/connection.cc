@@ -76,8 +76,12 @@ void Connection::stop_watching() {
 void Connection::broken(const std::string& why) {
   stop_watching();
   connection_.reset();
+  // What the server said before it went says more than that it went.
+  Failure failure = failure_of(why.c_str());
+  if (!units_.empty() && units_.front().answer.end == Answer::End::kFailed)
+    failure = units_.front().answer.failure;
   const std::weak_ptr<Connection*> guard = self_;
-  changed_(false, describe_failure(connector_.options().url, "talk to", why.c_str()).text());
+  changed_(false, describe_failure(connector_.options().url, "talk to", failure).text());
   if (guard.expired()) return;
   retry_later();
   fail_units();

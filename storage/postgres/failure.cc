@@ -36,6 +36,8 @@ constexpr std::array kByState = {
     Remedy{"53100", "free disk space on the database server"},
     Remedy{"53200", "give the database server more memory, or let it use less: shared_buffers"},
     Remedy{"53300", kMoreConnections},
+    Remedy{"53400",
+           "raise temp_file_limit to 1MB at least: so the server is asked whether it has room"},
     // One of its own, or one that was there before it: both are found in the same place.
     Remedy{"55P03",
            "end what holds the lock: pg_locks and pg_stat_activity on the server tell who"},

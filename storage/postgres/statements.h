@@ -50,6 +50,8 @@ enum class Write : std::uint8_t {
   kRevokeSession,
   kTakeJobs,
   kFinishJobs,
+  kProbeSettings,
+  kProbeRoom,
   kProbe,
   kCount
 };

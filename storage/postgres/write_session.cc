@@ -317,14 +317,18 @@ void WriteSession::probe_later() {
 
 void WriteSession::probe(std::function<void(bool committed)> done) {
   const std::string ballast(kProbeRowBytes, 'p');
+  std::vector<Call> calls;
+  calls.push_back(call(Write::kProbeSettings));
+  calls.push_back(call(Write::kProbeRoom));
+  calls.push_back(call(Write::kProbe, std::move(Params().add_bytes(ballast))));
   const auto shared = std::make_shared<std::function<void(bool)>>(std::move(done));
-  const bool is_queued = run(one(call(Write::kProbe, std::move(Params().add_bytes(ballast)))),
-                             [this, shared](bool committed, const std::vector<Rows>&) {
-                               if (committed) commits_fail_ = false;
-                               update_health();
-                               if (!committed && commits_fail_) probe_later();
-                               (*shared)(committed);
-                             });
+  const bool is_queued =
+      run(std::move(calls), [this, shared](bool committed, const std::vector<Rows>&) {
+        if (committed) commits_fail_ = false;
+        update_health();
+        if (!committed && commits_fail_) probe_later();
+        (*shared)(committed);
+      });
   if (is_queued) return;
   reactor_.post([shared, guard = std::weak_ptr<WriteSession*>(self_)] {
     if (!guard.expired()) (*shared)(false);

@@ -64,7 +64,7 @@ class WriteSession {
   // Account work: its statements run in one transaction, shared with what waits beside it. False: the queue is full.
   bool run(std::vector<Call> calls, Done done);
   void set_last_online(UserId user, std::int64_t at_us);
-  // A row that nobody reads, on its way to the disk.
+  // A row that nobody reads, on its way to the disk, and room for more than a message.
   void probe(std::function<void(bool committed)> done);
 
  private:

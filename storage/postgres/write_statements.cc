@@ -239,6 +239,11 @@ with finished as (
   where j.conversation_id = k.conversation_id and j.seq = k.seq and j.kind = k.kind and j.user_id = k.user_id
   returning 1)
 select count(*) from finished)sql",
+    // kProbeSettings, until the transaction ends: what follows spills at once, and to where the tables are.
+    "select set_config('work_mem', '64kB', true), set_config('temp_tablespaces', '', true)",
+    // kProbeRoom: 112 KiB of a temporary file, so blocks that the server's disk must have free. Rows that are written
+    // again and again, as kProbe's, find room in their own table when no message does.
+    "select count(*) from generate_series(1, 8192)",
     // kProbe
     R"sql(
 insert into probe(id, ballast) values (0, $1::bytea) on conflict (id) do update set ballast = excluded.ballast)sql",

@@ -259,6 +259,35 @@ TEST_F(PostgresFaults, WhoeverTheServerRefusesSaysSoInItsWordsWithWhatMendsIt) {
   EXPECT_EQ(call->commit_one(text(2)).seq, 2U);
 }
 
+// What a full disk says to a new block; that a row can be written in the place of an old one proves nothing.
+TEST_F(PostgresFaults, AProbeThatFindsNoRoomFailsThoughItsRowWouldFit) {
+  PollReactor reactor;
+  const auto client = ready_client(reactor);
+  const auto probe = [&] {
+    std::optional<bool> end;
+    client->probe([&](bool committed) { end = committed; });
+    reactor.run_until([&] { return end.has_value(); });
+    return *end;
+  };
+  EXPECT_TRUE(probe());
+  server().sql("alter system set temp_file_limit = '64kB'");
+  server().sql("select pg_reload_conf()");
+  while (server().sql("show temp_file_limit") != "64kB") {
+  }
+  EXPECT_FALSE(probe());
+  EXPECT_FALSE(store->healthy());
+  EXPECT_THAT(store->last_error(),
+              AllOf(HasSubstr("temp_file_limit"), HasSubstr("SQLSTATE 53400")));
+  const auto up = [&] { return store->counters()[postgres::kLanes]->up.value(); };
+  EXPECT_EQ(up(), 0);
+  EXPECT_FALSE(probe()) << "asking does not end it";
+  server().sql("alter system reset temp_file_limit");
+  server().sql("select pg_reload_conf()");
+  reactor.run_until([&] { return store->healthy(); });  // it tries by itself
+  EXPECT_EQ(up(), 1);
+  EXPECT_TRUE(probe());
+}
+
 // As a script may do around a failover.
 TEST_F(PostgresFaults, SessionsThatBeganReadOnlyAreReplacedWhenTheDatabaseTakesWritesAgain) {
   const std::string name = sql("select current_database()");
