@@ -4,6 +4,8 @@
 #include <string>
 #include <utility>
 
+#include "storage/row_check.h"
+
 namespace uproar::storage {
 namespace {
 
@@ -114,12 +116,20 @@ Result<std::uint64_t, SystemError> copy(TransferSource& source, TransferTarget& 
   if (!total.ok()) return Err{total.error()};
   if (const auto begun = target.begin_table(table); !begun.ok()) return Err{begun.error()};
   TransferProgress progress{.doing = table.name, .done = 0, .total = *total};
+  std::string fault;
   const auto read = source.read(table, [&](Row row) {
-    if (!target.put(row)) return false;
+    fault = fault_of(table, row);
+    if (!fault.empty() || !target.put(row)) return false;
     if (++progress.done % kRowsPerWord == 0) tell(progress);
     return true;
   });
   if (!read.ok()) return Err{read.error()};
+  if (!fault.empty())
+    return Err{SystemError{.operation = "copy",
+                           .subject = std::move(fault),
+                           .code = 0,
+                           .hint = "nothing was kept; mend that row in a copy of the folder "
+                                   "(sqlite3 uproar.db), or restore one that is whole"}};
   if (const auto ended = target.end_table(); !ended.ok()) return Err{ended.error()};
   tell(progress);
   if (progress.done != *total)

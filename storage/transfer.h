@@ -97,7 +97,7 @@ struct TransferReport {
   std::vector<Table> tables;  // in the order of copying
 };
 
-// Copies all tables, then compares both ends, table by table and conversation by conversation, and only then keeps it.
+// Copies all tables (a row that does not keep what its columns say ends it: storage/row_check.h), then compares both ends, table by table and conversation by conversation, and only then keeps it.
 // `tell` is called every few thousand rows.
 [[nodiscard]] Result<TransferReport, SystemError> transfer(
     TransferSource& source, TransferTarget& target,

@@ -18,8 +18,9 @@ namespace uproar::server {
 using MoveProgress = storage::TransferProgress;
 using MoveReport = storage::TransferReport;
 
-// Copies all that the folder keeps into an empty PostgreSQL database, compares the two, and keeps the copy only if they
-// are the same. The folder stays as it is. `tell` is called every few thousand rows.
+// Checks what the folder keeps (storage/sqlite/audit.h), copies all of it into an empty PostgreSQL database, compares the
+// two, and keeps the copy only if they are the same. What is kept there stays as it is. `tell` is called every few thousand
+// rows.
 [[nodiscard]] Result<MoveReport, SystemError> move_data(
     const std::string& folder, const std::string& url,
     const std::function<void(const MoveProgress&)>& tell);

@@ -1,7 +1,8 @@
 #include "storage/sqlite/database.h"
 
-#include <cerrno>
-#include <cstring>
+#include <sys/stat.h>
+
+#include <string_view>
 
 #include "storage/sqlite/limits.h"
 
@@ -33,7 +34,50 @@ const char* hint_for(ErrorCode code) {
   }
 }
 
+// As SQLite reads it in a file: URI.
+std::string uri_of(const std::string& path) {
+  std::string out = "file:";
+  for (const char c : path) {
+    if (c == '%' || c == '?' || c == '#') {
+      constexpr std::string_view kHex = "0123456789ABCDEF";
+      const auto byte = static_cast<unsigned char>(c);
+      out += '%';
+      out += kHex[byte >> 4U];
+      out += kHex[byte & 15U];
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+bool has_bytes(const std::string& path) {
+  struct stat found {};
+  return ::stat(path.c_str(), &found) == 0 && found.st_size != 0;
+}
+
 }  // namespace
+
+Result<Database, SystemError> Database::open_to_look(const std::string& path) {
+  // What a server that was killed had committed is in its log, which is read only beside a file that may change. Without
+  // a log nothing has to be made beside the file, so it may lie where nobody can write.
+  const bool has_log = has_bytes(path + "-wal");
+  sqlite3* handle = nullptr;
+  const int code = sqlite3_open_v2(
+      (uri_of(path) + (has_log ? "?mode=ro" : "?immutable=1")).c_str(), &handle,
+      SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
+      nullptr);
+  Database database(handle);
+  if (code == SQLITE_OK) {
+    sqlite3_busy_timeout(handle, kBusyTimeoutMs);
+    database.exec("PRAGMA trusted_schema=OFF; PRAGMA query_only=ON;");
+    database.read_int("PRAGMA schema_version");
+  } else {
+    database.fail(code);
+  }
+  if (!database.ok()) return Err{database.describe_error("open", path)};
+  return database;
+}
 
 Result<Database, SystemError> Database::open(const std::string& path, const Options& options) {
   sqlite3* handle = nullptr;

@@ -31,6 +31,9 @@ class Database {
   };
   // Opens an existing or empty file. `hint` of the error says what may mend it.
   static Result<Database, SystemError> open(const std::string& path, const Options& options);
+  // Opens a file that nobody writes to meanwhile (the caller holds the folder's lock), to look at it. Neither the file
+  // nor its log is changed; an index of the log (-shm) may appear beside them.
+  static Result<Database, SystemError> open_to_look(const std::string& path);
 
   Database(Database&& other) noexcept;
   Database& operator=(Database&& other) noexcept;

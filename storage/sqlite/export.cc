@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "storage/sqlite/audit.h"
 #include "storage/sqlite/migrations.h"
 
 namespace uproar::storage::sqlite {
@@ -52,13 +53,20 @@ Result<std::unique_ptr<Export>, SystemError> Export::open(const std::string& fol
                     .subject = path,
                     .code = errno,
                     .hint = "name the data folder of a server that kept its data in SQLite"}};
+  // SQLite takes an empty file for a database without tables.
+  if (found.st_size == 0)
+    return Err{SystemError{.operation = "open",
+                           .subject = path + " is empty",
+                           .code = 0,
+                           .hint = "if it is a copy, it is not whole: copy the folder again"}};
   auto lock = FolderLock::take(folder);
   if (!lock.ok()) return Err{lock.error()};
-  auto database = Database::open(path, {});
+  auto database = Database::open_to_look(path);
   if (!database.ok()) return Err{database.error()};
-  if (const auto migrated = migrate(*database, path); !migrated.ok()) return Err{migrated.error()};
+  if (const auto known = expect_newest_schema(*database, path); !known.ok())
+    return Err{known.error()};
   database->exec("BEGIN");
-  if (!database->ok()) return Err{database->describe_error("read", path)};
+  if (const auto whole = audit(*database, path); !whole.ok()) return Err{whole.error()};
   return std::unique_ptr<Export>(
       new Export(std::move(lock).value(), path, std::move(database).value()));
 }

@@ -13,8 +13,9 @@ namespace uproar::storage::sqlite {
 
 class Export final : public TransferSource {
  public:
-  // Takes the folder's lock, and brings the database to this version's schema as a server would. Refused when there is
-  // no database in it, or a server runs on it.
+  // Takes the folder's lock and reads everything once. Nothing that is kept there is ever changed. Refused, with what to
+  // do, when there is no database in it or an empty one, when it is of another release, when what it keeps is damaged or
+  // breaks the contract (audit.h), and when a server runs on it.
   static Result<std::unique_ptr<Export>, SystemError> open(const std::string& folder);
 
   Result<std::uint64_t, SystemError> count(const TransferTable& table) override;

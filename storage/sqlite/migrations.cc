@@ -173,6 +173,33 @@ Result<void, SystemError> refuse(const std::string& path, std::string why, std::
                          .hint = std::move(hint)}};
 }
 
+// What the file's header says.
+struct Schema {
+  std::int64_t application = 0;
+  std::int64_t version = 0;
+  std::int64_t tables = 0;
+
+  [[nodiscard]] bool is_new() const { return application == 0 && version == 0 && tables == 0; }
+};
+
+Schema read_schema(Database& database) {
+  return {.application = database.read_int("PRAGMA application_id"),
+          .version = database.read_int("PRAGMA user_version"),
+          .tables = database.read_int("SELECT count(*) FROM sqlite_schema")};
+}
+
+Result<void, SystemError> refuse_unknown(const Schema& found, const std::string& path) {
+  if (!found.is_new() && found.application != kApplicationId)
+    return refuse(path, "this database belongs to another program", "choose another --data folder");
+  if (found.version > newest_schema_version())
+    return refuse(path,
+                  "schema version " + std::to_string(found.version) +
+                      " was written by a newer release; this one knows " +
+                      std::to_string(newest_schema_version()),
+                  "run the newer release, or restore the backup made before the upgrade");
+  return {};
+}
+
 }  // namespace
 
 void write_probe_row(Database& database) {
@@ -187,28 +214,33 @@ int newest_schema_version() {
   return static_cast<int>(kSteps.size());
 }
 
+Result<void, SystemError> expect_newest_schema(Database& database, const std::string& path) {
+  const Schema found = read_schema(database);
+  if (!database.ok()) return Err{database.describe_error("open", path)};
+  if (found.is_new())
+    return refuse(path, "this database has no tables",
+                  "name the data folder of a server that kept its data in SQLite; if this is a "
+                  "copy, it is not whole");
+  if (auto known = refuse_unknown(found, path); !known.ok()) return known;
+  if (found.version < newest_schema_version())
+    return refuse(path,
+                  "schema version " + std::to_string(found.version) +
+                      " was written by an older release; this one reads " +
+                      std::to_string(newest_schema_version()),
+                  "bring it up to date first, or a copy of it: uproar migrate --data FOLDER");
+  return {};
+}
+
 Result<void, SystemError> migrate(Database& database, const std::string& path) {
   // The write lock comes first: what is read below cannot change before it is acted on.
   database.exec("BEGIN IMMEDIATE");
-  const std::int64_t application = database.read_int("PRAGMA application_id");
-  const std::int64_t version = database.read_int("PRAGMA user_version");
-  const std::int64_t tables = database.read_int("SELECT count(*) FROM sqlite_schema");
+  const Schema found = read_schema(database);
   if (!database.ok()) return Err{database.describe_error("open", path)};
-
-  const bool is_new = application == 0 && version == 0 && tables == 0;
-  if (!is_new && application != kApplicationId) {
+  if (auto known = refuse_unknown(found, path); !known.ok()) {
     database.exec("ROLLBACK");
-    return refuse(path, "this database belongs to another program", "choose another --data folder");
+    return known;
   }
-  if (version > newest_schema_version()) {
-    database.exec("ROLLBACK");
-    return refuse(path,
-                  "schema version " + std::to_string(version) +
-                      " was written by a newer release; this one knows " +
-                      std::to_string(newest_schema_version()),
-                  "run the newer release, or restore the backup made before the upgrade");
-  }
-  for (auto step = static_cast<std::size_t>(version); step < kSteps.size(); ++step)
+  for (auto step = static_cast<std::size_t>(found.version); step < kSteps.size(); ++step)
     database.exec(kSteps[step]);
   database.exec(("PRAGMA application_id=" + std::to_string(kApplicationId)).c_str());
   database.exec(("PRAGMA user_version=" + std::to_string(newest_schema_version())).c_str());

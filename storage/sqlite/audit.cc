@@ -1,0 +1,101 @@
+#include "storage/sqlite/audit.h"
+
+#include <array>
+#include <utility>
+
+#include "proto/chat/ids.h"
+
+namespace uproar::storage::sqlite {
+namespace {
+
+// At most one row: the id of what is broken, how (for people), and whose user it is about (NULL: nobody's).
+struct Rule {
+  const char* of;  // what the id is one of
+  const char* sql;
+};
+
+constexpr std::array kRules = std::to_array<Rule>({
+    {"conversation", R"sql(
+SELECT conversation_id, 'has a member who is no user', user_id FROM users_conversations m
+WHERE NOT EXISTS (SELECT 1 FROM users u WHERE u.id = m.user_id) LIMIT 1)sql"},
+    {"conversation", R"sql(
+SELECT conversation_id, 'has members, and is not there itself', NULL FROM users_conversations m
+WHERE NOT EXISTS (SELECT 1 FROM conversations c WHERE c.id = m.conversation_id) LIMIT 1)sql"},
+    {"conversation", R"sql(
+SELECT conversation_id, 'has messages, and is not there itself', NULL
+FROM (SELECT DISTINCT conversation_id FROM messages) m
+WHERE NOT EXISTS (SELECT 1 FROM conversations c WHERE c.id = m.conversation_id) LIMIT 1)sql"},
+    {"conversation", R"sql(
+SELECT conversation_id, 'has receipts, and is not there itself', NULL
+FROM (SELECT DISTINCT conversation_id FROM receipts) r
+WHERE NOT EXISTS (SELECT 1 FROM conversations c WHERE c.id = r.conversation_id) LIMIT 1)sql"},
+    {"conversation", R"sql(
+SELECT conversation_id, 'has a reaction to seq ' || message_seq || ', which is not there', user_id
+FROM reactions r WHERE NOT EXISTS (
+  SELECT 1 FROM messages m WHERE m.conversation_id = r.conversation_id AND m.seq = r.message_seq)
+LIMIT 1)sql"},
+    {"session", R"sql(
+SELECT id, 'is of somebody who is no user', user_id FROM sessions s
+WHERE NOT EXISTS (SELECT 1 FROM users u WHERE u.id = s.user_id) LIMIT 1)sql"},
+    // A seq that no row has was the change of a row before it, so a version so far is as high.
+    {"conversation", R"sql(
+SELECT conversation_id, CASE WHEN seq - 1 > high
+  THEN 'has a hole: seq ' || (high + 1) || ' is missing before seq ' || seq
+  ELSE 'has a hole: message ' || (before + 1) || ' is missing before seq ' || seq ||
+       ', which has number ' || no END, NULL
+FROM (
+  SELECT conversation_id, seq, no, system, lag(no, 1, 0) OVER earlier AS before,
+    coalesce(max(version) OVER (earlier ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS high
+  FROM messages WINDOW earlier AS (PARTITION BY conversation_id ORDER BY seq))
+WHERE seq - 1 > high OR no <> before + (system = 0) LIMIT 1)sql"},
+    {"conversation", R"sql(
+SELECT id, 'says that its last seq is ' || last_seq || ' and its last message number ' || last_no ||
+  ', and its rows end at ' || high || ' and ' || count, NULL
+FROM (
+  SELECT c.id, c.last_seq, c.last_no, coalesce(max(m.version), 0) AS high,
+    coalesce(max(m.no), 0) AS count
+  FROM conversations c LEFT JOIN messages m ON m.conversation_id = c.id GROUP BY c.id)
+WHERE last_seq <> high OR last_no <> count LIMIT 1)sql"},
+    {"conversation", R"sql(
+SELECT c.id, 'has a mark above its last seq ' || c.last_seq, m.user_id
+FROM users_conversations m JOIN conversations c ON c.id = m.conversation_id
+WHERE m.delivered_seq > c.last_seq OR m.read_no > c.last_no LIMIT 1)sql"},
+    {"conversation", R"sql(
+SELECT id, 'says that it has ' || member_count || ' members, and has ' || members, NULL
+FROM (
+  SELECT c.id, c.member_count, count(m.user_id) AS members
+  FROM conversations c LEFT JOIN users_conversations m ON m.conversation_id = c.id GROUP BY c.id)
+WHERE member_count <> members LIMIT 1)sql"},
+});
+
+Result<void, SystemError> refuse(const std::string& path, const std::string& what) {
+  return Err{SystemError{
+      .operation = "check",
+      .subject = path + ": " + what,
+      .code = 0,
+      .hint = "restore a folder that is whole from a backup, or mend this in a copy of it (sqlite3 "
+              "uproar.db); nothing was copied"}};
+}
+
+}  // namespace
+
+Result<void, SystemError> audit(Database& database, const std::string& path) {
+  {
+    Statement check(database, "PRAGMA quick_check(1)");
+    Rows rows = check.query();
+    if (rows.next() && rows.bytes(0) != "ok") return refuse(path, "it is damaged: " + rows.text(0));
+  }
+  for (const Rule& rule : kRules) {
+    Statement statement(database, rule.sql);
+    Rows rows = statement.query();
+    if (!rows.next()) continue;
+    std::string what = std::string(rule.of) + " " + rows.id<ConversationId>(0).text() + " ";
+    what += rows.bytes(1);
+    if (!rows.is_null(2)) what += " (user " + rows.id<UserId>(2).text() + ")";
+    return refuse(path, what);
+  }
+  if (!database.ok()) return Err{database.describe_error("check", path)};
+  return {};
+}
+
+}  // namespace uproar::storage::sqlite
