@@ -96,6 +96,26 @@ class TwoNodes(unittest.TestCase):
         self.process.wait()
         self.assertTrue(eventually(lambda: all(is_gone(pid) for pid in self.pids)), [pid for pid in self.pids if not is_gone(pid)])
 
+    def test_mends_a_folder_whose_database_was_being_made_when_it_ended(self):
+        database = pathlib.Path(self.folder.name) / "data" / "postgres"
+        for number in (signal.SIGINT, signal.SIGKILL):
+            with open(self.words, "wb") as words:
+                self.process = subprocess.Popen([sys.executable, str(ROOT / "tools/cluster/up.py"), "1", "--data", f"{self.folder.name}/data"], stdout=words, stderr=words)
+            self.addCleanup(self.end)
+            self.assertTrue(eventually(lambda: list(database.glob("*/PG_VERSION"))), self.words.read_text())   # written first, long before the rest
+            self.process.send_signal(number)
+            self.process.wait(LATE_SECONDS)
+            self.assertFalse((database / "data").exists(), self.words.read_text())
+        self.start()
+        self.assertIn("access_token", rest(self.cluster["url"], "/api/v1/register", {"name": "ann", "password": "correct horse 1"}))
+        self.assertEqual([path.name for path in database.glob("data*")], ["data"])
+        self.stop(signal.SIGTERM)
+
+    def test_says_in_a_line_why_a_folder_cannot_be_had(self):
+        done = subprocess.run([sys.executable, str(ROOT / "tools/cluster/up.py"), "1", "--data", "/proc/none"], capture_output=True, text=True, timeout=LATE_SECONDS)
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stdout + done.stderr, r"^tools/dev cluster: /proc/none: .*--data\)\n$")
+
     def test_says_what_to_do_without_a_binary(self):
         done = subprocess.run([sys.executable, str(ROOT / "tools/cluster/up.py"), "1", "--binary", f"{self.folder.name}/none", "--data", f"{self.folder.name}/data"],
                               capture_output=True, text=True, timeout=LATE_SECONDS)

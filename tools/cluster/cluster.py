@@ -52,8 +52,10 @@ class Cluster:
         for service in (self.redis, self.etcd, self.nginx):
             shutil.rmtree(service.folder, ignore_errors=True)
         if not self.auth_key_file.exists():
-            with open(os.open(self.auth_key_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+            made = self.auth_key_file.with_suffix(".new")   # whoever is interrupted leaves no half of a key
+            with open(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
                 file.write(secrets.token_hex(32) + "\n")
+            made.rename(self.auth_key_file)
         try:
             services = [self.postgres, self.redis, self.etcd]
             for group in (services, self.nodes, [self.nginx]):

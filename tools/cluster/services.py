@@ -94,8 +94,11 @@ class Service:
     def answers(self):
         raise NotImplementedError
 
+    def is_prepared(self):
+        return self.folder.exists()
+
     def prepare(self):
-        """Before the first start."""
+        """Before the first start, and again before the next when it was interrupted."""
 
     def start(self):
         self.launch()
@@ -107,8 +110,8 @@ class Service:
 
     def launch(self):
         """Starts it and does not wait."""
-        if not self.folder.exists():
-            self.folder.mkdir(parents=True)
+        if not self.is_prepared():
+            self.folder.mkdir(parents=True, exist_ok=True)
             self.prepare()
         stop_with_owner = int(self.STOP_SIGNAL)
         with open(self.folder / "log", "ab") as log:
@@ -231,7 +234,11 @@ class Postgres(Service):
         # Who becomes another user is no longer stopped with its owner, unless it says so again.
         return [program("setpriv", "util-linux"), f"--reuid={POSTGRES_SUPERUSER}", f"--regid={POSTGRES_SUPERUSER}", "--init-groups", "--pdeathsig", "INT", *command]
 
+    def is_prepared(self):
+        return (self.folder / "data").exists()
+
     def prepare(self):
+        """The data get their name when they are whole: what was interrupted is made anew."""
         initdb = program("initdb", "postgresql", self.bin)
         if os.geteuid() == 0:
             owner = pwd.getpwnam(POSTGRES_SUPERUSER)
@@ -239,10 +246,14 @@ class Postgres(Service):
             for parent in self.folder.resolve().parents:   # the server must be able to come here
                 if parent.stat().st_mode & 0o001 == 0:
                     raise Unavailable(f"{parent} cannot be entered by the user {POSTGRES_SUPERUSER}, as whom PostgreSQL runs: chmod o+x {parent}, or take another folder")
-        done = subprocess.run(self.as_owner([initdb, "-D", str(self.folder / "data"), "-A", "trust", "-U", POSTGRES_SUPERUSER, "-E", "UTF8", "--locale=C.UTF-8",
+        for half_made in self.folder.glob("data.new-*"):
+            shutil.rmtree(half_made, ignore_errors=True)
+        made = self.folder / f"data.new-{os.getpid()}"   # of our own: an initdb whose owner was killed may be at work for a moment still
+        done = subprocess.run(self.as_owner([initdb, "-D", str(made), "-A", "trust", "-U", POSTGRES_SUPERUSER, "-E", "UTF8", "--locale=C.UTF-8",
                                              "--no-sync"]), capture_output=True, text=True, cwd="/")
         if done.returncode != 0:
             raise Unavailable(f"initdb failed:\n{done.stderr[-1500:]}")
+        made.rename(self.folder / "data")
 
     def command(self):
         settings = {"listen_addresses": "127.0.0.1", "port": self.port, "unix_socket_directories": "", "max_connections": 200,

@@ -113,6 +113,9 @@ def main(arguments):
     except Unavailable as error:
         tell(f"tools/dev cluster: {error}")
         status = 1
+    except OSError as error:   # no right, no room, a file where a folder should be
+        tell(f"tools/dev cluster: {error.filename or cluster.folder}: {error.strerror}. Try: another folder (--data)")
+        status = 1
     for name in cluster.stop():
         tell(f"{name} did not stop in time and was killed; see {cluster.folder / name / 'log'}")
         status = 1
