@@ -237,14 +237,15 @@ void ConversationRole::take_membership(Conversation& conversation, const Message
       if (is_news) doubt_marks(conversation, row.subject);
       return;
     }
-    case SystemEvent::kMemberRemoved:
-      if (is_news) {
-        std::erase_if(conversation.members,
-                      [&](const MemberState& x) { return x.user == row.subject; });
-        stop_typing(conversation, row.subject);
-      }
+    case SystemEvent::kMemberRemoved: {
+      // Also where a later change was committed here before this one was known: who has come back has joined above it.
+      const auto left = [&](const MemberState& x) {
+        return x.user == row.subject && x.joined_seq < row.seq;
+      };
+      if (std::erase_if(conversation.members, left) > 0) stop_typing(conversation, row.subject);
       tell_removed(conversation, row.subject, row.seq);
       return;
+    }
     case SystemEvent::kRoleChanged:
       if (!is_news) return;
       if (MemberState* member = conversation.find_member(row.subject)) member->role = row.role;

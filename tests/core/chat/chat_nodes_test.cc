@@ -414,5 +414,31 @@ TEST_F(TwoNodesAndALeaving, waits_at_the_node_that_commits_it_for_what_is_missin
   EXPECT_EQ(rows(ben), (std::vector<Seq>{1}));
 }
 
+// The repair brings it while the look that compares members has not been answered.
+TEST_F(TwoNodesAndALeaving, counts_also_below_a_change_of_members_that_was_committed_here) {
+  const Person eve = arrives("ann", 1);  // the owner, at the node of ben
+  ann.says(MemberRemove{room, ben.id()});
+  world.step_apply(0, 1, false, false);
+  world.step_outcomes(0);
+  lose(1);
+  world.set_manual(true);
+  eve.says(ConversationRename{room, "without him"});
+  world.step_apply(1, 1, false, false);
+  world.step_outcomes(1);
+  ASSERT_EQ(world.reads_waiting(1), 1U);  // the look
+  world.advance_ms(kRepairGraceMs);
+  const auto all_but_the_look = [&] {
+    while (world.step_read_execute(1, 1)) world.step_read_answer(1, 1);
+  };
+  all_but_the_look();
+  ben.says(Sync{{{room, 0}}}, "sync");
+  all_but_the_look();
+  world.settle();
+  expect_told_at(1);
+  EXPECT_TRUE(ben.heard<HistoryPage>().empty());
+  ASSERT_EQ(ben.heard<SyncDone>().size(), 1U);
+  EXPECT_EQ(ben.heard<SyncDone>()[0].refused.size(), 1U);
+}
+
 }  // namespace
 }  // namespace uproar::chat::testing
