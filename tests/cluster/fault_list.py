@@ -12,6 +12,9 @@ import typing
 from redis_commands import Command, number_of, redis_says
 
 SERVICES = ("redis", "postgres", "etcd")
+# Ten times what is measured where it takes longest to hear the other nodes (docs/cluster.md: a drain and a crash of PostgreSQL take two seconds), and well
+# below what a client would wait that has to ask by itself.
+SERVED_SECONDS = 5
 LOOK_SECONDS = 15   # several leases: it is a fault of ours when no node has looked by then
 
 
@@ -29,6 +32,7 @@ class Fault:
     brief_seconds: float = 0                      # the same in the short run of ctest
     leases: float = 0                             # instead of both: so many node leases, and a second
     counts_from: str = "end"
+    served_seconds: float = SERVED_SECONDS        # until everybody is acked, hears the other nodes and has caught up; from there
     proof: typing.Callable | None = None          # world -> a number that must have grown
 
     def lasts(self, lease_seconds, is_brief):

@@ -24,8 +24,8 @@ from talkers import Broken  # noqa: E402
 from verdict import talkers_of, verdict_of  # noqa: E402
 
 LEASE_SECONDS = 3
-RECOVERY_SECONDS = 45   # it is a fault not to be back by then
-LEVEL_SECONDS = 30      # as is to lack something so long after the last message
+RECOVERY_SECONDS = 45   # then nobody waits any more; that it took longer than the fault's own bound (fault_list.py) is a violation long before
+LEVEL_SECONDS = 10      # it is one to lack something, or not to have heard of a mark, so long after the last message
 TALK_SECONDS = 1.0      # before a fault and after the recovery: load on both sides of it
 EXAMPLE = """examples:
   tools/dev faults --rounds 5
@@ -73,7 +73,9 @@ def run_round(world, faults, chosen, seed, report):
                 talkers.gather()
             world.victim = dice.choice(world.cluster.nodes)
             time.sleep(TALK_SECONDS * (0.3 if chosen.brief else 1))
-            report.struck(fault, world.victim.name, strike(world, fault, talkers, LEASE_SECONDS, chosen.brief))
+            answer = strike(world, fault, talkers, LEASE_SECONDS, chosen.brief)
+            report.struck(fault, world.victim.name, answer)
+            report.judged([fault], seed, {"faults": late(fault, answer)})
         time.sleep(TALK_SECONDS)
         report.judged(faults, seed, verdict_of(world.cluster, talkers, LEVEL_SECONDS))
     except Broken as error:
@@ -84,6 +86,13 @@ def run_round(world, faults, chosen, seed, report):
     if dead:
         report.judged(faults, seed, {"faults": [{"fault": "dead", "text": f"{name} has ended: {last_words(world, name)}"} for name in dead]})
     return not dead
+
+
+def late(fault, answer):
+    """What took longer than the fault allows: its text says of whom and how long."""
+    waits = {"acked again": answer.get("ack"), "heard across nodes": answer.get("cross"), "caught up": answer.get("level")}
+    return [{"fault": "late", "text": f"all {what} after {span['last']:.0f} ms, the bound is {fault.served_seconds} s"}
+            for what, span in waits.items() if span and span["last"] > fault.served_seconds * 1000]
 
 
 def last_words(world, name):

@@ -63,14 +63,15 @@ export class Member {
     const connection = ++this.connections;
     const cursors = { ...this.cursors };
     let is_level = false;
+    let ready_ns;
     let due_ns = 0;   // when the server wants to see it again
     const ready = new Promise((resolve, reject) => {
       socket.on('message', (data) => {
         if (this.socket !== socket) return;   // of a connection that was given up
         const event = JSON.parse(data.toString());
-        if (event.type === 'session.ready') resolve();
+        if (event.type === 'session.ready') { ready_ns = now_ns(); resolve(); }
         else if (event.type === 'server.draining') due_ns = now_ns() + event.reconnect_after_ms * 1e6;
-        else this.#hear(event, connection);
+        else this.#hear(event, connection, { since_ms: (now_ns() - ready_ns) / 1e6, bytes: data.length });
       });
       socket.on('error', reject);
       socket.on('unexpected-response', (request, response) => { response.resume(); reject(new Error(`handshake refused: ${response.statusCode}`)); });
@@ -83,7 +84,11 @@ export class Member {
     this.log.push({ what: 'connected', connection, node: this.node, cursors });
     if (knows) {
       const done = await this.#ask_on(socket, { type: 'sync', cursors });
-      if (done.type !== 'sync.done' || done.refused) throw new Error(`sync was answered by ${JSON.stringify(done)}`);
+      if (done.type !== 'sync.done') throw new Error(`sync was answered by ${JSON.stringify(done)}`);
+      for (const [conversation, code] of Object.entries(done.refused ?? {})) {
+        if (code !== 'not_member') throw new Error(`sync of ${conversation} was refused: ${code}`);
+        this.#end(conversation, 'refused');
+      }
     }
     this.log.push({ what: 'synced', connection });
     is_level = true;
@@ -102,23 +107,29 @@ export class Member {
     this.#online.catch(() => {});
   }
 
-  #hear(event, connection) {
+  #hear(event, connection, came) {
     if (event.id !== undefined && event.type !== 'history.page') {
-      const waiting = this.#waiting.get(event.id);
-      this.#waiting.delete(event.id);
-      waiting?.resolve(event);
+      const { id, ...told } = event;
+      const waiting = this.#waiting.get(id);
+      this.#waiting.delete(id);
+      if (told.seq !== undefined) this.log.push({ what: 'answer', conversation: told.conversation_id, event: told });
+      waiting?.resolve(told);
       return;
     }
+    const conversation = event.conversation_id;
     if (event.type === 'history.page' && event.upto_seq !== undefined) {
-      this.log.push({ what: 'page', connection, conversation: event.conversation_id, upto: event.upto_seq,
-                      rows: event.messages.map((row) => ({ seq: row.seq, message_id: row.message_id, version: row.version ?? row.seq })) });
-      this.#move(event.conversation_id, event.upto_seq);
+      this.log.push({ what: 'page', connection, conversation, upto: event.upto_seq, rows: event.messages.map((row) => ({ ...row, version: row.version ?? row.seq })) });
+      this.#move(conversation, event.upto_seq);
       this.on_page(this, event);
     } else if (event.type === 'conversation.joined') {
       this.begin(event.conversation.id, event.conversation.last_seq);
+    } else if (event.type === 'receipt.update') {
+      this.log.push({ what: 'mark', conversation, event });
+      this.on_mark?.(event);
     } else if (event.seq !== undefined) {
-      this.log.push({ what: 'live', connection, conversation: event.conversation_id, seq: event.seq, message_id: event.message_id, content: event.content });
-      if (event.seq === this.cursors[event.conversation_id] + 1) this.#move(event.conversation_id, event.seq);
+      this.log.push({ what: 'live', connection, conversation, seq: event.seq, event, ...came });
+      if (event.seq === this.cursors[conversation] + 1) this.#move(conversation, event.seq);
+      if (event.type === 'member.removed' && event.user_id === this.id) this.#end(conversation, 'removed');
       this.on_live(this, event, connection);
     }
   }
@@ -130,7 +141,15 @@ export class Member {
     this.log.push({ what: 'joined', connection: this.connections, conversation, last_seq });
   }
 
-  #move(conversation, seq) { this.cursors[conversation] = Math.max(this.cursors[conversation] ?? 0, seq); }
+  #end(conversation, why) {
+    if (this.cursors[conversation] === undefined) return;
+    delete this.cursors[conversation];
+    this.log.push({ what: 'left', conversation, why });
+  }
+
+  #move(conversation, seq) {
+    if (this.cursors[conversation] !== undefined) this.cursors[conversation] = Math.max(this.cursors[conversation], seq);
+  }
 
   // The answer, whatever it is. Fails when the connection ends or nothing comes; then the connection was given up.
   async ask(command) {
@@ -153,18 +172,20 @@ export class Member {
 
   say(command) { if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(command)); }
 
-  // Until it is stored, on whatever node: the answer of type `wanted`.
-  async insist(command, wanted) {
+  // Until it is answered for good, on whatever node: by type `wanted`, or by an error whose code is one of `refusals`. on_retry: it may be stored twice.
+  async insist(command, wanted, { refusals = [], on_retry } = {}) {
     for (;;) {
       let answer;
       try {
         answer = await this.ask(command);
       } catch (error) {
         if (this.#is_leaving) throw error;
+        on_retry?.();
         continue;
       }
-      if (answer.type === wanted) return answer;
+      if (answer.type === wanted || (answer.type === 'error' && refusals.includes(answer.code))) return answer;
       if (answer.type !== 'error' || !kAgain.has(answer.code)) throw new Error(`${JSON.stringify(command).slice(0, 200)} was answered by ${JSON.stringify(answer)}`);
+      on_retry?.();   // `unavailable` may be the word for a commit whose end is unknown
       await sleep(answer.retry_after_ms ?? kRetryMs);
     }
   }

@@ -22,7 +22,7 @@ class Report:
         self.began_at = time.monotonic()
         self.recoveries = {}    # fault -> answers of talk.mjs
         self.violations = []
-        self.totals = dict.fromkeys(("messages", "acked", "deliveries", "duplicates", "rows", "early", "reconnects"), 0)
+        self.totals = dict.fromkeys(("messages", "acked", "changes", "marks", "deliveries", "duplicates", "rows", "early", "reconnects"), 0)
         self.was_interrupted = False
         self.seed = self.count = None
 
@@ -77,7 +77,7 @@ class Report:
                        [answer["cross"]["last"] for answer in well if answer.get("cross")], [answer["level"]["last"] for answer in well]]
             self.say(f"{name:24} {len(answers):6} " + "  ".join(f"{span(column)}  " for column in columns) + (f"  stuck: {len(answers) - len(well)}" if len(well) < len(answers) else ""))
         totals = self.totals
-        self.say(f"\n{totals['messages']} messages sent, {totals['acked']} acked, {totals['rows']} rows stored, {totals['deliveries']} deliveries, {totals['reconnects']} reconnects, "
+        self.say(f"\n{totals['messages']} messages sent, {totals['acked']} acked, {totals['changes']} changes, {totals['rows']} rows stored, {totals['deliveries']} deliveries, {totals['reconnects']} reconnects, "
                  f"{totals['duplicates']} retries answered as duplicates, {seconds} s")
         kinds = sorted({each["fault"] for each in self.violations})
         self.say(f"{len(self.violations)} violations{': ' + ', '.join(kinds) if kinds else ''}")
