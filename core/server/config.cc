@@ -94,6 +94,8 @@ Problem check_nodes(const Config& config) {
     return "--etcd needs --redis: etcd tells which nodes there are, what they say to each other "
            "goes "
            "over Redis";
+  if (config.redis.empty() && config.node_lease_ms != Config().node_lease_ms)
+    return "--node-lease needs --redis: a node alone holds no lease";
   if (config.redis.empty()) return std::nullopt;
   if (config.postgres.empty())
     return "--redis needs --postgres: nodes share one database, and the embedded store belongs to "
@@ -105,6 +107,9 @@ Problem check_nodes(const Config& config) {
   if (!config.etcd.empty() && config.node_lease_ms < storage::etcd::kLeaseSecondsMin * 1000)
     return "--node-lease: etcd grants nothing below " +
            std::to_string(storage::etcd::kLeaseSecondsMin) + "s";
+  if (!config.etcd.empty() && config.node_lease_ms % 1000 != 0)
+    return "--node-lease: etcd counts in whole seconds. Try: " +
+           std::to_string(config.node_lease_ms / 1000 + 1) + "s";
   return std::nullopt;
 }
 

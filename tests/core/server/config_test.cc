@@ -67,7 +67,8 @@ const std::vector<Row>& rows() {
        "10s",
        "2500ms",
        "2500ms",
-       {"10", "s", "10m", "999ms", "0s", "601s", "-1s", "1.5s", "10 s", "4294967297s"}},
+       {"10", "s", "10m", "999ms", "0s", "601s", "-1s", "1.5s", "10 s", "4294967297s"},
+       joined(kDatabase, {"--redis", "redis://r"})},
       {"advertise",
        "(none)",
        "wss://chat.example.com",
@@ -392,6 +393,10 @@ TEST_F(ConfigTest, WhatOneNodeOfSeveralNeedsIsAskedFor) {
   }
   EXPECT_EQ(trouble(joined(node, {"--node-lease", "1s"})), "");
   expect_in(trouble(joined(node, {"--etcd", "http://e", "--node-lease", "1999ms"})), "below 2s");
+  expect_in(trouble(joined(node, {"--etcd", "http://e", "--node-lease", "2500ms"})),
+            "whole seconds. Try: 3s");
+  EXPECT_EQ(trouble(joined(node, {"--etcd", "http://e", "--node-lease", "3s"})), "");
+  expect_in(trouble(joined(kDatabase, {"--node-lease", "3s"})), "--node-lease needs --redis");
 }
 
 TEST_F(ConfigTest, ASettingThatIsGivenTwiceTakesTheLastWord) {
