@@ -101,6 +101,19 @@ bool takes_no_writes(const PGconn* connection) {
   return false;
 }
 
+// Of libpq's words on a URL: that they end with the quoted name of an option that it does not know.
+bool names_option(std::string_view why) {
+  for (const std::string_view words :
+       {"invalid connection option \"", "invalid URI query parameter: \""}) {
+    if (!why.starts_with(words) || !why.ends_with('"')) continue;
+    why.remove_prefix(words.size());
+    why.remove_suffix(why.empty() ? 0 : 1);
+    return !why.empty() &&
+           why.find_first_not_of("abcdefghijklmnopqrstuvwxyz_") == std::string_view::npos;
+  }
+  return false;
+}
+
 }  // namespace
 
 Result<ConnectionPtr, SystemError> connect(const ServerOptions& options, Purpose purpose) {
@@ -110,8 +123,9 @@ Result<ConnectionPtr, SystemError> connect(const ServerOptions& options, Purpose
     std::string why = parse_error == nullptr ? "" : parse_error;
     PQfreemem(parse_error);
     while (!why.empty() && why.back() == '\n') why.pop_back();
-    // The words may quote the URL, and with it the password.
-    if (const auto at = why.find('"'); at != std::string::npos) why.erase(at ? at - 1 : 0);
+    // The words may quote the URL, and with it the password; the name of an option is none.
+    if (const auto at = why.find('"'); at != std::string::npos && !names_option(why))
+      why.erase(at ? at - 1 : 0);
     return Err{SystemError{.operation = "connect",
                            .subject = "postgres: this is no URL of a database (" + why + ")",
                            .code = 0,

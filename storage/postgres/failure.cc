@@ -17,6 +17,8 @@ struct Remedy {
 
 constexpr const char* kLogIn =
     "correct user and password in the URL, or let this node in: pg_hba.conf on the server";
+constexpr const char* kNoPostgres =
+    "correct host and port in the URL: what answers there is not PostgreSQL";
 constexpr const char* kMoreConnections =
     "raise max_connections on the server: a node takes three sessions for each shard and one more";
 constexpr const char* kMoreOfRole =
@@ -57,6 +59,16 @@ constexpr std::array kByWords = {
     Remedy{"remaining connection slots", kMoreConnections},
     Remedy{"not currently accepting connections", "alter database NAME allow_connections true"},
     Remedy{"starting up", "wait until the server has started"},
+    Remedy{"could not translate host name", "correct the host in the URL: no name server knows it"},
+    Remedy{"Connection refused",
+           "start the server, let it listen there (listen_addresses), or correct host and port in "
+           "the URL"},
+    Remedy{"invalid port number", "correct the port in the URL: 1 to 65535"},
+    Remedy{"received invalid response", kNoPostgres},
+    Remedy{"expected authentication request", kNoPostgres},
+    Remedy{
+        "timeout expired",
+        "look at the server, and at a firewall before it: nothing answers at this host and port"},
     Remedy{"no answer", "look at the server: it takes what is sent and says nothing"},
 };
 

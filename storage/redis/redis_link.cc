@@ -238,7 +238,11 @@ void RedisLink::receive() {
     if (got < 0 && errno == EINTR) continue;
     if (got < 0 && errno == EAGAIN) return;
     if (got < 0) return fail(error_of("read", errno));
-    if (got == 0) return fail(error_of("read", 0, "the server closed the connection"));
+    if (got == 0)
+      return fail(error_of("read", 0,
+                           state_ == State::kUp
+                               ? "the server closed the connection"
+                               : "is this Redis? It closed the connection before it was greeted"));
     heard_since_heartbeat_ = true;
     if (!reader_->feed(ByteView(buffer.data(), static_cast<std::size_t>(got))))
       return fail(error_of("read", 0, reader_->error()));

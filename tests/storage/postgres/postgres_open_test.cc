@@ -48,6 +48,14 @@ TEST_F(PostgresOpen, WrongUrlsAreRefusedWithWhatToWrite) {
   EXPECT_THAT(refusal({.url = "postgres://u:secret@127.0.0.1:1/x"}),
               AllOf(HasSubstr("postgres://u@127.0.0.1:1/x"), HasSubstr("start the server"),
                     Not(HasSubstr("secret"))));
+  EXPECT_THAT(refusal({.url = "postgres://u@127.0.0.1:1/x"}), HasSubstr("listen_addresses"));
+  EXPECT_THAT(refusal({.url = "postgres://u@no-such-host.invalid/x"}),
+              HasSubstr("no name server knows it"));
+  EXPECT_THAT(refusal({.url = "postgres://u@127.0.0.1:99999/x"}), HasSubstr("1 to 65535"));
+  EXPECT_THAT(refusal({.url = "postgres://u:secret@h/x?sslmod=require"}),
+              AllOf(HasSubstr("\"sslmod\""), Not(HasSubstr("secret"))));
+  EXPECT_THAT(refusal({.url = "host=h pasword=secret"}),
+              AllOf(HasSubstr("\"pasword\""), Not(HasSubstr("secret"))));
   const std::string url = server().make_database();
   EXPECT_THAT(refusal({.url = url + "missing"}), HasSubstr("create it (createdb)"));
   EXPECT_THAT(refusal({.url = replaced(url, "user=postgres", "user=nobody_here")}),
