@@ -43,6 +43,8 @@ class DiscoveryListener {
   virtual void on_registered() = 0;
   virtual void on_lease_lost() = 0;
   virtual void on_discovery_state(DiscoveryState state) = 0;
+  // There is something under the nodes' keys that is not taken for a node, `why` for people. Once for each key.
+  virtual void on_record_ignored(std::string_view key, std::string_view why) = 0;
 };
 
 struct DiscoveryCounters {
@@ -53,6 +55,8 @@ struct DiscoveryCounters {
   Counter failures;
   Gauge nodes;
   Gauge state;  // DiscoveryState
+  Gauge
+      ignored;  // entries under the nodes' keys that are no live node's, when the list was read last
 };
 
 class Discovery {

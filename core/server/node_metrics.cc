@@ -75,6 +75,8 @@ constexpr auto kDiscoveryGauges = std::to_array<Row<DiscoveryCounters, Gauge>>({
     {"uproar_nodes", "nodes that live, this one among them", &DiscoveryCounters::nodes},
     {"uproar_nodes_state", "of the service with the list: 0 away, 1 not confirmed, 2 up",
      &DiscoveryCounters::state},
+    {"uproar_nodes_ignored", "keys in etcd that are no live node's, by the log's words",
+     &DiscoveryCounters::ignored},
 });
 constexpr auto kUnlistedCounters = std::to_array<Row<UnlistedNodeCounters, Counter>>({
     {"uproar_nodes_second_looks_total",

@@ -139,6 +139,11 @@ void NodeWatch::on_lease_lost() {
       "this node could not renew its lease: to the others it is dead until it can");
 }
 
+void NodeWatch::on_record_ignored(std::string_view key, std::string_view why) {
+  log(LogLevel::kWarn,
+      "etcd: " + std::string(key) + " is not taken for a node: " + std::string(why));
+}
+
 void NodeWatch::on_discovery_state(storage::DiscoveryState state) {
   const std::string service = over_redis_ != nullptr ? "Redis" : "etcd";
   if (state == storage::DiscoveryState::kUp) {

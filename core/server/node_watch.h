@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "core/gateway/shard_parcel.h"
@@ -60,6 +61,7 @@ class NodeWatch final : private storage::DiscoveryListener {
   void on_registered() override;
   void on_lease_lost() override;
   void on_discovery_state(storage::DiscoveryState state) override;
+  void on_record_ignored(std::string_view key, std::string_view why) override;
 
   [[nodiscard]] bool is_stranger(const storage::NodeRecord& record) const;
   void tell(bool may_have_missed);

@@ -9,6 +9,11 @@
 namespace uproar::storage::etcd {
 namespace {
 
+constexpr const char* kStartIt = "start etcd there, or correct --etcd: http://HOST:2379";
+constexpr const char* kNotEtcd = "the answer is not that of etcd v3";
+constexpr const char* kIsItEtcd =
+    "is this etcd v3? --etcd wants the address for its clients, http://HOST:2379";
+
 // etcd notices an end up to a second late: the lease that others see is the one that was asked for.
 std::uint32_t ttl_for(std::uint32_t lease_ms) {
   return std::max(kLeaseSecondsMin, lease_ms < 1000 ? 0 : (lease_ms - 1000) / 1000);
@@ -50,9 +55,12 @@ void EtcdDiscovery::call(std::string_view path, std::string body, std::function<
               done = std::move(done)](HttpAnswer answer) {
                if (answer.status == 200) return done(std::move(answer.body));
                std::string why = answer.status == 0 ? answer.error : read_error(answer.body);
-               if (why.empty())
-                 why = "HTTP status " + std::to_string(answer.status) + "; is this etcd v3?";
-               failed(member, path, std::move(why));
+               std::string hint = answer.status == 0 ? kStartIt : "";
+               if (why.empty()) {
+                 why = "HTTP status " + std::to_string(answer.status);
+                 hint = kIsItEtcd;
+               }
+               failed(member, path, std::move(why), std::move(hint));
                if (answer.status == 0 || answer.status >= 500) leave_member(member);
                done(std::nullopt);
              });
@@ -103,7 +111,7 @@ void EtcdDiscovery::granted(const Body& body) {
   is_renewing_ = false;
   if (!body) return;  // the next beat tries again
   auto lease = read_grant(*body);
-  if (!lease) return failed("/v3/lease/grant", "the answer is not that of etcd v3");
+  if (!lease) return failed("/v3/lease/grant", kNotEtcd);
   lease_ = std::move(*lease);
   renewed_beat_ = asked_beat_;
   renew();
@@ -118,7 +126,7 @@ void EtcdDiscovery::kept_alive(const Body& body) {
   is_renewing_ = false;
   if (!body) return;
   const auto ttl_s = read_keepalive(*body);
-  if (!ttl_s) return failed("/v3/lease/keepalive", "the answer is not that of etcd v3");
+  if (!ttl_s) return failed("/v3/lease/keepalive", kNotEtcd);
   if (*ttl_s == 0) {
     lease_.clear();
     lose_lease();
@@ -201,7 +209,7 @@ void EtcdDiscovery::list_read(const Body& body) {
   if (!body) return retry_later();
   const auto range = read_range(*body);
   if (!range) {
-    failed("/v3/kv/range", "the answer is not that of etcd v3");
+    failed("/v3/kv/range", kNotEtcd);
     return retry_later();
   }
   const bool is_younger = range->revision < revision_;
@@ -212,8 +220,9 @@ void EtcdDiscovery::list_read(const Body& body) {
     is_forgiving_ = true;
     recheck_later();
   }
+  counters_.ignored.set(0);
   bool is_other = !is_forgiving_ && remove_missing(*range);
-  for (const KeyValue& entry : range->found) is_other |= apply(entry.key, entry.value);
+  for (const KeyValue& entry : range->found) is_other |= apply(entry);
   is_read_ = true;
   // A watch that has not brought what is read here is late, or deaf behind a connection that somebody has dropped: a new
   // one begins where the list ends.
@@ -237,8 +246,9 @@ bool EtcdDiscovery::remove_missing(const Range& range) {
   std::vector<std::string> missing;
   for (const NodeRecord& node : list_.nodes()) {
     std::string key = key_of(node.id);
-    const bool is_there = std::any_of(range.found.begin(), range.found.end(),
-                                      [&](const KeyValue& entry) { return entry.key == key; });
+    const bool is_there =
+        std::any_of(range.found.begin(), range.found.end(),
+                    [&](const KeyValue& entry) { return entry.key == key && entry.is_leased; });
     if (!is_there) missing.push_back(std::move(key));
   }
   bool is_other = false;
@@ -257,7 +267,7 @@ void EtcdDiscovery::watch_line(std::string_view text) {
   const auto line = read_watch_line(text);
   if (!line) {
     const std::string why = read_error(text);
-    failed("/v3/watch", why.empty() ? "the answer is not that of etcd v3" : why);
+    failed("/v3/watch", why.empty() ? kNotEtcd : why);
     stop_watch();
     return retry_later();
   }
@@ -276,11 +286,9 @@ void EtcdDiscovery::watch_line(std::string_view text) {
     return update_state();
   }
   for (const WatchEvent& event : line->events) {
-    if (event.is_delete) {
-      removed(event.entry.key, event.revision);
-    } else {
-      apply(event.entry.key, event.entry.value);
-    }
+    // Who is put anew without a lease has lost it.
+    if (event.is_delete || !event.entry.is_leased) removed(event.entry.key, event.revision);
+    if (!event.is_delete) apply(event.entry);
   }
   revision_ = line->revision;
 }
@@ -289,7 +297,8 @@ void EtcdDiscovery::watch_ended(const HttpAnswer& answer) {
   watch_.reset();
   is_watching_ = false;
   std::string why = answer.status == 0 ? answer.error : read_error(answer.body);
-  failed("/v3/watch", why.empty() ? "etcd has ended the watch" : std::move(why));
+  failed(url_index_, "/v3/watch", why.empty() ? "etcd has ended the watch" : std::move(why),
+         kStartIt);
   leave_member(url_index_);
   retry_later();
 }
@@ -313,11 +322,21 @@ void EtcdDiscovery::retry_later() {
   });
 }
 
-bool EtcdDiscovery::apply(std::string_view key, std::string_view value) {
+bool EtcdDiscovery::apply(const KeyValue& entry) {
+  const std::string_view key = entry.key;
   if (!key.starts_with(nodes_prefix_)) return false;
   const auto id = NodeId::parse(key.substr(nodes_prefix_.size()));
-  const auto record = id ? decode_node_record(*id, value) : std::nullopt;
-  return record && list_.seen(*record);
+  const auto record = id ? decode_node_record(*id, entry.value) : std::nullopt;
+  if (record && entry.is_leased) return list_.seen(*record);
+  ignore(entry.key, record ? "it has no lease, so it would stay when its node is dead: delete it"
+                           : "it is no record of a node that this release can read");
+  return false;
+}
+
+void EtcdDiscovery::ignore(const std::string& key, std::string_view why) {
+  counters_.ignored.add(1);
+  if (ignored_.size() < kIgnoredToldMax && ignored_.insert(key).second)
+    listener_.on_record_ignored(key, why);
 }
 
 bool EtcdDiscovery::removed(std::string_view key, std::int64_t revision) {
@@ -334,12 +353,18 @@ bool EtcdDiscovery::removed(std::string_view key, std::int64_t revision) {
   return false;
 }
 
-void EtcdDiscovery::failed(std::size_t member, std::string_view what, std::string why) {
+void EtcdDiscovery::failed(std::string_view what, std::string why) {
+  const bool is_etcd = why != kNotEtcd;
+  failed(url_index_, what, std::move(why), is_etcd ? "" : kIsItEtcd);
+}
+
+void EtcdDiscovery::failed(std::size_t member, std::string_view what, std::string why,
+                           std::string hint) {
   counters_.failures.add();
   last_error_ = {.operation = "ask etcd for " + std::string(what),
-                 .subject = options_.urls[member],
+                 .subject = options_.urls[member] + ": " + why,
                  .code = 0,
-                 .hint = std::move(why)};
+                 .hint = std::move(hint)};
   if (std::exchange(state_, DiscoveryState::kDown) != DiscoveryState::kDown) {
     counters_.state.set(static_cast<std::int64_t>(state_));
     listener_.on_discovery_state(state_);

@@ -6,11 +6,14 @@
 //   the others   read all (range) -> watch from the next revision on; ended: watch again from the revision after the
 //                last one heard, or read all again if etcd has compacted that away or has lost its data
 //                once a lease all is read again, too: a watch that brings nothing may be deaf
+//
+// A record without a lease would be a live node for ever: it is none, and neither is what cannot be read.
 
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -79,11 +82,13 @@ class EtcdDiscovery final : public Discovery {
   void stop_watch();
   void retry_later();
   // True: the list is another one now.
-  bool apply(std::string_view key, std::string_view value);
+  bool apply(const KeyValue& entry);
+  // It is there and says nothing of a node that lives: told once, counted.
+  void ignore(const std::string& key, std::string_view why);
   bool removed(std::string_view key, std::int64_t revision);
 
-  void failed(std::size_t member, std::string_view what, std::string why);
-  void failed(std::string_view what, std::string why) { failed(url_index_, what, std::move(why)); }
+  void failed(std::size_t member, std::string_view what, std::string why, std::string hint);
+  void failed(std::string_view what, std::string why);
   void leave_member(std::size_t index);
   void update_state();
 
@@ -95,6 +100,7 @@ class EtcdDiscovery final : public Discovery {
   std::shared_ptr<ClientLink> self_;
   DiscoveryCounters counters_;
   NodeList list_;
+  std::set<std::string> ignored_;  // told of; up to kIgnoredToldMax
   HttpClient http_;
   std::size_t url_index_ = 0;
   DiscoveryState state_ = DiscoveryState::kDown;

@@ -48,8 +48,9 @@ std::optional<std::int64_t> revision_of(const element& answer) {
 std::optional<KeyValue> entry_of(const element& json) {
   const auto key = crypto::base64_decode(text_at(json, "key"));
   const auto value = crypto::base64_decode(text_at(json, "value"));
-  if (!key || !value || key->empty()) return std::nullopt;
-  return KeyValue{.key = *key, .value = *value};
+  const auto lease = number_at(json, "lease");
+  if (!key || !value || key->empty() || !lease) return std::nullopt;
+  return KeyValue{.key = *key, .value = *value, .is_leased = *lease != 0};
 }
 
 // The whole text is one JSON object.
@@ -161,7 +162,11 @@ std::optional<WatchLine> read_watch_line(std::string_view json) {
 std::string read_error(std::string_view json) {
   const Document document(json);
   if (document.root() == nullptr) return "";
-  std::string_view text = text_at(*document.root(), "message");
+  // Later gateways leave `error` out. A code that is a word is somebody else's.
+  std::int64_t code = 0;
+  std::string_view text;
+  if ((*document.root())["code"].get(code) == simdjson::SUCCESS)
+    text = text_at(*document.root(), "message");
   if (text.empty()) text = text_at(*document.root(), "error");
   element inner;  // streams
   if (text.empty() && (*document.root())["error"].get(inner) == simdjson::SUCCESS)

@@ -24,6 +24,7 @@ namespace uproar::storage::etcd {
 struct KeyValue {
   std::string key;
   std::string value;
+  bool is_leased = false;  // goes by itself when its lease has run out
 
   friend bool operator==(const KeyValue&, const KeyValue&) = default;
 };
@@ -55,7 +56,7 @@ struct WatchLine {
   std::vector<WatchEvent> events;
 };
 [[nodiscard]] std::optional<WatchLine> read_watch_line(std::string_view json);
-// etcd's words for what went wrong; empty when there are none.
+// etcd's words for what went wrong; empty when there are none, or they are those of another service.
 [[nodiscard]] std::string read_error(std::string_view json);
 
 }  // namespace uproar::storage::etcd

@@ -24,4 +24,7 @@ inline constexpr int kKeepAliveProbes = 3;
 inline constexpr std::uint32_t kRetryMsMin = 100;
 inline constexpr std::uint32_t kRetryMsMax = 2000;
 
+// Of so many keys that are no record of a live node the log tells; all are counted.
+inline constexpr std::size_t kIgnoredToldMax = 16;
+
 }  // namespace uproar::storage::etcd

@@ -42,6 +42,7 @@ class RecordingListener : public DiscoveryListener {
   void on_registered() override { ++registered; }
   void on_lease_lost() override { ++leases_lost; }
   void on_discovery_state(DiscoveryState state) override { states.push_back(state); }
+  void on_record_ignored(std::string_view /*key*/, std::string_view /*why*/) override {}
 
   [[nodiscard]] bool was_in(DiscoveryState state) const {
     return std::find(states.begin(), states.end(), state) != states.end();

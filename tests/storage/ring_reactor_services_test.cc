@@ -31,6 +31,7 @@ class QuietListener : public DiscoveryListener {
   void on_registered() override {}
   void on_lease_lost() override {}
   void on_discovery_state(DiscoveryState /*state*/) override {}
+  void on_record_ignored(std::string_view /*key*/, std::string_view /*why*/) override {}
 };
 
 class OnTheRing : public ::testing::Test, public runtime::TurnHandler {

@@ -41,6 +41,9 @@ TEST(EtcdJson, ReadsRanges) {
   ASSERT_EQ(range->found.size(), 2U);
   EXPECT_EQ(range->found[0], (KeyValue{.key = "k", .value = "v"}));
   EXPECT_EQ(range->found[1], (KeyValue{.key = "l", .value = ""}));
+  EXPECT_TRUE(read_range(R"({"header":{"revision":"1"},"kvs":[{"key":"aw==","lease":"7"}]})")
+                  ->found[0]
+                  .is_leased);
   EXPECT_TRUE(read_range(R"({"header":{"revision":"1"}})")->found.empty());
   for (const std::string_view none :
        {"", "{}", R"({"header":{"revision":"x"}})", R"({"header":{"revision":"1"},"kvs":[{}]})",
@@ -59,6 +62,7 @@ TEST(EtcdJson, ReadsTheLinesOfAWatch) {
   ASSERT_EQ(events->events.size(), 2U);
   EXPECT_FALSE(events->events[0].is_delete);
   EXPECT_EQ(events->events[0].entry.value, "v");
+  EXPECT_TRUE(events->events[0].entry.is_leased);
   EXPECT_TRUE(events->events[1].is_delete);
   EXPECT_EQ(events->events[1].revision, 5);
   const auto compacted = read_watch_line(
@@ -79,6 +83,10 @@ TEST(EtcdJson, ReadsWhatWentWrong) {
       "etcdserver: requested lease not found");
   EXPECT_EQ(read_error(R"({"error":{"grpc_code":14,"message":"transport is closing"}})"),
             "transport is closing");
+  EXPECT_EQ(read_error(R"({"code":5,"message":"lease not found","details":[]})"),
+            "lease not found");
+  EXPECT_EQ(read_error(R"({"type":"error","code":"not_found","message":"of another service"})"),
+            "");
   EXPECT_EQ(read_error("404 page not found"), "");
 }
 
