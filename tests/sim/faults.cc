@@ -19,6 +19,14 @@ constexpr auto kPlants = std::to_array<PlantInfo>({
     {Plant::kRepeatFrame, "repeated_frame",
      "one message in fifty reaches one of its hearers twice"},
     {Plant::kSwapFrames, "swapped_frames", "two messages that are written together change places"},
+    {Plant::kAnotherActor, "another_actor",
+     "one change of members or name in ten is told as somebody else's"},
+    {Plant::kAnotherEdit, "another_edit", "one edit in ten is told as a longer one"},
+    {Plant::kAnotherAck, "another_message_acked",
+     "one message.sent in ten names a message that is not the stored one"},
+    {Plant::kUntoldDuplicate, "duplicate_not_told", "a retry is answered as if it were the first"},
+    {Plant::kAnotherRow, "another_sender_in_a_page",
+     "one row in ten of a page of changes has another sender"},
     {Plant::kSilentShortSend, "silent_short_send",
      "a socket takes a part of a send and reports all of it"},
     {Plant::kLoseWritable, "lost_writable", "nobody learns that a full socket has room again"},
@@ -208,6 +216,41 @@ void Run::falsify(std::vector<std::string>& frames) {
   }
 }
 
+// As if the server had said something else of what did happen.
+void Run::mistell(std::vector<std::string>& frames) {
+  // An id is another one when its last digit is.
+  const auto change_id = [](std::string& frame, std::string_view field) {
+    constexpr std::size_t kIdLength = 36;
+    const std::size_t at = frame.find(field);
+    if (at == std::string::npos) return;
+    char& digit = frame[at + field.size() + kIdLength - 1];
+    digit = digit == '0' ? '1' : '0';
+  };
+  const auto is = [](const std::string& frame, std::string_view type) {
+    return frame.starts_with(R"({"type":")" + std::string(type) + '"');
+  };
+  for (std::string& frame : frames) {
+    if (plant_ == Plant::kUntoldDuplicate) {
+      constexpr std::string_view kSaid = R"(,"duplicate":true)";
+      const std::size_t at = is(frame, "message.sent") ? frame.find(kSaid) : std::string::npos;
+      if (at != std::string::npos) frame.erase(at, kSaid.size());
+      continue;
+    }
+    if (!kernel_.chance(10)) continue;
+    if (plant_ == Plant::kAnotherAck && is(frame, "message.sent"))
+      change_id(frame, R"("message_id":")");
+    if (plant_ == Plant::kAnotherActor &&
+        (is(frame, "member.added") || is(frame, "member.removed") ||
+         is(frame, "conversation.updated")))
+      change_id(frame, R"("by":")");
+    if (plant_ == Plant::kAnotherEdit && is(frame, "message.updated")) {
+      constexpr std::string_view kContent = R"("content":")";
+      const std::size_t at = frame.find(kContent);
+      if (at != std::string::npos) frame.insert(at + kContent.size(), "more ");
+    }
+  }
+}
+
 void Run::plant() {
   switch (plant_) {
     case Plant::kAckBeforeCommit:
@@ -254,6 +297,22 @@ void Run::plant() {
       for (const auto& client : clients_) {
         client->falsify_frames = [this](std::vector<std::string>& frames) { falsify(frames); };
       }
+      return;
+    case Plant::kAnotherActor:
+    case Plant::kAnotherEdit:
+    case Plant::kAnotherAck:
+    case Plant::kUntoldDuplicate:
+      for (const auto& client : clients_) {
+        client->falsify_frames = [this](std::vector<std::string>& frames) { mistell(frames); };
+      }
+      return;
+    case Plant::kAnotherRow:
+      store_.falsify_page = [this](const storage::PageQuery& query, storage::Page& page) {
+        if (query.order != storage::PageQuery::Order::kChangedAfter) return;
+        for (chat::Message& row : page.messages) {
+          if (kernel_.chance(10)) row.sender = UserId();
+        }
+      };
       return;
     case Plant::kSilentShortSend:
     case Plant::kLoseWritable:

@@ -44,6 +44,10 @@ void Oracle::connects(Client& client, bool resumes,
   client.presence.clear();
   client.published_at_ready.clear();
   client.was_member_at_ready.clear();
+  client.committed_at_connect.clear();
+  for (const auto& [conversation, log] : log_) {
+    if (!log.empty()) client.committed_at_connect[conversation] = log.rbegin()->first;
+  }
   for (const ConversationId conversation : conversations) {
     if (is_member(client.user, conversation)) client.was_member_at_ready.insert(conversation);
   }
@@ -58,6 +62,7 @@ void Oracle::committed(const storage::Operation& operation, const storage::Outco
   }
   if (outcome.seq > 0 && !std::holds_alternative<storage::AdvanceMark>(operation.body)) {
     log_[operation.conversation][outcome.seq] = operation;
+    events_.add(operation, outcome);
   }
   count_unread(operation, outcome);
 }
@@ -318,6 +323,9 @@ void Oracle::page(Client& client, const HistoryPage& page, bool is_sync) {
       fail(client, "row above its page:", page.conversation, message.version);
     check_leak(client, page.conversation, message.version);
     before = message.version;
+    if (const std::string other = events_.difference(page.conversation, message); !other.empty())
+      fail(client, "D2 a page has another " + other + " than was committed:", page.conversation,
+           message.seq);
     show(known, message);
   }
   known.cursor = std::max(known.cursor, page.upto_seq);
@@ -329,6 +337,13 @@ void Oracle::receive(Client& client, const Heard& heard) {
        client.user.text().substr(14, 4) + "/" + std::to_string(client.connection) +
            (heard.id.empty() ? " live" : " to " + heard.id),
        {}, event);
+  // An answer that tells of a change that was there already tells of the first one, with the name of who asks.
+  const bool is_told_to_all = heard.id.empty() || std::holds_alternative<MessageSent>(event);
+  if (const std::string other = events_.difference(event); is_told_to_all && !other.empty()) {
+    violations_.push_back("D2 told of another " + other + " than was committed, kind " +
+                          std::to_string(event.index()) + " seq " + std::to_string(seq_of(event)) +
+                          " to " + client.user.text().substr(14, 4));
+  }
   const auto change = [&](ConversationId conversation, Seq seq, Seq message_seq, auto&& apply) {
     if (!heard.id.empty() || seq == 0) return;  // the answer, not the event
     if (!hear(client, conversation, seq)) return;
@@ -439,6 +454,11 @@ void Oracle::receive(Client& client, const Heard& heard) {
     if (op == nullptr || op->client_id != it->first || row->second.actor != client.user) {
       fail(client, "D1 acked and not stored:", sent->conversation, sent->seq);
     }
+    const auto before = client.committed_at_connect.find(sent->conversation);
+    const bool was_there =
+        before != client.committed_at_connect.end() && sent->seq <= before->second;
+    if (was_there && !sent->duplicate)
+      fail(client, "D3 a retry that is not called a duplicate:", sent->conversation, sent->seq);
     client.unacked.erase(it);
   } else if (const auto* presence = std::get_if<PresenceUpdate>(&event)) {
     client.presence[presence->state.user] = presence->state;

@@ -3,8 +3,8 @@
 // The simple truth to compare with. Every client keeps what a client must keep (a cursor and the rows it was shown) and
 // checks what it hears against what the store committed (docs/contract.md):
 //   D1  nothing is heard or acked that is not committed
-//   D2  seqs are heard in order, the same for all
-//   D3  one stored message per (sender, client_id), whatever is retried
+//   D2  seqs are heard in order, the same for all; each event says what was committed under its seq
+//   D3  one stored message per (sender, client_id), whatever is retried; what was stored before is called a duplicate
 //   D4, D6  after the first, each seq once and without a gap, by live traffic or by page; after quiet, rows and cursor are
 //           those of the store; whoever left was told so, and is told nothing that came after
 //   D8  after quiet, everybody is shown as they are: online where any node has a device of theirs
@@ -23,6 +23,7 @@
 #include "proto/chat/client_event.h"
 #include "proto/chat/server_event.h"
 #include "storage/memory/memory_model.h"
+#include "tests/sim/committed_events.h"
 
 namespace uproar::chat::testing {
 
@@ -67,6 +68,8 @@ class Oracle {
     std::map<std::string, std::pair<ConversationId, MessageSend>> unacked;  // by client_id
     std::uint64_t next_client_id = 1;
     std::map<ConversationId, Seq> published_at_ready;
+    std::map<ConversationId, Seq>
+        committed_at_connect;                      // what it sends and is there already is a retry
     std::set<ConversationId> was_member_at_ready;  // in fact: when it connected
     std::set<ConversationId> left_while_syncing;   // the answer may still speak of them
     std::set<ConversationId> told_left;            // and has not heard of a joining since
@@ -130,6 +133,7 @@ class Oracle {
   const bool sees_publishes_;
   std::map<ConversationId, Reading> readings_;
   std::map<ConversationId, std::map<Seq, storage::Operation>> log_;  // committed events
+  CommittedEvents events_;
   std::map<ConversationId, Seq> published_;
   std::vector<std::string> violations_;
   std::uint64_t checked_ = 0;

@@ -21,6 +21,11 @@ enum class Plant : std::uint8_t {
   kLoseFrame,
   kRepeatFrame,
   kSwapFrames,
+  kAnotherActor,
+  kAnotherEdit,
+  kAnotherAck,
+  kUntoldDuplicate,
+  kAnotherRow,
   kSilentShortSend,
   kLoseWritable,
   // several nodes

@@ -79,6 +79,7 @@ class Run {
   void end_node(std::uint32_t number, bool resets);
   void plant();
   void falsify(std::vector<std::string>& frames);
+  void mistell(std::vector<std::string>& frames);
 
   Kernel kernel_;
   const std::uint64_t seed_;

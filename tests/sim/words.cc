@@ -7,6 +7,9 @@
 
 #include <simdjson.h>
 
+#include "proto/chat/rfc3339.h"
+#include "proto/chat/wire_names.h"
+
 namespace uproar::sim {
 namespace {
 
@@ -165,6 +168,9 @@ template <class Id>
 Id id(const object& from, std::string_view name) {
   return Id::parse(text(from, name)).value_or(Id());
 }
+std::int64_t time(const object& from, std::string_view name) {
+  return parse_rfc3339(text(from, name)).value_or(0);
+}
 template <class F>
 void each(const object& from, std::string_view name, F&& take) {
   simdjson::dom::array list;
@@ -173,6 +179,14 @@ void each(const object& from, std::string_view name, F&& take) {
     object entry;
     if (item.get(entry) == simdjson::SUCCESS) take(entry);
   }
+}
+
+SystemEvent system_event(std::string_view name) {
+  for (const SystemEvent event : {SystemEvent::kMemberAdded, SystemEvent::kMemberRemoved,
+                                  SystemEvent::kRenamed, SystemEvent::kRoleChanged}) {
+    if (wire_name(event) == name) return event;
+  }
+  return SystemEvent::kNone;
 }
 
 Message message(const object& from, ConversationId conversation) {
@@ -184,10 +198,16 @@ Message message(const object& from, ConversationId conversation) {
   out.sender = id<UserId>(from, "sender_id");
   out.content = text(from, "content");
   out.no = number(from, "no");
-  out.deleted_at_us = text(from, "deleted_at").empty() ? 0 : 1;
+  out.client_id = text(from, "client_id");
+  out.reply_to = number(from, "reply_to");
+  out.sent_at_us = time(from, "sent_at");
+  out.edited_at_us = time(from, "edited_at");
+  out.deleted_at_us = time(from, "deleted_at");
   if (text(from, "kind") == "system") {
     out.type = MessageType::kSystem;
-    out.system = SystemEvent::kMemberAdded;  // some event: which one is not looked at
+    out.system = system_event(text(from, "event"));
+    out.subject = id<UserId>(from, "user_id");
+    out.role = role_of(text(from, "role")).value_or(Role::kMember);
   }
   object reactions;
   if (from.at_key("reactions").get(reactions) == simdjson::SUCCESS) {
@@ -231,6 +251,7 @@ std::optional<ServerEvent> reply(std::string_view type, const object& from) {
     out.message = id<MessageId>(from, "message_id");
     out.conversation = id<ConversationId>(from, "conversation_id");
     out.seq = number(from, "seq");
+    out.sent_at_us = time(from, "sent_at");
     out.duplicate = flag(from, "duplicate");
     return out;
   }
