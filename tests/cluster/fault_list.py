@@ -12,8 +12,8 @@ import typing
 from redis_commands import Command, number_of, redis_says
 
 SERVICES = ("redis", "postgres", "etcd")
-# Ten times what is measured where it takes longest to hear the other nodes (docs/cluster.md: a drain and a crash of PostgreSQL take two seconds), and well
-# below what a client would wait that has to ask by itself.
+# Twice what is measured where it takes longest (docs/cluster.md: a crash of PostgreSQL and a drain take up to 2.6 s, on a busy machine), and much below
+# what would pass for an outage.
 SERVED_SECONDS = 5
 LOOK_SECONDS = 15   # several leases: it is a fault of ours when no node has looked by then
 
