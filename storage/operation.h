@@ -29,7 +29,8 @@ struct CreateConversation {
   std::vector<NewMember> members{};
 };
 // kDuplicate: the (conversation, actor, client_id) is stored with the same body; outcome = the first result.
-// kKeyReused: with another body (compared as it was sent, also after edits).
+// kKeyReused: with another body (compared as it was sent, also after edits). Both also when the actor has left since.
+// kForbidden: the actor is not a member.
 struct AppendMessage {
   MessageId id{};
   std::string client_id{};
@@ -38,6 +39,8 @@ struct AppendMessage {
   std::string attachments{};
   Seq reply_to = 0;  // kNotFound when no such message
   std::vector<UserId> mentions{};
+  // Of somebody who may not post (any more): a retry is answered, anything else is kForbidden and stores nothing.
+  bool retry_only = false;
 };
 struct EditMessage {
   chat::MessageRef message{};

@@ -115,22 +115,25 @@ void ConversationRole::run(Conversation& conversation, ForwardedCommand forwarde
 
 // --- rights and staging --------------------------------------------------------------------------------------------
 
-MemberState* ConversationRole::permit(Conversation& conversation, const Actor& actor, Act act) {
-  MemberState* member = conversation.find_member(actor.user);
-  if (member == nullptr) {
-    context_.refuse(actor, ErrorCode::kNotMember);
-    return nullptr;
-  }
+std::optional<Error> ConversationRole::refusal_of(const Conversation& conversation, UserId user,
+                                                  Act act) {
+  const auto refusal = [](ErrorCode code, std::string_view detail = {}) {
+    return Error{.code = code, .detail = detail, .retry_after_ms = 0};
+  };
+  const MemberState* member = conversation.find_member(user);
+  if (member == nullptr) return refusal(ErrorCode::kNotMember);
   const std::optional<Role> least = least_role(act, conversation.kind);
-  if (!least) {
-    context_.refuse(actor, ErrorCode::kConflict, "this kind of conversation does not have that");
+  if (!least) return refusal(ErrorCode::kConflict, "this kind of conversation does not have that");
+  if (member->role < *least) return refusal(ErrorCode::kForbidden);
+  return std::nullopt;
+}
+
+MemberState* ConversationRole::permit(Conversation& conversation, const Actor& actor, Act act) {
+  if (const auto refusal = refusal_of(conversation, actor.user, act)) {
+    context_.refuse(actor, *refusal);
     return nullptr;
   }
-  if (member->role < *least) {
-    context_.refuse(actor, ErrorCode::kForbidden);
-    return nullptr;
-  }
-  return member;
+  return conversation.find_member(actor.user);
 }
 
 std::optional<Error> ConversationRole::try_stage(Conversation& conversation, const Actor& actor,
@@ -243,12 +246,20 @@ std::optional<Error> ConversationRole::check_message(const MessageSend& send) co
 
 void ConversationRole::send_message(Conversation& conversation, const Actor& actor,
                                     MessageSend& send) {
-  if (permit(conversation, actor, Act::kPost) == nullptr) return;
-  if (const std::optional<Error> error = check_message(send)) {
+  const std::optional<Error> refusal = refusal_of(conversation, actor.user, Act::kPost);
+  const std::optional<Error> error = check_message(send);
+  if (refusal && (error || send.client_id.empty())) {
+    context_.refuse(actor, *refusal);
+    return;
+  }
+  if (error) {
     context_.refuse(actor, *error);
     return;
   }
-  (void)stage(conversation, actor, append_of(send));
+  storage::AppendMessage append = append_of(send);
+  // Whoever left after the commit, and lost its answer, retries: the store alone knows (docs/contract.md, D3).
+  append.retry_only = refusal.has_value();
+  (void)stage(conversation, actor, std::move(append));
 }
 
 void ConversationRole::edit(Conversation& conversation, const Actor& actor, MessageEdit& edit) {

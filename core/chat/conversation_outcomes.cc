@@ -11,14 +11,28 @@ namespace {
 
 using storage::OutcomeStatus;
 
-ErrorCode error_of(OutcomeStatus status) {
+// The store forbids for one reason, that the actor is not a member, but for edits and deletions, which may be another's.
+ErrorCode forbidden(const Conversation& conversation, const storage::Operation& operation) {
+  const auto& body = operation.body;
+  if (std::holds_alternative<storage::EditMessage>(body) ||
+      std::holds_alternative<storage::DeleteMessage>(body)) {
+    return ErrorCode::kForbidden;
+  }
+  const auto* append = std::get_if<storage::AppendMessage>(&body);
+  const bool is_member_without_the_right = append != nullptr && append->retry_only &&
+                                           conversation.find_member(operation.actor) != nullptr;
+  return is_member_without_the_right ? ErrorCode::kForbidden : ErrorCode::kNotMember;
+}
+
+ErrorCode error_of(const Conversation& conversation, const storage::Operation& operation,
+                   OutcomeStatus status) {
   switch (status) {
     case OutcomeStatus::kKeyReused:
       return ErrorCode::kKeyReused;
     case OutcomeStatus::kNotFound:
       return ErrorCode::kNotFound;
     case OutcomeStatus::kForbidden:
-      return ErrorCode::kForbidden;
+      return forbidden(conversation, operation);
     case OutcomeStatus::kConflict:
       return ErrorCode::kConflict;
     case OutcomeStatus::kUnavailable:
@@ -63,7 +77,7 @@ void ConversationRole::outcome_of(Conversation& conversation, Pending& pending,
       context_.counters.commits_failed.add();
       commit_failed(conversation);
     }
-    failed(conversation, pending, error_of(outcome.status));
+    failed(conversation, pending, error_of(conversation, pending.operation, outcome.status));
     return;
   }
   if (outcome.status == OutcomeStatus::kDuplicate) {

@@ -137,6 +137,8 @@ class ConversationRole {
                                  const Conversation::Parked& parked) const;
   // The member who may, or null and the refusal is out.
   MemberState* permit(Conversation& conversation, const Actor& actor, Act act);
+  [[nodiscard]] static std::optional<Error> refusal_of(const Conversation& conversation,
+                                                       UserId user, Act act);
   bool stage(Conversation& conversation, const Actor& actor,
              decltype(storage::Operation::body) body, bool is_creation_answer = false);
   [[nodiscard]] std::optional<Error> try_stage(Conversation& conversation, const Actor& actor,

@@ -77,7 +77,7 @@ void MemoryModel::judge(Conversation& conversation, const Operation& operation,
     }
   }
   const auto member = conversation.members.find(operation.actor);
-  if (member == conversation.members.end()) {
+  if (op.retry_only || member == conversation.members.end()) {
     out.status = OutcomeStatus::kForbidden;
     return;
   }

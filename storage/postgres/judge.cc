@@ -117,7 +117,7 @@ void Judge::judge(Conversation& where, const Operation& operation, const AppendM
       state_.wants_first_attempts |= !BatchState::knows_first_attempt(state_.is_careful, op);
   };
   Member* sender = member(where, operation.actor);
-  if (sender == nullptr) return refuse(OutcomeStatus::kForbidden);
+  if (op.retry_only || sender == nullptr) return refuse(OutcomeStatus::kForbidden);
   if (op.reply_to != 0 && state_.find(where.id, {.seq = op.reply_to, .id = {}}) == nullptr)
     return refuse(OutcomeStatus::kNotFound);
   if (!state_.message_ids.emplace(where.id, op.id).second) return refuse(OutcomeStatus::kConflict);

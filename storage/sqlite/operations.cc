@@ -183,7 +183,7 @@ void Operations::create(Head& head, const Operation& operation, const CreateConv
 void Operations::judge(Head& head, const Operation& operation, const AppendMessage& op,
                        Outcome& out) {
   Marks marks;
-  if (!find_marks(operation.conversation, operation.actor, marks)) {
+  if (op.retry_only || !find_marks(operation.conversation, operation.actor, marks)) {
     if (!find_first_attempt(operation, op, out)) out.status = OutcomeStatus::kForbidden;
     return;
   }

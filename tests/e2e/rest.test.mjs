@@ -66,7 +66,11 @@ for (const shards of [1, 2]) {
       assert.deepEqual(state.users.map((user) => [user.user_id, user.status]), [[bob.id, 'online']]);
       await say(ada, 'DELETE', `${c}/messages/${sent.message_id}`);
       await hearer.waitFor({ type: 'message.deleted', message_seq: sent.seq });
+      const last_words = await say(bob, 'POST', `${c}/messages`, { client_id: 'bye', content: 'bye' }, 201);
       await say(bob, 'POST', `${c}/leave`);
+      const again = await say(bob, 'POST', `${c}/messages`, { client_id: 'bye', content: 'bye' });
+      assert.deepEqual([again.seq, again.message_id, again.duplicate], [last_words.seq, last_words.message_id, true]);
+      assert.equal((await say(bob, 'POST', `${c}/messages`, { client_id: 'more', content: 'more' }, 403)).code, 'not_member');
       const { conversation: channel } = await say(ada, 'POST', '/conversations', { kind: 'channel', name: 'News' }, 201);
       assert.equal((await say(bob, 'POST', `/conversations/${channel.id}/join`)).conversation.id, channel.id);
       await hearer.waitFor({ type: 'conversation.joined', conversation: { id: channel.id } });

@@ -96,6 +96,23 @@ TEST_P(Messages, AnswerARetryAlsoAfterItsSenderHasLeft) {
   EXPECT_EQ(sends(bob, room, "one more", "k2").status, kForbidden);
 }
 
+TEST_P(Messages, OfSomebodyWhoMayOnlyRetryAreAnsweredAndNeverStored) {
+  const auto retry = [this](std::string content, std::string key) {
+    AppendMessage append = message(std::move(content), std::move(key));
+    append.retry_only = true;
+    return append;
+  };
+  const Outcome first = sends(bob, room, "hi", "k");
+  const Outcome again = act(room, bob, retry("hi", "k"));
+  EXPECT_EQ(again.status, kDuplicate);
+  EXPECT_EQ(again.seq, first.seq);
+  EXPECT_EQ(again.message, first.message);
+  EXPECT_EQ(act(room, bob, retry("ho", "k")).status, kKeyReused);
+  EXPECT_EQ(act(room, bob, retry("one more", "k2")).status, kForbidden);
+  EXPECT_EQ(act(room, bob, retry("one more", "")).status, kForbidden);
+  EXPECT_EQ(sends(carol, room, "next").seq, first.seq + 1) << "nothing was stored between";
+}
+
 TEST_P(Messages, KnowAKeyThatIsReusedForAnotherBody) {
   AppendMessage original = message("hi", "k");
   original.mentions = {bob};

@@ -381,7 +381,63 @@ TEST_F(Conversations, who_is_added_hears_from_there_on_and_who_is_removed_no_mor
   world.commit();
   EXPECT_THAT(carol.seqs(), ElementsAre(3));
   carol.sends(room, "no");
+  world.commit();
   EXPECT_EQ(carol.refused(), ErrorCode::kNotMember);
+}
+
+// D3: the ack was lost, and whoever retries may not post any more.
+TEST_F(Conversations, a_retry_is_answered_with_its_first_result_also_when_its_sender_was_removed) {
+  const auto room = group({"alice", "bob"});
+  const Person alice = arrives("alice"), bob = arrives("bob");
+  bob.sends(room, "hello", "k");
+  world.commit();
+  alice.says(MemberRemove{room, bob.id()});
+  world.commit();
+  bob.sends(room, "hello", "k");
+  world.commit();
+  ASSERT_THAT(bob.answered<MessageSent>(), SizeIs(2));
+  EXPECT_TRUE(bob.answered<MessageSent>()[1].duplicate);
+  EXPECT_EQ(bob.answered<MessageSent>()[1].seq, bob.answered<MessageSent>()[0].seq);
+  EXPECT_EQ(bob.answered<MessageSent>()[1].message, bob.answered<MessageSent>()[0].message);
+  EXPECT_THAT(bob.heard<Error>(), IsEmpty());
+  bob.sends(room, "something else", "k");
+  world.commit();
+  EXPECT_EQ(bob.refused(), ErrorCode::kKeyReused);
+  bob.sends(room, "more", "k2");
+  world.commit();
+  EXPECT_EQ(bob.refused(), ErrorCode::kNotMember);
+  EXPECT_EQ(world.model().load_conversation(room)->last_seq, 2U);
+}
+
+TEST_F(Conversations,
+       a_retry_is_answered_with_its_first_result_also_when_its_sender_lost_the_role) {
+  const auto room = channel({"alice", "bob"});
+  const Person alice = arrives("alice"), bob = arrives("bob");
+  alice.says(MemberRole{room, bob.id(), Role::kAdmin});
+  world.commit();
+  bob.sends(room, "hello", "k");
+  world.commit();
+  alice.says(MemberRole{room, bob.id(), Role::kMember});
+  world.commit();
+  bob.sends(room, "hello", "k");
+  world.commit();
+  ASSERT_THAT(bob.answered<MessageSent>(), SizeIs(2));
+  EXPECT_TRUE(bob.answered<MessageSent>()[1].duplicate);
+  bob.sends(room, "more", "k2");
+  world.commit();
+  EXPECT_EQ(bob.refused(), ErrorCode::kForbidden);  // a member still
+  EXPECT_EQ(world.model().load_conversation(room)->last_seq, 3U);
+}
+
+TEST_F(Conversations, a_send_without_a_key_by_a_stranger_does_not_reach_the_store) {
+  const auto room = group({"alice"});
+  const Person eve = arrives("eve");
+  MessageSend send;
+  send.conversation = room;
+  send.content = "x";
+  eve.says(send);
+  EXPECT_EQ(eve.refused(), ErrorCode::kNotMember);
+  EXPECT_EQ(world.staged(), 0U);
 }
 
 TEST_F(Conversations, the_last_owner_who_leaves_is_followed_by_the_longest_standing_admin) {

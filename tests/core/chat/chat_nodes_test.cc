@@ -259,6 +259,27 @@ TEST_F(TwoNodes, refuse_no_member_who_joined_on_the_other_node) {
   EXPECT_EQ(ben.refused(), ErrorCode::kForbidden);  // a member, who may not post in a channel
 }
 
+TEST_F(TwoNodes, call_whoever_was_removed_no_member_whichever_of_them_knew_first) {
+  const ConversationId room = group({"ann", "ben"});
+  const Person ann = arrives("ann", 0);
+  const Person ben = arrives("ben", 1);
+  ben.sends(room, "hello", "k");
+  world.commit();
+  world.bus().disconnect(1);  // so that node 1 does not hear of it
+  ann.says(MemberRemove{room, ben.id()});
+  world.commit();
+  ben.sends(room, "more", "k2");
+  ben.says(ReactionChange{room, {.seq = 1, .id = {}}, "+", true}, "2");
+  ben.says(MarkAdvance{room, 2, MarkKind::kSeen}, "3");
+  ben.sends(room, "hello", "k");
+  world.commit();
+  std::vector<ErrorCode> codes;
+  for (const Error& error : ben.heard<Error>()) codes.push_back(error.code);
+  EXPECT_EQ(codes, std::vector(3, ErrorCode::kNotMember));
+  ASSERT_EQ(ben.answered<MessageSent>().size(), 2U);
+  EXPECT_TRUE(ben.answered<MessageSent>()[1].duplicate);
+}
+
 TEST_F(TwoNodes, end_a_session_that_was_revoked_elsewhere) {
   const Person ann = arrives("ann", 0);
   const Person same = arrives("ann", 1);
