@@ -80,6 +80,7 @@ struct Connection {
   bool deflate : 1 = false;    // takes compressed frames of any window
   bool was_open : 1 = false;   // on_open() was called: on_closed() is owed
   bool clean : 1 = false;      // CloseCause::clean
+  bool late : 1 = false;       // came as the drain began: answered, not just closed
   bool linger : 1 = false;     // after the drain, wait for the peer's FIN
   bool saw_fin : 1 = false;    // the peer has ended its side
   bool in_input : 1 = false;   // its received bytes are being worked on, further up the stack

@@ -99,6 +99,21 @@ Result<void, SystemError> check_address_free(std::string_view address) {
   return {};
 }
 
+int accept_waiting(int listen_fd) {
+  int fd = -1;
+  do {
+    fd = accept4(listen_fd, nullptr, nullptr, SOCK_CLOEXEC);
+  } while (fd < 0 && (errno == EINTR || errno == ECONNABORTED));
+  return fd;
+}
+
+void stop_listening(int listen_fd) {
+  int listens = 0;
+  socklen_t size = sizeof(listens);
+  const bool is_known = getsockopt(listen_fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0;
+  if (is_known && listens != 0) (void)shutdown(listen_fd, SHUT_RD);
+}
+
 std::uint16_t local_port(int fd) {
   sockaddr_storage storage{};
   socklen_t size = sizeof(storage);

@@ -18,6 +18,11 @@ namespace uproar::net {
 // EADDRINUSE when anybody listens there already: SO_REUSEPORT would let a second server of the same user share the
 // port, and each would get some of the other's clients. Ask before the first listen_reuseport().
 [[nodiscard]] Result<void, SystemError> check_address_free(std::string_view address);
+// One connection that waits at a listening socket, close-on-exec; negative when none does. The caller owns the fd.
+[[nodiscard]] int accept_waiting(int listen_fd);
+// Whoever connects from now on is refused, or comes to another socket of the same address; whoever waits to be accepted
+// is reset. The fd stays the owner's to close. Nothing when the fd does not listen.
+void stop_listening(int listen_fd);
 // The port of a bound socket; 0 on failure.
 [[nodiscard]] std::uint16_t local_port(int fd);
 

@@ -3,6 +3,7 @@
 // The machine behind BasicShardNet<Io>: private to this folder, included by shard_net-inl.h alone. Bodies by subject:
 //   shard_net-inl.h        the public face
 //   shard_core_life-inl.h  accept, receive, close, deadlines: per event
+//   shard_core_drain-inl.h how a shard stops
 //   shard_core_talk-inl.h  HTTP and WebSocket: per request and per message
 //   shard_core_send-inl.h  queues, topics, batches: per frame and per recipient
 
@@ -82,6 +83,7 @@ class ShardCore {
   void on_accept(const runtime::Completion& completion);
   void arm_listeners();
   void pause_accept();
+  void stop_listening(const Listener& listener);
 
   // Receiving.
   void on_recv(const runtime::Completion& completion);

@@ -29,6 +29,8 @@ using enum ConnectionState;
 
 inline constexpr std::int64_t kAcceptRetryUs = 100'000;  // after the descriptors ran out
 inline constexpr std::int64_t kDrainStepUs = 50'000;
+inline constexpr std::uint32_t kLateDeadlineMs =
+    1000;  // to say what they want, for who came as the drain began
 inline constexpr std::uint32_t kDrainPerTickMax = 1024;
 inline constexpr std::uint32_t kTimerStepsPerTickMax = 4096;
 
@@ -150,11 +152,14 @@ void ShardCore<Io>::on_accept(const runtime::Completion& completion) {
     if (completion.result >= 0) ::close(completion.result);
     return;
   }
-  if (!completion.more) listeners_[completion.key.slot].armed = false;
-  if (completion.result >= 0) {
-    admit(completion.result);
+  Listener& listener = listeners_[completion.key.slot];
+  if (!completion.more) listener.armed = false;
+  if (completion.result >= 0) admit(completion.result);
+  if (draining_) {
+    if (!listener.armed) stop_listening(listener);
     return;
   }
+  if (completion.result >= 0) return;
   switch (-completion.result) {
     case ECANCELED:
       return;
@@ -172,7 +177,7 @@ void ShardCore<Io>::on_accept(const runtime::Completion& completion) {
 
 template <class Io>
 void ShardCore<Io>::admit(int fd) {
-  if (draining_ || table_.used() >= table_.slots_max()) {
+  if (table_.used() >= table_.slots_max()) {
     counters_.refused_full.add();
     ::close(fd);
     return;
@@ -197,7 +202,10 @@ void ShardCore<Io>::admit(int fd) {
   c.stage = std::make_unique<HttpStage>(request_limits_, origins_, peer);
   c.heard_ms = now_ms();
   arm_recv(slot, c);
-  set_deadline(slot, c, options_.handshake_deadline_ms);
+  c.late = draining_;
+  set_deadline(slot, c,
+               draining_ ? std::min(options_.handshake_deadline_ms, life::kLateDeadlineMs)
+                         : options_.handshake_deadline_ms);
   if (table_.used() >= table_.slots_max()) {
     accept_paused_ = true;
     counters_.accept_paused.add();
@@ -545,43 +553,6 @@ std::optional<std::int64_t> ShardCore<Io>::next_deadline() const {
   if (unarmed && !draining_ && !accept_paused_) next = std::min(next, accept_again_us_);
   if (next == runtime::TimerWheel::kNever) return std::nullopt;
   return next;
-}
-
-template <class Io>
-void ShardCore<Io>::drain(std::uint32_t closes_per_second) {
-  if (draining_) return;
-  draining_ = true;
-  drain_per_second_ = closes_per_second;
-  drain_from_us_ = now_.monotonic_us;
-  pause_accept();
-}
-
-template <class Io>
-void ShardCore<Io>::drain_some() {
-  if (drain_walk_done_) return;
-  std::uint64_t may_close = life::kDrainPerTickMax;
-  if (drain_per_second_ > 0) {
-    const auto elapsed_us = static_cast<std::uint64_t>(now_.monotonic_us - drain_from_us_);
-    const std::uint64_t due = 1 + elapsed_us * drain_per_second_ / 1'000'000;
-    may_close = std::min(may_close, due > drain_closed_ ? due - drain_closed_ : 0);
-  }
-  for (; may_close > 0 && drain_cursor_ < table_.made(); ++drain_cursor_) {
-    Connection& c = table_[drain_cursor_];
-    if (c.state == ConnectionState::kOpen && !c.doomed) {
-      handler_.on_draining(
-          id_of(drain_cursor_, c));  // its last words go out before the close frame
-      if (c.state == ConnectionState::kOpen && !c.doomed) {
-        begin_close(drain_cursor_, c, ws::CloseCode::kDraining, "draining");
-      }
-    } else if (c.state == ConnectionState::kHttp && !c.http()->awaiting_answer()) {
-      start_draining(drain_cursor_, c, true);
-    } else {
-      continue;
-    }
-    --may_close;
-    ++drain_closed_;
-  }
-  drain_walk_done_ = drain_cursor_ >= table_.made();
 }
 
 }  // namespace uproar::net

@@ -108,16 +108,18 @@ void ShardCore<Io>::on_upgrade(std::uint32_t slot, Connection& c, MutableBytes r
   if (c.state != ConnectionState::kHttp) return;  // the handler closed it
   if (!answer.accept || draining_) {
     counters_.upgrades_refused.add();
-    const int status = draining_ && answer.accept ? 503 : answer.status;
+    const bool is_late = draining_ && answer.accept;
+    const int status = is_late ? 503 : answer.status;
+    const http::Header header =
+        is_late ? http::Header{.name = "Retry-After", .value = "1"} : answer.header;
     std::string body = answer.body;
     if (body.empty()) body = error_body(error_code_of(status), "the connection was refused");
     http::ResponseContext context = c.http()->answer_context(date());
     context.keep_alive = false;
-    const bool has_header = status == answer.status && !answer.header.name.empty();
     if (write_answer(slot, c,
                      {.status = static_cast<std::uint16_t>(status),
                       .content_type = "application/json",
-                      .headers = {&answer.header, has_header ? std::size_t{1} : 0},
+                      .headers = {&header, header.name.empty() ? std::size_t{0} : std::size_t{1}},
                       .body = body},
                      context)) {
       answer_done(slot, c, false);

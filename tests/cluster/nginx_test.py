@@ -6,6 +6,7 @@ import http.server
 import os
 import pathlib
 import re
+import socket
 import sys
 import tempfile
 import threading
@@ -102,6 +103,97 @@ class NodeDies(unittest.TestCase):
         with nginx_before(asked, gone=2) as nginx:
             self.assertEqual([ask(nginx, "POST", "/api/v1/refresh")[0] for _ in range(4)], [200] * 4)
         self.assertEqual(len(asked.requests), 4)
+
+
+class TalkingNode:
+    """Takes WebSockets, and keeps them until it is stopped. It may be started again, at the same port."""
+
+    def __init__(self):
+        self.port, self.lock = free_port(), threading.Lock()
+        self.start()
+
+    def address(self):
+        return f"127.0.0.1:{self.port}"
+
+    def start(self):
+        self.sockets = []
+        self.listener = socket.create_server(("127.0.0.1", self.port), backlog=128)
+        self.thread = threading.Thread(target=self.accept, args=(self.listener,), daemon=True)
+        self.thread.start()
+
+    def accept(self, listener):
+        while True:
+            try:
+                client = listener.accept()[0]
+            except OSError:   # stopped
+                return
+            client.settimeout(10)
+            request = head(client)
+            if request.startswith("GET /ws"):
+                client.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+                self.sockets.append(client)
+            else:
+                client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
+                client.close()
+
+    def stop(self):
+        """As a node that was asked to: the listening socket first."""
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.thread.join()
+        self.listener.close()
+        for client in self.sockets:
+            client.close()
+
+
+def head(client):
+    text = b""
+    while b"\r\n\r\n" not in text:
+        received = client.recv(4096)
+        if not received:
+            break
+        text += received
+    return text.decode()
+
+
+def connected(nginx):
+    """A WebSocket through nginx, and what the handshake was answered."""
+    client = socket.create_connection(("127.0.0.1", nginx.port), timeout=10)
+    client.sendall(b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+    return client, head(client).split(" ", 2)[1]
+
+
+class NodesRestart(unittest.TestCase):
+    def test_nobody_is_turned_away_while_a_node_is_there(self):
+        # nginx would leave out who failed once, until a request there has ended well: a WebSocket ends in hours.
+        nodes = [TalkingNode() for _ in range(3)]
+        with contextlib.ExitStack() as stack:
+            for node in nodes:
+                stack.callback(node.stop)
+            folder = stack.enter_context(tempfile.TemporaryDirectory())
+            os.chmod(folder, 0o755)
+            nginx = Nginx(folder, [node.address() for node in nodes], workers=1)
+            stack.callback(nginx.stop)
+            nginx.start()
+            answers, clients = [], []
+
+            def comes():
+                client, answer = connected(nginx)
+                stack.callback(client.close)
+                clients.append(client)
+                answers.append(answer)
+
+            for _ in range(12):
+                comes()
+            for node in nodes:
+                node.stop()
+                # Theirs end; they come back while the node is away, and stay.
+                for _ in node.sockets:
+                    comes()
+                node.start()
+            for _ in range(12):
+                comes()
+            self.assertEqual(answers, ["101"] * len(answers))
+            self.assertTrue(all(node.sockets for node in nodes), "each takes connections again")
 
 
 class Passed(unittest.TestCase):

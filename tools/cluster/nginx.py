@@ -25,13 +25,13 @@ def configuration(folder, port, nodes, workers):
     files = min(FILES_MAX, os.sysconf("SC_OPEN_MAX"))
     text = CONFIGURATION.read_text(encoding="utf-8")
     temporary = "".join(f"  {name}_temp_path {folder}/{name};\n" for name in TEMPORARY)
-    servers = "".join(f"    server {node} max_fails=1 fail_timeout=1s;\n" for node in nodes)
+    servers = "".join(f"    server {node} max_fails=0;\n" for node in nodes)
     for pattern, new in (
             (r"^worker_processes .*;", f"daemon off;\npid {folder}/pid;\nerror_log {folder}/error.log warn;\nworker_processes {workers};"),
             (r"^worker_rlimit_nofile .*;", f"worker_rlimit_nofile {files};"),
             (r"worker_connections \d+;", f"worker_connections {files};"),
             (r"^http {\n", f"http {{\n{temporary}"),
-            (r"(^    server n\d+:8080 max_fails=1 fail_timeout=1s;\n)+", servers),
+            (r"(^    server n\d+:8080 max_fails=0;\n)+", servers),
             (r"listen 8080 ", f"listen 127.0.0.1:{port} ")):
         text = replaced(text, pattern, new)
     return text

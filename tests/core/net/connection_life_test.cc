@@ -1,8 +1,13 @@
 // How connections begin and end, over a simulated ring that checks the order of requests itself (sim_io.h).
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "core/net/listener.h"
 #include "tests/core/net/sim_shard.h"
 
 namespace uproar::net {
@@ -281,6 +286,60 @@ TEST(ConnectionLife, DrainStopsAcceptingAndCloses4300SpreadOut) {
   EXPECT_THAT(shard.heard(ids[9]).back(), StartsWith(close_body(4300)));
   shard.pass_ms(4000);
   EXPECT_TRUE(shard.net.drained());
+}
+
+// A socket of this machine that connects to a port there; negative when it is refused.
+int connects(std::uint16_t port) {
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_port = htons(port);
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (::connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof(to)) == 0) return fd;
+  ::close(fd);
+  return -1;
+}
+
+// Who waited to be accepted would be reset at the end, and until then wait for nothing.
+TEST(ConnectionLife, ADrainAnswersWhoWaitsToBeAcceptedAndRefusesWhoComesLater) {
+  SimShard shard;
+  const ConnectionId stays = shard.open();
+  auto listening = listen_reuseport("127.0.0.1:0");
+  ASSERT_TRUE(listening.ok());
+  const int listener = listening.value();
+  const std::uint16_t port = local_port(listener);
+  shard.net.add_listener(listener);
+  shard.settle();
+  const int waits = connects(port);
+  ASSERT_GE(waits, 0);
+  shard.net.drain(1);  // the one that stays is not closed by the time the others are
+  shard.settle();
+  EXPECT_LT(connects(port), 0);
+  EXPECT_EQ(shard.net.counters().accepted.value(), 2U);
+  const std::uint32_t late = stays.slot + 1;
+  shard.io.peer_says(late, kUpgrade);
+  shard.settle();
+  EXPECT_THAT(shard.io.socket(late).wire, StartsWith("HTTP/1.1 503 "));
+  EXPECT_THAT(shard.io.socket(late).wire, HasSubstr("Retry-After: 1\r\n"));
+  ::close(waits);
+  ::close(listener);
+}
+
+TEST(ConnectionLife, WhoCameAsADrainBeganAndSaysNothingDoesNotHoldItUp) {
+  SimShard shard;
+  auto listening = listen_reuseport("127.0.0.1:0");
+  ASSERT_TRUE(listening.ok());
+  shard.net.add_listener(listening.value());
+  shard.settle();
+  const int waits = connects(local_port(listening.value()));
+  ASSERT_GE(waits, 0);
+  shard.net.drain();
+  shard.settle();
+  EXPECT_EQ(shard.net.counters().connections.value(), 1);
+  for (int seconds = 0; seconds < 4 && !shard.net.drained(); ++seconds) shard.pass_ms(1000);
+  EXPECT_TRUE(shard.net.drained());
+  ::close(waits);
+  ::close(listening.value());
 }
 
 TEST(ConnectionLife, TheLastWordsBeforeADrainGoOutBeforeTheCloseFrame) {
