@@ -225,6 +225,10 @@ void PresenceWatch::has_read(
       to_read_.clear();
     }
   }
+  if (!unread_.empty() && !std::exchange(timer_armed_, true)) {
+    context_.deadlines.arm(context_.now.monotonic_us + std::int64_t{kPresenceReadRetryMs} * 1000,
+                           Deadline::Kind::kPresenceRead, Uuid{});
+  }
   read_next();
 }
 
@@ -233,9 +237,6 @@ void PresenceWatch::retry_later(UserId user) {
   Watched* watched = find(user);
   if (watched == nullptr || std::exchange(watched->is_waiting, true)) return;
   unread_.push_back(user);
-  if (std::exchange(timer_armed_, true)) return;
-  context_.deadlines.arm(context_.now.monotonic_us + std::int64_t{kPresenceReadRetryMs} * 1000,
-                         Deadline::Kind::kPresenceRead, Uuid{});
 }
 
 void PresenceWatch::retry_read() {

@@ -130,8 +130,7 @@ void RedisPresence::written(const UserId& user, std::uint64_t version,
   }
   if (answer.value().value().is_error()) {
     counters_.failures.add();
-    found->second.is_waiting = true;
-    unreached_.push_back(user);
+    if (!std::exchange(found->second.is_waiting, true)) unreached_.push_back(user);
     return refused();
   }
   // Not before: who reads on hearing it finds it, whichever server of a cluster has the row and whichever the channel.
