@@ -3,12 +3,17 @@
 // Which nodes can still commit, as the store itself knows it: by their sessions. The list of nodes (discovery.h) is made
 // of what nodes say, so one that is cut off from it and not from the store is dead there, and goes on committing.
 
+#include <algorithm>
 #include <vector>
 
 #include "storage/history.h"
 #include "storage/node_id.h"
 
 namespace uproar::storage {
+
+[[nodiscard]] inline bool is_among(const std::vector<NodeDigest>& nodes, NodeDigest node) {
+  return std::find(nodes.begin(), nodes.end(), node) != nodes.end();
+}
 
 class NodesAtWork {
  public:

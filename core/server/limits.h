@@ -28,15 +28,15 @@ inline constexpr std::uint32_t kAskRevocationsAgainMs = 500;
 inline constexpr std::int64_t kRevocationsOverlapUs = 60'000'000;
 // So is one that does not say which nodes work on it (unlisted_nodes.h).
 inline constexpr std::uint32_t kAskNodesAtWorkAgainMs = 1'000;
-// Nodes at work that were not heard yet are called that often, and given up after that many calls: three seconds, of the
-// six that a start waits. An answer takes a turn of the other node.
-inline constexpr std::uint32_t kRollCallEveryMs = 250;
-inline constexpr std::uint32_t kRollCallsMax = 12;
-static_assert(kRollCallEveryMs * kRollCallsMax < 6'000);
-// Nodes that were heard, listed or not. 1,024 * 16 bytes.
-inline constexpr std::size_t kHeardNodesMax = 4 * storage::kNodesMax;
 // How long a start waits for Redis and etcd: several attempts to connect, the longest pause between which is 2 s.
 inline constexpr std::uint32_t kServicesWaitMs = 6'000;
+// Nodes at work that were not heard yet are called that often, and given up after that many calls: three seconds, well
+// within what a start waits. An answer takes a turn of the other node.
+inline constexpr std::uint32_t kRollCallEveryMs = 250;
+inline constexpr std::uint32_t kRollCallsMax = 12;
+static_assert(2 * kRollCallEveryMs * kRollCallsMax <= kServicesWaitMs);
+// Nodes that were heard: 1,024 * 4 bytes.
+inline constexpr std::size_t kHeardNodesMax = 4 * storage::kNodesMax;
 // How long an end waits until the other nodes have been told everything, and again until they can know of the end. Without
 // either they take it for a death, and look for what they were not told.
 inline constexpr std::uint32_t kLeaveWaitMs = 2'000;

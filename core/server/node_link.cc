@@ -51,13 +51,10 @@ NodeLink::NodeLink(storage::Reactor& reactor, const Cluster& cluster, std::uint3
 NodeLink::~NodeLink() = default;
 
 void NodeLink::open_roll_call(storage::NodesAtWork& store) {
-  const auto listed = [this]() -> const std::vector<storage::NodeRecord>& {
-    return watch_->nodes();
-  };
   roll_call_ = std::make_unique<RollCall>(
       RollCall::Ports{.reactor = reactor_,
                       .store = store,
-                      .listed = listed,
+                      .listed = watch_->listed(),
                       .is_bus_up = [this] { return bus_->state() == storage::BusState::kUp; },
                       .call = [this] { ports_.call_roll(); }},
       self_);
@@ -181,7 +178,7 @@ void NodeLink::on_bus_state(storage::BusState state) {
   if (state == storage::BusState::kUp) {
     watch_->bus_is_up();
     ports_.call_roll();  // whoever gave this node up hears it
-    if (roll_call_) roll_call_->look();
+    if (roll_call_) roll_call_->begin_anew();
   }
   switch (state) {
     case storage::BusState::kUp:

@@ -78,7 +78,7 @@ class NodeLink final : private ShardBus::Hearer {
     return roll_call_ ? roll_call_->strangers() : "";
   }
 
-  // From any thread. What the next four give stays while this is held; null: closed, or not on this shard.
+  // From any thread. What these give stays while this is held; null: closed, or not on this shard.
   [[nodiscard]] std::unique_lock<std::mutex> hold_counters() const {
     return std::unique_lock(closing_);
   }

@@ -48,13 +48,14 @@ NodeWatch::~NodeWatch() {
 
 void NodeWatch::attach(storage::NodesAtWork* store) {
   if (store == nullptr) return;
-  const auto listed = [this]() -> const std::vector<storage::NodeRecord>& {
-    return discovery_->nodes();
-  };
   const auto look = [this] { tell(true); };
   unlisted_ = std::make_unique<UnlistedNodes>(
-      UnlistedNodes::Ports{.reactor = reactor_, .store = *store, .listed = listed, .look = look},
+      UnlistedNodes::Ports{.reactor = reactor_, .store = *store, .listed = listed(), .look = look},
       self_.id, lease_ms_);
+}
+
+NodeWatch::Listed NodeWatch::listed() const {
+  return [this]() -> const std::vector<storage::NodeRecord>& { return discovery_->nodes(); };
 }
 
 void NodeWatch::poke() {

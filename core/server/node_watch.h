@@ -50,6 +50,9 @@ class NodeWatch final : private storage::DiscoveryListener {
   [[nodiscard]] const std::vector<storage::NodeRecord>& nodes() const {
     return discovery_->nodes();
   }
+  // nodes(), for those who ask while the watch lives.
+  using Listed = std::function<const std::vector<storage::NodeRecord>&()>;
+  [[nodiscard]] Listed listed() const;
   [[nodiscard]] const storage::Discovery& discovery() const { return *discovery_; }
   // Null: the store does not know its nodes.
   [[nodiscard]] const UnlistedNodes* unlisted() const { return unlisted_.get(); }

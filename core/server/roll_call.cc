@@ -8,19 +8,11 @@
 
 namespace uproar::server {
 
+using storage::is_among;
 using storage::NodeDigest;
 using storage::NodeId;
 using storage::NodeRecord;
 using storage::StoreError;
-
-namespace {
-
-template <class Sequence>
-bool has(const Sequence& nodes, NodeDigest node) {
-  return std::find(nodes.begin(), nodes.end(), node) != nodes.end();
-}
-
-}  // namespace
 
 RollCall::RollCall(Ports ports, const NodeId& self)
     : ports_(std::move(ports)), self_(storage::node_digest(self)) {
@@ -40,17 +32,23 @@ void RollCall::look() {
   }
 }
 
+void RollCall::begin_anew() {
+  heard_.clear();
+  calls_.clear();
+  look();
+}
+
 void RollCall::heard(const NodeId& node) {
   const NodeDigest digest = storage::node_digest(node);
-  if (has(heard_, digest)) return;
+  if (is_among(heard_, digest)) return;
   heard_.push_back(digest);
-  if (heard_.size() > kHeardNodesMax) heard_.pop_front();
-  if (!has(given_up_, digest)) return;
+  if (heard_.size() > kHeardNodesMax) heard_.erase(heard_.begin());
+  if (!is_among(given_up_, digest)) return;
   log(LogLevel::kInfo, names_of({digest}) + " is heard over Redis now");
   look();
 }
 
-// Each time anew: a process that was killed has its sessions for a moment longer.
+// Each time: a process that was killed has its sessions for a moment longer.
 void RollCall::ask() {
   is_asking_ = true;
   ports_.store.find_nodes_at_work([this, is_there = is_there_](const auto& at_work) {
@@ -58,53 +56,61 @@ void RollCall::ask() {
   });
 }
 
-void RollCall::answered(const Result<std::vector<NodeDigest>, StoreError>& at_work) {
-  is_asking_ = false;
-  std::vector<NodeDigest> unheard;
-  if (at_work.ok()) {
-    for (const NodeDigest node : at_work.value())
-      if (node != self_ && !has(heard_, node) && !has(unheard, node)) unheard.push_back(node);
-  }
-  const bool is_known = at_work.ok() && !std::exchange(asks_again_, false);
-  if (is_known && unheard.empty()) return end_round(unheard);
-  if (is_known && calls_ >= kRollCallsMax) {
-    const bool is_any_heard = unheard.size() + 1 < at_work.value().size();
-    if (!is_over_ && !is_any_heard) strangers_ = names_of(unheard);
-    return give_up(unheard);
-  }
-  if (ports_.is_bus_up() && !unheard.empty()) {
-    ++calls_;
-    counters_.calls.add();
-    ports_.call();
-  }
-  timer_ = ports_.reactor.arm_timer(kRollCallEveryMs, [this] {
+void RollCall::ask_after(std::uint32_t ms) {
+  timer_ = ports_.reactor.arm_timer(ms, [this] {
     timer_.reset();
     ask();
   });
 }
 
-void RollCall::give_up(const std::vector<NodeDigest>& unheard) {
-  for (const NodeDigest node : unheard) {
-    if (has(given_up_, node)) continue;
-    log(LogLevel::kError,
-        names_of({node}) +
-            " works on this database and is not heard over Redis: it is cut off from it, or was "
-            "given another --redis. What is said there is not heard here");
+void RollCall::answered(const Result<std::vector<NodeDigest>, StoreError>& at_work) {
+  is_asking_ = false;
+  if (std::exchange(asks_again_, false)) return ask();
+  if (!at_work.ok()) return ask_after(kAskNodesAtWorkAgainMs);
+  std::vector<NodeDigest> unheard;
+  bool is_any_heard = false;
+  for (const NodeDigest node : at_work.value()) {
+    if (node == self_) continue;
+    if (is_among(heard_, node)) {
+      is_any_heard = true;
+    } else if (!is_among(unheard, node)) {
+      unheard.push_back(node);
+    }
   }
-  end_round(unheard);
+  std::erase_if(calls_, [&](const auto& entry) { return !is_among(unheard, entry.first); });
+  const bool is_over = std::all_of(unheard.begin(), unheard.end(), [this](NodeDigest node) {
+    return calls_[node] >= kRollCallsMax;
+  });
+  if (is_over) return end_round(unheard, is_any_heard);
+  if (!ports_.is_bus_up()) return;  // when it is, all begins anew
+  for (const NodeDigest node : unheard) ++calls_[node];
+  counters_.calls.add();
+  ports_.call();
+  ask_after(kRollCallEveryMs);
 }
 
-void RollCall::end_round(const std::vector<NodeDigest>& unheard) {
+void RollCall::end_round(const std::vector<NodeDigest>& unheard, bool is_any_heard) {
+  for (const NodeDigest node : unheard) {
+    if (is_among(given_up_, node)) continue;
+    log(LogLevel::kError,
+        names_of({node}) +
+            " works on this database and is not heard over Redis: it is cut off from it or "
+            "frozen, or was given another --redis. What is said there is not heard here");
+  }
   given_up_ = unheard;
   counters_.unheard.set(static_cast<std::int64_t>(unheard.size()));
-  calls_ = 0;
-  if (strangers_.empty()) is_over_ = true;
+  if (is_over_) return;
+  if (unheard.empty() || is_any_heard) {
+    is_over_ = true;
+  } else {
+    strangers_ = names_of(unheard);
+  }
 }
 
 std::string RollCall::names_of(const std::vector<NodeDigest>& nodes) const {
   std::string out;
   for (const NodeRecord& record : ports_.listed()) {
-    if (!has(nodes, storage::node_digest(record.id))) continue;
+    if (!is_among(nodes, storage::node_digest(record.id))) continue;
     out += (out.empty() ? "node " : ", node ") + record.name + " at " + record.url;
   }
   return out.empty() ? "a node that the list does not have" : out;

@@ -1,14 +1,14 @@
 #pragma once
 
 // Whether the nodes that work on the same store share this node's bus. One that was given another --redis does not: it
-// would commit and tell nobody here. So whoever is at work is called until it has been heard once. A node that starts and
+// would commit and tell nobody here. So whoever is at work is called until it has been heard. A node that starts and
 // hears none of them must not serve (docs/decisions/0035).
 //
 // On the watching shard's thread. Pure but for its ports: tests turn a reactor by hand.
 
 #include <cstdint>
-#include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -45,8 +45,10 @@ class RollCall {
   RollCall(const RollCall&) = delete;
   RollCall& operator=(const RollCall&) = delete;
 
-  // Somebody may have come or gone, or the bus is back.
+  // Somebody may have come or gone.
   void look();
+  // The bus is back, and may be another one: whoever was heard over it is to be heard again.
+  void begin_anew();
   // That node said something over the bus.
   void heard(const storage::NodeId& node);
 
@@ -58,17 +60,18 @@ class RollCall {
 
  private:
   void ask();
+  void ask_after(std::uint32_t ms);
   void answered(const Result<std::vector<storage::NodeDigest>, storage::StoreError>& at_work);
-  void give_up(const std::vector<storage::NodeDigest>& unheard);
-  void end_round(const std::vector<storage::NodeDigest>& unheard);
+  // Who is `unheard` was called often enough.
+  void end_round(const std::vector<storage::NodeDigest>& unheard, bool is_any_heard);
   [[nodiscard]] std::string names_of(const std::vector<storage::NodeDigest>& nodes) const;
 
   Ports ports_;
   const storage::NodeDigest self_;
   RollCallCounters counters_;
-  std::deque<storage::NodeDigest> heard_;      // the newest kHeardNodesMax
-  std::vector<storage::NodeDigest> given_up_;  // told about
-  std::uint32_t calls_ = 0;                    // of this round
+  std::vector<storage::NodeDigest> heard_;              // the newest kHeardNodesMax
+  std::vector<storage::NodeDigest> given_up_;           // told about
+  std::map<storage::NodeDigest, std::uint32_t> calls_;  // of those who are not heard
   bool is_asking_ = false;
   bool asks_again_ = false;
   std::optional<storage::Reactor::TimerId> timer_;

@@ -291,7 +291,7 @@ void Shard::look_at_gate() {
          .subject = strangers,
          .code = 0,
          .hint = "give all nodes the same --redis; if they have it, the other one is cut off from "
-                 "Redis: start this one when that is mended, or stop the other"});
+                 "Redis or frozen: mend that or stop it, then start this one"});
     return;
   }
   if (!parts_->nodes->is_ready()) {

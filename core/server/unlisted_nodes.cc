@@ -8,6 +8,7 @@
 
 namespace uproar::server {
 
+using storage::is_among;
 using storage::NodeDigest;
 using storage::NodeRecord;
 using storage::StoreError;
@@ -74,22 +75,19 @@ bool UnlistedNodes::compare(const std::vector<NodeDigest>& at_work, bool is_due)
   std::vector<NodeDigest> listed;
   for (const NodeRecord& record : ports_.listed())
     listed.push_back(storage::node_digest(record.id));
-  const auto has = [](const std::vector<NodeDigest>& digests, NodeDigest digest) {
-    return std::find(digests.begin(), digests.end(), digest) != digests.end();
-  };
   for (const NodeDigest digest : at_work) {
-    if (digest != self_ && !has(listed, digest))
-      nodes_.try_emplace(digest, Node{.state = State::kAtWork, .is_asked = true, .name = {}});
+    if (digest != self_ && !is_among(listed, digest))
+      nodes_.try_emplace(digest, Node{});  // the next answer says more
   }
   Step all;
   for (auto it = nodes_.begin(); it != nodes_.end();) {
     auto& [digest, node] = *it;
     Step step;
-    if (node.is_asked && has(listed, digest)) {
+    if (node.is_asked && is_among(listed, digest)) {
       // It is back, and tells by itself what the others have missed.
       step = {.looks = node.state == State::kDead, .is_over = true};
     } else if (node.is_asked) {
-      step = has(at_work, digest) ? found(node) : not_found(node, is_due);
+      step = is_among(at_work, digest) ? found(node, is_due) : not_found(node, is_due);
     }
     all.looks = all.looks || step.looks;
     it = step.is_over ? nodes_.erase(it) : std::next(it);
@@ -97,14 +95,14 @@ bool UnlistedNodes::compare(const std::vector<NodeDigest>& at_work, bool is_due)
   return all.looks;
 }
 
-UnlistedNodes::Step UnlistedNodes::found(Node& node) {
+UnlistedNodes::Step UnlistedNodes::found(Node& node, bool is_due) {
   const bool is_dead = std::exchange(node.state, State::kAtWork) == State::kDead;
   if (is_dead) {
     log(LogLevel::kWarn, "node " + node.name +
                              " goes on working on the store: it is cut off, and what it says is "
                              "not heard here until it is back or has ended");
-  } else if (node.name.empty() && !std::exchange(node.is_told, true)) {
-    // Twice in a row: a node that is starting is listed by now.
+  } else if (is_due && node.name.empty() && !std::exchange(node.is_told, true)) {
+    // For an interval: one that had just started is listed by now.
     log(LogLevel::kWarn,
         "a node works on this database that the list of nodes has never had: it is cut off from "
         "the list, or was started with another --etcd, or with another --redis. Its users may "

@@ -76,7 +76,7 @@ class UnlistedNodes {
     bool looks = false;
     bool is_over = false;  // nothing more is to be asked of it
   };
-  [[nodiscard]] static Step found(Node& node);
+  [[nodiscard]] static Step found(Node& node, bool is_due);
   [[nodiscard]] Step not_found(Node& node, bool is_due);
 
   Ports ports_;

@@ -59,7 +59,7 @@ class PostgresStore final : public Store {
   [[nodiscard]] std::string last_error() const override { return health_.last_error(); }
   // For the log at start: what makes the promises weaker than they read.
   [[nodiscard]] const std::vector<std::string>& warnings() const { return state_.warnings; }
-  // One for each client that was ever opened, in that order.
+  // One for each lane of each client that was ever opened, in that order.
   [[nodiscard]] std::vector<std::shared_ptr<const postgres::WriteCounters>> counters() const;
 
  private:

@@ -115,19 +115,51 @@ TEST_F(RollCallTest, OneOfSeveralThatIsNotHeardIsCutOff) {
 TEST_F(RollCallTest, CallsThatNobodyCanHearDoNotCount) {
   is_bus_up = false;
   store.answer({1, 2});
-  for (int i = 0; i < 3; ++i) all_calls({1, 2});
+  reactor.advance(100 * kRollCallEveryMs);
+  EXPECT_TRUE(store.asked.empty()) << "nobody is asked meanwhile";
   EXPECT_EQ(calls, 0);
   EXPECT_FALSE(roll_call->is_over());
-  EXPECT_EQ(roll_call->strangers(), "");
   is_bus_up = true;
-  next({1, 2});
+  roll_call->begin_anew();
+  store.answer({1, 2});
   EXPECT_EQ(calls, 1);
+}
+
+TEST_F(RollCallTest, WhoeverWasHeardIsCalledAgainWhenTheBusIsBack) {
+  roll_call->heard(node_of(2));
+  store.answer({1, 2});
+  ASSERT_TRUE(roll_call->is_over());
+  roll_call->begin_anew();
+  store.answer({1, 2});
+  all_calls({1, 2});
+  EXPECT_EQ(unheard(), 1) << "this node's name of the bus leads to another one now";
+}
+
+TEST_F(RollCallTest, OneThatComesInTheMiddleIsCalledAsOftenAsTheOthers) {
+  store.answer({1, 2});
+  for (std::uint32_t i = 1; i < kRollCallsMax; ++i) next({1, 2});
+  next({1, 2, 3});
+  EXPECT_EQ(unheard(), 0);
+  EXPECT_EQ(roll_call->strangers(), "");
+  roll_call->heard(node_of(3));
+  next({1, 2, 3});
+  EXPECT_TRUE(roll_call->is_over());
+  EXPECT_EQ(unheard(), 1);
+}
+
+TEST_F(RollCallTest, OneThatIsHeardCountsThoughOwnSessionsAreGone) {
+  roll_call->heard(node_of(2));
+  store.answer({2, 3});
+  all_calls({2, 3});
+  EXPECT_TRUE(roll_call->is_over());
 }
 
 TEST_F(RollCallTest, AStoreThatCannotSayIsAskedAgain) {
   store.fail();
   EXPECT_FALSE(roll_call->is_over());
-  reactor.advance(kRollCallEveryMs);
+  reactor.advance(kAskNodesAtWorkAgainMs - 1);
+  EXPECT_TRUE(store.asked.empty());
+  reactor.advance(1);
   store.answer({1});
   EXPECT_TRUE(roll_call->is_over());
 }
@@ -148,7 +180,7 @@ TEST_F(RollCallTest, AnAnswerFromBeforeItWasToldToLookDoesNotEndIt) {
   roll_call->look();
   store.answer({1});
   EXPECT_FALSE(roll_call->is_over());
-  next({1});
+  store.answer({1});
   EXPECT_TRUE(roll_call->is_over());
 }
 
