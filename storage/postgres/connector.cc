@@ -170,7 +170,8 @@ Result<ConnectionPtr, SystemError> connect(const ServerOptions& options, Purpose
   setup += purpose == Purpose::kRead ? "set default_transaction_isolation = 'repeatable read';"
                                        "set default_transaction_read_only = on;"
                                      : "set default_transaction_isolation = 'read committed';";
-  if (purpose == Purpose::kWrite && options.digest != 0) setup += take_node_lock(options.digest);
+  if (purpose == Purpose::kWrite && options.digest != 0)
+    setup += enter_database(options.digest, options.is_lone);
   auto ready = run(connection.get(), options, setup.c_str());
   if (!ready.ok()) return Err{ready.error()};
   ready = prepare(connection.get(), options,

@@ -37,6 +37,7 @@ struct ServerOptions {
   std::string url;
   std::string node;       // shown in pg_stat_activity
   NodeDigest digest = 0;  // what sessions that write hold (node_lock.h); 0: those of a tool
+  bool is_lone = false;   // it has no bus: no other node commits beside it
   std::uint32_t statement_timeout_ms = 0;
   std::uint32_t connect_timeout_s = 0;
 };
@@ -64,6 +65,8 @@ class Connector {
   Result<void, SystemError> stock(Purpose purpose, std::uint32_t count, std::uint32_t wait_ms);
   // From any thread; `connected` runs on the connector's.
   void request(Purpose purpose, Connected connected);
+  // Before the first request().
+  void set_lone() { options_.is_lone = true; }
   [[nodiscard]] const ServerOptions& options() const { return options_; }
 
  private:
@@ -74,7 +77,7 @@ class Connector {
   void run();
   ConnectionPtr take_from_stock(Purpose purpose);
 
-  const ServerOptions options_;
+  ServerOptions options_;
   std::mutex mutex_;
   std::condition_variable has_requests_;
   std::deque<Request> requests_;  // two for each client at most

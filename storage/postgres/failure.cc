@@ -26,6 +26,8 @@ constexpr const char* kMoreOfRole =
 constexpr const char* kMoreOfDatabase =
     "alter database NAME connection limit N: a node takes three sessions for each shard and one "
     "more";
+constexpr const char* kOneBus =
+    "stop it, or give all nodes a bus (--redis): without one their clients do not hear each other";
 
 constexpr std::array kByState = {
     Remedy{sqlstate::kReadOnly,
@@ -45,6 +47,7 @@ constexpr std::array kByState = {
            "end what holds the lock: pg_locks and pg_stat_activity on the server tell who"},
     Remedy{"57014",
            "look at what keeps the server busy, or holds a lock: pg_stat_activity tells who"},
+    Remedy{sqlstate::kInUse, kOneBus},
     Remedy{"57P", "start the server, or wait until it has started"},
 };
 
@@ -145,6 +148,10 @@ SystemError describe_failure(const std::string& url, std::string operation,
 bool is_no_room(const SystemError& error) {
   return error.hint == kMoreConnections || error.hint == kMoreOfRole ||
          error.hint == kMoreOfDatabase;
+}
+
+bool is_in_use(const SystemError& error) {
+  return error.hint == kOneBus;
 }
 
 SystemError describe_failure(const std::string& url, std::string operation, const char* words) {

@@ -14,6 +14,7 @@ namespace uproar::storage::postgres {
 // https://www.postgresql.org/docs/current/errcodes-appendix.html
 namespace sqlstate {
 inline constexpr const char* kReadOnly = "25006";  // read_only_sql_transaction
+inline constexpr const char* kInUse = "55006";     // object_in_use: of node_lock.h
 }  // namespace sqlstate
 
 struct Failure {
@@ -34,5 +35,7 @@ SystemError describe_failure(const std::string& url, std::string operation, cons
 
 // The server has as many sessions as it may have, or as the role or the database may.
 bool is_no_room(const SystemError& error);
+// Another node is there that this one does not go with (node_lock.h).
+bool is_in_use(const SystemError& error);
 
 }  // namespace uproar::storage::postgres

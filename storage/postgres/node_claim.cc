@@ -38,10 +38,14 @@ Result<AdminSession, SystemError> NodeClaim::claim(const ServerOptions& options,
   for (std::uint32_t waited_ms = 0;; waited_ms += kClaimRetryMs) {
     const std::string got = session->value(kind == Kind::kAlone ? kAlone : kShared);
     if (!session->ok()) return Err{session->error()};
+    if (got == "t" && options.digest == 0) return session;
     if (got == "t") {
-      if (options.digest != 0) session->run(take_node_lock(options.digest).c_str());
-      if (!session->ok()) return Err{session->error()};
-      return session;
+      session->run(enter_database(options.digest, kind == Kind::kAlone).c_str());
+      if (session->ok()) return session;
+      // Its claim has ended, and another session of it works still.
+      if (!is_in_use(session->error()) || waited_ms >= wait_ms) return Err{session->error()};
+      session = AdminSession::open(options, kAnswerTimeoutMs, wait_ms);
+      if (!session.ok()) return session;
     }
     if (waited_ms >= wait_ms) break;
     poll(nullptr, 0, static_cast<int>(kClaimRetryMs));

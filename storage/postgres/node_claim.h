@@ -5,7 +5,8 @@
 // so a node that died leaves nothing behind.
 //
 // The session is watched by a thread, which claims again after it broke (a restart of the database, mostly). Between the
-// two somebody else may have come; then the claim is lost until it goes, and health says so.
+// two somebody else may have come; then the claim is lost until it goes, health says so, and no session that commits is
+// let in beside theirs (node_lock.h).
 
 #include <atomic>
 #include <memory>

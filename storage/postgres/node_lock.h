@@ -2,8 +2,11 @@
 
 // Each session by which a node commits holds a shared advisory lock: (the schema's nodes, the node's digest). The server
 // releases it when the session's work is done, committed or not: after the process that asked for it has died, too.
+//
+// One that has no bus holds another one beside it: (the schema's lone nodes, its digest). No session begins to commit
+// beside those of a node that it does not go with (node_claim.h), whoever came first: after a restart of the database all
+// are equal. One after the other, by a lock of their own.
 
-#include <cstdint>
 #include <string>
 
 #include "storage/node_id.h"
@@ -11,10 +14,10 @@
 namespace uproar::storage::postgres {
 
 #define UPROAR_NODES_OF_SCHEMA "hashtext('uproar nodes of ' || current_schema())"
+#define UPROAR_LONE_NODES_OF_SCHEMA "hashtext('uproar lone nodes of ' || current_schema())"
 
-[[nodiscard]] inline std::string take_node_lock(NodeDigest digest) {
-  return "select pg_advisory_lock_shared(" UPROAR_NODES_OF_SCHEMA ", " +
-         std::to_string(static_cast<std::int32_t>(digest)) + ");";
-}
+// A statement that takes them, or fails with sqlstate::kInUse and the names of the others. `is_lone`: without a bus.
+// REQUIRES: digest is not 0.
+[[nodiscard]] std::string enter_database(NodeDigest digest, bool is_lone);
 
 }  // namespace uproar::storage::postgres

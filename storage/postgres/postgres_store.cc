@@ -184,6 +184,7 @@ Result<void, SystemError> PostgresStore::claim(Claim kind) {
   auto claim = postgres::NodeClaim::take(server_of(options_), kind, health_);
   if (!claim.ok()) return Err{claim.error()};
   claim_ = std::move(claim).value();
+  if (kind == Claim::kAlone) connector_.set_lone();
   return {};
 }
 

@@ -121,5 +121,48 @@ TEST(NodeDigest, IsNotTheSameForNodesThatStartedTogether) {
   EXPECT_NE(digests.front(), 0U);
 }
 
+// After a restart of the database everybody comes anew, and a node that was refused may come first.
+TEST_F(NodesAtWorkTest, ALoneNodeIsLetInBesideNobodyWhoeverWasThereFirst) {
+  auto one = node("one", kOne);
+  ASSERT_TRUE(one->claim(Claim::kAlone).ok());
+  Caller call(*one);
+  ASSERT_TRUE(call.create_user({.id = user(1), .name = "one"}).ok());
+  const std::string end_ours =
+      "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'uproar "
+      "one'";
+  Intruder other(url);  // as a session by which another node commits
+  other.run(
+      "do $$ begin perform pg_advisory_lock_shared(hashtext('uproar nodes of ' || "
+      "current_schema()), 77); end $$");
+  sql(end_ours);
+  while (one->healthy()) call.reactor().turn(0);
+  EXPECT_EQ(call.create_user({.id = user(2), .name = "two"}).error(), StoreError::kUnavailable);
+  while (one->last_error().find("another node is on this database") == std::string::npos)
+    call.reactor().turn(0);
+  EXPECT_EQ(sql("select count(*) from users"), "1");
+  other.end();
+  call.reactor().run_until([&] { return one->healthy(); });
+  EXPECT_TRUE(call.create_user({.id = user(3), .name = "three"}).ok());
+}
+
+TEST_F(NodesAtWorkTest, NobodyIsLetInBesideALoneNode) {
+  auto one = node("one", kOne);
+  ASSERT_TRUE(one->claim(Claim::kShared).ok());
+  Caller call(*one);
+  ASSERT_TRUE(call.create_user({.id = user(1), .name = "one"}).ok());
+  Intruder other(url);
+  other.run(
+      "do $$ begin perform pg_advisory_lock_shared(hashtext('uproar lone nodes of ' || "
+      "current_schema()), 77); end $$");
+  sql("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'uproar "
+      "one'");
+  while (one->last_error().find("another node is on this database") == std::string::npos)
+    call.reactor().turn(0);
+  EXPECT_FALSE(call.create_user({.id = user(2), .name = "two"}).ok());
+  other.end();
+  call.reactor().run_until([&] { return one->healthy(); });
+  EXPECT_TRUE(call.create_user({.id = user(3), .name = "three"}).ok());
+}
+
 }  // namespace
 }  // namespace uproar::storage
