@@ -4,9 +4,10 @@
 // it missed.
 //
 // Start: register at owner(user) -> read the audience -> subscribe, announce new topics to their owners -> all of them
-// know -> they say of which conversations the user is a member still -> session.ready -> who is online -> early commands -> the first command (a sync?) or a timer releases what was
-// held: live traffic and news of memberships. Registering comes before reading: a membership
-// that changes meanwhile is then either in what was read, or comes as a notice, or both.
+// know -> they say of which conversations the user is a member still -> session.ready -> who is online -> early commands
+// -> the first command (a sync?) or a timer releases what was held: live traffic and news of memberships. Registering
+// comes before reading: a membership that changes meanwhile is then either in what was read, or comes as a notice, or
+// both.
 //
 // Bodies: session_role.cc (life, rate, routing), session_pull.cc (sync, joined conversations), session_presence.cc,
 // session_audience.cc (with several nodes: what it may not have been told of).

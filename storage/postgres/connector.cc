@@ -20,15 +20,6 @@
 namespace uproar::storage::postgres {
 namespace {
 
-// A host that lost its power says no goodbye: without these its sessions, and the locks that say that the node is at work,
-// stay for hours. Twice as long as our own side waits at most (connect()); over a Unix-domain socket they mean nothing.
-constexpr const char* kEndWhenClientIsGone = R"sql(
-set tcp_keepalives_idle = 10;
-set tcp_keepalives_interval = 5;
-set tcp_keepalives_count = 3;
-set tcp_user_timeout = 30000;
-)sql";
-
 // Plans are pinned to what every one of our statements wants, index look-ups in a nested loop: a plan that was made
 // while a table was small would otherwise stay, and read the whole of it when it has grown.
 constexpr const char* kSessionSetup = R"sql(
@@ -114,6 +105,15 @@ bool names_option(std::string_view why) {
   return false;
 }
 
+// A host that lost its power says no goodbye: without these its sessions, and the locks that say that the node is at work,
+// stay for hours. With TCP_USER_TIMEOUT the kernel ends by that and counts no probes (tcp(7)). Over a Unix-domain socket
+// they mean nothing.
+std::string end_when_client_is_gone() {
+  return "set tcp_keepalives_idle = " + std::to_string(kKeepaliveIdleS) +
+         ";set tcp_keepalives_interval = " + std::to_string(kKeepaliveIntervalS) +
+         ";set tcp_user_timeout = " + std::to_string(kPeerGoneMs) + ";";
+}
+
 }  // namespace
 
 Result<ConnectionPtr, SystemError> connect(const ServerOptions& options, Purpose purpose) {
@@ -135,6 +135,9 @@ Result<ConnectionPtr, SystemError> connect(const ServerOptions& options, Purpose
 
   const std::string timeout = std::to_string(options.connect_timeout_s);
   const std::string name = "uproar " + options.node;
+  const std::string idle = std::to_string(kKeepaliveIdleS);
+  const std::string interval = std::to_string(kKeepaliveIntervalS);
+  const std::string count = std::to_string(kKeepaliveCount);
   // Later ones win: what the URL itself says about keepalives and the like stands, our name does not hide its own.
   const char* keywords[] = {"fallback_application_name",
                             "connect_timeout",
@@ -143,14 +146,15 @@ Result<ConnectionPtr, SystemError> connect(const ServerOptions& options, Purpose
                             "keepalives_count",
                             "dbname",
                             nullptr};
-  const char* values[] = {name.c_str(), timeout.c_str(),     "10",   "5",
-                          "3",          options.url.c_str(), nullptr};
+  const char* values[] = {name.c_str(),  timeout.c_str(),     idle.c_str(), interval.c_str(),
+                          count.c_str(), options.url.c_str(), nullptr};
   ConnectionPtr connection(PQconnectdbParams(keywords, values, 1));
   if (PQstatus(connection.get()) != CONNECTION_OK)
     return Err{describe_failure(options.url, "connect", PQerrorMessage(connection.get()))};
   PQsetNoticeProcessor(
       connection.get(), [](void*, const char*) {}, nullptr);
-  if (auto watched = run(connection.get(), options, kEndWhenClientIsGone); !watched.ok())
+  if (auto watched = run(connection.get(), options, end_when_client_is_gone().c_str());
+      !watched.ok())
     return Err{watched.error()};
   if (purpose == Purpose::kAdmin) return connection;
   // The setting is taken over when a session begins and stays: kept, such a session would refuse writes for ever.

@@ -80,7 +80,7 @@ class Connector {
   ServerOptions options_;
   std::mutex mutex_;
   std::condition_variable has_requests_;
-  std::deque<Request> requests_;  // two for each client at most
+  std::deque<Request> requests_;  // three for each client at most
   bool is_stopping_ = false;
   std::vector<std::pair<Purpose, ConnectionPtr>> stock_;
   std::thread thread_;

@@ -50,6 +50,14 @@ inline constexpr std::uint32_t kIdleInTransactionMs = 3000;
 // libpq takes whole seconds, and at least two.
 inline constexpr std::uint32_t kConnectTimeoutS = 3;
 
+// A side that is silent is asked after kKeepaliveIdleS, and counts as gone after kKeepaliveCount times without an answer
+// (by us) or after kPeerGoneMs (by the server, which so ends the sessions of a host that lost its power).
+inline constexpr std::uint32_t kKeepaliveIdleS = 10;
+inline constexpr std::uint32_t kKeepaliveIntervalS = 5;
+inline constexpr std::uint32_t kKeepaliveCount = 3;
+inline constexpr std::uint32_t kPeerGoneMs =
+    (kKeepaliveIdleS + kKeepaliveCount * kKeepaliveIntervalS) * 1000;
+
 // Reconnecting: doubled after each failure, each wait drawn between half of it and all of it, so that many shards of
 // many nodes do not come back in step. The longest, with a connection's set-up, is well below 5 s.
 inline constexpr std::uint32_t kReconnectMsMin = 50;
