@@ -95,7 +95,8 @@ void NodeWatch::tell(bool may_have_missed) {
 }
 
 bool NodeWatch::is_ready() const {
-  return is_registered_ && discovery_->state() == storage::DiscoveryState::kUp;
+  return is_registered_ && discovery_->state() == storage::DiscoveryState::kUp &&
+         discovery_->is_live(self_.id);
 }
 
 void NodeWatch::on_node_joined(const storage::NodeRecord& record) {
