@@ -91,11 +91,11 @@ struct BatchState {
   absl::flat_hash_set<UserId> users;                // of those that were asked for
   absl::flat_hash_map<AttemptKey, FirstAttempt> first_attempts;
   bool is_careful = false;
-  // Whether what was stored with the message's client_id is above, not only what this batch stores: on a careful look, and
-  // of a reply. What it replies to may be missing, which the client decides, and nobody else's batch is to start again
-  // for that.
+  // Whether what was stored with the message's client_id is above, not only what this batch stores: on a careful look, of
+  // a reply, and of a retry that may be nothing else. What it replies to may be missing, and nothing may be stored with
+  // the key of a retry: both the client decides, and nobody else's batch is to start again for that.
   static bool knows_first_attempt(bool is_careful, const AppendMessage& op) {
-    return is_careful || op.reply_to != 0;
+    return is_careful || op.reply_to != 0 || op.retry_only;
   }
   bool wants_first_attempts =
       false;  // a verdict depends on what is not known: start again, and look

@@ -467,6 +467,18 @@ TEST_F(PostgresFaults, AReplyToNothingFailsAloneAndStartsNoBatchAgain) {
   EXPECT_EQ(store->counters()[0]->restarted.value(), 0U);
 }
 
+TEST_F(PostgresFaults, ARetryOfNothingFailsAloneAndStartsNoBatchAgain) {
+  const auto retry = [](std::uint64_t n) {
+    Operation operation = text(n);
+    std::get<AppendMessage>(operation.body).retry_only = true;
+    return operation;
+  };
+  EXPECT_THAT(statuses(call->commit({text(1), retry(2), text(3)})),
+              ElementsAre(kCommitted, OutcomeStatus::kForbidden, kCommitted));
+  EXPECT_THAT(statuses(call->commit({text(4), retry(1)})), ElementsAre(kCommitted, kDuplicate));
+  EXPECT_EQ(store->counters()[0]->restarted.value(), 0U);
+}
+
 TEST_F(PostgresFaults, AccountWorkThatFailsFailsAlone) {
   PollReactor reactor;
   const auto client = store->open_client(reactor);
