@@ -221,9 +221,10 @@ void World::Shard::read_page(const storage::PageQuery& query, Done<storage::Page
         world.random(2) == 0) {  // not always: an attach would ask for ever
       *page = storage::Page{.messages = {}, .upto_seq = query.bound, .has_more = false};
     }
-    if (page.ok() && query.order == storage::PageQuery::Order::kChangedAfter &&
+    if (page.ok() && query.order == storage::PageQuery::Order::kChangedAfter && page->has_more &&
         world.options_.plant == Plant::kCutIsWhole) {
       page->has_more = false;
+      page->upto_seq = query.bound;
     }
     return page;
   });
