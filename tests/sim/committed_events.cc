@@ -57,7 +57,8 @@ std::string CommittedEvents::difference(const ServerEvent& event) const {
                          }) {
       const Entry* entry = find(told.conversation, told.seq);
       if (entry == nullptr) return {};  // D1 is asked elsewhere
-      const auto& [operation, outcome] = *entry;
+      const storage::Operation& operation = entry->operation;
+      const storage::Outcome& outcome = entry->outcome;
       if constexpr (std::is_same_v<Told, MessageSent>) {
         return with<storage::AppendMessage>(operation, [&](const auto& op, Difference& other) {
           other.of("message_id", told.message, op.id).at("sent_at", told.sent_at_us, outcome.at_us);
@@ -113,7 +114,8 @@ std::string CommittedEvents::difference(const ServerEvent& event) const {
 std::string CommittedEvents::difference(ConversationId conversation, const Message& row) const {
   const Entry* entry = find(conversation, row.seq);
   if (entry == nullptr) return {};
-  const auto& [operation, outcome] = *entry;
+  const storage::Operation& operation = entry->operation;
+  const storage::Outcome& outcome = entry->outcome;
   Difference other;
   other.of("sender_id", row.sender, operation.actor).at("sent_at", row.sent_at_us, outcome.at_us);
   switch (row.system) {
