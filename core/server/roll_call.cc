@@ -102,6 +102,7 @@ void RollCall::end_round(const std::vector<NodeDigest>& unheard, bool is_any_hea
   if (is_over_) return;
   if (unheard.empty() || is_any_heard) {
     is_over_ = true;
+    strangers_.clear();
   } else {
     strangers_ = names_of(unheard);
   }

@@ -84,6 +84,11 @@ TEST_F(RollCallTest, AStartIsRefusedWhenNobodyAtWorkAnswers) {
   next({1, 3});
   EXPECT_EQ(roll_call->strangers(), "node n3 at ws://n");
   EXPECT_FALSE(roll_call->is_over());
+  // Whoever has not ended for that may go on once it was only the way to the bus.
+  roll_call->heard(node_of(3));
+  store.answer({1, 3});
+  EXPECT_EQ(roll_call->strangers(), "");
+  EXPECT_TRUE(roll_call->is_over());
 }
 
 TEST_F(RollCallTest, AlsoWhenTheListHasNoneOfThem) {
