@@ -153,10 +153,12 @@ Result<ConnectionPtr, SystemError> connect(const ServerOptions& options, Purpose
     return Err{describe_failure(options.url, "connect", PQerrorMessage(connection.get()))};
   PQsetNoticeProcessor(
       connection.get(), [](void*, const char*) {}, nullptr);
-  if (auto watched = run(connection.get(), options, end_when_client_is_gone().c_str());
-      !watched.ok())
-    return Err{watched.error()};
-  if (purpose == Purpose::kAdmin) return connection;
+  std::string setup = end_when_client_is_gone();
+  if (purpose == Purpose::kAdmin) {
+    if (auto ready = run(connection.get(), options, setup.c_str()); !ready.ok())
+      return Err{ready.error()};
+    return connection;
+  }
   // The setting is taken over when a session begins and stays: kept, such a session would refuse writes for ever.
   if (purpose == Purpose::kWrite && takes_no_writes(connection.get())) {
     return Err{describe_failure(
@@ -165,7 +167,7 @@ Result<ConnectionPtr, SystemError> connect(const ServerOptions& options, Purpose
                 .words = "it takes no writes (in_hot_standby or default_transaction_read_only)"})};
   }
 
-  std::string setup = kSessionSetup;
+  setup += kSessionSetup;
   setup += "set statement_timeout = " + std::to_string(options.statement_timeout_ms) + ";";
   setup += "set lock_timeout = " + std::to_string(options.statement_timeout_ms) + ";";
   setup +=
