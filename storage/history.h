@@ -53,6 +53,8 @@ class HistoryReader {
   virtual ~HistoryReader() = default;
   virtual void load_conversation(ConversationId id, Done<ConversationState> done) = 0;  // kNotFound
   virtual void read_page(const PageQuery& query, Done<Page> done) = 0;
+  // Of what is committed when it is asked for, or of more. Many who ask at once may cost one query. kNotFound
+  virtual void read_last_seq(ConversationId id, Done<Seq> done) = 0;
 };
 
 }  // namespace uproar::storage

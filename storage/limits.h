@@ -32,6 +32,8 @@ inline constexpr std::uint32_t kPageRowsMax = 500;
 inline constexpr std::uint32_t kListRowsMax = 1000;
 // Ids of one find_users; a longer list is answered kOverloaded.
 inline constexpr std::uint32_t kFindUsersMax = 4096;
+// Conversations whose last seq is asked for together: more than a shard's attaches (core/chat/limits.h). 1 MiB of ids.
+inline constexpr std::uint32_t kFindLastSeqsMax = 65'536;
 
 // Jobs of one take_jobs(): 1,024 * 72 bytes. More are cut.
 inline constexpr std::uint32_t kJobsTakenMax = 1024;

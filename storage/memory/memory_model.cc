@@ -362,6 +362,12 @@ Result<ConversationState, StoreError> MemoryModel::load_conversation(Conversatio
   return state;
 }
 
+Result<Seq, StoreError> MemoryModel::read_last_seq(ConversationId id) const {
+  const auto found = conversations_.find(id);
+  if (found == conversations_.end()) return Err{StoreError::kNotFound};
+  return found->second.last_seq;
+}
+
 Result<Page, StoreError> MemoryModel::read_page(const PageQuery& query) const {
   const auto found = conversations_.find(query.conversation);
   if (found == conversations_.end()) return Err{StoreError::kNotFound};

@@ -23,6 +23,7 @@ class MemoryModel {
 
   [[nodiscard]] Result<ConversationState, StoreError> load_conversation(ConversationId id) const;
   [[nodiscard]] Result<Page, StoreError> read_page(const PageQuery& query) const;
+  [[nodiscard]] Result<Seq, StoreError> read_last_seq(ConversationId id) const;
 
   Result<UserId, StoreError> create_user(User user);
   [[nodiscard]] Result<User, StoreError> find_user_by_name(const std::string& name) const;

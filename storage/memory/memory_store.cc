@@ -46,6 +46,9 @@ class MemoryClient final : public StoreClient, BatchStore, HistoryReader, Direct
   void read_page(const PageQuery& query, Done<Page> done) override {
     answer(std::move(done), [=](MemoryModel& model) { return model.read_page(query); });
   }
+  void read_last_seq(ConversationId id, Done<Seq> done) override {
+    answer(std::move(done), [=](MemoryModel& model) { return model.read_last_seq(id); });
+  }
 
   void create_user(User user, Done<UserId> done) override {
     answer(std::move(done), [=](MemoryModel& model) { return model.create_user(user); });

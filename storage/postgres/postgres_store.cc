@@ -2,16 +2,19 @@
 
 #include <utility>
 
+#include "storage/limits.h"
 #include "storage/postgres/accounts.h"
 #include "storage/postgres/jobs.h"
+#include "storage/postgres/lookups.h"
 #include "storage/postgres/reads.h"
-#include "storage/postgres/user_lookups.h"
 
 namespace uproar::storage {
 namespace {
 
 using postgres::Connection;
 using postgres::Connector;
+using postgres::LastSeq;
+using postgres::Lookups;
 using postgres::Purpose;
 using postgres::ServerOptions;
 using postgres::WriteSession;
@@ -58,7 +61,14 @@ class PostgresClient final : public StoreClient, HistoryReader, Directory, JobQu
               read_health_.set(!is_up);
             }),
         reads_(read_connection_),
-        lookups_(reads_, read_connection_),
+        users_(reactor, kFindUsersMax,
+               [this](const std::vector<UserId>& ids, Done<std::vector<User>> done) {
+                 reads_.find_users(ids, std::move(done));
+               }),
+        last_seqs_(reactor, kFindLastSeqsMax,
+                   [this](const std::vector<ConversationId>& ids, Done<std::vector<LastSeq>> done) {
+                     reads_.find_last_seqs(ids, std::move(done));
+                   }),
         accounts_(writes_, read_connection_),
         jobs_(writes_, read_connection_) {}
 
@@ -95,6 +105,13 @@ class PostgresClient final : public StoreClient, HistoryReader, Directory, JobQu
   void read_page(const PageQuery& query, Done<Page> done) override {
     reads_.read_page(query, std::move(done));
   }
+  void read_last_seq(ConversationId id, Done<Seq> done) override {
+    last_seqs_.find(id, [done = std::move(done)](Result<std::optional<LastSeq>, StoreError> found) {
+      if (!found.ok()) return done(Err{found.error()});
+      if (!found->has_value()) return done(Err{StoreError::kNotFound});
+      done((*found)->last_seq);
+    });
+  }
 
   void create_user(User user, Done<UserId> done) override {
     accounts_.create_user(user, std::move(done));
@@ -107,8 +124,8 @@ class PostgresClient final : public StoreClient, HistoryReader, Directory, JobQu
   }
   void ensure_user(UserId id, std::string name, std::int64_t at_us, Done<User> done) override {
     // Nearly every user who connects is known: only the others take a transaction.
-    lookups_.find(id, [this, id, name = std::move(name), at_us,
-                       done = std::move(done)](Result<std::optional<User>, StoreError> found) {
+    users_.find(id, [this, id, name = std::move(name), at_us,
+                     done = std::move(done)](Result<std::optional<User>, StoreError> found) {
       if (!found.ok()) return done(Err{found.error()});
       if (found->has_value()) return done(std::move(**found));
       accounts_.ensure_user(id, name, at_us, done);
@@ -163,7 +180,8 @@ class PostgresClient final : public StoreClient, HistoryReader, Directory, JobQu
   postgres::HealthOfOne read_health_;
   Connection read_connection_;
   postgres::Reads reads_;
-  postgres::UserLookups lookups_;
+  Lookups<User> users_;
+  Lookups<LastSeq> last_seqs_;
   postgres::Accounts accounts_;
   postgres::Jobs jobs_;
 };

@@ -44,6 +44,8 @@ namespace {
 constexpr std::array<const char*, static_cast<std::size_t>(Read::kCount)> kTexts = {
     // kConversation
     "select kind, name, last_seq, last_no, created_at from conversations where id = $1",
+    // kLastSeqs
+    "select id, last_seq from conversations where id = any($1::uuid[])",
     // kMembers: none when there are more than $2.
     "select " MEMBER_COLUMNS
     " from conversations c join users_conversations p on p.conversation_id = c.id "

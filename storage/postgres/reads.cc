@@ -178,6 +178,19 @@ void Reads::read_page(const PageQuery& query, Done<Page> done) {
       });
 }
 
+void Reads::find_last_seqs(const std::vector<ConversationId>& ids,
+                           Done<std::vector<LastSeq>> done) {
+  Column column(Type::kUuid);
+  for (const ConversationId id : ids) column.add(id);
+  ask(unit(call(Read::kLastSeqs, std::move(Params().add(std::move(column))))), std::move(done),
+      [](const Answers& found) -> Result<std::vector<LastSeq>, StoreError> {
+        std::vector<LastSeq> seqs;
+        for (int i = 0; i < found[0].count(); ++i)
+          seqs.push_back({found[0].id<ConversationId>(i, 0), found[0].int8(i, 1)});
+        return seqs;
+      });
+}
+
 void Reads::find_user_by_name(const std::string& name, Done<User> done) {
   ask(unit(call(Read::kUserByName, std::move(Params().add_text(name)))), std::move(done),
       [](const Answers& found) -> Result<User, StoreError> {

@@ -13,6 +13,11 @@
 
 namespace uproar::storage::postgres {
 
+struct LastSeq {
+  ConversationId id;
+  Seq last_seq = 0;
+};
+
 class Reads {
  public:
   // `connection` is of Purpose::kRead and outlives it.
@@ -20,6 +25,7 @@ class Reads {
 
   void load_conversation(ConversationId id, Done<ConversationState> done);
   void read_page(const PageQuery& query, Done<Page> done);
+  void find_last_seqs(const std::vector<ConversationId>& ids, Done<std::vector<LastSeq>> done);
   void find_user_by_name(const std::string& name, Done<User> done);
   void find_users(const std::vector<UserId>& ids, Done<std::vector<User>> done);
   void revoked_since(std::int64_t since_us, Done<std::vector<SessionId>> done);

@@ -59,6 +59,7 @@ enum class Write : std::uint8_t {
 // In the order of their texts in read_statements.cc.
 enum class Read : std::uint8_t {
   kConversation,
+  kLastSeqs,
   kMembers,
   kPageBefore,
   kPageAfter,

@@ -114,6 +114,13 @@ Result<ConversationState, StoreError> Reads::load_conversation(ConversationId id
   return snapshot.checked(std::move(state));
 }
 
+Result<Seq, StoreError> Reads::read_last_seq(ConversationId id) {
+  Snapshot snapshot(database_);
+  Rows rows = find_conversation_.query(id);
+  if (!rows.next()) return Err{snapshot.missing()};
+  return snapshot.checked(rows.u64(2));
+}
+
 Result<Page, StoreError> Reads::read_page(const PageQuery& query) {
   Snapshot snapshot(database_);
   using Order = PageQuery::Order;

@@ -16,6 +16,7 @@ class Reads {
 
   Result<ConversationState, StoreError> load_conversation(ConversationId id);
   Result<Page, StoreError> read_page(const PageQuery& query);
+  Result<Seq, StoreError> read_last_seq(ConversationId id);
 
   Result<User, StoreError> find_user_by_name(const std::string& name);
   Result<std::vector<User>, StoreError> find_users(const std::vector<UserId>& ids);

@@ -119,6 +119,9 @@ class SimStoreClient final : public storage::StoreClient,
       return page;
     });
   }
+  void read_last_seq(ConversationId id, Done<Seq> done) override {
+    answer(std::move(done), [id](MemoryModel& model) { return model.read_last_seq(id); });
+  }
   void create_user(storage::User user, Done<UserId> done) override {
     answer(std::move(done), [=](MemoryModel& model) { return model.create_user(user); });
   }

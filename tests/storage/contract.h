@@ -98,6 +98,9 @@ class Caller {
   Result<Page, StoreError> page(const PageQuery& query) {
     return wait<Page>([&](auto done) { history().read_page(query, done); });
   }
+  Result<Seq, StoreError> last_seq_of(ConversationId id) {
+    return wait<Seq>([&](auto done) { history().read_last_seq(id, done); });
+  }
   Result<UserId, StoreError> create_user(User record) {
     return wait<UserId>([&](auto done) { directory().create_user(record, done); });
   }

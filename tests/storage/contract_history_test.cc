@@ -106,6 +106,14 @@ TEST_P(History, ACursorThatFollowsAGrowingConversationEndsWithWhatIsStored) {
   EXPECT_EQ(followed, stored);
 }
 
+TEST_P(History, TheLastSeqIsThatOfAllThatIsCommitted) {
+  EXPECT_EQ(call->last_seq_of(room).value(), 0U);
+  random_history(9, 30);
+  ASSERT_GT(last_seq, 0U);
+  EXPECT_EQ(call->last_seq_of(room).value(), last_seq);
+  EXPECT_EQ(call->last_seq_of(conversation(99)).error(), StoreError::kNotFound);
+}
+
 TEST_P(History, PagesBackwardsAndForwardsShowTheSameRows) {
   random_history(5, 60);
   std::vector<Seq> all;

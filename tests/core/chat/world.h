@@ -150,6 +150,7 @@ class World {
   std::map<std::uint32_t, std::vector<Heard>> requests;
   std::uint64_t store_reads = 0;  // asked of the store, of whatever kind
   std::uint64_t page_reads = 0;   // of these, pages of messages
+  std::uint64_t seq_reads = 0;    // last seqs: PostgreSQL answers all that meet with one query
   bool reads_fail = false;
   bool log_is_full = false;
   bool log_is_down = false;

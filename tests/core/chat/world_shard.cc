@@ -192,6 +192,7 @@ template <class T, class Run>
 void World::Shard::read(Done<T> done, Run run) {
   ++world.store_reads;
   if constexpr (std::is_same_v<T, storage::Page>) ++world.page_reads;
+  if constexpr (std::is_same_v<T, Seq>) ++world.seq_reads;
   auto result = std::make_shared<std::optional<Result<T, StoreError>>>();
   reads.push_back({[this, result, run] {
                      if (world.reads_fail) {
@@ -228,6 +229,10 @@ void World::Shard::read_page(const storage::PageQuery& query, Done<storage::Page
     }
     return page;
   });
+}
+
+void World::Shard::read_last_seq(ConversationId id, storage::Done<Seq> done) {
+  read<Seq>(std::move(done), [this, id] { return world.model_.read_last_seq(id); });
 }
 
 void World::Shard::find_users(std::vector<UserId> ids, Done<std::vector<storage::User>> done) {
