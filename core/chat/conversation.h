@@ -37,6 +37,7 @@ struct AttachState {
     kNext,     // nothing under way
     kReading,  // the store is asked
     kWarming,  // the same for all who wait here: the newest rows, to be kept
+    kAsking,   // the store is asked how far the conversation is
     kHeld,     // `held` shows more than was published so far: it waits for the outcomes
     kMore      // the hearer will ask for the next page
   };
@@ -49,7 +50,9 @@ struct AttachState {
   bool was_warmed = false;  // once is enough: if that did not help it asks for itself
   Step step = Step::kNext;
   storage::Page held;
-  Seq claimed = 0;  // with several nodes: it was looked whether so much is committed
+  Seq claimed = 0;         // with several nodes: it was looked whether so much is committed
+  bool has_asked = false;  // how far the conversation is in the store
+  Seq stored_seq = 0;      // and so far it is: they go live when that is published
 };
 
 // With several nodes: an event that came before its turn.
@@ -120,7 +123,8 @@ struct Conversation {
   bool verify_timer_armed = false;
   bool typing_timer_armed = false;
   bool is_unparking = false;
-  std::uint64_t warming = 0;  // number of the read that fills `recent`; 0: none is under way
+  std::uint64_t warming = 0;     // number of the read that fills `recent`; 0: none is under way
+  std::uint64_t asking_seq = 0;  // number of the question for its last seq; 0: none is under way
   // Counts failed commits: a load that began before the last one proves nothing.
   std::uint32_t failures = 0;
   std::uint32_t verify_backoff_ms = 0;
@@ -163,6 +167,8 @@ struct Conversation {
   }
   // Nothing would be lost by forgetting it.
   [[nodiscard]] bool is_idle() const;
+  // More may be committed than was published here: an outcome is due, or what happened is being read.
+  [[nodiscard]] bool is_unsettled() const { return pending > 0 || has_hole || needs_verify; }
   // Something is committed that was not published here.
   [[nodiscard]] bool is_behind() const {
     return has_hole || published_seq < std::max(last_seq, claimed_seq) || !held.empty();

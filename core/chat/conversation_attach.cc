@@ -5,6 +5,12 @@
 // outcomes that have reached us: a page may show changes that are not published yet (it is held until they are), and a
 // page that was cut may leave out an old row because its newest change is behind the cut and not published yet (after
 // a cut page the store is asked again, until one is whole).
+//
+// Whoever broke off after a cut page comes back with its end for a cursor. Where less is published by then than that page's
+// reader knew, the change of a row that it left out would be an event to them, of a row that they were never shown. So
+// nobody goes live below what is committed when they come. That may be more than is published here while a commit has no
+// outcome, and at any time with several nodes. Then the store says how much it is: by the page that they read there, or
+// by one more question, which all who wait for it share.
 #include <algorithm>
 #include <utility>
 
@@ -176,7 +182,7 @@ void ConversationRole::advance_attach(Conversation& conversation, const Endpoint
     // Looked up anew each time: sending to a session of this shard may come back here.
     AttachState* attach = find_attach(conversation, to, token);
     if (attach == nullptr || attach->step == Step::kReading || attach->step == Step::kWarming ||
-        attach->step == Step::kMore)
+        attach->step == Step::kMore || attach->step == Step::kAsking)
       return;
     const MemberState* member = conversation.find_member(attach->request.user);
     if (member == nullptr) {
@@ -200,7 +206,7 @@ void ConversationRole::advance_attach(Conversation& conversation, const Endpoint
     if (!is_unread && attach->bound > conversation.published_seq) {
       // History shows what is committed before it is published, so a cursor may be ahead for a moment; for longer it is
       // of another life of the store.
-      if (conversation.pending > 0 || conversation.has_hole || conversation.needs_verify) return;
+      if (conversation.is_unsettled()) return;
       if (context_.nodes != nullptr) {  // or another node has published it, and it is on its way
         if (attach->claimed < attach->bound) {
           attach->claimed = attach->bound;
@@ -211,12 +217,20 @@ void ConversationRole::advance_attach(Conversation& conversation, const Endpoint
       attach->bound = conversation.published_seq;
     }
     if (!is_unread && !attach->store_only) {
+      const bool is_in_memory = attach->bound >= conversation.recent.complete_after();
+      if (is_in_memory && must_ask(conversation, *attach, *member)) {
+        ask_last_seq(conversation, *attach);
+        return;
+      }
       if (attach->bound == conversation.published_seq) {
+        if (attach->stored_seq > attach->bound &&
+            (conversation.is_behind() || conversation.is_unsettled()))
+          return;
         if (attach->request.marks_after) tell_marks(conversation, attach->request);
         end_attach(conversation, to, token, attach->bound, {});
         return;
       }
-      if (attach->bound >= conversation.recent.complete_after()) {
+      if (is_in_memory) {
         storage::Page page = conversation.recent.changed_after(attach->bound, member->joined_seq,
                                                                context_.limits.page_rows_max,
                                                                conversation.published_seq);
@@ -235,6 +249,68 @@ void ConversationRole::advance_attach(Conversation& conversation, const Endpoint
       read_for_attach(conversation, *attach);
     }
     return;
+  }
+}
+
+// Those who were shown no row, or that of their own joining alone, lack none.
+bool ConversationRole::must_ask(const Conversation& conversation, const AttachState& attach,
+                                const MemberState& member) const {
+  return !attach.has_asked && attach.request.mode == Attach::Mode::kLive &&
+         attach.request.cursor > member.joined_seq + 1 &&
+         (context_.nodes != nullptr || conversation.is_unsettled());
+}
+
+void ConversationRole::ask_last_seq(Conversation& conversation, AttachState& attach) {
+  attach.step = AttachState::Step::kAsking;
+  if (conversation.asking_seq == 0) ask_last_seq_for_all(conversation);
+}
+
+void ConversationRole::ask_last_seq_for_all(Conversation& conversation) {
+  conversation.asking_seq = ++questions_;
+  for (AttachState& attach : conversation.attaches)
+    if (attach.step == AttachState::Step::kAsking) attach.has_asked = true;
+  context_.history.read_last_seq(
+      conversation.id,
+      [this, id = conversation.id, number = conversation.asking_seq](
+          Result<Seq, storage::StoreError> read) { last_seq_read(id, number, read); });
+}
+
+void ConversationRole::last_seq_read(ConversationId id, std::uint64_t number,
+                                     const Result<Seq, storage::StoreError>& read) {
+  Conversation* found = find(id);
+  if (found == nullptr || found->asking_seq != number) return;
+  Conversation& conversation = *found;
+  conversation.asking_seq = 0;
+  // Nobody need wait for a store that is away: what was missed comes as a page when it is back, and no event before it. A
+  // repair that is under way may have begun before they came: they ask again when it has ended.
+  const bool is_known = read.ok() || !conversation.is_repairing;
+  bool are_more = false;  // who came after it was asked
+  for (AttachState& attach : conversation.attaches) {
+    if (attach.step != AttachState::Step::kAsking) continue;
+    are_more = are_more || !attach.has_asked;
+    if (!attach.has_asked) continue;
+    attach.step = AttachState::Step::kNext;
+    attach.has_asked = is_known;
+    if (read.ok()) attach.stored_seq = *read;
+  }
+  if (are_more) ask_last_seq_for_all(conversation);
+  if (read.ok()) {
+    found_committed(conversation, *read);
+  } else if (is_known) {
+    repair(conversation);
+  } else {
+    return;
+  }
+  advance_attaches(conversation);
+}
+
+// The store has so much; outcomes that are due, or a repair, publish it.
+void ConversationRole::found_committed(Conversation& conversation, Seq seq) {
+  if (context_.nodes != nullptr) {
+    claim(conversation, seq);
+  } else if (seq > conversation.last_seq && conversation.pending == 0) {
+    conversation.last_seq = seq;  // no outcome would tell: a hole
+    repair_if_behind(conversation);
   }
 }
 
@@ -375,15 +451,11 @@ void ConversationRole::attach_read(ConversationId id, const Endpoint& to, std::u
   }
   cut_page(page, PageQuery::Order::kChangedAfter, context_.limits.page_bytes_max);
   attach->store_only = page.has_more;
+  attach->has_asked =
+      true;  // a whole page goes as far as the store does; after another one more is read
   attach->held = std::move(page);
   attach->step = AttachState::Step::kHeld;
-  if (context_.nodes != nullptr) {
-    claim(conversation, attach->held.upto_seq);
-  } else if (attach->held.upto_seq > conversation.last_seq && conversation.pending == 0) {
-    // Committed, and no outcome is due that would tell: a hole.
-    conversation.last_seq = attach->held.upto_seq;
-    repair_if_behind(conversation);
-  }
+  found_committed(conversation, attach->held.upto_seq);
   advance_attach(conversation, to, token);
 }
 

@@ -97,6 +97,7 @@ void ConversationRole::repaired(ConversationId id, std::uint32_t claims,
   if (!read.ok()) {
     conversation.is_repairing = false;
     arm_verify(conversation);
+    advance_attaches(conversation);
     return;
   }
   storage::Page& page = *read;

@@ -225,6 +225,13 @@ class ConversationRole {
   AttachState* find_attach(Conversation& conversation, const Endpoint& to, std::uint32_t token);
   void advance_attach(Conversation& conversation, const Endpoint& to, std::uint32_t token);
   void advance_attaches(Conversation& conversation);
+  [[nodiscard]] bool must_ask(const Conversation& conversation, const AttachState& attach,
+                              const MemberState& member) const;
+  void ask_last_seq(Conversation& conversation, AttachState& attach);
+  void ask_last_seq_for_all(Conversation& conversation);
+  void last_seq_read(ConversationId id, std::uint64_t number,
+                     const Result<Seq, storage::StoreError>& read);
+  void found_committed(Conversation& conversation, Seq seq);
   void read_for_attach(Conversation& conversation, AttachState& attach);
   [[nodiscard]] bool can_warm(const Conversation& conversation, const AttachState& attach) const;
   [[nodiscard]] Seq warm_bound(const Conversation& conversation) const;
@@ -255,7 +262,8 @@ class ConversationRole {
   std::size_t recent_bytes_ = 0;
   std::uint32_t history_reads_ = 0;
   std::uint32_t attach_reads_ = 0;
-  std::uint64_t warmings_ = 0;  // begun
+  std::uint64_t warmings_ = 0;   // begun
+  std::uint64_t questions_ = 0;  // for last seqs, so far
   std::uint32_t loads_ = 0;
   // --- several nodes ---
   std::deque<ConversationId> waiting_loads_;  // heard and not loaded; at most conversations_max

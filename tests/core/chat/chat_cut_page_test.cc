@@ -1,0 +1,112 @@
+// Ben was cut off between two pages: the end of the first is his cursor, and it is above a message that he was not shown,
+// because its change stands behind the cut. Where he comes back that change is not published so far.
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tests/core/chat/scene.h"
+
+namespace uproar::chat::testing {
+namespace {
+
+class CutPage : public ChatTest {
+ protected:
+  explicit CutPage(std::uint32_t nodes)
+      : ChatTest({.limits = {}, .nodes = nodes}),
+        cid(arrives("cid", nodes - 1)),
+        ben(connects("ben", nodes - 1, true)) {
+    ann.sends(room, "one");
+    ann.sends(room, "two");
+    ann.sends(room, "three");
+    world.commit();
+    ann.says(MessageEdit{.conversation = room, .message = {.seq = 1, .id = {}}, .content = "ONE"},
+             "edit");
+    world.step_apply(0, 1, false, false);
+  }
+  void ben_syncs() { ben.says(Sync{.cursors = {{room, 3}}}); }
+  void expect_a_row_and_no_event() const {
+    std::vector<std::pair<Seq, std::string>> rows;
+    for (const HistoryPage& page : ben.heard<HistoryPage>()) {
+      for (const Message& row : page.messages) rows.emplace_back(row.seq, row.content);
+    }
+    EXPECT_EQ(rows, (std::vector<std::pair<Seq, std::string>>{{1, "ONE"}}));
+    EXPECT_TRUE(ben.heard<MessageUpdated>().empty());
+  }
+
+  const ConversationId room = group({"ann", "ben", "cid"});
+  const Person ann = arrives("ann", 0);
+  const Person cid;
+  const Person ben;  // at the node where he comes back
+};
+
+// The commit has no outcome yet.
+class CutPageOfOneNode : public CutPage {
+ protected:
+  CutPageOfOneNode() : CutPage(1) {}
+};
+
+TEST_F(CutPageOfOneNode, is_followed_by_the_row_when_the_outcome_is_there) {
+  ben_syncs();
+  EXPECT_TRUE(ben.answered<SyncDone>().empty());
+  world.step_outcomes(0);
+  world.settle();
+  ASSERT_EQ(ben.answered<SyncDone>().size(), 1U);
+  EXPECT_EQ(ben.answered<SyncDone>()[0].cursors,
+            (std::vector<std::pair<ConversationId, Seq>>{{room, 4}}));
+  expect_a_row_and_no_event();
+}
+
+TEST_F(CutPageOfOneNode, is_followed_by_the_row_also_when_the_store_could_not_be_asked) {
+  world.reads_fail = true;
+  ben_syncs();
+  EXPECT_EQ(ben.answered<SyncDone>().size(), 1U) << "live, for what is not stored";
+  world.reads_fail = false;
+  world.step_outcomes(0);
+  world.advance_ms(kVerifyBackoffMaxMs);
+  expect_a_row_and_no_event();
+}
+
+TEST_F(CutPageOfOneNode, costs_nothing_where_no_outcome_is_due) {
+  world.step_outcomes(0);
+  world.settle();
+  const std::uint64_t before = world.seq_reads;
+  ben_syncs();
+  EXPECT_EQ(ben.answered<SyncDone>().size(), 1U);
+  EXPECT_EQ(world.seq_reads, before);
+}
+
+// The outcome is there, and what it says is on its way to node 1.
+class CutPageOfTwoNodes : public CutPage {
+ protected:
+  CutPageOfTwoNodes() : CutPage(2) { world.step_outcomes(0); }
+};
+
+TEST_F(CutPageOfTwoNodes, is_followed_by_the_row_when_the_change_is_heard) {
+  ben_syncs();
+  ASSERT_EQ(ben.answered<SyncDone>().size(), 1U);
+  EXPECT_EQ(ben.answered<SyncDone>()[0].cursors,
+            (std::vector<std::pair<ConversationId, Seq>>{{room, 4}}));
+  expect_a_row_and_no_event();
+  EXPECT_EQ(cid.overheard<MessageUpdated>().size(), 1U) << "who was there hears the event";
+}
+
+TEST_F(CutPageOfTwoNodes, is_followed_by_the_row_when_nobody_says_the_change) {
+  ASSERT_TRUE(world.bus().lose(1, 0, false));
+  ben_syncs();
+  EXPECT_TRUE(ben.answered<SyncDone>().empty());
+  world.advance_ms(kRepairGraceMs + 1);
+  EXPECT_EQ(ben.answered<SyncDone>().size(), 1U);
+  expect_a_row_and_no_event();
+}
+
+TEST_F(CutPageOfTwoNodes, is_followed_by_the_row_also_when_the_store_could_not_be_asked) {
+  world.reads_fail = true;
+  ben_syncs();
+  EXPECT_EQ(ben.answered<SyncDone>().size(), 1U) << "live, for what is not stored";
+  world.reads_fail = false;
+  world.advance_ms(kVerifyBackoffMaxMs);
+  expect_a_row_and_no_event();
+}
+
+}  // namespace
+}  // namespace uproar::chat::testing
