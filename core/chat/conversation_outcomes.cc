@@ -209,15 +209,15 @@ void ConversationRole::committed(Conversation& conversation, Pending& pending,
                   [](const MemberState& a, const MemberState& b) { return a.user == b.user; }),
       members.end());
   conversation.recent.reset(0);
-  Endpoint silent;
+  std::shared_ptr<const Asker> asker;
   if (pending.is_creation_answer) {
-    silent = pending.actor.from;
+    asker = std::make_shared<Asker>(Asker{.actor = pending.actor, .is_answered = true});
     context_.reply(pending.actor, ServerEvent(ConversationCreated{
                                       .conversation = view_for(conversation, pending.actor.user, 0),
                                       .duplicate = false}));
   }
   for (const storage::NewMember& member : op.members)
-    tell_joined(conversation, member.user, 0, silent, true);
+    tell_joined(conversation, member.user, 0, asker, true);
   if (context_.nodes != nullptr) {
     release_held(conversation);
     if (conversation.wants_look) want_look(conversation);  // listening began while it was created
@@ -344,7 +344,7 @@ ConversationView ConversationRole::view_for(const Conversation& conversation, Us
 }
 
 void ConversationRole::tell_joined(const Conversation& conversation, UserId user, Seq seq,
-                                   const Endpoint& silent, bool to_nodes) {
+                                   std::shared_ptr<const Asker> asker, bool to_nodes) {
   if (to_nodes && context_.nodes != nullptr) {
     context_.nodes->hint(topic_of(user), {.kind = NodeHint::Kind::kJoined,
                                           .seq = seq,
@@ -354,8 +354,7 @@ void ConversationRole::tell_joined(const Conversation& conversation, UserId user
   UserNotice notice{
       .user = user,
       .change = {.added = true, .seq = seq, .conversation = view_for(conversation, user, seq)},
-      .silent = {}};
-  if (silent.generation != 0) notice.silent = silent;
+      .asker = std::move(asker)};
   context_.send(context_.owner(user), std::move(notice));
 }
 
@@ -367,7 +366,7 @@ void ConversationRole::tell_removed(const Conversation& conversation, UserId use
     context_.send(static_cast<std::uint32_t>(std::countr_zero(shards)), end);
   context_.send(context_.self, end);
   UserNotice notice{
-      .user = user, .change = {.added = false, .seq = seq, .conversation = {}}, .silent = {}};
+      .user = user, .change = {.added = false, .seq = seq, .conversation = {}}, .asker = {}};
   notice.change.conversation.id = conversation.id;
   context_.send(context_.owner(user), std::move(notice));
 }
@@ -403,25 +402,33 @@ void ConversationRole::committed(Conversation& conversation, Pending& pending,
     add_member(conversation, op.user, op.role, outcome.seq);
     members_changed(conversation, outcome.seq);
     announce(conversation, outcome.seq, ServerEvent(added));
-    tell_joined(conversation, op.user, outcome.seq, is_join ? pending.actor.from : Endpoint{},
-                true);
   } else if (conversation.find_member(op.user) == nullptr) {
     want_look(conversation);  // another node's, and not heard so far
   }
-  if (is_join && is_duplicate) {
+  // Of a session that joins only its own shard knows whether it hears already, as what a read has found before this
+  // outcome came. It is answered there.
+  const bool is_answered_there =
+      is_join && !is_duplicate && pending.actor.from.kind == Endpoint::Kind::kSession;
+  if (is_answered_there) {
+    change_step_done(conversation, {}, {});
+  } else if (is_join) {
+    const ConversationView view =
+        view_for(conversation, op.user, is_duplicate ? conversation.published_seq : outcome.seq);
     change_step_done(
         conversation,
-        ServerEvent(ConversationInfo{view_for(conversation, op.user, conversation.published_seq)}),
+        is_duplicate ? ServerEvent(ConversationInfo{view}) : ServerEvent(ConversationJoined{view}),
         {});
-  } else if (is_join) {
-    change_step_done(conversation,
-                     ServerEvent(ConversationJoined{view_for(conversation, op.user, outcome.seq)}),
-                     {});
   } else {
     if (!is_duplicate) conversation.change.is_heard = true;
     change_step_done(conversation, ServerEvent(added), {});
   }
-  if (!is_duplicate) doubt_marks(conversation, op.user);
+  if (!is_duplicate) {
+    std::shared_ptr<const Asker> asker;
+    if (is_answered_there)
+      asker = std::make_shared<Asker>(Asker{.actor = pending.actor, .is_answered = false});
+    tell_joined(conversation, op.user, outcome.seq, std::move(asker), true);
+    doubt_marks(conversation, op.user);
+  }
 }
 
 void ConversationRole::committed(Conversation& conversation, Pending& pending,

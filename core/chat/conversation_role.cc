@@ -294,7 +294,7 @@ void ConversationRole::tell_differences(Conversation& conversation,
       ++old;
       continue;
     }
-    tell_joined(conversation, member.user, member.joined_seq, Endpoint{}, conversation.owes_word);
+    tell_joined(conversation, member.user, member.joined_seq, nullptr, conversation.owes_word);
   }
   for (; old != before.end(); ++old) gone(*old);
 }

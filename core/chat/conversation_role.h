@@ -212,9 +212,10 @@ class ConversationRole {
                const Endpoint* except = nullptr);
   [[nodiscard]] ConversationView view_for(const Conversation& conversation, UserId user,
                                           Seq seq) const;
-  // `to_nodes`: also to the user's devices on other nodes. Whoever learned it from another node does not say it again.
-  void tell_joined(const Conversation& conversation, UserId user, Seq seq, const Endpoint& silent,
-                   bool to_nodes);
+  // `asker`: null where it is not theirs. `to_nodes`: also to the user's devices on other nodes. Whoever learned it from
+  // another node does not say it again.
+  void tell_joined(const Conversation& conversation, UserId user, Seq seq,
+                   std::shared_ptr<const Asker> asker, bool to_nodes);
   void tell_removed(const Conversation& conversation, UserId user, Seq seq);
 
   // --- pages (conversation_attach.cc) ---

@@ -19,6 +19,7 @@
 //        |<-- HearingEnd ------------------|   (right behind the leaving that was published)
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <utility>
 #include <variant>
@@ -53,16 +54,21 @@ struct MembershipChange {
   Seq seq = 0;
   ConversationView conversation;  // added: as the member sees it at `seq`; removed: only the id
 };
+// The session that asked for the change.
+struct Asker {
+  Actor actor;
+  bool is_answered =
+      false;  // it is attached without being told; else what it is told is the answer
+};
 struct UserNotice {  // to owner(user), who passes it to every device
   UserId user;
   MembershipChange change;
-  std::optional<Endpoint>
-      silent;  // this session has its answer already: it is attached without being told
+  std::shared_ptr<const Asker> asker;  // null: none of the devices did it
 };
 struct SessionNotice {
   Endpoint session;
-  bool silent = false;
   MembershipChange change;
+  std::shared_ptr<const Asker> asker;  // null: it was another
 };
 
 // To a session, with several nodes: its user may be in `conversation` (nil: in any) and it may not hear so. It asks the

@@ -202,7 +202,8 @@ void SessionRole::membership_viewed(const AudienceCheck& look,
   audience_look_ended(look, is_known);
   Session* session = live(look.session);
   if (session == nullptr || !viewed.ok()) return;
-  SessionNotice joined{.session = look.session, .silent = false, .change = {}};
+  SessionNotice joined;
+  joined.session = look.session;
   joined.change.added = true;
   joined.change.conversation = std::move(*viewed);
   ConversationView& view = joined.change.conversation;

@@ -51,8 +51,17 @@ void SessionRole::notice(const Endpoint& endpoint, Session& session, SessionNoti
 void SessionRole::joined(const Endpoint& endpoint, Session& session, const SessionNotice& said) {
   const ConversationId conversation = said.change.conversation.id;
   const TopicId topic = topic_of(conversation);
+  const bool is_answer = said.asker != nullptr && !said.asker->is_answered;
+  // It was told already, and its cursor may be further by now.
+  const auto answer_that_it_is_in = [&] {
+    if (is_answer)
+      context_.reply(said.asker->actor, ServerEvent(ConversationInfo{said.change.conversation}));
+  };
   // What the session heard or asked for before the news arrived is exact by itself.
-  if (hears(session, topic)) return;
+  if (hears(session, topic)) {
+    answer_that_it_is_in();
+    return;
+  }
   if (session.puller() != 0) {
     Puller& puller = *pullers_.at(session.puller());
     const auto is_it = [&](const auto& x) {
@@ -65,11 +74,13 @@ void SessionRole::joined(const Endpoint& endpoint, Session& session, const Sessi
     if (const auto it = std::find_if(puller.underway.begin(), puller.underway.end(), is_it);
         it != puller.underway.end()) {
       it->item.joined_at = said.change.seq;
+      answer_that_it_is_in();
       return;
     }
     if (const auto it = std::find_if(puller.queue.begin(), puller.queue.end(), is_it);
         it != puller.queue.end()) {
       it->joined_at = said.change.seq;
+      answer_that_it_is_in();
       return;
     }
   }
@@ -84,9 +95,11 @@ void SessionRole::joined(const Endpoint& endpoint, Session& session, const Sessi
     return;
   }
   session.make_extras().puller = number;
-  if (!said.silent) {
-    context_.outbox.tell(endpoint, ServerEvent(ConversationJoined{said.change.conversation}),
-                         Delivery::kMessage);
+  const ServerEvent told(ConversationJoined{said.change.conversation});
+  if (is_answer) {
+    context_.reply(said.asker->actor, told);
+  } else if (said.asker == nullptr) {
+    context_.outbox.tell(endpoint, told, Delivery::kMessage);
   }
   pullers_.at(number)->queue.push_back({.conversation = conversation,
                                         .cursor = said.change.seq,

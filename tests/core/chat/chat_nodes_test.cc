@@ -340,6 +340,80 @@ TEST_F(TwoNodes, resume_on_the_other_node_with_the_same_cursor) {
   EXPECT_EQ(back.seqs(), (std::vector<Seq>{3}));
 }
 
+// Ben joins a channel at node 0, where the outcome is late; ann goes on at node 1 meanwhile, so that node 0 finds all of it
+// in the store.
+class TwoNodesAndALateJoining : public TwoNodes {
+ protected:
+  TwoNodesAndALateJoining() {
+    ben.says(ConversationJoin{room}, "join");
+    world.step_apply(0, 1, false, false);
+  }
+  void ann_goes_on() {
+    ann.sends(room, "one");
+    ann.sends(room, "two");
+    world.commit(1);
+    rest();
+  }
+  void outcome_comes() {
+    world.step_outcomes(0);
+    world.settle();
+    ann.sends(room, "three");
+    world.commit(1);
+    rest();
+  }
+  void expect_told_once_before_all_that_is_heard() {
+    int joined = 0;
+    Seq cursor = 0;
+    for (const Heard& heard : ben.connection().inbox) {
+      if (const auto* told = std::get_if<ConversationJoined>(&heard.event)) {
+        ++joined;
+        cursor = told->conversation.last_seq;
+      } else if (const auto* page = std::get_if<HistoryPage>(&heard.event)) {
+        EXPECT_EQ(joined, 1);
+        cursor = std::max(cursor, page->upto_seq);
+      } else if (const auto* fresh = std::get_if<MessageNew>(&heard.event)) {
+        EXPECT_EQ(joined, 1);
+        EXPECT_EQ(fresh->message.seq, cursor + 1);
+        cursor = fresh->message.seq;
+      } else if (const auto* added = std::get_if<MemberAdded>(&heard.event)) {
+        EXPECT_EQ(joined, 1);
+        EXPECT_EQ(added->seq, cursor + 1);
+        cursor = added->seq;
+      }
+    }
+    EXPECT_EQ(joined, 1);
+    EXPECT_EQ(cursor, 4U);
+  }
+
+  const ConversationId room = channel({"ann"});
+  const Person ann = arrives("ann", 1);
+  const Person ben = arrives("ben", 0);
+};
+
+TEST_F(TwoNodesAndALateJoining, is_answered_before_anything_is_heard) {
+  FakeBus::Item committed;
+  committed.kind = FakeBus::Item::Kind::kHint;
+  committed.topic = topic_of(room);
+  committed.hint = {
+      .kind = NodeHint::Kind::kCommitted, .seq = 1, .conversation = room, .session = {}};
+  world.bus().publish(1, committed);
+  world.settle();
+  rest();  // a repair publishes the joining, and what comes next stays in memory
+  ann_goes_on();
+  outcome_comes();
+  EXPECT_EQ(ben.answered<ConversationJoined>().size(), 1U);
+  expect_told_once_before_all_that_is_heard();
+}
+
+TEST_F(TwoNodesAndALateJoining, is_not_told_again_by_the_answer) {
+  world.say_gap(0);
+  ann_goes_on();
+  ASSERT_EQ(ben.overheard<ConversationJoined>().size(), 1U) << "a look has found it";
+  outcome_comes();
+  EXPECT_EQ(ben.answered<ConversationInfo>().size(), 1U);
+  expect_told_once_before_all_that_is_heard();
+}
+
 // Whoever leaves has heard all up to that and hears nothing above, also where nobody says it but the store.
 class TwoNodesAndALeaving : public TwoNodes {
  protected:
