@@ -58,6 +58,8 @@ class Outbox {
   // forgotten.
   virtual void hold(const Endpoint& session) = 0;
   virtual void release(const Endpoint& session) = 0;
+  // Of what has collected, this topic's events are forgotten, also when the session has unsubscribed.
+  virtual void forget_held(const Endpoint& session, const TopicId& topic) = 0;
   // Bytes queued for the session: bulk answers (sync) wait while it is above a limit; ChatShard::on_drained() says when.
   [[nodiscard]] virtual std::uint64_t egress_bytes(const Endpoint& session) const = 0;
   // Sends the error event, then closes with the code of the table.

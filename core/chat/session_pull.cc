@@ -184,7 +184,11 @@ void SessionRole::sync(const Actor& actor, Sync command) {
         continue;
       }
       item.topic = *index;
-      (void)unhear(actor.from, *session, topic_of(conversation), PendingFrames::kDrop);
+      const TopicId topic = topic_of(conversation);
+      // Also when they have left it while they were on hold: what was held begins above their cursor, and they are told by
+      // the refusal.
+      if (!unhear(actor.from, *session, topic, PendingFrames::kDrop))
+        context_.outbox.forget_held(actor.from, topic);
       if (auto before = take_item(number, puller, conversation)) {
         topics_.release(before->topic);
         item.joined_at = before->cursor;

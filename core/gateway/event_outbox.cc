@@ -209,6 +209,9 @@ void EventOutbox::hold(const chat::Endpoint& session) {
 void EventOutbox::release(const chat::Endpoint& session) {
   net_.release(connection_of(session));
 }
+void EventOutbox::forget_held(const chat::Endpoint& session, const chat::TopicId& topic) {
+  net_.forget_held(connection_of(session), topic.uuid());
+}
 
 std::uint64_t EventOutbox::egress_bytes(const chat::Endpoint& session) const {
   return net_.egress_bytes(connection_of(session));

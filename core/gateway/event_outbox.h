@@ -43,6 +43,7 @@ class EventOutbox final : public chat::Outbox {
   [[nodiscard]] std::vector<chat::Endpoint> subscribers(const chat::TopicId& topic) const override;
   void hold(const chat::Endpoint& session) override;
   void release(const chat::Endpoint& session) override;
+  void forget_held(const chat::Endpoint& session, const chat::TopicId& topic) override;
   [[nodiscard]] std::uint64_t egress_bytes(const chat::Endpoint& session) const override;
   void close(const chat::Endpoint& session, const chat::Error& error) override;
 

@@ -54,6 +54,7 @@ enum class ConnectionState : std::uint8_t {
 struct HeldFrames {
   struct Entry {
     SharedBytes bytes;
+    TopicId topic;
     std::uint32_t tag;
   };
   std::vector<Entry> entries;

@@ -170,7 +170,9 @@ class ShardCore {
   void queue_unsent(std::uint32_t slot, Connection& c, const Window& window, std::uint64_t taken,
                     bool only_begun);
   void queue_pending(std::uint32_t slot, Connection& c);
-  void hold_frame(std::uint32_t slot, Connection& c, const SharedBytes& frame, std::uint32_t tag);
+  void hold_frame(std::uint32_t slot, Connection& c, const SharedBytes& frame, const TopicId& topic,
+                  std::uint32_t tag);
+  void forget_held(Connection& c, const TopicId& topic);
   void drop_queue(Connection& c);
   void mark_dirty(std::uint32_t slot, Connection& c);
   void doom(std::uint32_t slot, Connection& c);

@@ -356,7 +356,7 @@ void ShardCore<Io>::queue_window(std::uint32_t slot, Connection& c, const Window
     if (c.doomed || c.state != ConnectionState::kOpen) return;
     const SharedBytes& bytes = frame.bytes(variant);
     if (c.held != nullptr && frame.cls == DeliveryClass::kMessage) {
-      hold_frame(slot, c, bytes, tag);
+      hold_frame(slot, c, bytes, topics_.id(window.topic), tag);
     } else {
       (void)queue_frame(slot, c, bytes, 0, frame.cls, tag);
     }
@@ -416,15 +416,7 @@ UnsubscribeOutcome ShardCore<Io>::unsubscribe(ConnectionId id, const TopicId& to
     if (!window.empty()) queue_window(id.slot, *c, window);
     return outcome;
   }
-  if (c->held != nullptr) {
-    auto& held = c->held->entries;
-    const auto gone = std::remove_if(held.begin(), held.end(), [&](const HeldFrames::Entry& entry) {
-      if (entry.tag != tag) return false;
-      c->held->bytes -= entry.bytes.size();
-      return true;
-    });
-    held.erase(gone, held.end());
-  }
+  forget_held(*c, topic);
   if (c->egress != nullptr) {
     c->egress->forget_tag(tag, egress_budget_);
     if (c->egress->empty()) after_write(id.slot, *c);
@@ -434,6 +426,16 @@ UnsubscribeOutcome ShardCore<Io>::unsubscribe(ConnectionId id, const TopicId& to
     if (record.slot == id.slot && record.window.topic == window.topic) record.forget = true;
   }
   return outcome;
+}
+
+template <class Io>
+void ShardCore<Io>::forget_held(Connection& c, const TopicId& topic) {
+  if (c.held == nullptr) return;
+  std::erase_if(c.held->entries, [&](const HeldFrames::Entry& entry) {
+    if (entry.topic != topic) return false;
+    c.held->bytes -= entry.bytes.size();
+    return true;
+  });
 }
 
 template <class Io>
@@ -483,13 +485,13 @@ void ShardCore<Io>::hold(ConnectionId id) {
 
 template <class Io>
 void ShardCore<Io>::hold_frame(std::uint32_t slot, Connection& c, const SharedBytes& frame,
-                               std::uint32_t tag) {
+                               const TopicId& topic, std::uint32_t tag) {
   HeldFrames& held = *c.held;
   const bool fits = held.entries.size() < options_.held_frames_max &&
                     std::uint64_t{held.bytes} + frame.size() <= options_.held_bytes_max;
   if (fits) {
     held.bytes += frame.size();
-    held.entries.push_back({.bytes = frame, .tag = tag});
+    held.entries.push_back({.bytes = frame, .topic = topic, .tag = tag});
     return;
   }
   counters_.holds_overflowed.add();

@@ -181,6 +181,11 @@ void BasicShardNet<Io>::release(ConnectionId id) {
 }
 
 template <class Io>
+void BasicShardNet<Io>::forget_held(ConnectionId id, const TopicId& topic) {
+  if (Connection* c = core_->find_open(id); c != nullptr) core_->forget_held(*c, topic);
+}
+
+template <class Io>
 bool BasicShardNet<Io>::is_held(ConnectionId id) const {
   const Connection* c = core_->find(id);
   return c != nullptr && c->held != nullptr;

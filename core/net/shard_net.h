@@ -172,6 +172,8 @@ class BasicShardNet {
   void hold(ConnectionId id);
   // Sends what was kept, in order, and goes live. No-op when not on hold.
   void release(ConnectionId id);
+  // Of what was kept, the frames of this topic are forgotten, also of one that the connection has left since.
+  void forget_held(ConnectionId id, const TopicId& topic);
   // False also after an overflow has released it.
   [[nodiscard]] bool is_held(ConnectionId id) const;
 

@@ -241,6 +241,9 @@ class TopicTable {
   [[nodiscard]] std::uint32_t tag(std::uint32_t topic_index) const {
     return topics_[topic_index].tag;
   }
+  [[nodiscard]] const TopicId& id(std::uint32_t topic_index) const {
+    return topics_[topic_index].id;
+  }
   // 0 when the topic does not exist.
   [[nodiscard]] std::uint32_t tag_of(const TopicId& topic) const;
 

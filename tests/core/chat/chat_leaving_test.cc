@@ -128,6 +128,26 @@ TEST_F(Leaving, while_live_traffic_is_held_is_told_when_it_is_released) {
   EXPECT_THAT(she.overheard<MemberRemoved>(), SizeIs(1));
 }
 
+// What was held begins above her cursor.
+TEST_F(Leaving, while_live_traffic_is_held_is_told_by_the_sync_that_ends_it) {
+  const Person he = arrives(bob, kConversation);
+  he.sends(room, "missed");
+  stored();
+  const Person she(world, world.connect(alice, kSession, true));
+  world.settle();
+  he.sends(room, "held");
+  he.says(MemberRemove{room, alice});
+  stored();
+  world.settle();
+  she.says(Sync{{{room, 0}}}, "sync");
+  world.settle();
+  EXPECT_THAT(rows(she), IsEmpty());
+  EXPECT_THAT(she.overheard<MemberRemoved>(), IsEmpty());
+  ASSERT_THAT(she.answered<SyncDone>(), SizeIs(1));
+  EXPECT_THAT(she.answered<SyncDone>()[0].refused,
+              ElementsAre(std::pair(room, ErrorCode::kNotMember)));
+}
+
 TEST_F(Leaving, and_coming_back_begins_again_at_the_joining_and_skips_nothing) {
   const Person she = arrives(alice, kSession), he = arrives(bob, kConversation);
   he.says(MemberRemove{room, alice});

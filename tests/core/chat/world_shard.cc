@@ -97,9 +97,7 @@ bool World::Shard::unsubscribe(const Endpoint& session, const TopicId& topic,
   auto& members = topics[topic];
   UPROAR_CHECK(members.erase(session) == 1, session.slot);
   if (pending == PendingFrames::kDrop && world.options_.plant != Plant::kKeepDropped) {
-    if (Connection* connection = world.find(session)) {
-      std::erase_if(connection->held, [&](const auto& x) { return x.first == topic; });
-    }
+    forget_held(session, topic);
   }
   return members.empty();
 }
@@ -114,6 +112,11 @@ void World::Shard::hold(const Endpoint& session) {
   Connection* connection = world.find(session);
   connection->is_held = true;
   if (world.options_.plant != Plant::kKeepDropped) connection->held.clear();
+}
+
+void World::Shard::forget_held(const Endpoint& session, const TopicId& topic) {
+  if (Connection* connection = world.find(session))
+    std::erase_if(connection->held, [&](const auto& x) { return x.first == topic; });
 }
 
 void World::Shard::release(const Endpoint& session) {

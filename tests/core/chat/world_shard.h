@@ -52,6 +52,7 @@ struct World::Shard final : Outbox,
   [[nodiscard]] std::vector<Endpoint> subscribers(const TopicId& topic) const override;
   void hold(const Endpoint& session) override;
   void release(const Endpoint& session) override;
+  void forget_held(const Endpoint& session, const TopicId& topic) override;
   [[nodiscard]] std::uint64_t egress_bytes(const Endpoint& session) const override;
   void close(const Endpoint& session, const Error& error) override;
 

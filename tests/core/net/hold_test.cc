@@ -80,6 +80,22 @@ TEST_F(HoldTest, DroppingATopicForgetsItsHeldFramesAlone) {
   EXPECT_THAT(shard.heard(a), ::testing::UnorderedElementsAre("2a", "2b", "1c"));
 }
 
+TEST_F(HoldTest, ForgetsFramesOfATopicThatWasLeftSince) {
+  subscribe(1);
+  subscribe(2);
+  shard.net.hold(a);
+  publish(1, "1a");
+  publish(2, "2a");
+  EXPECT_EQ(shard.net.unsubscribe(a, topic(1), PendingFrames::kDeliver), UnsubscribeOutcome::kLast);
+  shard.settle();  // and the topic's place may go to another
+  subscribe(3);
+  publish(3, "3a");
+  shard.net.forget_held(a, topic(1));
+  shard.net.release(a);
+  shard.settle();
+  EXPECT_THAT(shard.heard(a), ::testing::UnorderedElementsAre("2a", "3a"));
+}
+
 TEST_F(HoldTest, DropForgetsWhatTheSocketHasNotTaken) {
   subscribe(1);
   subscribe(2);
