@@ -181,6 +181,7 @@ chat::ConversationView MemoryModel::view(const Conversation& conversation, UserI
   view.member_count = static_cast<std::uint32_t>(conversation.members.size());
   view.muted_until_us = me.muted_until_us;
   view.created_at_us = conversation.created_at_us;
+  view.joined_seq = me.marks.joined_seq;
   for (const auto& [seq, row] : conversation.rows) {
     if (seq > me.marks.joined_seq && row.message.system == chat::SystemEvent::kNone)
       view.last_message = row.message;

@@ -22,7 +22,7 @@ namespace {
 #define SELECT_VIEW                                                                         \
   "select " MESSAGE_COLUMNS                                                                 \
   ", c.id, c.kind, c.name, v.role, c.last_seq, c.last_no, v.read_seq, v.delivered_seq, "    \
-  "v.read_no, c.member_count, v.muted_until, c.created_at "                                 \
+  "v.read_no, c.member_count, v.muted_until, c.created_at, v.joined_seq "                   \
   "from users_conversations v join conversations c on c.id = v.conversation_id "            \
   "left join lateral (select * from messages_with_status x where x.conversation_id = c.id " \
   "and x.seq = c.last_message_seq and c.last_message_seq > v.joined_seq) m on true "        \

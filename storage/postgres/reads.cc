@@ -84,6 +84,7 @@ chat::ConversationView read_view(const Rows& rows, int row) {
   view.member_count = static_cast<std::uint32_t>(rows.int8(row, kFirst + 9));
   view.muted_until_us = rows.time(row, kFirst + 10);
   view.created_at_us = rows.time(row, kFirst + 11);
+  view.joined_seq = rows.int8(row, kFirst + 12);
   if (!rows.is_null(row, 0)) view.last_message = read_message(rows, row);
   return view;
 }

@@ -267,6 +267,7 @@ chat::ConversationView Reads::read_view(const Rows& rows) {
   view.member_count = static_cast<std::uint32_t>(rows.u64(9));
   view.muted_until_us = rows.i64(10);
   view.created_at_us = rows.i64(11);
+  view.joined_seq = rows.u64(13);
   return view;
 }
 

@@ -78,6 +78,9 @@ TEST_P(Members, WhoIsAddedHearsFromTheArrivalOn) {
   EXPECT_EQ(member(dave).role, chat::Role::kAdmin);
   EXPECT_EQ(unread(dave, room), 0U);
   EXPECT_EQ(call->view(room, dave).value().last_message, std::nullopt);
+  EXPECT_EQ(call->view(room, dave).value().joined_seq, 1U);
+  EXPECT_EQ(call->list({.user = dave}).value().conversations.at(0).joined_seq, 1U);
+  EXPECT_EQ(call->view(room, alice).value().joined_seq, 0U);
   const Page page =
       call->page({.conversation = room, .seq_floor = member(dave).joined_seq}).value();
   ASSERT_EQ(page.messages.size(), 1U);
