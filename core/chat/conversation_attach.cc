@@ -87,6 +87,10 @@ void ConversationRole::on(const Attach& attach) {
     park(*conversation, attach);
     return;
   }
+  if (attach.mode == Attach::Mode::kLeaving) {  // no member, and the store is asked anyway
+    begin_attach(*conversation, attach);
+    return;
+  }
   // Whoever says that somebody has joined is ahead of what is known here.
   const bool is_news = context_.nodes != nullptr && attach.marks_after.has_value() &&
                        conversation->find_member(attach.user) == nullptr;
@@ -184,6 +188,10 @@ void ConversationRole::advance_attach(Conversation& conversation, const Endpoint
     if (attach == nullptr || attach->step == Step::kReading || attach->step == Step::kWarming ||
         attach->step == Step::kMore || attach->step == Step::kAsking)
       return;
+    if (attach->request.mode == Attach::Mode::kLeaving) {
+      read_for_attach(conversation, *attach);
+      return;
+    }
     const MemberState* member = conversation.find_member(attach->request.user);
     if (member == nullptr) {
       end_attach(conversation, to, token, attach->bound, ErrorCode::kNotMember);
@@ -200,7 +208,7 @@ void ConversationRole::advance_attach(Conversation& conversation, const Endpoint
       std::erase_if(page.messages,
                     [&](const Message& row) { return row.seq <= member->joined_seq; });
       attach->step = Step::kNext;
-      send_page(conversation, *attach, std::move(page));
+      send_page(conversation, *attach, member->joined_seq, std::move(page));
       continue;
     }
     if (!is_unread && attach->bound > conversation.published_seq) {
@@ -235,7 +243,7 @@ void ConversationRole::advance_attach(Conversation& conversation, const Endpoint
                                                                context_.limits.page_rows_max,
                                                                conversation.published_seq);
         cut_page(page, PageQuery::Order::kChangedAfter, context_.limits.page_bytes_max);
-        send_page(conversation, *attach, std::move(page));
+        send_page(conversation, *attach, member->joined_seq, std::move(page));
         continue;
       }
     }
@@ -401,6 +409,8 @@ void ConversationRole::read_for_attach(Conversation& conversation, AttachState& 
     query.bound = 0;
     query.seq_floor = std::max(joined_seq, member == nullptr ? Seq{0} : member->read_seq);
     query.limit = request.limit;
+  } else if (request.mode == Attach::Mode::kLeaving) {
+    query.seq_floor = request.seq_floor;
   }
   context_.history.read_page(
       query, [this, id = conversation.id, to = request.to,
@@ -450,6 +460,10 @@ void ConversationRole::attach_read(ConversationId id, const Endpoint& to, std::u
     return;
   }
   cut_page(page, PageQuery::Order::kChangedAfter, context_.limits.page_bytes_max);
+  if (attach->request.mode == Attach::Mode::kLeaving) {
+    send_leaving_page(conversation, *attach, std::move(page));
+    return;
+  }
   attach->store_only = page.has_more;
   attach->has_asked =
       true;  // a whole page goes as far as the store does; after another one more is read
@@ -459,7 +473,38 @@ void ConversationRole::attach_read(ConversationId id, const Endpoint& to, std::u
   advance_attach(conversation, to, token);
 }
 
-void ConversationRole::send_page(Conversation& conversation, AttachState& attach,
+// Need not be published here so far: nobody goes live on it, and nothing above the leaving is shown. Rows of the system never
+// change, so in the order of versions all that is before the leaving is of this membership.
+void ConversationRole::send_leaving_page(Conversation& conversation, AttachState& attach,
+                                         storage::Page page) {
+  const Endpoint to = attach.request.to;
+  const std::uint32_t token = attach.request.token;
+  auto& rows = page.messages;
+  const auto leaving = std::find_if(rows.begin(), rows.end(), [&](const Message& row) {
+    return row.system == SystemEvent::kMemberRemoved && row.subject == attach.request.user;
+  });
+  const bool has_left = leaving != rows.end();
+  if (has_left) {
+    page.upto_seq = leaving->seq;
+    rows.erase(leaving + 1, rows.end());
+  }
+  const bool has_more = page.has_more && !has_left;
+  attach.bound = std::max(attach.bound, page.upto_seq);
+  const Seq bound = attach.bound;
+  if (has_more) attach.step = AttachState::Step::kMore;
+  if (has_left || has_more) {
+    context_.send(to.shard, AttachPage{to,
+                                       token,
+                                       {.conversation = conversation.id,
+                                        .messages = std::move(rows),
+                                        .upto_seq = page.upto_seq,
+                                        .has_more = has_more,
+                                        .stale = false}});
+  }
+  if (!has_more) end_attach(conversation, to, token, bound, ErrorCode::kNotMember);
+}
+
+void ConversationRole::send_page(Conversation& conversation, AttachState& attach, Seq joined_seq,
                                  storage::Page page) {
   attach.bound = std::max(attach.bound, page.upto_seq);
   if (page.messages.empty()) return;
@@ -471,7 +516,8 @@ void ConversationRole::send_page(Conversation& conversation, AttachState& attach
                                                      .messages = std::move(page.messages),
                                                      .upto_seq = page.upto_seq,
                                                      .has_more = has_more,
-                                                     .stale = false}});
+                                                     .stale = false},
+                                                    joined_seq});
 }
 
 }  // namespace uproar::chat

@@ -240,7 +240,9 @@ class ConversationRole {
   void start_waiting_reads();
   void attach_read(ConversationId id, const Endpoint& to, std::uint32_t token,
                    Result<storage::Page, storage::StoreError> page);
-  void send_page(Conversation& conversation, AttachState& attach, storage::Page page);
+  void send_page(Conversation& conversation, AttachState& attach, Seq joined_seq,
+                 storage::Page page);
+  void send_leaving_page(Conversation& conversation, AttachState& attach, storage::Page page);
   void tell_marks(const Conversation& conversation, const Attach& joining);
   void end_attach(Conversation& conversation, const Endpoint& to, std::uint32_t token, Seq cursor,
                   std::optional<ErrorCode> refused);

@@ -149,9 +149,10 @@ struct ForwardedCommand {
 // Page what was missed, then go live.
 struct Attach {
   enum class Mode : std::uint8_t {
-    kLive,   // pages until nothing is missing, then AttachEnd: the session subscribes there
-    kPages,  // the same for a request that has no connection to go live on
-    kUnread  // the newest `limit` unread messages in one page
+    kLive,    // pages until nothing is missing, then AttachEnd: the session subscribes there
+    kPages,   // the same for a request that has no connection to go live on
+    kUnread,  // the newest `limit` unread messages in one page
+    kLeaving  // the rest of a membership that has ended, to the leaving; nothing when the store knows of none
   };
   Endpoint to;
   UserId user;
@@ -163,6 +164,7 @@ struct Attach {
   // Of a session that has just joined, from here: marks above it may have been announced before it could hear, so AttachEnd
   // comes after how they stand.
   std::optional<Seq> marks_after;
+  Seq seq_floor = 0;  // kLeaving: older rows were before the membership
 };
 struct AttachMore {
   Endpoint to;
@@ -178,6 +180,7 @@ struct AttachPage {
   Endpoint to;
   std::uint32_t token = 0;
   HistoryPage page;
+  Seq joined_seq = 0;  // kLive: of the membership that it is of
 };
 struct AttachEnd {
   Endpoint to;

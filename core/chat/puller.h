@@ -21,6 +21,11 @@ struct PullItem {
   bool is_sync = false;     // its end counts for sync.done
   // The session was told to have joined at this seq; should the sync be refused (it asked too early), pull from here.
   std::optional<Seq> joined_at;
+  // Not of a sync: they were told by conversation.joined of a membership with the rows above this. It may end before the
+  // subscription begins: then the rest of it is fetched, with the leaving as the last.
+  Seq seq_floor = 0;
+  bool is_leaving = false;
+  bool looks_after = false;  // they may have joined again meanwhile
 };
 
 struct Puller {

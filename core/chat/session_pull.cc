@@ -63,23 +63,8 @@ void SessionRole::joined(const Endpoint& endpoint, Session& session, const Sessi
     return;
   }
   if (session.puller() != 0) {
-    Puller& puller = *pullers_.at(session.puller());
-    const auto is_it = [&](const auto& x) {
-      if constexpr (std::is_same_v<std::decay_t<decltype(x)>, PullItem>) {
-        return x.conversation == conversation;
-      } else {
-        return x.item.conversation == conversation;
-      }
-    };
-    if (const auto it = std::find_if(puller.underway.begin(), puller.underway.end(), is_it);
-        it != puller.underway.end()) {
-      it->item.joined_at = said.change.seq;
-      answer_that_it_is_in();
-      return;
-    }
-    if (const auto it = std::find_if(puller.queue.begin(), puller.queue.end(), is_it);
-        it != puller.queue.end()) {
-      it->joined_at = said.change.seq;
+    if (PullItem* pulled = find_item(*pullers_.at(session.puller()), conversation)) {
+      pulled->joined_at = said.change.seq;
       answer_that_it_is_in();
       return;
     }
@@ -105,16 +90,24 @@ void SessionRole::joined(const Endpoint& endpoint, Session& session, const Sessi
                                         .cursor = said.change.seq,
                                         .topic = *index,
                                         .is_sync = false,
-                                        .joined_at = {}});
+                                        .joined_at = {},
+                                        .seq_floor = said.change.seq});
   pump(number);
 }
 
-// What it heard has ended before (HearingEnd).
+// What it heard has ended before (HearingEnd). What it is still fetching since it joined ends with the leaving.
 void SessionRole::removed(const Endpoint& endpoint, Session& session, ConversationId conversation) {
-  // Joined again on another node meanwhile? What says so may have come before this, and was no news then.
-  if (context_.nodes != nullptr) look_up(endpoint, conversation);
   const std::uint32_t number = session.puller();
-  if (number == 0) return;
+  PullItem* pulled = number == 0 ? nullptr : find_item(*pullers_.at(number), conversation);
+  // Joined again on another node meanwhile? What says so may have come before this, and was no news then.
+  if (context_.nodes != nullptr) {
+    if (pulled != nullptr && !pulled->is_sync) {
+      pulled->looks_after = true;
+    } else {
+      look_up(endpoint, conversation);
+    }
+  }
+  if (pulled == nullptr || pulled->is_leaving) return;
   if (auto item = take_item(number, *pullers_.at(number), conversation)) {
     item->joined_at.reset();
     finish_item(number, std::move(*item), 0, ErrorCode::kNotMember);
@@ -310,14 +303,17 @@ void SessionRole::pump(std::uint32_t number) {
 
 void SessionRole::start_item(std::uint32_t number, Puller& puller, PullItem item) {
   const std::uint32_t token = ++next_number_;
+  const bool is_leaving = item.is_leaving;
+  const std::optional<Seq> joined_at = item.is_sync ? item.joined_at : std::optional(item.cursor);
   const Attach attach{.to = puller.to,
                       .user = puller.user,
                       .conversation = item.conversation,
                       .cursor = item.cursor,
                       .token = token,
                       .limit = puller.page_limit,
-                      .mode = puller.mode,
-                      .marks_after = item.is_sync ? item.joined_at : std::optional(item.cursor)};
+                      .mode = is_leaving ? Attach::Mode::kLeaving : puller.mode,
+                      .marks_after = is_leaving ? std::nullopt : joined_at,
+                      .seq_floor = item.seq_floor};
   puller_of_token_.emplace(token, number);
   puller.underway.push_back({.item = std::move(item), .token = token, .page_waits = false});
   context_.send(context_.owner(attach.conversation), attach);
@@ -335,6 +331,7 @@ void SessionRole::on(AttachPage said) {
   context_.counters.sync_pages.add();
   const Seq before = underway->item.cursor;
   underway->item.cursor = std::max(underway->item.cursor, said.page.upto_seq);
+  underway->item.seq_floor = std::max(underway->item.seq_floor, said.joined_seq);
   const bool has_more = said.page.has_more;
   const auto rows = static_cast<std::int64_t>(said.page.messages.size());
   const bool is_sync = underway->item.is_sync;
@@ -362,7 +359,7 @@ void SessionRole::on(AttachPage said) {
   if (is_sync) {
     context_.outbox.reply(puller.to, puller.sync_id, ServerEvent(std::move(said.page)));
   } else {
-    tell_missed(puller.to, before, std::move(said.page));
+    tell_missed(puller.to, puller.user, before, std::move(said.page));
   }
   pump(number);
 }
@@ -378,7 +375,17 @@ void SessionRole::leave_rest(Puller& puller) {
 
 // What was said between joining and hearing: to the hearer it is live, so it comes as the events that the others got. A row that
 // was changed meanwhile can only be shown as it stands: from there on it is a page.
-void SessionRole::tell_missed(const Endpoint& to, Seq cursor, HistoryPage page) {
+// Their own leaving is an event in any case.
+void SessionRole::tell_missed(const Endpoint& to, UserId user, Seq cursor, HistoryPage page) {
+  std::optional<ServerEvent> leaving;
+  if (!page.messages.empty()) {
+    const Message& last = page.messages.back();
+    if (last.system == SystemEvent::kMemberRemoved && last.subject == user) {
+      leaving = live_event_of(last);
+      page.upto_seq = last.seq - 1;
+      page.messages.pop_back();
+    }
+  }
   auto row = page.messages.begin();
   for (; row != page.messages.end() && row->seq == cursor + 1; ++row, ++cursor) {
     const auto event = live_event_of(*row);
@@ -386,8 +393,9 @@ void SessionRole::tell_missed(const Endpoint& to, Seq cursor, HistoryPage page) 
     context_.outbox.tell(to, *event, Delivery::kMessage);
   }
   page.messages.erase(page.messages.begin(), row);
-  if (page.messages.empty() && page.upto_seq <= cursor) return;
-  context_.outbox.tell(to, ServerEvent(std::move(page)), Delivery::kMessage);
+  if (!page.messages.empty() || page.upto_seq > cursor)
+    context_.outbox.tell(to, ServerEvent(std::move(page)), Delivery::kMessage);
+  if (leaving) context_.outbox.tell(to, *leaving, Delivery::kMessage);
 }
 
 void SessionRole::on(const AttachEnd& end) {
@@ -410,9 +418,20 @@ void SessionRole::finish_item(std::uint32_t number, PullItem item, Seq cursor,
                               std::optional<ErrorCode> refused) {
   Puller& puller = *pullers_.at(number);
   const bool is_live = puller.mode == Attach::Mode::kLive;
-  if (refused && is_live && item.joined_at && *refused == ErrorCode::kNotMember) {
+  const bool is_over = is_live && refused == ErrorCode::kNotMember && !item.is_leaving;
+  // Two words of one joining may name it or what was before it.
+  const bool is_another = item.joined_at && *item.joined_at > item.seq_floor + 1;
+  if (is_over && !item.is_sync && (!item.joined_at || is_another)) {
+    // They were told that they joined: they are told of the rest, and that it was the rest.
+    item.is_leaving = true;
+    puller.queue.push_back(std::move(item));
+    pump(number);
+    return;
+  }
+  if (is_over && item.joined_at) {
     // Asked before the membership began; it has begun since.
     item.cursor = *item.joined_at;
+    item.seq_floor = std::max(item.seq_floor, *item.joined_at);
     item.joined_at.reset();
     puller.queue.push_back(std::move(item));
     pump(number);
@@ -438,6 +457,7 @@ void SessionRole::finish_item(std::uint32_t number, PullItem item, Seq cursor,
              ErrorCode::kOverloaded);  // nobody asked, so nobody can be told but by closing
         return;
       }
+      if (item.looks_after || (item.is_leaving && item.joined_at)) look_up(to, item.conversation);
     } else {
       if (cursor > item.cursor) {
         // What changed stands in no row that this member sees. The cursor moves all the same, before live traffic.
@@ -481,6 +501,14 @@ void SessionRole::finish_sync_if_done(std::uint32_t number) {
     session->end_unread();
   }
   pullers_.erase(it);
+}
+
+PullItem* SessionRole::find_item(Puller& puller, ConversationId conversation) {
+  for (Puller::Underway& underway : puller.underway)
+    if (underway.item.conversation == conversation) return &underway.item;
+  for (PullItem& item : puller.queue)
+    if (item.conversation == conversation) return &item;
+  return nullptr;
 }
 
 std::optional<PullItem> SessionRole::take_item(std::uint32_t number, Puller& puller,

@@ -123,13 +123,14 @@ class SessionRole {
   void unread_listed(const Actor& actor, std::uint32_t limit,
                      Result<std::vector<ConversationView>, storage::StoreError> listed);
   std::uint32_t make_puller(const Endpoint& to, UserId user, Attach::Mode mode);  // 0: kPullersMax
+  static PullItem* find_item(Puller& puller, ConversationId conversation);        // null: none
   // Takes the conversation out of the puller, wherever it stands; its topic's hold passes to the caller.
   std::optional<PullItem> take_item(std::uint32_t number, Puller& puller,
                                     ConversationId conversation);
   void pump(std::uint32_t number);
   void start_item(std::uint32_t number, Puller& puller, PullItem item);
   static void leave_rest(Puller& puller);
-  void tell_missed(const Endpoint& to, Seq cursor, HistoryPage page);
+  void tell_missed(const Endpoint& to, UserId user, Seq cursor, HistoryPage page);
   void finish_item(std::uint32_t number, PullItem item, Seq cursor,
                    std::optional<ErrorCode> refused);
   void finish_sync_if_done(std::uint32_t number);

@@ -494,8 +494,7 @@ void Oracle::final_check(const std::vector<Client*>& clients, bool compares_pres
                                    [&](const Member& m) { return m.user == client->user; });
       if (me == state->members.end()) {
         const auto it = client->known.find(conversation);
-        // Who was removed again before they heard anything has been shown nothing that would have to end.
-        const bool heard_of_it = it != client->known.end() && it->second.cursor > it->second.base;
+        const bool heard_of_it = it != client->known.end();
         if (heard_of_it && !client->told_left.contains(conversation))
           fail(*client, "D4 was not told that it had left:", conversation, state->last_seq);
         continue;

@@ -19,7 +19,12 @@ class Leaving : public ::testing::Test {
  protected:
   static constexpr std::uint32_t kSession = 0, kConversation = 1, kUser = 2;
 
-  Leaving() {
+  explicit Leaving(std::uint32_t page_rows_max = ChatLimits().page_rows_max)
+      : world({.shards = 3,
+               .seed = 1,
+               .limits = {.page_rows_max = page_rows_max},
+               .is_manual = true,
+               .plant = Plant::kNone}) {
     for (int i = 0; alice.is_nil() || owner_of(alice, 3) != kUser; ++i)
       alice = world.user("alice" + std::to_string(i));
     for (std::uint64_t i = 1; room.is_nil() || owner_of(room, 3) != kConversation; ++i)
@@ -70,7 +75,7 @@ class Leaving : public ::testing::Test {
     return out;
   }
 
-  World world{{.shards = 3, .seed = 1, .limits = {}, .is_manual = true, .plant = Plant::kNone}};
+  World world;
   UserId alice;
   const UserId bob = world.user("bob");
   ConversationId room;
@@ -165,6 +170,93 @@ TEST_F(Leaving, and_coming_back_begins_again_at_the_joining_and_skips_nothing) {
            "sync");  // with what another of her devices has heard, and before this one knew
   world.settle();
   EXPECT_THAT(rows(she), ElementsAre(4, 5, 6));
+}
+
+// She fetches what was said since she was added, a row at a time, and hears nothing live so far.
+class LeavingWhileFetching : public Leaving {
+ protected:
+  LeavingWhileFetching() : Leaving(1) {
+    he.says(MemberRemove{room, alice});
+    stored();
+    he.says(MemberAdd{room, {alice}, Role::kMember});
+    stored();
+    he.sends(room, "three");
+    he.sends(room, "four");
+    stored();
+    news_arrive();
+    EXPECT_THAT(she.overheard<ConversationJoined>(), SizeIs(1));
+    she.forgets();
+  }
+  void she_is_removed_and_more_is_said() {
+    he.says(MemberRemove{room, alice});
+    he.sends(room, "behind her back");
+    stored();
+  }
+  // Of the room, in the order in which it came.
+  [[nodiscard]] static std::vector<Seq> events(const Person& person) {
+    std::vector<Seq> out;
+    for (const Heard& heard : person.connection().inbox) {
+      if (!heard.id.empty()) continue;
+      if (const auto* page = std::get_if<HistoryPage>(&heard.event)) {
+        for (const Message& row : page->messages) out.push_back(row.seq);
+      } else if (const Seq seq = seq_of(heard.event); seq != 0) {
+        out.push_back(seq);
+      }
+    }
+    return out;
+  }
+
+  const Person she = arrives(alice, kSession), he = arrives(bob, kConversation);
+};
+
+TEST_F(LeavingWhileFetching, between_two_pages_is_the_last_that_is_heard) {
+  only_between(kSession, kConversation);
+  read(kConversation);
+  only_between(kConversation, kSession);
+  EXPECT_THAT(events(she), ElementsAre(3));  // the next one is not asked for
+  she_is_removed_and_more_is_said();
+  world.settle();
+  EXPECT_THAT(events(she), ElementsAre(3, 4, 5));
+  ASSERT_THAT(she.overheard<MemberRemoved>(), SizeIs(1));
+  EXPECT_EQ(she.overheard<MemberRemoved>()[0].user, alice);
+  EXPECT_EQ(she.overheard<MemberRemoved>()[0].by, bob);
+}
+
+TEST_F(LeavingWhileFetching, before_the_first_page_is_the_last_that_is_heard) {
+  she_is_removed_and_more_is_said();
+  world.settle();
+  EXPECT_THAT(events(she), ElementsAre(3, 4, 5));
+  EXPECT_THAT(she.overheard<MemberRemoved>(), SizeIs(1));
+}
+
+TEST_F(LeavingWhileFetching, shows_no_message_as_it_was_changed_afterwards) {
+  she_is_removed_and_more_is_said();
+  he.says(MessageEdit{room, {4, {}}, "of what she does not know"});
+  stored();
+  world.settle();
+  EXPECT_THAT(events(she), ElementsAre(3, 5));
+  ASSERT_THAT(she.overheard<HistoryPage>(), SizeIs(1)) << "the fourth is there, and not shown";
+  EXPECT_EQ(she.overheard<HistoryPage>()[0].upto_seq, 4U);
+  EXPECT_THAT(she.overheard<MessageUpdated>(), IsEmpty());
+}
+
+TEST_F(LeavingWhileFetching, and_coming_back_is_told_as_both) {
+  she_is_removed_and_more_is_said();
+  he.says(MemberAdd{room, {alice}, Role::kMember});
+  he.sends(room, "eight");
+  stored();
+  world.settle();
+  world.advance_ms(1000);
+  world.settle();
+  ASSERT_THAT(she.overheard<ConversationJoined>(), SizeIs(1));
+  EXPECT_EQ(she.overheard<ConversationJoined>()[0].conversation.last_seq, 6U)
+      << "what is above she hears";
+  EXPECT_THAT(she.overheard<MemberRemoved>(), SizeIs(1));
+  EXPECT_EQ(events(she).back(), 8U);
+  he.sends(room, "nine");
+  stored();
+  world.settle();
+  EXPECT_EQ(events(she).back(), 9U);
 }
 
 }  // namespace
