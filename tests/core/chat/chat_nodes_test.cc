@@ -457,6 +457,40 @@ class TwoNodesAndALeaving : public TwoNodes {
   const Person cid = arrives("cid", 1);
 };
 
+// What he was told by is what the store said of him before; his node never knew him as a member.
+TEST_F(TwoNodesAndALeaving, is_told_to_whom_a_look_has_found_and_nobody_else_knew) {
+  const Person dan = arrives("dan", 1);
+  ann.sends(room, "before him");
+  world.commit();
+  world.settle();
+  world.set_manual(true);
+  ann.says(MemberAdd{room, {dan.id()}, Role::kMember});
+  world.step_apply(0, 1, false, false);
+  world.step_outcomes(0);
+  lose(1);  // the event; the word to him arrives
+  while (world.step_bus(1)) {
+  }
+  ASSERT_GT(world.reads_waiting(1), 0U);
+  while (world.step_read_execute(1, 0)) {
+  }
+  ann.sends(room, "with him");
+  ann.says(MemberRemove{room, dan.id()});
+  world.step_apply(0, 2, false, false);
+  world.step_outcomes(0);
+  lose(2);
+  ann.sends(room, "without him");
+  world.step_apply(0, 1, false, false);
+  world.step_outcomes(0);
+  lose(1);
+  while (world.step_read_answer(1, 0)) {
+  }
+  comes_to_rest();
+  ASSERT_EQ(dan.overheard<ConversationJoined>().size(), 1U);
+  EXPECT_EQ(rows(dan), (std::vector<Seq>{3})) << "neither from before nor from after";
+  ASSERT_EQ(dan.overheard<MemberRemoved>().size(), 1U);
+  EXPECT_EQ(dan.overheard<MemberRemoved>()[0].seq, 4U);
+}
+
 TEST_F(TwoNodesAndALeaving, is_where_the_page_of_a_repair_ends) {
   ann_removes_ben(2);
   comes_to_rest();
