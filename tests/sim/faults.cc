@@ -27,6 +27,8 @@ constexpr auto kPlants = std::to_array<PlantInfo>({
     {Plant::kUntoldDuplicate, "duplicate_not_told", "a retry is answered as if it were the first"},
     {Plant::kAnotherRow, "another_sender_in_a_page",
      "one row in ten of a page of changes has another sender"},
+    {Plant::kLoseAnswer, "lost_answer",
+     "one message.sent in ten never reaches its sender, however often the message is sent again"},
     {Plant::kSilentShortSend, "silent_short_send",
      "a socket takes a part of a send and reports all of it"},
     {Plant::kLoseWritable, "lost_writable", "nobody learns that a full socket has room again"},
@@ -229,6 +231,14 @@ void Run::mistell(std::vector<std::string>& frames) {
   const auto is = [](const std::string& frame, std::string_view type) {
     return frame.starts_with(R"({"type":")" + std::string(type) + '"');
   };
+  if (plant_ == Plant::kLoseAnswer) {
+    std::erase_if(frames, [](const std::string& frame) {
+      constexpr std::string_view kBegin = R"({"type":"message.sent","id":")";
+      const std::size_t end = frame.find('"', kBegin.size());
+      return frame.starts_with(kBegin) && end != std::string::npos && frame[end - 1] == '7';
+    });
+    return;
+  }
   for (std::string& frame : frames) {
     if (plant_ == Plant::kUntoldDuplicate) {
       constexpr std::string_view kSaid = R"(,"duplicate":true)";
@@ -302,6 +312,7 @@ void Run::plant() {
     case Plant::kAnotherEdit:
     case Plant::kAnotherAck:
     case Plant::kUntoldDuplicate:
+    case Plant::kLoseAnswer:
       for (const auto& client : clients_) {
         client->falsify_frames = [this](std::vector<std::string>& frames) { mistell(frames); };
       }

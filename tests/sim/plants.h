@@ -25,6 +25,7 @@ enum class Plant : std::uint8_t {
   kAnotherEdit,
   kAnotherAck,
   kUntoldDuplicate,
+  kLoseAnswer,
   kAnotherRow,
   kSilentShortSend,
   kLoseWritable,

@@ -39,6 +39,9 @@ class Run {
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;
 
+  // When the faults end, everybody has so many messages of which no answer came: more than the peace has time for, say.
+  void owe_answers(std::uint32_t messages) { owed_ = messages; }
+
   RunResult go();
 
  private:
@@ -56,6 +59,8 @@ class Run {
   void act(Client& client);
   void live(std::int64_t until_us);
   void make_peace();
+  void keep_peace(std::int64_t for_us);
+  [[nodiscard]] std::size_t unanswered() const;
   void judge();
   void judge_a_departure();
   [[nodiscard]] std::vector<chat::testing::Oracle::Client*> all_clients() const;
@@ -101,6 +106,7 @@ class Run {
   std::uint64_t presence_dropped_ = 0;  // by nodes that are gone
   UserId stays_away_;                   // at the end
   bool is_peace_ = false;
+  std::uint32_t owed_ = 0;
 };
 
 // The whole of a seed.

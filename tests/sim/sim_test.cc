@@ -65,6 +65,14 @@ TEST_F(WholeNodes, OfTheSameSeedLiveTheSameLife) {
   EXPECT_NE(first.trace, play(43).trace);
 }
 
+// One at a time is said again: that all are answered takes longer than the peace lasts.
+TEST_F(WholeNodes, AnswerAlsoThoseWhoHaveMuchToAsk) {
+  sim::Run run(1);
+  run.owe_answers(300);
+  const RunResult result = run.go();
+  EXPECT_TRUE(result.violations.empty()) << result.violations.front();
+}
+
 class PlantedBugOfWholeNodes : public WholeNodes,
                                public ::testing::WithParamInterface<PlantInfo> {};
 
