@@ -86,6 +86,8 @@ class World {
     bool is_list_late = false;  // nobody says which nodes live before say_gap()
   };
 
+  struct Shard;  // the ports of one (world_shard.h)
+
   explicit World(Options options);
   ~World();
 
@@ -163,7 +165,6 @@ class World {
       on_tell;  // at the moment it is said, before it arrives
 
  private:
-  struct Shard;
   friend struct Shard;
   using Delivered = std::function<void()>;
 
