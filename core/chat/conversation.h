@@ -50,9 +50,9 @@ struct AttachState {
   bool was_warmed = false;  // once is enough: if that did not help it asks for itself
   Step step = Step::kNext;
   storage::Page held;
-  Seq claimed = 0;         // with several nodes: it was looked whether so much is committed
-  bool has_asked = false;  // how far the conversation is in the store
-  Seq stored_seq = 0;      // and so far it is: they go live when that is published
+  Seq claimed = 0;            // with several nodes: it was looked whether so much is committed
+  bool knows_stored = false;  // how far the conversation is in the store
+  Seq stored_seq = 0;         // and so far it is: they go live when that is published
 };
 
 // With several nodes: an event that came before its turn.
@@ -123,8 +123,8 @@ struct Conversation {
   bool verify_timer_armed = false;
   bool typing_timer_armed = false;
   bool is_unparking = false;
-  std::uint64_t warming = 0;     // number of the read that fills `recent`; 0: none is under way
-  std::uint64_t asking_seq = 0;  // number of the question for its last seq; 0: none is under way
+  std::uint64_t warming = 0;   // number of the read that fills `recent`; 0: none is under way
+  std::uint64_t question = 0;  // number of the one how far the store is; 0: none is under way
   // Counts failed commits: a load that began before the last one proves nothing.
   std::uint32_t failures = 0;
   std::uint32_t verify_backoff_ms = 0;

@@ -263,53 +263,71 @@ void ConversationRole::advance_attach(Conversation& conversation, const Endpoint
 // Those who were shown no row, or that of their own joining alone, lack none.
 bool ConversationRole::must_ask(const Conversation& conversation, const AttachState& attach,
                                 const MemberState& member) const {
-  return !attach.has_asked && attach.request.mode == Attach::Mode::kLive &&
+  return !attach.knows_stored && attach.request.mode == Attach::Mode::kLive &&
          attach.request.cursor > member.joined_seq + 1 &&
          (context_.nodes != nullptr || conversation.is_unsettled());
 }
 
 void ConversationRole::ask_last_seq(Conversation& conversation, AttachState& attach) {
   attach.step = AttachState::Step::kAsking;
-  if (conversation.asking_seq == 0) ask_last_seq_for_all(conversation);
+  if (conversation.question == 0) ask_last_seq_for_all(conversation);
 }
 
 void ConversationRole::ask_last_seq_for_all(Conversation& conversation) {
-  conversation.asking_seq = ++questions_;
+  conversation.question = ++questions_;
   for (AttachState& attach : conversation.attaches)
-    if (attach.step == AttachState::Step::kAsking) attach.has_asked = true;
+    if (attach.step == AttachState::Step::kAsking) attach.knows_stored = true;
   context_.history.read_last_seq(
       conversation.id,
-      [this, id = conversation.id, number = conversation.asking_seq](
+      [this, id = conversation.id, number = conversation.question](
           Result<Seq, storage::StoreError> read) { last_seq_read(id, number, read); });
 }
 
 void ConversationRole::last_seq_read(ConversationId id, std::uint64_t number,
                                      const Result<Seq, storage::StoreError>& read) {
   Conversation* found = find(id);
-  if (found == nullptr || found->asking_seq != number) return;
+  if (found == nullptr || found->question != number) return;
   Conversation& conversation = *found;
-  conversation.asking_seq = 0;
-  // Nobody need wait for a store that is away: what was missed comes as a page when it is back, and no event before it. A
-  // repair that is under way may have begun before they came: they ask again when it has ended.
-  const bool is_known = read.ok() || !conversation.is_repairing;
+  conversation.question = 0;
+  std::vector<std::pair<Endpoint, std::uint32_t>> refused;
   bool are_more = false;  // who came after it was asked
   for (AttachState& attach : conversation.attaches) {
     if (attach.step != AttachState::Step::kAsking) continue;
-    are_more = are_more || !attach.has_asked;
-    if (!attach.has_asked) continue;
+    are_more = are_more || !attach.knows_stored;
+    if (!attach.knows_stored) continue;
     attach.step = AttachState::Step::kNext;
-    attach.has_asked = is_known;
-    if (read.ok()) attach.stored_seq = *read;
+    if (read.ok()) {
+      attach.stored_seq = *read;
+    } else {
+      refused.emplace_back(attach.request.to, attach.request.token);
+    }
   }
   if (are_more) ask_last_seq_for_all(conversation);
   if (read.ok()) {
     found_committed(conversation, *read);
-  } else if (is_known) {
-    repair(conversation);
+    advance_attaches(conversation);
   } else {
-    return;
+    refuse_attaches(conversation, refused, error_of(read.error()));
   }
-  advance_attaches(conversation);
+}
+
+void ConversationRole::refuse_attaches(
+    Conversation& conversation, const std::vector<std::pair<Endpoint, std::uint32_t>>& refused,
+    ErrorCode code) {
+  for (const auto& [to, token] : refused) {
+    if (const AttachState* attach = find_attach(conversation, to, token))
+      end_attach(conversation, to, token, attach->bound, code);
+  }
+}
+
+// The store is away, and what it has is not published here: nobody waits for its return, who asked can ask again.
+void ConversationRole::refuse_waiting(Conversation& conversation) {
+  std::vector<std::pair<Endpoint, std::uint32_t>> refused;
+  for (const AttachState& attach : conversation.attaches) {
+    if (attach.step == AttachState::Step::kNext && attach.stored_seq > conversation.published_seq)
+      refused.emplace_back(attach.request.to, attach.request.token);
+  }
+  refuse_attaches(conversation, refused, ErrorCode::kUnavailable);
 }
 
 // The store has so much; outcomes that are due, or a repair, publish it.
@@ -465,8 +483,8 @@ void ConversationRole::attach_read(ConversationId id, const Endpoint& to, std::u
     return;
   }
   attach->store_only = page.has_more;
-  attach->has_asked =
-      true;  // a whole page goes as far as the store does; after another one more is read
+  // A whole page goes as far as the store does; after another one more is read.
+  attach->knows_stored = true;
   attach->held = std::move(page);
   attach->step = AttachState::Step::kHeld;
   found_committed(conversation, attach->held.upto_seq);

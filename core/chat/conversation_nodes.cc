@@ -233,7 +233,7 @@ void ConversationRole::take_membership(Conversation& conversation, const Message
       if (is_news) add_member(conversation, row.subject, row.role, row.seq);
       const MemberState* member = conversation.find_member(row.subject);
       if (member != nullptr && member->joined_seq + 1 == row.seq)  // and not left since
-        tell_joined(conversation, row.subject, row.seq, nullptr, false);
+        tell_joined(conversation, row.subject, row.seq, Endpoint{}, false);
       if (is_news) doubt_marks(conversation, row.subject);
       return;
     }

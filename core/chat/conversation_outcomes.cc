@@ -209,15 +209,16 @@ void ConversationRole::committed(Conversation& conversation, Pending& pending,
                   [](const MemberState& a, const MemberState& b) { return a.user == b.user; }),
       members.end());
   conversation.recent.reset(0);
-  std::shared_ptr<const Asker> asker;
+  Endpoint but;
   if (pending.is_creation_answer) {
-    asker = std::make_shared<Asker>(Asker{.actor = pending.actor, .is_answered = true});
+    but = pending.actor.from;
     context_.reply(pending.actor, ServerEvent(ConversationCreated{
                                       .conversation = view_for(conversation, pending.actor.user, 0),
                                       .duplicate = false}));
   }
   for (const storage::NewMember& member : op.members)
-    tell_joined(conversation, member.user, 0, asker, true);
+    tell_joined(conversation, member.user, 0, but, true);
+  if (pending.is_creation_answer) tell_asker(conversation, pending.actor, 0, true);
   if (context_.nodes != nullptr) {
     release_held(conversation);
     if (conversation.wants_look) want_look(conversation);  // listening began while it was created
@@ -344,18 +345,32 @@ ConversationView ConversationRole::view_for(const Conversation& conversation, Us
 }
 
 void ConversationRole::tell_joined(const Conversation& conversation, UserId user, Seq seq,
-                                   std::shared_ptr<const Asker> asker, bool to_nodes) {
+                                   const Endpoint& but, bool to_nodes) {
   if (to_nodes && context_.nodes != nullptr) {
     context_.nodes->hint(topic_of(user), {.kind = NodeHint::Kind::kJoined,
                                           .seq = seq,
                                           .conversation = conversation.id,
                                           .session = {}});
   }
-  UserNotice notice{
-      .user = user,
-      .change = {.added = true, .seq = seq, .conversation = view_for(conversation, user, seq)},
-      .asker = std::move(asker)};
-  context_.send(context_.owner(user), std::move(notice));
+  context_.send(
+      context_.owner(user),
+      UserNotice{
+          .user = user,
+          .change = {.added = true, .seq = seq, .conversation = view_for(conversation, user, seq)},
+          .but = but});
+}
+
+void ConversationRole::tell_asker(const Conversation& conversation, const Actor& asker, Seq seq,
+                                  bool is_told) {
+  if (asker.from.kind != Endpoint::Kind::kSession) return;
+  context_.send(
+      asker.from.shard,
+      SessionNotice{.session = asker.from,
+                    .change = {.added = true,
+                               .seq = seq,
+                               .conversation = view_for(conversation, asker.user, seq)},
+                    .is_told = is_told,
+                    .request = is_told ? nullptr : std::make_unique<RequestId>(asker.request)});
 }
 
 // Their hearing ends in one order with what is published; the news are for sessions that are about to hear it.
@@ -366,7 +381,7 @@ void ConversationRole::tell_removed(const Conversation& conversation, UserId use
     context_.send(static_cast<std::uint32_t>(std::countr_zero(shards)), end);
   context_.send(context_.self, end);
   UserNotice notice{
-      .user = user, .change = {.added = false, .seq = seq, .conversation = {}}, .asker = {}};
+      .user = user, .change = {.added = false, .seq = seq, .conversation = {}}, .but = {}};
   notice.change.conversation.id = conversation.id;
   context_.send(context_.owner(user), std::move(notice));
 }
@@ -423,10 +438,9 @@ void ConversationRole::committed(Conversation& conversation, Pending& pending,
     change_step_done(conversation, ServerEvent(added), {});
   }
   if (!is_duplicate) {
-    std::shared_ptr<const Asker> asker;
-    if (is_answered_there)
-      asker = std::make_shared<Asker>(Asker{.actor = pending.actor, .is_answered = false});
-    tell_joined(conversation, op.user, outcome.seq, std::move(asker), true);
+    if (is_answered_there) tell_asker(conversation, pending.actor, outcome.seq, false);
+    tell_joined(conversation, op.user, outcome.seq,
+                is_answered_there ? pending.actor.from : Endpoint{}, true);
     doubt_marks(conversation, op.user);
   }
 }

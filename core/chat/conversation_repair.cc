@@ -14,8 +14,11 @@ void ConversationRole::repair_if_behind(Conversation& conversation) {
       repair_soon(conversation);
     return;
   }
-  // With operations under way the outcomes may close the gap; they also notice when they do not (is_next).
-  if (conversation.state != Conversation::State::kReady || conversation.pending > 0) return;
+  // With operations under way the outcomes may close the gap; they also notice when they do not (is_next). A hole that is
+  // known keeps all that follows from being published, until it is read.
+  if (conversation.state != Conversation::State::kReady ||
+      (conversation.pending > 0 && !conversation.has_hole))
+    return;
   if (conversation.has_hole || conversation.published_seq < conversation.last_seq)
     repair(conversation);
 }
@@ -97,7 +100,7 @@ void ConversationRole::repaired(ConversationId id, std::uint32_t claims,
   if (!read.ok()) {
     conversation.is_repairing = false;
     arm_verify(conversation);
-    advance_attaches(conversation);
+    refuse_waiting(conversation);
     return;
   }
   storage::Page& page = *read;

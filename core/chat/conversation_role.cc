@@ -214,6 +214,7 @@ void ConversationRole::take_loaded(ConversationId id, std::uint32_t failures,
       erase(conversation);
     } else {
       arm_verify(conversation);
+      refuse_waiting(conversation);
     }
     return;
   }
@@ -294,7 +295,7 @@ void ConversationRole::tell_differences(Conversation& conversation,
       ++old;
       continue;
     }
-    tell_joined(conversation, member.user, member.joined_seq, nullptr, conversation.owes_word);
+    tell_joined(conversation, member.user, member.joined_seq, Endpoint{}, conversation.owes_word);
   }
   for (; old != before.end(); ++old) gone(*old);
 }

@@ -212,10 +212,12 @@ class ConversationRole {
                const Endpoint* except = nullptr);
   [[nodiscard]] ConversationView view_for(const Conversation& conversation, UserId user,
                                           Seq seq) const;
-  // `asker`: null where it is not theirs. `to_nodes`: also to the user's devices on other nodes. Whoever learned it from
-  // another node does not say it again.
-  void tell_joined(const Conversation& conversation, UserId user, Seq seq,
-                   std::shared_ptr<const Asker> asker, bool to_nodes);
+  // To all devices of the user but `but`. `to_nodes`: also on other nodes. Whoever learned it from another node does not say
+  // it again.
+  void tell_joined(const Conversation& conversation, UserId user, Seq seq, const Endpoint& but,
+                   bool to_nodes);
+  // To the session that asked for it, as the answer or behind it.
+  void tell_asker(const Conversation& conversation, const Actor& asker, Seq seq, bool is_told);
   void tell_removed(const Conversation& conversation, UserId user, Seq seq);
 
   // --- pages (conversation_attach.cc) ---
@@ -232,6 +234,10 @@ class ConversationRole {
   void ask_last_seq_for_all(Conversation& conversation);
   void last_seq_read(ConversationId id, std::uint64_t number,
                      const Result<Seq, storage::StoreError>& read);
+  void refuse_attaches(Conversation& conversation,
+                       const std::vector<std::pair<Endpoint, std::uint32_t>>& refused,
+                       ErrorCode code);
+  void refuse_waiting(Conversation& conversation);
   void found_committed(Conversation& conversation, Seq seq);
   void read_for_attach(Conversation& conversation, AttachState& attach);
   [[nodiscard]] bool can_warm(const Conversation& conversation, const AttachState& attach) const;

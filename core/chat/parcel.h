@@ -15,7 +15,8 @@
 //        |<-- AttachPage … AttachEnd ------|   (in one order with what the owner publishes: exact resume)
 //        |                                 |--- UserNotice --------------------->|
 //        |                                 |<-- SessionNotice -------------------|
-//        |<-- SessionNotice ---------------|   (so that it comes behind the event that it speaks of)
+//        |<-- SessionNotice ---------------|   (so that it comes behind the event that it speaks of; to a session that asked
+//        |                                 |    it comes at once, in one order with other answers)
 //        |<-- HearingEnd ------------------|   (right behind the leaving that was published)
 
 #include <cstdint>
@@ -54,21 +55,16 @@ struct MembershipChange {
   Seq seq = 0;
   ConversationView conversation;  // added: as the member sees it at `seq`; removed: only the id
 };
-// The session that asked for the change.
-struct Asker {
-  Actor actor;
-  bool is_answered =
-      false;  // it is attached without being told; else what it is told is the answer
-};
 struct UserNotice {  // to owner(user), who passes it to every device
   UserId user;
   MembershipChange change;
-  std::shared_ptr<const Asker> asker;  // null: none of the devices did it
+  Endpoint but;  // this one has a notice of its own: it asked for the change
 };
 struct SessionNotice {
   Endpoint session;
   MembershipChange change;
-  std::shared_ptr<const Asker> asker;  // null: it was another
+  bool is_told = false;  // what it was answered says it: it is attached and told no more
+  std::unique_ptr<RequestId> request;  // not null: what it is told answers this
 };
 
 // To a session, with several nodes: its user may be in `conversation` (nil: in any) and it may not hear so. It asks the

@@ -51,11 +51,12 @@ void SessionRole::notice(const Endpoint& endpoint, Session& session, SessionNoti
 void SessionRole::joined(const Endpoint& endpoint, Session& session, const SessionNotice& said) {
   const ConversationId conversation = said.change.conversation.id;
   const TopicId topic = topic_of(conversation);
-  const bool is_answer = said.asker != nullptr && !said.asker->is_answered;
+  const auto answer = [&](const ServerEvent& event) {
+    context_.outbox.reply(endpoint, *said.request, event);
+  };
   // It was told already, and its cursor may be further by now.
   const auto answer_that_it_is_in = [&] {
-    if (is_answer)
-      context_.reply(said.asker->actor, ServerEvent(ConversationInfo{said.change.conversation}));
+    if (said.request != nullptr) answer(ServerEvent(ConversationInfo{said.change.conversation}));
   };
   // What the session heard or asked for before the news arrived is exact by itself.
   if (hears(session, topic)) {
@@ -81,9 +82,9 @@ void SessionRole::joined(const Endpoint& endpoint, Session& session, const Sessi
   }
   session.make_extras().puller = number;
   const ServerEvent told(ConversationJoined{said.change.conversation});
-  if (is_answer) {
-    context_.reply(said.asker->actor, told);
-  } else if (said.asker == nullptr) {
+  if (said.request != nullptr) {
+    answer(told);
+  } else if (!said.is_told) {
     context_.outbox.tell(endpoint, told, Delivery::kMessage);
   }
   pullers_.at(number)->queue.push_back({.conversation = conversation,
@@ -429,8 +430,9 @@ void SessionRole::finish_item(std::uint32_t number, PullItem item, Seq cursor,
     return;
   }
   if (is_over && item.joined_at) {
-    // Asked before the membership began; it has begun since.
-    item.cursor = *item.joined_at;
+    // Asked before the membership began; it has begun since. A cursor that a client sent may be of anything; what was paged
+    // since the joining is not paged again.
+    item.cursor = item.is_sync ? *item.joined_at : std::max(item.cursor, *item.joined_at);
     item.seq_floor = std::max(item.seq_floor, *item.joined_at);
     item.joined_at.reset();
     puller.queue.push_back(std::move(item));

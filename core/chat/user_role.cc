@@ -119,11 +119,11 @@ void UserRole::on(UserNotice notice) {
   // A copy: telling a local session may end it.
   const auto devices = it->second->devices;
   for (const Endpoint& device : devices) {
-    const bool is_asker = notice.asker != nullptr && notice.asker->actor.from == device;
-    context_.send(context_.owner(notice.change.conversation.id),
-                  SessionNotice{.session = device,
-                                .change = notice.change,
-                                .asker = is_asker ? notice.asker : nullptr});
+    if (device == notice.but) continue;
+    context_.send(
+        context_.owner(notice.change.conversation.id),
+        SessionNotice{
+            .session = device, .change = notice.change, .is_told = false, .request = nullptr});
   }
 }
 

@@ -22,7 +22,8 @@ template <class Row>
 class Lookups {
  public:
   using Id = decltype(Row::id);
-  // Asks for these: each once, at most as many as may wait. It must not answer once this is gone. Rows come in any order; those that are not there are left out.
+  // Asks for these: each once, at most as many as may wait. It must not answer once this is gone. Rows come in any order,
+  // those that are not there are left out.
   using Query = std::function<void(const std::vector<Id>&, Done<std::vector<Row>>)>;
 
   Lookups(Reactor& reactor, std::size_t waiting_max, Query query)

@@ -66,6 +66,38 @@ TEST_F(Conversations, a_commit_whose_answer_was_lost_is_heard_as_a_page) {
   EXPECT_THAT(bob.seqs(), ElementsAre(2));
 }
 
+// Something is staged at any time, and the read that would have closed the hole has failed once.
+TEST_F(Conversations, a_hole_is_closed_however_busy_the_conversation_is) {
+  const auto room = group({"alice", "bob"});
+  const Person alice = arrives("alice"), bob = arrives("bob");
+  alice.sends(room, "one");
+  world.commit();
+  storage::AppendMessage unheard_of;
+  unheard_of.client_id = "c0";
+  unheard_of.content = "unheard of";
+  (void)world.model().apply({.ticket = 0,
+                             .conversation = room,
+                             .actor = alice.id(),
+                             .at_us = 1,
+                             .body = std::move(unheard_of)});
+  alice.sends(room, "heard of");
+  world.step_apply(0, 1, false, false);
+  alice.sends(room, "staged");
+  world.reads_fail = true;
+  world.step_outcomes(0);
+  world.settle();
+  world.reads_fail = false;
+  for (int i = 0; i < 20; ++i) {
+    alice.sends(room, "more");  // before the outcome of the one before
+    world.step_apply(0, 1, false, false);
+    world.step_outcomes(0);
+    world.advance_ms(kVerifyBackoffMaxMs);
+  }
+  ASSERT_FALSE(bob.overheard<HistoryPage>().empty());
+  EXPECT_EQ(bob.overheard<HistoryPage>()[0].messages[0].content, "unheard of");
+  EXPECT_THAT(bob.seqs(), Not(IsEmpty())) << "and then live again";
+}
+
 TEST_F(Conversations, who_is_removed_by_a_commit_whose_answer_is_lost_is_told_so) {
   const auto room = group({"alice", "bob", "carol"});
   const Person alice = arrives("alice"), bob = arrives("bob"), carol = arrives("carol");

@@ -23,7 +23,12 @@ class CutPage : public ChatTest {
              "edit");
     world.step_apply(0, 1, false, false);
   }
-  void ben_syncs() { ben.says(Sync{.cursors = {{room, 3}}}); }
+  void ben_syncs(Seq cursor = 3) const { ben.says(Sync{.cursors = {{room, cursor}}}); }
+  void expect_refused() const {
+    ASSERT_EQ(ben.answered<SyncDone>().size(), 1U);
+    EXPECT_EQ(ben.answered<SyncDone>()[0].refused,
+              (std::vector<std::pair<ConversationId, ErrorCode>>{{room, ErrorCode::kUnavailable}}));
+  }
   void expect_a_row_and_no_event() const {
     std::vector<std::pair<Seq, std::string>> rows;
     for (const HistoryPage& page : ben.heard<HistoryPage>()) {
@@ -56,14 +61,33 @@ TEST_F(CutPageOfOneNode, is_followed_by_the_row_when_the_outcome_is_there) {
   expect_a_row_and_no_event();
 }
 
-TEST_F(CutPageOfOneNode, is_followed_by_the_row_also_when_the_store_could_not_be_asked) {
+TEST_F(CutPageOfOneNode, is_refused_while_the_store_cannot_be_asked) {
   world.reads_fail = true;
   ben_syncs();
-  EXPECT_EQ(ben.answered<SyncDone>().size(), 1U) << "live, for what is not stored";
+  expect_refused();
   world.reads_fail = false;
   world.step_outcomes(0);
-  world.advance_ms(kVerifyBackoffMaxMs);
+  world.settle();
+  EXPECT_EQ(cid.overheard<MessageUpdated>().size(), 1U) << "nobody else is concerned";
+  ben.forgets();
+  ben_syncs();
   expect_a_row_and_no_event();
+}
+
+// The question is answered, and then nothing more is: neither the commit nor reads.
+TEST_F(CutPageOfOneNode, is_refused_when_the_store_goes_away_after_it_was_asked) {
+  world.step_outcomes(0);
+  world.settle();
+  ann.says(MessageEdit{.conversation = room, .message = {.seq = 1, .id = {}}, .content = "O"},
+           "edit");
+  world.step_apply(0, 1, false, true);
+  ben_syncs(4);
+  EXPECT_TRUE(ben.answered<SyncDone>().empty());
+  world.reads_fail = true;
+  world.step_outcomes(0);
+  world.settle();
+  world.advance_ms(1);
+  expect_refused();
 }
 
 TEST_F(CutPageOfOneNode, costs_nothing_where_no_outcome_is_due) {
@@ -99,13 +123,25 @@ TEST_F(CutPageOfTwoNodes, is_followed_by_the_row_when_nobody_says_the_change) {
   expect_a_row_and_no_event();
 }
 
-TEST_F(CutPageOfTwoNodes, is_followed_by_the_row_also_when_the_store_could_not_be_asked) {
+// The reads of ben's node fail; commits and the bus go on.
+TEST_F(CutPageOfTwoNodes, is_refused_while_the_store_cannot_be_asked) {
   world.reads_fail = true;
   ben_syncs();
-  EXPECT_EQ(ben.answered<SyncDone>().size(), 1U) << "live, for what is not stored";
-  world.reads_fail = false;
-  world.advance_ms(kVerifyBackoffMaxMs);
-  expect_a_row_and_no_event();
+  expect_refused();
+  for (int i = 0; i < 20; ++i) {
+    ann.sends(room, "live");
+    world.commit(0);
+  }
+  EXPECT_EQ(cid.seqs().size(), 23U) << "nobody else is concerned";
+}
+
+TEST_F(CutPageOfTwoNodes, is_refused_when_the_store_goes_away_after_it_was_asked) {
+  ASSERT_TRUE(world.bus().lose(1, 0, false));
+  ben_syncs();
+  EXPECT_TRUE(ben.answered<SyncDone>().empty());
+  world.reads_fail = true;
+  world.advance_ms(kRepairGraceMs + 1);
+  expect_refused();
 }
 
 }  // namespace

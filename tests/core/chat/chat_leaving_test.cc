@@ -222,6 +222,24 @@ TEST_F(LeavingWhileFetching, between_two_pages_is_the_last_that_is_heard) {
   EXPECT_EQ(she.overheard<MemberRemoved>()[0].by, bob);
 }
 
+// A look and the news both tell of one joining. She has been refused before she hears that she was removed.
+TEST_F(LeavingWhileFetching, shows_nothing_twice_where_the_joining_was_told_twice) {
+  only_between(kSession, kConversation);
+  read(kConversation);
+  only_between(kConversation, kSession);
+  SessionNotice again;
+  again.session = she.connection().endpoint;
+  again.change.added = true;
+  again.change.seq = 2;
+  again.change.conversation.id = room;
+  world.shard(kSession).on_parcel(std::move(again), world.now);
+  she_is_removed_and_more_is_said();
+  only_between(kSession, kConversation);
+  only_between(kConversation, kSession);
+  world.settle();
+  EXPECT_THAT(events(she), ElementsAre(3, 4, 5));
+}
+
 TEST_F(LeavingWhileFetching, before_the_first_page_is_the_last_that_is_heard) {
   she_is_removed_and_more_is_said();
   world.settle();
@@ -257,6 +275,32 @@ TEST_F(LeavingWhileFetching, and_coming_back_is_told_as_both) {
   stored();
   world.settle();
   EXPECT_EQ(events(she).back(), 9U);
+}
+
+// Answers come in the order of the commands, however far it is to her user's owner.
+TEST_F(Leaving, that_was_asked_for_right_behind_a_joining_is_answered_behind_it) {
+  ConversationId open;
+  for (std::uint64_t i = 1; open.is_nil() || owner_of(open, 3) != kConversation; ++i)
+    open = ConversationId(Uuid{0xABCE, i});
+  (void)world.model().apply(
+      {.ticket = 0,
+       .conversation = open,
+       .actor = bob,
+       .at_us = 1,
+       .body = storage::CreateConversation{
+           .kind = ConversationKind::kChannel, .name = "open", .members = {{bob, Role::kOwner}}}});
+  const Person she = arrives(alice, kSession);
+  she.forgets();
+  she.says(ConversationJoin{open}, "join");
+  she.says(ConversationLeave{open}, "leave");
+  only_between(kSession, kConversation);
+  stored();
+  stored();
+  world.settle();
+  ASSERT_THAT(she.connection().inbox, SizeIs(3));
+  EXPECT_TRUE(std::holds_alternative<ConversationJoined>(she.connection().inbox[0].event));
+  EXPECT_THAT(she.answered<MemberRemoved>(), SizeIs(1));
+  EXPECT_THAT(she.overheard<MemberRemoved>(), SizeIs(1));
 }
 
 }  // namespace
