@@ -430,10 +430,12 @@ void SessionRole::finish_item(std::uint32_t number, PullItem item, Seq cursor,
     return;
   }
   if (is_over && item.joined_at) {
-    // Asked before the membership began; it has begun since. A cursor that a client sent may be of anything; what was paged
-    // since the joining is not paged again.
-    item.cursor = item.is_sync ? *item.joined_at : std::max(item.cursor, *item.joined_at);
-    item.seq_floor = std::max(item.seq_floor, *item.joined_at);
+    // Asked before the membership began; it has begun since. A cursor that a client sent may be of anything. Who was told of
+    // the joining goes on where they are: another word of the same one may name a seq that they have not heard.
+    if (item.is_sync) {
+      item.cursor = *item.joined_at;
+      item.seq_floor = std::max(item.seq_floor, *item.joined_at);
+    }
     item.joined_at.reset();
     puller.queue.push_back(std::move(item));
     pump(number);
