@@ -135,31 +135,51 @@ void SessionRole::audiences_loaded(
 }
 
 void SessionRole::start_audience_looks() {
-  while (audience_looks_underway_ < kAudienceLooksInFlightMax && !audience_looks_.empty()) {
+  while (audience_looks_underway_.size() < kAudienceLooksInFlightMax && !audience_looks_.empty()) {
     const AudienceCheck look = audience_looks_.front();
     audience_looks_.pop_front();
     audience_looks_due_.erase(look);
     const Session* session = live(look.session);
     if (session == nullptr) continue;
-    ++audience_looks_underway_;
+    const std::uint32_t number = ++next_number_;
+    audience_looks_underway_.push_back({.look = look, .number = number});
     context_.counters.audience_looks.add();
     context_.directory.view_conversation(
         look.conversation, session->user, kMembersShownMax,
-        [this, look](Result<ConversationView, storage::StoreError> viewed) {
-          membership_viewed(look, std::move(viewed));
+        [this, number, look](Result<ConversationView, storage::StoreError> viewed) {
+          membership_viewed(number, look, std::move(viewed));
         });
   }
 }
 
-void SessionRole::audience_look_ended(const AudienceCheck& look, bool is_known) {
-  --audience_looks_underway_;
-  if (is_known) {
+// They have left: what the store says of before may say that they are in.
+void SessionRole::outdate_looks(const Endpoint& endpoint, ConversationId conversation) {
+  const AudienceCheck look{endpoint, conversation};
+  for (UnderwayLook& underway : audience_looks_underway_)
+    underway.is_stale = underway.is_stale || underway.look == look;
+}
+
+bool SessionRole::audience_look_ended(std::uint32_t number, const AudienceCheck& look,
+                                      bool is_known) {
+  const auto underway =
+      std::find_if(audience_looks_underway_.begin(), audience_looks_underway_.end(),
+                   [&](const UnderwayLook& x) { return x.number == number; });
+  UPROAR_CHECK(underway != audience_looks_underway_.end(), number);
+  const bool is_stale = underway->is_stale;
+  audience_looks_underway_.erase(underway);
+  if (is_known && !is_stale) {
     start_audience_looks();
-    return;
+    return false;
+  }
+  if (is_known) {
+    look_up(look.session, look.conversation);
+    start_audience_looks();
+    return true;
   }
   // The store cannot be read now.
   if (audience_looks_due_.insert(look).second) audience_looks_.push_back(look);
   arm_audience_retry();
+  return is_stale;
 }
 
 void SessionRole::arm_audience_retry() {
@@ -196,10 +216,10 @@ void SessionRole::audience_compared(const Endpoint& endpoint, const storage::Aud
   }
 }
 
-void SessionRole::membership_viewed(const AudienceCheck& look,
+void SessionRole::membership_viewed(std::uint32_t number, const AudienceCheck& look,
                                     Result<ConversationView, storage::StoreError> viewed) {
   const bool is_known = viewed.ok() || viewed.error() == storage::StoreError::kNotFound;
-  audience_look_ended(look, is_known);
+  if (audience_look_ended(number, look, is_known)) return;
   Session* session = live(look.session);
   if (session == nullptr || !viewed.ok()) return;
   SessionNotice joined;

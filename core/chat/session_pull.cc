@@ -35,6 +35,7 @@ void SessionRole::on(const HearingEnd& end) {
     Session* session = live(endpoint);
     if (session == nullptr || session->user != end.user) continue;
     const bool was_shown = session->state == Session::State::kReady;  // or will be, when released
+    outdate_looks(endpoint, end.conversation);
     (void)unhear(endpoint, *session, topic,
                  was_shown ? PendingFrames::kDeliver : PendingFrames::kDrop);
   }
@@ -98,6 +99,7 @@ void SessionRole::joined(const Endpoint& endpoint, Session& session, const Sessi
 
 // What it heard has ended before (HearingEnd). What it is still fetching since it joined ends with the leaving.
 void SessionRole::removed(const Endpoint& endpoint, Session& session, ConversationId conversation) {
+  outdate_looks(endpoint, conversation);
   const std::uint32_t number = session.puller();
   PullItem* pulled = number == 0 ? nullptr : find_item(*pullers_.at(number), conversation);
   // Joined again on another node meanwhile? What says so may have come before this, and was no news then.

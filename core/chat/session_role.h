@@ -142,9 +142,11 @@ class SessionRole {
   void look_up(const Endpoint& endpoint, ConversationId conversation);  // nil: all
   void start_audience_looks();
   void arm_audience_retry();
-  void audience_look_ended(const AudienceCheck& look, bool is_known);
+  // True: what it found is out of date.
+  bool audience_look_ended(std::uint32_t number, const AudienceCheck& look, bool is_known);
+  void outdate_looks(const Endpoint& endpoint, ConversationId conversation);
   void audience_compared(const Endpoint& endpoint, const storage::Audience& audience);
-  void membership_viewed(const AudienceCheck& look,
+  void membership_viewed(std::uint32_t number, const AudienceCheck& look,
                          Result<ConversationView, storage::StoreError> viewed);
   [[nodiscard]] bool hears_or_pulls(const Session& session, ConversationId conversation) const;
 
@@ -174,7 +176,12 @@ class SessionRole {
   // Each pair once until its read begins: at most what users of this shard are in and do not hear.
   std::deque<AudienceCheck> audience_looks_;
   absl::flat_hash_set<AudienceCheck> audience_looks_due_;
-  std::uint32_t audience_looks_underway_ = 0;
+  struct UnderwayLook {
+    AudienceCheck look;
+    std::uint32_t number = 0;
+    bool is_stale = false;  // they have left since it was asked
+  };
+  std::vector<UnderwayLook> audience_looks_underway_;  // at most kAudienceLooksInFlightMax
   bool audience_timer_armed_ = false;
   std::uint32_t next_number_ = 0;  // pullers, tokens and asks
   std::array<RateBucket, kRequestBuckets> request_buckets_;

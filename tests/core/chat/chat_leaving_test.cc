@@ -294,6 +294,20 @@ TEST_F(LeavingWhileFetching, and_coming_back_is_told_as_both) {
   EXPECT_EQ(events(she).back(), 9U);
 }
 
+// She looks, with several nodes, whether she is in; before the answer is there she has heard that she is in no more.
+TEST_F(Leaving, is_believed_more_than_a_look_that_was_under_way) {
+  const Person she = arrives(alice, kSession), he = arrives(bob, kConversation);
+  world.shard(kSession).on_parcel(AudienceCheck{she.connection().endpoint, room}, world.now);
+  ASSERT_EQ(world.reads_waiting(kSession), 1U);
+  ASSERT_TRUE(world.step_read_execute(kSession, 0));
+  he.says(MemberRemove{room, alice});
+  stored();
+  ASSERT_THAT(she.overheard<MemberRemoved>(), SizeIs(1));
+  world.settle();
+  EXPECT_THAT(she.overheard<MemberRemoved>(), SizeIs(1));
+  EXPECT_THAT(she.overheard<ConversationJoined>(), IsEmpty());
+}
+
 // Answers come in the order of the commands, however far it is to her user's owner.
 TEST_F(Leaving, that_was_asked_for_right_behind_a_joining_is_answered_behind_it) {
   ConversationId open;
