@@ -167,14 +167,10 @@ bool SessionRole::audience_look_ended(std::uint32_t number, const AudienceCheck&
   UPROAR_CHECK(underway != audience_looks_underway_.end(), number);
   const bool is_stale = underway->is_stale;
   audience_looks_underway_.erase(underway);
-  if (is_known && !is_stale) {
-    start_audience_looks();
-    return false;
-  }
   if (is_known) {
-    look_up(look.session, look.conversation);
+    if (is_stale) look_up(look.session, look.conversation);
     start_audience_looks();
-    return true;
+    return is_stale;
   }
   // The store cannot be read now.
   if (audience_looks_due_.insert(look).second) audience_looks_.push_back(look);
@@ -199,12 +195,8 @@ void SessionRole::retry_audience_looks() {
 
 bool SessionRole::hears_or_pulls(const Session& session, ConversationId conversation) const {
   if (hears(session, topic_of(conversation))) return true;
-  if (session.puller() == 0) return false;
-  const Puller& puller = *pullers_.at(session.puller());
-  return std::any_of(puller.queue.begin(), puller.queue.end(),
-                     [&](const PullItem& x) { return x.conversation == conversation; }) ||
-         std::any_of(puller.underway.begin(), puller.underway.end(),
-                     [&](const auto& x) { return x.item.conversation == conversation; });
+  return session.puller() != 0 &&
+         find_item(*pullers_.at(session.puller()), conversation) != nullptr;
 }
 
 void SessionRole::audience_compared(const Endpoint& endpoint, const storage::Audience& audience) {
