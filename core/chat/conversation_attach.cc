@@ -91,9 +91,10 @@ void ConversationRole::on(const Attach& attach) {
     begin_attach(*conversation, attach);
     return;
   }
-  // Whoever says that somebody has joined is ahead of what is known here.
+  // Whoever says that somebody has joined is ahead of what is known here: of nobody, or of who has left since.
+  const MemberState* known = conversation->find_member(attach.user);
   const bool is_news = context_.nodes != nullptr && attach.marks_after.has_value() &&
-                       conversation->find_member(attach.user) == nullptr;
+                       (known == nullptr || known->joined_seq + 1 < *attach.marks_after);
   if (is_news || is_stranger_in_doubt(*conversation, attach.user)) {
     park_for_look(*conversation, attach);
     return;

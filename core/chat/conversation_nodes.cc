@@ -143,13 +143,22 @@ void ConversationRole::deliver(Conversation& conversation, Seq seq, ServerEvent&
   const std::uint64_t shards = context_.remote_shards(topic);
   if (payload.empty()) {
     context_.outbox.publish(topic, {.shards = shards}, event, Delivery::kMessage, nullptr);
-    if (const auto* removed = std::get_if<MemberRemoved>(&event))
-      tell_removed(conversation, removed->user, seq);
   } else {
     context_.outbox.relay(topic, shards, payload, Delivery::kMessage);
-    apply_from_node(conversation, event);
+    if (const auto* fresh = std::get_if<MessageNew>(&event)) {
+      const Message& message = fresh->message;
+      sent_by(conversation, message.sender, message.seq, message.no, message.sent_at_us);
+    }
   }
+  // Kept before anybody is told: a session of this shard asks for it before that returns.
+  const std::optional<Message> row = system_row_of(event);
   keep_row(conversation, std::move(event));
+  if (!row) return;
+  if (!payload.empty()) {
+    take_membership(conversation, *row);
+  } else if (row->system == SystemEvent::kMemberRemoved) {
+    tell_removed(conversation, row->subject, seq);
+  }
 }
 
 void ConversationRole::hold(Conversation& conversation, Seq seq, ServerEvent&& event,
@@ -211,15 +220,6 @@ void ConversationRole::sent_by(Conversation& conversation, UserId sender, Seq se
     member->read_no = std::max(member->read_no, no);
   }
   conversation.last_no = std::max(conversation.last_no, no);
-}
-
-void ConversationRole::apply_from_node(Conversation& conversation, const ServerEvent& event) {
-  if (const auto* fresh = std::get_if<MessageNew>(&event)) {
-    const Message& message = fresh->message;
-    sent_by(conversation, message.sender, message.seq, message.no, message.sent_at_us);
-  } else if (const std::optional<Message> row = system_row_of(event)) {
-    take_membership(conversation, *row);
-  }
 }
 
 // A change of members, role or name, at the moment at which it has been published here. What was read may be newer: then it

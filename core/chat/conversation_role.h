@@ -110,7 +110,6 @@ class ConversationRole {
   void shed_held(Conversation& conversation);  // all
   void release_held(Conversation& conversation);
   void deliver(Conversation& conversation, Seq seq, ServerEvent&& event, ByteView payload);
-  void apply_from_node(Conversation& conversation, const ServerEvent& event);
   void take_membership(Conversation& conversation, const Message& row);
   void doubt_marks(Conversation& conversation, UserId user);
   void apply_page(Conversation& conversation, const storage::Page& page);

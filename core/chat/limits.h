@@ -102,6 +102,8 @@ inline constexpr std::uint64_t kSyncEgressBytesMax = 128ULL * 1024;
 inline constexpr std::uint32_t kSyncRetryMs = 50;
 // A whole sync and 512 conversations joined meanwhile; 4200.
 inline constexpr std::uint32_t kSyncQueueMax = 1'512;
+// Conversations of a session that wait to be synced again, ~40 bytes each. Above: closed, 4200.
+inline constexpr std::size_t kSilentMax = 2 * std::size_t{kSyncConversationsMax};
 // Hearers with a sync under way; above: overloaded.
 inline constexpr std::uint32_t kPullersMax = 20'000;
 // REST: rows of one answer; the rest is has_more.

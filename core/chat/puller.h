@@ -19,7 +19,7 @@ struct PullItem {
   Seq cursor = 0;
   std::uint32_t topic = 0;  // kLive: held for the time of the pull, then the subscription
   bool is_sync = false;     // its end counts for sync.done
-  // The session was told to have joined at this seq; should the sync be refused (it asked too early), pull from here.
+  // They have joined at this seq, and the owner does not know that this was said: should it refuse, it is asked again.
   std::optional<Seq> joined_at;
   // Not of a sync: they were told by conversation.joined of a membership with the rows above this. It may end before the
   // subscription begins: then the rest of it is fetched, with the leaving as the last.
@@ -49,6 +49,8 @@ struct Puller {
   std::size_t sync_left = 0;
   std::vector<std::pair<ConversationId, Seq>> cursors;
   std::vector<std::pair<ConversationId, ErrorCode>> refused;
+  // Refused as well: no member, as far as was known. Who asked with the cursor may have joined where it is known.
+  std::vector<std::pair<ConversationId, Seq>> strangers;
   bool is_pumping = false;  // pump() is on the stack: its loop goes on, no second one starts
   bool timer_armed = false;
 };

@@ -193,8 +193,9 @@ void SessionRole::retry_audience_looks() {
   start_audience_looks();
 }
 
-bool SessionRole::hears_or_pulls(const Session& session, ConversationId conversation) const {
-  if (hears(session, topic_of(conversation))) return true;
+bool SessionRole::is_provided_for(const Session& session, ConversationId conversation) const {
+  if (hears(session, topic_of(conversation)) || session.silent_at(conversation) != nullptr)
+    return true;
   return session.puller() != 0 &&
          find_item(*pullers_.at(session.puller()), conversation) != nullptr;
 }
@@ -203,7 +204,7 @@ void SessionRole::audience_compared(const Endpoint& endpoint, const storage::Aud
   const Session* session = live(endpoint);
   if (session == nullptr) return;
   for (const storage::Membership& membership : audience.conversations) {
-    if (!hears_or_pulls(*session, membership.conversation))
+    if (!is_provided_for(*session, membership.conversation))
       look_up(endpoint, membership.conversation);
   }
 }

@@ -45,7 +45,7 @@ void SessionRole::notice(const Endpoint& endpoint, Session& session, SessionNoti
   if (said.change.added) {
     joined(endpoint, session, said);
   } else {
-    removed(endpoint, session, said.change.conversation.id);
+    removed(endpoint, session, said.change.conversation.id, said.change.seq);
   }
 }
 
@@ -63,6 +63,17 @@ void SessionRole::joined(const Endpoint& endpoint, Session& session, const Sessi
   if (hears(session, topic)) {
     answer_that_it_is_in();
     return;
+  }
+  if (session.puller() != 0 && is_stranger_no_more(session.puller(), said.change)) {
+    answer_that_it_is_in();
+    pump(session.puller());
+    return;
+  }
+  if (const Seq* cursor = session.silent_at(conversation)) {
+    const bool is_asked_for = said.request != nullptr || said.is_told;
+    // The joining that they have their cursor of: the sync to come goes on from there.
+    if (!is_asked_for && said.change.seq <= *cursor) return;
+    session.end_silence(conversation);
   }
   if (session.puller() != 0) {
     if (PullItem* pulled = find_item(*pullers_.at(session.puller()), conversation)) {
@@ -97,11 +108,34 @@ void SessionRole::joined(const Endpoint& endpoint, Session& session, const Sessi
   pump(number);
 }
 
+// Had the sync that is under way known of the joining, it would not have refused the conversation.
+bool SessionRole::is_stranger_no_more(std::uint32_t number, const MembershipChange& joined) {
+  Puller& puller = *pullers_.at(number);
+  const auto stranger =
+      std::find_if(puller.strangers.begin(), puller.strangers.end(),
+                   [&](const auto& refused) { return refused.first == joined.conversation.id; });
+  if (stranger == puller.strangers.end()) return false;
+  const auto index = topics_.acquire(stranger->first);
+  if (!index) return false;
+  puller.queue.push_back({.conversation = stranger->first,
+                          .cursor = stranger->second,
+                          .topic = *index,
+                          .is_sync = true,
+                          .joined_at = joined.seq});
+  puller.strangers.erase(stranger);
+  ++puller.sync_left;
+  return true;
+}
+
 // What it heard has ended before (HearingEnd). What it is still fetching since it joined ends with the leaving.
-void SessionRole::removed(const Endpoint& endpoint, Session& session, ConversationId conversation) {
+void SessionRole::removed(const Endpoint& endpoint, Session& session, ConversationId conversation,
+                          Seq seq) {
   outdate_looks(endpoint, conversation);
   const std::uint32_t number = session.puller();
   PullItem* pulled = number == 0 ? nullptr : find_item(*pullers_.at(number), conversation);
+  // Of a membership before the one that is pulled: said late, by a node that had to look it up.
+  if (pulled != nullptr && seq <= std::max(pulled->seq_floor, pulled->joined_at.value_or(0)))
+    return;
   // Joined again on another node meanwhile? What says so may have come before this, and was no news then.
   if (context_.nodes != nullptr) {
     if (pulled != nullptr && !pulled->is_sync) {
@@ -172,11 +206,13 @@ void SessionRole::sync(const Actor& actor, Sync command) {
                   .is_sync = true,
                   .joined_at = {}};
     if (session != nullptr) {
+      session->end_silence(conversation);
       // The announcement must not lapse between the old subscription and the new one.
       const auto index = topics_.acquire(conversation);
       if (!index) {
         puller.refused.emplace_back(conversation, ErrorCode::kOverloaded);
         --puller.sync_left;
+        if (!silence(actor.from, *session, conversation, cursor)) return;
         continue;
       }
       item.topic = *index;
@@ -197,6 +233,15 @@ void SessionRole::sync(const Actor& actor, Sync command) {
   // What is not named goes on live; what is named is silent until its pull ends. May end the session.
   if (session != nullptr) release_hold(actor.from, *session);
   pump(number);
+}
+
+bool SessionRole::silence(const Endpoint& endpoint, Session& session, ConversationId conversation,
+                          Seq cursor) {
+  auto& silent = session.make_extras().silent;
+  silent.insert_or_assign(conversation, cursor);
+  if (silent.size() <= kSilentMax) return true;
+  fail(endpoint, session, ErrorCode::kOverloaded);
+  return false;
 }
 
 Session* SessionRole::live_session(const Endpoint& endpoint) {
@@ -307,7 +352,8 @@ void SessionRole::pump(std::uint32_t number) {
 void SessionRole::start_item(std::uint32_t number, Puller& puller, PullItem item) {
   const std::uint32_t token = ++next_number_;
   const bool is_leaving = item.is_leaving;
-  const std::optional<Seq> joined_at = item.is_sync ? item.joined_at : std::optional(item.cursor);
+  const std::optional<Seq> joined_at =
+      item.is_sync ? std::exchange(item.joined_at, {}) : std::optional(item.cursor);
   const Attach attach{.to = puller.to,
                       .user = puller.user,
                       .conversation = item.conversation,
@@ -432,19 +478,17 @@ void SessionRole::finish_item(std::uint32_t number, PullItem item, Seq cursor,
     return;
   }
   if (is_over && item.joined_at) {
-    // Asked before the membership began; it has begun since. A cursor that a client sent may be of anything. Who was told of
-    // the joining goes on where they are: another word of the same one may name a seq that they have not heard.
-    if (item.is_sync) {
-      item.cursor = *item.joined_at;
-      item.seq_floor = std::max(item.seq_floor, *item.joined_at);
-    }
-    item.joined_at.reset();
+    // Asked before the membership began; it has begun since. Both go on from where they are: another word of a joining that
+    // was told may name a seq that they have not heard, and a sync finds by itself from where they may hear.
+    if (!item.is_sync) item.joined_at.reset();
     puller.queue.push_back(std::move(item));
     pump(number);
     return;
   }
   if (item.is_sync) {
-    if (refused) {
+    if (is_over) {
+      puller.strangers.emplace_back(item.conversation, item.cursor);
+    } else if (refused) {
       puller.refused.emplace_back(item.conversation, *refused);
     } else if (puller.mode !=
                Attach::Mode::kUnread) {  // what was unread is not all that was missed
@@ -458,11 +502,13 @@ void SessionRole::finish_item(std::uint32_t number, PullItem item, Seq cursor,
     UPROAR_CHECK(session != nullptr && session->puller() == number, number);
     if (refused) {
       topics_.release(item.topic);
-      if (!item.is_sync && *refused != ErrorCode::kNotMember) {
+      const bool is_for_now = *refused != ErrorCode::kNotMember;
+      if (is_for_now && !item.is_sync) {
         fail(to, *session,
              ErrorCode::kOverloaded);  // nobody asked, so nobody can be told but by closing
         return;
       }
+      if (is_for_now && !silence(to, *session, item.conversation, item.cursor)) return;
       if (item.looks_after || (item.is_leaving && item.joined_at)) look_up(to, item.conversation);
     } else {
       if (cursor > item.cursor) {
@@ -491,6 +537,9 @@ void SessionRole::finish_sync_if_done(std::uint32_t number) {
   Puller& puller = *it->second;
   if (puller.is_syncing && puller.sync_left == 0) {
     puller.is_syncing = false;
+    for (const auto& [conversation, cursor] : puller.strangers)
+      puller.refused.emplace_back(conversation, ErrorCode::kNotMember);
+    puller.strangers.clear();
     SyncDone done{.cursors = std::move(puller.cursors),
                   .refused = std::move(puller.refused),
                   .has_more = puller.has_more};

@@ -117,11 +117,16 @@ class SessionRole {
   // --- sync and joined conversations ---
   void notice(const Endpoint& endpoint, Session& session, SessionNotice notice);
   void joined(const Endpoint& endpoint, Session& session, const SessionNotice& notice);
-  void removed(const Endpoint& endpoint, Session& session, ConversationId conversation);
+  // Then it is pulled once more, for the sync.
+  [[nodiscard]] bool is_stranger_no_more(std::uint32_t number, const MembershipChange& joined);
+  void removed(const Endpoint& endpoint, Session& session, ConversationId conversation, Seq seq);
   void sync(const Actor& actor, Sync command);
   void unread(const Actor& actor, const UnreadFetch& command);
   void unread_listed(const Actor& actor, std::uint32_t limit,
                      Result<std::vector<ConversationView>, storage::StoreError> listed);
+  // Until it is synced again (SessionExtras::silent). False: too many are, and the session has ended.
+  [[nodiscard]] bool silence(const Endpoint& endpoint, Session& session,
+                             ConversationId conversation, Seq cursor);
   std::uint32_t make_puller(const Endpoint& to, UserId user, Attach::Mode mode);  // 0: kPullersMax
   static PullItem* find_item(Puller& puller, ConversationId conversation);        // null: none
   // Takes the conversation out of the puller, wherever it stands; its topic's hold passes to the caller.
@@ -148,7 +153,8 @@ class SessionRole {
   void audience_compared(const Endpoint& endpoint, const storage::Audience& audience);
   void membership_viewed(std::uint32_t number, const AudienceCheck& look,
                          Result<ConversationView, storage::StoreError> viewed);
-  [[nodiscard]] bool hears_or_pulls(const Session& session, ConversationId conversation) const;
+  // It hears it, or will at the end of a pull or of a sync that it was told to ask for again.
+  [[nodiscard]] bool is_provided_for(const Session& session, ConversationId conversation) const;
 
   // --- presence ---
   void presence_subscribe(const Actor& actor, PresenceSubscribe command);

@@ -8,6 +8,7 @@
 #include <optional>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "core/chat/endpoint.h"
 #include "core/chat/limits.h"
 #include "core/chat/parcel.h"
@@ -44,11 +45,14 @@ struct SessionExtras {
   std::optional<SessionStarting> starting;
   // Of the topics heard, users that presence.subscribe asked for; peers that are heard without asking are not among them.
   std::vector<std::uint32_t> watches;
+  // A sync of these was refused for now, at this cursor: the client asks again, and until then it is told nothing of them
+  // but of a joining above it. At most kSilentMax.
+  absl::flat_hash_map<ConversationId, Seq> silent;
   std::uint32_t puller = 0;         // of a sync under way; 0: none
   std::uint32_t unread_puller = 0;  // of an unread.fetch; kUnreadAsked: the store has not answered
 
   [[nodiscard]] bool empty() const {
-    return !starting && watches.empty() && puller == 0 && unread_puller == 0;
+    return !starting && watches.empty() && silent.empty() && puller == 0 && unread_puller == 0;
   }
 };
 
@@ -77,6 +81,12 @@ struct Session {
   }
   [[nodiscard]] std::uint32_t puller() const { return extras ? extras->puller : 0; }
   [[nodiscard]] std::uint32_t unread_puller() const { return extras ? extras->unread_puller : 0; }
+  // null: it is not.
+  [[nodiscard]] const Seq* silent_at(ConversationId conversation) const {
+    if (!extras) return nullptr;
+    const auto it = extras->silent.find(conversation);
+    return it == extras->silent.end() ? nullptr : &it->second;
+  }
 
   SessionExtras& make_extras() {
     if (!extras) extras = std::make_unique<SessionExtras>();
@@ -84,6 +94,10 @@ struct Session {
   }
   void end_pull() {
     if (extras) extras->puller = 0;
+    free_empty_extras();
+  }
+  void end_silence(ConversationId conversation) {
+    if (extras) extras->silent.erase(conversation);
     free_empty_extras();
   }
   void end_unread() {

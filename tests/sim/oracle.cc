@@ -418,6 +418,11 @@ void Oracle::receive(Client& client, const Heard& heard) {
     const Seq seq = joined->conversation.last_seq;
     // With several nodes it may be told of an earlier membership than the one it hears by now: older rows stay hidden.
     const Seq base = std::max(seq, joined_seq(client, joined->conversation.id));
+    // It would be told once more what it has.
+    const auto it = client.known.find(joined->conversation.id);
+    if (it != client.known.end() && seq + 1 < it->second.cursor && heard.id.empty() &&
+        !client.resyncs)
+      fail(client, "D6 joined again:", joined->conversation.id, seq);
     client.known[joined->conversation.id] = {
         .cursor = seq, .base = base, .joined_by_answer = !heard.id.empty(), .rows = {}};
   } else if (const auto* created = std::get_if<ConversationCreated>(&event)) {

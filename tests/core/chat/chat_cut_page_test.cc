@@ -29,12 +29,14 @@ class CutPage : public ChatTest {
     EXPECT_EQ(ben.answered<SyncDone>()[0].refused,
               (std::vector<std::pair<ConversationId, ErrorCode>>{{room, ErrorCode::kUnavailable}}));
   }
-  void expect_a_row_and_no_event() const {
-    std::vector<std::pair<Seq, std::string>> rows;
+  using Rows = std::vector<std::pair<Seq, std::string>>;
+  void expect_a_row_and_no_event() const { expect_rows_and_no_event({{1, "ONE"}}); }
+  void expect_rows_and_no_event(const Rows& expected) const {
+    Rows rows;
     for (const HistoryPage& page : ben.heard<HistoryPage>()) {
       for (const Message& row : page.messages) rows.emplace_back(row.seq, row.content);
     }
-    EXPECT_EQ(rows, (std::vector<std::pair<Seq, std::string>>{{1, "ONE"}}));
+    EXPECT_EQ(rows, expected);
     EXPECT_TRUE(ben.heard<MessageUpdated>().empty());
   }
 
@@ -133,6 +135,74 @@ TEST_F(CutPageOfTwoNodes, is_refused_while_the_store_cannot_be_asked) {
     world.commit(0);
   }
   EXPECT_EQ(cid.seqs().size(), 23U) << "nobody else is concerned";
+}
+
+// Whoever was refused asks again with the cursor that they have: a look at all that they are in finds nothing to tell.
+TEST_F(CutPageOfTwoNodes, that_is_refused_stays_silent_until_it_is_asked_for_again) {
+  world.reads_fail = true;
+  ben_syncs();
+  expect_refused();
+  world.reads_fail = false;
+  const std::uint64_t before = world.shard(1).counters().audience_looks.value();
+  world.say_gap(1);
+  for (int i = 0; i < 4; ++i) {
+    world.advance_ms(kAudienceLookRetryMs);
+    world.settle();
+  }
+  ASSERT_GT(world.shard(1).counters().audience_looks.value(), before);
+  EXPECT_TRUE(ben.heard<ConversationJoined>().empty());
+  EXPECT_TRUE(ben.heard<HistoryPage>().empty());
+  ann.sends(room, "live");
+  world.commit();
+  EXPECT_TRUE(ben.seqs().empty());
+  ben.forgets();
+  ben_syncs();
+  expect_rows_and_no_event({{1, "ONE"}, {5, "live"}});
+  ann.sends(room, "heard");
+  world.commit();
+  EXPECT_EQ(ben.seqs(), std::vector<Seq>{6});
+}
+
+TEST_F(CutPageOfTwoNodes, that_is_refused_does_not_hide_that_they_left_and_came_back) {
+  world.reads_fail = true;
+  ben_syncs();
+  expect_refused();
+  world.reads_fail = false;
+  ann.says(MemberRemove{room, ben.id()}, "remove");
+  world.commit();
+  ann.says(MemberAdd{room, {ben.id()}, Role::kMember}, "add");
+  world.commit();
+  ASSERT_EQ(ben.overheard<ConversationJoined>().size(), 1U);
+  ann.sends(room, "heard");
+  world.commit();
+  EXPECT_EQ(ben.seqs(), std::vector<Seq>{7});
+}
+
+// A look tells ben that he is in again, while his node knows him as the member that he was and is about to hear that he left.
+TEST_F(CutPageOfTwoNodes, that_is_refused_is_followed_by_one_joining_of_whoever_came_back) {
+  world.reads_fail = true;
+  ben_syncs();
+  expect_refused();
+  world.reads_fail = false;
+  world.settle();
+  world.set_manual(true);
+  ann.says(MemberRemove{room, ben.id()}, "remove");
+  world.step_apply(0, 1, false, false);
+  world.step_outcomes(0);
+  ann.says(MemberAdd{room, {ben.id()}, Role::kMember}, "add");
+  world.step_apply(0, 1, false, false);
+  world.shard(1).on_parcel(AudienceCheck{ben.connection().endpoint, room}, world.now);
+  ASSERT_TRUE(world.step_read_execute(1, 0));
+  ASSERT_TRUE(world.step_read_answer(1, 0));
+  while (world.step_bus(1)) {
+  }
+  world.step_outcomes(0);
+  world.settle();
+  ann.sends(room, "heard");
+  world.commit();
+  world.settle();
+  EXPECT_EQ(ben.overheard<ConversationJoined>().size(), 1U);
+  EXPECT_EQ(ben.seqs(), std::vector<Seq>{7});
 }
 
 TEST_F(CutPageOfTwoNodes, is_refused_when_the_store_goes_away_after_it_was_asked) {

@@ -172,6 +172,44 @@ TEST_F(Leaving, and_coming_back_begins_again_at_the_joining_and_skips_nothing) {
   EXPECT_THAT(rows(she), ElementsAre(4, 5, 6));
 }
 
+// Her sync has found that she is no member, and is not done: another conversation waits for the store.
+TEST_F(Leaving, and_coming_back_during_a_sync_is_part_of_it) {
+  const ConversationId other = [&] {
+    for (std::uint64_t i = 100;; ++i)
+      if (const ConversationId id(Uuid{0xABCD, i}); owner_of(id, 3) == kConversation) return id;
+  }();
+  (void)world.model().apply({.ticket = 0,
+                             .conversation = other,
+                             .actor = alice,
+                             .at_us = 1,
+                             .body = storage::CreateConversation{
+                                 ConversationKind::kGroup, "other", {{alice, Role::kOwner}}}});
+  const Person she = arrives(alice, kSession), he = arrives(bob, kConversation);
+  he.sends(room, "one");
+  he.says(MemberRemove{room, alice});
+  stored();
+  world.settle();
+  she.forgets();
+  she.says(Sync{{{other, 0}, {room, 1}}}, "sync");
+  only_between(kSession, kConversation);
+  only_between(kConversation, kSession);
+  he.says(MemberAdd{room, {alice}, Role::kMember});
+  he.sends(room, "four");
+  while (world.step_apply(kConversation, 10, false, false)) world.step_outcomes(kConversation);
+  news_arrive();
+  EXPECT_THAT(she.answered<SyncDone>(), IsEmpty());
+  world.settle();
+  ASSERT_THAT(she.answered<SyncDone>(), SizeIs(1));
+  EXPECT_THAT(she.answered<SyncDone>()[0].refused, IsEmpty());
+  EXPECT_THAT(she.answered<SyncDone>()[0].cursors,
+              ElementsAre(std::pair(room, 4), std::pair(other, 0)));
+  EXPECT_THAT(she.overheard<ConversationJoined>(), IsEmpty());
+  EXPECT_THAT(rows(she), ElementsAre(3, 4)) << "what was said since she came back";
+  he.sends(room, "five");
+  stored();
+  EXPECT_THAT(she.seqs(), ElementsAre(5));
+}
+
 // She fetches what was said since she was added, a row at a time, and hears nothing live so far.
 class LeavingWhileFetching : public Leaving {
  protected:
@@ -255,6 +293,24 @@ TEST_F(LeavingWhileFetchingWhatWasToldTwice, skips_nothing) {
   she_is_told_again(3);
   she_is_refused();
   EXPECT_THAT(events(she), ElementsAre(3, 4, 5));
+}
+
+// The removal that came before this joining is found late, by a node that had to read it.
+TEST_F(LeavingWhileFetching, is_not_what_an_older_leaving_says) {
+  only_between(kSession, kConversation);
+  read(kConversation);
+  only_between(kConversation, kSession);
+  SessionNotice late;
+  late.session = she.connection().endpoint;
+  late.change.seq = 1;
+  late.change.conversation.id = room;
+  world.shard(kSession).on_parcel(std::move(late), world.now);
+  world.settle();
+  he.sends(room, "five");
+  stored();
+  world.settle();
+  EXPECT_THAT(events(she), ElementsAre(3, 4, 5));
+  EXPECT_THAT(she.overheard<ConversationJoined>(), IsEmpty());
 }
 
 TEST_F(LeavingWhileFetching, before_the_first_page_is_the_last_that_is_heard) {

@@ -340,6 +340,29 @@ TEST_F(TwoNodes, resume_on_the_other_node_with_the_same_cursor) {
   EXPECT_EQ(back.seqs(), (std::vector<Seq>{3}));
 }
 
+// His node does not know so far; another conversation, which it has to load, keeps the sync open.
+TEST_F(TwoNodes, make_a_joining_that_is_heard_during_a_sync_part_of_it) {
+  const ConversationId room = group({"ann", "cid"});
+  const ConversationId elsewhere = group({"ann"});
+  const Person ann = arrives("ann", 0);
+  (void)arrives("cid", 1);  // the room is heard there
+  const Person ben = connects("ben", 1, true);
+  world.set_manual(true);
+  ben.says(Sync{.cursors = {{room, 0}, {elsewhere, 0}}}, "sync");
+  ann.says(MemberAdd{room, {ben.id()}, Role::kMember});
+  world.step_apply(0, 1, false, false);
+  world.step_outcomes(0);
+  while (world.step_bus(1)) {
+  }
+  world.settle();
+  ASSERT_EQ(ben.answered<SyncDone>().size(), 1U);
+  EXPECT_EQ(ben.answered<SyncDone>()[0].cursors,
+            (std::vector<std::pair<ConversationId, Seq>>{{room, 1}}));
+  ASSERT_EQ(ben.answered<HistoryPage>().size(), 1U);
+  ASSERT_EQ(ben.answered<HistoryPage>()[0].messages.size(), 1U) << "that he was added";
+  EXPECT_TRUE(ben.overheard<ConversationJoined>().empty());
+}
+
 // Ben joins a channel at node 0, where the outcome is late; ann goes on at node 1 meanwhile, so that node 0 finds all of it
 // in the store.
 class TwoNodesAndALateJoining : public TwoNodes {
