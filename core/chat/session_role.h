@@ -9,8 +9,8 @@
 // comes before reading: a membership that changes meanwhile is then either in what was read, or comes as a notice, or
 // both.
 //
-// Bodies: session_role.cc (life, rate, routing), session_pull.cc (sync, joined conversations), session_presence.cc,
-// session_audience.cc (with several nodes: what it may not have been told of).
+// Bodies: session_role.cc (life, rate, routing), session_pull.cc (sync, joined conversations), session_membership.cc
+// (who joined, who left), session_presence.cc, session_audience.cc (with several nodes: what it may not have been told of).
 
 #include <array>
 #include <deque>

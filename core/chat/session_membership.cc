@@ -1,0 +1,159 @@
+// News of memberships: a session is told of each joining once and goes live from it, and of each leaving as the last of what it
+// hears. Both are told by the conversation's owner, by the owner of the user, or by a look at the store, in any order and
+// more than once; what the session hears, pulls or is to sync again tells the old news from the new.
+#include <algorithm>
+#include <utility>
+
+#include "core/chat/session_role.h"
+
+namespace uproar::chat {
+
+void SessionRole::on(SessionNotice said) {
+  Session* session = live(said.session);
+  if (session == nullptr) return;
+  if (SessionStarting* starting = session->starting()) {
+    if (starting->notices.size() >= kEarlyNoticesMax) {
+      fail(said.session, *session, ErrorCode::kOverloaded);
+      return;
+    }
+    starting->notices.push_back(std::move(said));
+    return;
+  }
+  const Endpoint endpoint = said.session;
+  notice(endpoint, *session, std::move(said));
+}
+
+// The whole room is looked through for one user: it has just been told of the leaving, which was far more.
+void SessionRole::on(const HearingEnd& end) {
+  const TopicId topic = topic_of(end.conversation);
+  if (!topics_.find(topic)) return;
+  for (const Endpoint& endpoint : context_.outbox.subscribers(topic)) {
+    Session* session = live(endpoint);
+    if (session == nullptr || session->user != end.user) continue;
+    const bool was_shown = session->state == Session::State::kReady;  // or will be, when released
+    outdate_looks(endpoint, end.conversation);
+    (void)unhear(endpoint, *session, topic,
+                 was_shown ? PendingFrames::kDeliver : PendingFrames::kDrop);
+  }
+}
+
+void SessionRole::notice(const Endpoint& endpoint, Session& session, SessionNotice said) {
+  if (said.change.added) {
+    joined(endpoint, session, said);
+  } else {
+    removed(endpoint, session, said.change.conversation.id, said.change.seq);
+  }
+}
+
+void SessionRole::joined(const Endpoint& endpoint, Session& session, const SessionNotice& said) {
+  const ConversationId conversation = said.change.conversation.id;
+  const TopicId topic = topic_of(conversation);
+  const auto answer = [&](const ServerEvent& event) {
+    context_.outbox.reply(endpoint, *said.request, event);
+  };
+  // It was told already, and its cursor may be further by now.
+  const auto answer_that_it_is_in = [&] {
+    if (said.request != nullptr) answer(ServerEvent(ConversationInfo{said.change.conversation}));
+  };
+  // What the session heard or asked for before the news arrived is exact by itself.
+  if (hears(session, topic)) {
+    answer_that_it_is_in();
+    return;
+  }
+  if (session.puller() != 0 && is_stranger_no_more(session.puller(), said.change)) {
+    answer_that_it_is_in();
+    pump(session.puller());
+    return;
+  }
+  if (const Seq* cursor = session.silent_at(conversation)) {
+    const bool is_asked_for = said.request != nullptr || said.is_told;
+    // The joining that they have their cursor of: the sync to come goes on from there.
+    if (!is_asked_for && said.change.seq <= *cursor) return;
+    session.end_silence(conversation);
+  }
+  if (session.puller() != 0) {
+    if (PullItem* pulled = find_item(*pullers_.at(session.puller()), conversation)) {
+      pulled->joined_at = said.change.seq;
+      answer_that_it_is_in();
+      return;
+    }
+  }
+  const auto index = topics_.acquire(conversation);
+  const std::uint32_t number = session.puller() != 0
+                                   ? session.puller()
+                                   : make_puller(endpoint, session.user, Attach::Mode::kLive);
+  if (!index || number == 0 || pullers_.at(number)->queue.size() >= kSyncQueueMax) {
+    if (index) topics_.release(*index);
+    fail(endpoint, session,
+         ErrorCode::kOverloaded);  // never a conversation that goes unheard in silence
+    return;
+  }
+  session.make_extras().puller = number;
+  const ServerEvent told(ConversationJoined{said.change.conversation});
+  if (said.request != nullptr) {
+    answer(told);
+  } else if (!said.is_told) {
+    context_.outbox.tell(endpoint, told, Delivery::kMessage);
+  }
+  pullers_.at(number)->queue.push_back({.conversation = conversation,
+                                        .cursor = said.change.seq,
+                                        .topic = *index,
+                                        .is_sync = false,
+                                        .joined_at = {},
+                                        .seq_floor = said.change.seq});
+  pump(number);
+}
+
+// Had the sync that is under way known of the joining, it would not have refused the conversation.
+bool SessionRole::is_stranger_no_more(std::uint32_t number, const MembershipChange& joined) {
+  Puller& puller = *pullers_.at(number);
+  const auto stranger =
+      std::find_if(puller.strangers.begin(), puller.strangers.end(),
+                   [&](const auto& refused) { return refused.first == joined.conversation.id; });
+  if (stranger == puller.strangers.end()) return false;
+  const auto index = topics_.acquire(stranger->first);
+  if (!index) return false;
+  puller.queue.push_back({.conversation = stranger->first,
+                          .cursor = stranger->second,
+                          .topic = *index,
+                          .is_sync = true,
+                          .joined_at = joined.seq});
+  puller.strangers.erase(stranger);
+  ++puller.sync_left;
+  return true;
+}
+
+// What it heard has ended before (HearingEnd). What it is still fetching since it joined ends with the leaving.
+void SessionRole::removed(const Endpoint& endpoint, Session& session, ConversationId conversation,
+                          Seq seq) {
+  outdate_looks(endpoint, conversation);
+  const std::uint32_t number = session.puller();
+  PullItem* pulled = number == 0 ? nullptr : find_item(*pullers_.at(number), conversation);
+  // Of a membership before the one that is pulled: said late, by a node that had to look it up.
+  if (pulled != nullptr && seq <= std::max(pulled->seq_floor, pulled->joined_at.value_or(0)))
+    return;
+  // Joined again on another node meanwhile? What says so may have come before this, and was no news then.
+  if (context_.nodes != nullptr) {
+    if (pulled != nullptr && !pulled->is_sync) {
+      pulled->looks_after = true;
+    } else {
+      look_up(endpoint, conversation);
+    }
+  }
+  if (pulled == nullptr || pulled->is_leaving) return;
+  if (auto item = take_item(number, *pullers_.at(number), conversation)) {
+    item->joined_at.reset();
+    finish_item(number, std::move(*item), 0, ErrorCode::kNotMember);
+  }
+}
+
+bool SessionRole::silence(const Endpoint& endpoint, Session& session, ConversationId conversation,
+                          Seq cursor) {
+  auto& silent = session.make_extras().silent;
+  silent.insert_or_assign(conversation, cursor);
+  if (silent.size() <= kSilentMax) return true;
+  fail(endpoint, session, ErrorCode::kOverloaded);
+  return false;
+}
+
+}  // namespace uproar::chat
