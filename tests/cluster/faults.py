@@ -16,7 +16,7 @@ ROOT = HERE.parents[1]
 sys.path.insert(0, str(ROOT / "tools" / "cluster"))
 
 from cluster import Cluster  # noqa: E402  the path comes first
-from fault_list import FAULTS  # noqa: E402
+from fault_list import FAULTS, wait_until_more  # noqa: E402
 from links import Links  # noqa: E402
 from report import Report  # noqa: E402
 from services import Unavailable  # noqa: E402
@@ -52,6 +52,8 @@ def strike(world, fault, talkers, lease_seconds, is_brief):
     if fault.counts_from == "begin":
         talkers.count(began, fresh_only=True)
     time.sleep(max(0.0, world.seconds - (time.monotonic_ns() - began) / 1e9))
+    if fault.until_proven:
+        wait_until_more(lambda: fault.proof(world), before)
     fault.end(world)
     over = time.monotonic_ns()
     if fault.counts_from == "end":
