@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "core/chat/conversation_role.h"
+#include "storage/limits.h"
 
 namespace uproar::chat {
 
@@ -268,6 +269,8 @@ bool ConversationRole::must_ask(const Conversation& conversation, const AttachSt
          attach.request.cursor > member.joined_seq + 1 &&
          (context_.nodes != nullptr || conversation.is_unsettled());
 }
+
+static_assert(kAttachesMax <= storage::kFindLastSeqsMax, "each may have a conversation of its own");
 
 void ConversationRole::ask_last_seq(Conversation& conversation, AttachState& attach) {
   attach.step = AttachState::Step::kAsking;
