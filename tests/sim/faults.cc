@@ -1,6 +1,7 @@
 // What goes wrong, and how often.
 #include <algorithm>
 #include <array>
+#include <iterator>
 
 #include "tests/sim/run.h"
 
@@ -29,6 +30,8 @@ constexpr auto kPlants = std::to_array<PlantInfo>({
      "one row in ten of a page of changes has another sender"},
     {Plant::kLoseAnswer, "lost_answer",
      "one message.sent in ten never reaches its sender, however often the message is sent again"},
+    {Plant::kJoinAgain, "joined_again",
+     "whoever joins is told so once more, and then all that was said since"},
     {Plant::kSilentShortSend, "silent_short_send",
      "a socket takes a part of a send and reports all of it"},
     {Plant::kLoseWritable, "lost_writable", "nobody learns that a full socket has room again"},
@@ -220,9 +223,9 @@ void Run::falsify(std::vector<std::string>& frames) {
 
 // As if the server had said something else of what did happen.
 void Run::mistell(std::vector<std::string>& frames) {
+  constexpr std::size_t kIdLength = 36;
   // An id is another one when its last digit is.
   const auto change_id = [](std::string& frame, std::string_view field) {
-    constexpr std::size_t kIdLength = 36;
     const std::size_t at = frame.find(field);
     if (at == std::string::npos) return;
     char& digit = frame[at + field.size() + kIdLength - 1];
@@ -237,6 +240,20 @@ void Run::mistell(std::vector<std::string>& frames) {
       const std::size_t end = frame.find('"', kBegin.size());
       return frame.starts_with(kBegin) && end != std::string::npos && frame[end - 1] == '7';
     });
+    return;
+  }
+  if (plant_ == Plant::kJoinAgain) {
+    const auto joined = std::find_if(frames.begin(), frames.end(), [&](const std::string& frame) {
+      return is(frame, "conversation.joined");
+    });
+    if (joined == frames.end()) return;
+    constexpr std::string_view kId = R"("conversation":{"id":")";
+    const std::string conversation = joined->substr(joined->find(kId) + kId.size(), kIdLength);
+    std::vector<std::string> again;
+    std::copy_if(joined, frames.end(), std::back_inserter(again), [&](const std::string& frame) {
+      return frame.find(conversation) != std::string::npos;
+    });
+    frames.insert(frames.end(), again.begin(), again.end());
     return;
   }
   for (std::string& frame : frames) {
@@ -313,6 +330,7 @@ void Run::plant() {
     case Plant::kAnotherAck:
     case Plant::kUntoldDuplicate:
     case Plant::kLoseAnswer:
+    case Plant::kJoinAgain:
       for (const auto& client : clients_) {
         client->falsify_frames = [this](std::vector<std::string>& frames) { mistell(frames); };
       }

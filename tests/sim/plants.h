@@ -26,6 +26,7 @@ enum class Plant : std::uint8_t {
   kAnotherAck,
   kUntoldDuplicate,
   kLoseAnswer,
+  kJoinAgain,
   kAnotherRow,
   kSilentShortSend,
   kLoseWritable,
