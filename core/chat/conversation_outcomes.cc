@@ -29,8 +29,12 @@ ErrorCode error_of(const Conversation& conversation, const storage::Operation& o
   switch (status) {
     case OutcomeStatus::kKeyReused:
       return ErrorCode::kKeyReused;
-    case OutcomeStatus::kNotFound:
-      return ErrorCode::kNotFound;
+    case OutcomeStatus::kNotFound: {
+      // Somebody who leaves, and has left already by another device.
+      const auto* removal = std::get_if<storage::RemoveMember>(&operation.body);
+      return removal != nullptr && removal->user == operation.actor ? ErrorCode::kNotMember
+                                                                    : ErrorCode::kNotFound;
+    }
     case OutcomeStatus::kForbidden:
       return forbidden(conversation, operation);
     case OutcomeStatus::kConflict:

@@ -65,6 +65,25 @@ void ConversationRole::repaired_upto(Conversation& conversation, Seq seq) {
   account_recent(conversation, bytes_before);
 }
 
+// What was said before somebody joined is in no page of theirs, also when it changes (docs/protocol.md, history).
+bool ConversationRole::is_for_all_members(const Conversation& conversation,
+                                          const storage::Page& page) {
+  Seq joined_last = 0;
+  for (const MemberState& member : conversation.members)
+    joined_last = std::max(joined_last, member.joined_seq);
+  return std::all_of(page.messages.begin(), page.messages.end(), [&](const Message& row) {
+    return row.seq > std::min(joined_last, conversation.published_seq);
+  });
+}
+
+void ConversationRole::hear_again(const Conversation& conversation, Seq cursor) {
+  const HearAgain again{conversation.id, cursor};
+  std::uint64_t shards = context_.remote_shards(topic_of(conversation.id));
+  for (; shards != 0; shards &= shards - 1)
+    context_.send(static_cast<std::uint32_t>(std::countr_zero(shards)), again);
+  context_.send(context_.self, again);
+}
+
 void ConversationRole::publish_page(Conversation& conversation, storage::Page page) {
   if (context_.nodes != nullptr) apply_page(conversation, page);
   std::vector<Message> joinings;
@@ -72,15 +91,21 @@ void ConversationRole::publish_page(Conversation& conversation, storage::Page pa
     if (row.system == SystemEvent::kMemberAdded && row.seq <= conversation.members_seq)
       joinings.push_back(row);
   }
+  const Seq before = conversation.published_seq;
+  const bool is_for_all = is_for_all_members(conversation, page);
   repaired_upto(conversation, page.upto_seq);
-  const TopicId topic = topic_of(conversation.id);
-  context_.outbox.publish(topic, {.shards = context_.remote_shards(topic)},
-                          ServerEvent(HistoryPage{.conversation = conversation.id,
-                                                  .messages = std::move(page.messages),
-                                                  .upto_seq = page.upto_seq,
-                                                  .has_more = false,
-                                                  .stale = false}),
-                          Delivery::kMessage, nullptr);
+  if (is_for_all) {
+    const TopicId topic = topic_of(conversation.id);
+    context_.outbox.publish(topic, {.shards = context_.remote_shards(topic)},
+                            ServerEvent(HistoryPage{.conversation = conversation.id,
+                                                    .messages = std::move(page.messages),
+                                                    .upto_seq = page.upto_seq,
+                                                    .has_more = false,
+                                                    .stale = false}),
+                            Delivery::kMessage, nullptr);
+  } else {
+    hear_again(conversation, before);
+  }
   for (const Message& row : joinings) take_membership(conversation, row);
 }
 

@@ -97,6 +97,8 @@ class ConversationRole {
   [[nodiscard]] static std::vector<Message> cut_at_leaving(storage::Page& page);
   void repaired_upto(Conversation& conversation, Seq seq);
   void publish_page(Conversation& conversation, storage::Page page);
+  static bool is_for_all_members(const Conversation& conversation, const storage::Page& page);
+  void hear_again(const Conversation& conversation, Seq cursor);
   void publish_leaving(Conversation& conversation, const Message& row);
   void account_recent(Conversation& conversation, std::size_t bytes_before);
 

@@ -101,6 +101,13 @@ struct HearingEnd {
   ConversationId conversation;
 };
 
+// To every shard that hears the conversation: what changed above `cursor` is not for all who hear it to the same extent, so
+// it was not published. Each session of it fetches what its user may see, and goes on live from there.
+struct HearAgain {
+  ConversationId conversation;
+  Seq cursor = 0;
+};
+
 struct Revoke {
   UserId user;
   SessionId session;
@@ -187,8 +194,8 @@ struct AttachEnd {
 
 using Parcel =
     std::variant<SessionStart, SessionAdmission, SessionEnd, UserNotice, SessionNotice,
-                 AudienceCheck, MemberCheck, MemberAnswer, HearingEnd, Revoke, RevokeSession,
-                 Interest, InterestReady, PresenceQuery, PresenceAnswer, ForwardedCommand, Attach,
-                 AttachMore, AttachCancel, AttachPage, AttachEnd>;
+                 AudienceCheck, MemberCheck, MemberAnswer, HearingEnd, HearAgain, Revoke,
+                 RevokeSession, Interest, InterestReady, PresenceQuery, PresenceAnswer,
+                 ForwardedCommand, Attach, AttachMore, AttachCancel, AttachPage, AttachEnd>;
 
 }  // namespace uproar::chat

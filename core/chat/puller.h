@@ -25,6 +25,7 @@ struct PullItem {
   // subscription begins: then the rest of it is fetched, with the leaving as the last.
   Seq seq_floor = 0;
   bool is_leaving = false;
+  bool was_heard = false;    // not since a joining: it was live already (HearAgain)
   bool looks_after = false;  // they may have joined again meanwhile
 };
 

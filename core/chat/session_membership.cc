@@ -37,6 +37,36 @@ void SessionRole::on(const HearingEnd& end) {
   }
 }
 
+// Before it is released its client is told nothing: what it heard stays held, and it fetches the rest then.
+void SessionRole::on(const HearAgain& again) {
+  const TopicId topic = topic_of(again.conversation);
+  if (!topics_.find(topic)) return;
+  for (const Endpoint& endpoint : context_.outbox.subscribers(topic)) {
+    Session* session = live(endpoint);
+    if (session == nullptr || !hears(*session, topic)) continue;
+    SessionStarting* starting = session->starting();
+    // First: the announcement must not lapse in between.
+    if (starting == nullptr && !pull_again(endpoint, *session, again)) continue;
+    const bool was_shown = session->state == Session::State::kReady;  // or will be, when released
+    (void)unhear(endpoint, *session, topic,
+                 was_shown ? PendingFrames::kDeliver : PendingFrames::kDrop);
+    if (starting != nullptr) {
+      starting->again.push_back(again);
+    } else {
+      pump(session->puller());
+    }
+  }
+}
+
+bool SessionRole::pull_again(const Endpoint& endpoint, Session& session, const HearAgain& again) {
+  return pull(endpoint, session,
+              {.conversation = again.conversation,
+               .cursor = again.cursor,
+               .joined_at = {},
+               .seq_floor = again.cursor,
+               .was_heard = true});
+}
+
 void SessionRole::notice(const Endpoint& endpoint, Session& session, SessionNotice said) {
   if (said.change.added) {
     joined(endpoint, session, said);
@@ -78,7 +108,23 @@ void SessionRole::joined(const Endpoint& endpoint, Session& session, const Sessi
       return;
     }
   }
-  const auto index = topics_.acquire(conversation);
+  if (!pull(endpoint, session,
+            {.conversation = conversation,
+             .cursor = said.change.seq,
+             .joined_at = {},
+             .seq_floor = said.change.seq}))
+    return;
+  const ServerEvent told(ConversationJoined{said.change.conversation});
+  if (said.request != nullptr) {
+    answer(told);
+  } else if (!said.is_told) {
+    context_.outbox.tell(endpoint, told, Delivery::kMessage);
+  }
+  pump(session.puller());
+}
+
+bool SessionRole::pull(const Endpoint& endpoint, Session& session, PullItem item) {
+  const auto index = topics_.acquire(item.conversation);
   const std::uint32_t number = session.puller() != 0
                                    ? session.puller()
                                    : make_puller(endpoint, session.user, Attach::Mode::kLive);
@@ -86,22 +132,12 @@ void SessionRole::joined(const Endpoint& endpoint, Session& session, const Sessi
     if (index) topics_.release(*index);
     fail(endpoint, session,
          ErrorCode::kOverloaded);  // never a conversation that goes unheard in silence
-    return;
+    return false;
   }
   session.make_extras().puller = number;
-  const ServerEvent told(ConversationJoined{said.change.conversation});
-  if (said.request != nullptr) {
-    answer(told);
-  } else if (!said.is_told) {
-    context_.outbox.tell(endpoint, told, Delivery::kMessage);
-  }
-  pullers_.at(number)->queue.push_back({.conversation = conversation,
-                                        .cursor = said.change.seq,
-                                        .topic = *index,
-                                        .is_sync = false,
-                                        .joined_at = {},
-                                        .seq_floor = said.change.seq});
-  pump(number);
+  item.topic = *index;
+  pullers_.at(number)->queue.push_back(std::move(item));
+  return true;
 }
 
 // Had the sync that is under way known of the joining, it would not have refused the conversation.

@@ -82,9 +82,11 @@ void SessionRole::sync(const Actor& actor, Sync command) {
         context_.outbox.forget_held(actor.from, topic);
       if (auto before = take_item(number, puller, conversation)) {
         topics_.release(before->topic);
-        item.joined_at = before->cursor;
-        // A cursor above what was paged was sent before conversation.joined took it back.
-        item.cursor = std::min(item.cursor, before->cursor);
+        if (!before->was_heard) {
+          item.joined_at = before->cursor;
+          // A cursor above what was paged was sent before conversation.joined took it back.
+          item.cursor = std::min(item.cursor, before->cursor);
+        }
       }
     }
     puller.queue.push_back(std::move(item));
@@ -202,8 +204,12 @@ void SessionRole::pump(std::uint32_t number) {
 void SessionRole::start_item(std::uint32_t number, Puller& puller, PullItem item) {
   const std::uint32_t token = ++next_number_;
   const bool is_leaving = item.is_leaving;
-  const std::optional<Seq> joined_at =
-      item.is_sync ? std::exchange(item.joined_at, {}) : std::optional(item.cursor);
+  std::optional<Seq> joined_at;
+  if (item.is_sync) {
+    joined_at = std::exchange(item.joined_at, {});
+  } else if (!item.was_heard) {
+    joined_at = item.cursor;
+  }
   const Attach attach{.to = puller.to,
                       .user = puller.user,
                       .conversation = item.conversation,

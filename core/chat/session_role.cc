@@ -185,8 +185,15 @@ void SessionRole::release_hold(const Endpoint& endpoint, Session& session) {
   context_.outbox.release(endpoint);
   std::vector<SessionNotice> notices = std::move(session.starting()->notices);
   const std::vector<ConversationId> checks = std::move(session.starting()->checks);
+  const std::vector<HearAgain> again = std::move(session.starting()->again);
   session.extras->starting.reset();
   session.free_empty_extras();
+  // Before the news: what was heard is not joined.
+  for (const HearAgain& each : again) {
+    if (live(endpoint) == nullptr) return;
+    if (!is_provided_for(session, each.conversation) && pull_again(endpoint, session, each))
+      pump(session.puller());
+  }
   for (SessionNotice& said : notices) {
     if (live(endpoint) == nullptr) return;
     notice(endpoint, session, std::move(said));

@@ -48,6 +48,7 @@ class SessionRole {
   void on(const AudienceCheck& check);
   void on(const MemberAnswer& answer);
   void on(const HearingEnd& end);
+  void on(const HearAgain& again);
   void on(const InterestReady& ready);
   void on(const PresenceAnswer& answer);
   void on(AttachPage page);
@@ -116,6 +117,9 @@ class SessionRole {
 
   // --- sync and joined conversations ---
   void notice(const Endpoint& endpoint, Session& session, SessionNotice notice);
+  // Of what it neither hears nor pulls. False: too much is pulled, and the session has ended.
+  [[nodiscard]] bool pull(const Endpoint& endpoint, Session& session, PullItem item);
+  [[nodiscard]] bool pull_again(const Endpoint& endpoint, Session& session, const HearAgain& again);
   void joined(const Endpoint& endpoint, Session& session, const SessionNotice& notice);
   // Then it is pulled once more, for the sync.
   [[nodiscard]] bool is_stranger_no_more(std::uint32_t number, const MembershipChange& joined);

@@ -33,6 +33,7 @@ struct SessionStarting {
   // Until the release: a sync that follows may name what they speak of. At most kEarlyNoticesMax.
   std::vector<SessionNotice> notices;
   std::vector<ConversationId> checks;  // the same of what is to be looked up (nil: all)
+  std::vector<HearAgain> again;        // and of what was heard and is to be fetched from there
 
   void check_later(ConversationId conversation) {
     checks.push_back(conversation);

@@ -15,7 +15,7 @@
 
 import { Truth, reactions_of } from './truth.mjs';
 
-export const kMemberFaults = ['hole', 'repeated', 'differs', 'phantom', 'behind', 'stale', 'early', 'refused'];
+export const kMemberFaults = ['hole', 'repeated', 'differs', 'phantom', 'behind', 'stale', 'early', 'refused', 'leak'];
 
 // Below these the hold of the server (10 s, 512 frames, 256 KiB) cannot have ended: what comes nevertheless was not held.
 const kHeldMs = 9_000;
@@ -140,6 +140,7 @@ class Reader {
     };
     for (const row of rows) {
       this.#judge(conversation, truth.compare_row(row));
+      if (row.seq <= begin && row.version > begin) this.fault('leak', `a page of ${where} has ${row.seq}, said before they came at ${begin}`);
       if (row.version <= last) this.fault('repeated', `a page of ${where} has ${row.version} after ${last}`);
       else passes(row.version - 1, `a page of ${where} has ${row.version} after ${last}`);
       last = Math.max(last, row.version);

@@ -123,6 +123,13 @@ const kPlantedAlone = {
   'a reaction that was told with another emoji': ['stale', alter(10, { emoji: '🦁' })],
 };
 
+const newcomer_log = () => [...came(1), joined(12), { what: 'page', connection: 1, conversation: 'c', upto: 14, rows: [stored_rows().find(({ seq }) => seq === 13)] }, live(1, kLast), { what: 'left', conversation: 'c', why: 'removed' }];
+const found_in_newcomer = (log) => check_members([{ member: 'bob', id: 'bob', log: sound_log() }, { member: 'cyd', id: 'cyd', log }], stored());
+
+const kPlantedNewcomer = {
+  'a page with a message of before they came that was changed since': ['leak', (log) => log[at(log, 'page')].rows.push(stored_rows().find(({ seq }) => seq === 4))],
+};
+
 describe('the checker of what members were told', () => {
   it('finds nothing wrong with a sound log', () => assert.deepEqual(found_in(sound_log()), { faults: [], early: 0 }));
   it('lets a page show each message once', () => assert.deepEqual(found_in(late_log()).faults, []));
@@ -132,8 +139,7 @@ describe('the checker of what members were told', () => {
   });
 
   it('lets a page keep from a newcomer what changed in messages of before, which a live event tells', () => {
-    const log = [...came(1), joined(12), { what: 'page', connection: 1, conversation: 'c', upto: 14, rows: [stored_rows().find(({ seq }) => seq === 13)] }, live(1, kLast), { what: 'left', conversation: 'c', why: 'removed' }];
-    assert.deepEqual(check_members([{ member: 'bob', id: 'bob', log: sound_log() }, { member: 'cyd', id: 'cyd', log }], stored()).faults, []);
+    assert.deepEqual(found_in_newcomer(newcomer_log()).faults, []);
   });
 
   it('lets a sync be refused to somebody who was removed', () => {
@@ -168,22 +174,23 @@ describe('the checker of what members were told', () => {
     assert.match(found_in(log).faults[0].text, /^ada: /);
   });
 
-  const finds = (planted, sound, others) => {
+  const finds = (planted, sound, found_in) => {
     for (const [name, [fault, plant]] of Object.entries(planted)) {
       it(`finds ${name}: ${fault}`, () => {
         const log = sound();
         plant(log);
-        const found = found_in(log, others()).faults.map((each) => each.fault);
+        const found = found_in(log).faults.map((each) => each.fault);
         assert.ok(found.includes(fault), `found ${found.join(', ') || 'nothing'}`);
       });
     }
   };
-  finds(kPlanted, sound_log, () => [sound_log()]);
-  finds(kPlantedLate, late_log, () => [sound_log()]);
-  finds(kPlantedAlone, sound_log, () => []);
+  finds(kPlanted, sound_log, found_in);
+  finds(kPlantedLate, late_log, found_in);
+  finds(kPlantedAlone, sound_log, (log) => found_in(log, []));
+  finds(kPlantedNewcomer, newcomer_log, found_in_newcomer);
 
   it('has a planted example of every fault it can name', () => {
-    assert.deepEqual(new Set([kPlanted, kPlantedLate, kPlantedAlone].flatMap(Object.values).map(([fault]) => fault)), new Set(kMemberFaults));
+    assert.deepEqual(new Set([kPlanted, kPlantedLate, kPlantedAlone, kPlantedNewcomer].flatMap(Object.values).map(([fault]) => fault)), new Set(kMemberFaults));
   });
 
   it('compares what is read back', () => {

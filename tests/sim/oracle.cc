@@ -322,6 +322,9 @@ void Oracle::page(Client& client, const HistoryPage& page, bool is_sync) {
     if (message.version > page.upto_seq)
       fail(client, "row above its page:", page.conversation, message.version);
     check_leak(client, page.conversation, message.version);
+    if (const Seq joined = joined_seq(client, page.conversation);
+        message.seq <= joined && message.version > joined)
+      fail(client, "D4 a row of before it joined:", page.conversation, message.seq);
     before = message.version;
     if (const std::string other = events_.difference(page.conversation, message); !other.empty())
       fail(client, "D2 a page has another " + other + " than was committed:", page.conversation,

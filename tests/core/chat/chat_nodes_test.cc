@@ -280,6 +280,18 @@ TEST_F(TwoNodes, call_whoever_was_removed_no_member_whichever_of_them_knew_first
   EXPECT_TRUE(ben.answered<MessageSent>()[1].duplicate);
 }
 
+TEST_F(TwoNodes, call_whoever_left_by_another_device_no_member) {
+  const ConversationId room = group({"ann", "ben"});
+  const Person here = arrives("ben", 0);
+  const Person there = arrives("ben", 1);
+  here.says(ConversationLeave{room});
+  there.says(ConversationLeave{room});
+  world.commit(0);
+  world.commit(1);
+  EXPECT_EQ(here.answered<MemberRemoved>().size(), 1U);
+  EXPECT_EQ(there.refused(), ErrorCode::kNotMember);
+}
+
 TEST_F(TwoNodes, end_a_session_that_was_revoked_elsewhere) {
   const Person ann = arrives("ann", 0);
   const Person same = arrives("ann", 1);
@@ -338,6 +350,43 @@ TEST_F(TwoNodes, resume_on_the_other_node_with_the_same_cursor) {
   ASSERT_EQ(pages[0].messages.size(), 1U);
   EXPECT_EQ(pages[0].messages[0].content, "two");
   EXPECT_EQ(back.seqs(), (std::vector<Seq>{3}));
+}
+
+// Nobody says that a message of before dan came has changed: his node reads it, for those who were there.
+TEST_F(TwoNodes, show_a_newcomer_nothing_old_that_a_repair_has_read) {
+  const ConversationId room = group({"ann", "cid"});
+  const Person ann = arrives("ann", 0);
+  const Person cid = arrives("cid", 1);
+  const Person dan = arrives("dan", 1);
+  ann.sends(room, "secret");
+  ann.says(MemberAdd{room, {dan.id()}, Role::kMember});
+  world.commit();
+  const Person waits = connects("dan", 1, true);  // and is to be told when live traffic is released
+  for (const Person* person : {&cid, &dan, &waits}) person->forgets();
+  ann.says(ReactionChange{.conversation = room, .message = {.seq = 1, .id = {}}, .emoji = "x"});
+  world.step_apply(0, 1, false, false);
+  world.step_outcomes(0);
+  ASSERT_TRUE(world.bus().lose(1, 0, false));
+  ann.sends(room, "later");
+  world.commit();
+  rest();
+  world.settle();
+  const auto rows = [](const Person& person) {
+    std::vector<Seq> out = person.seqs();
+    for (const HistoryPage& page : person.overheard<HistoryPage>()) {
+      for (const Message& row : page.messages) out.push_back(row.seq);
+    }
+    return out;
+  };
+  EXPECT_EQ(rows(cid), (std::vector<Seq>{1, 4}));
+  EXPECT_EQ(rows(dan), (std::vector<Seq>{4}));
+  world.advance_ms(kHoldResumeMs);
+  world.settle();
+  EXPECT_EQ(rows(waits), (std::vector<Seq>{4}));
+  for (const Person* person : {&cid, &dan, &waits}) person->forgets();
+  ann.sends(room, "live");
+  world.commit();
+  for (const Person* person : {&cid, &dan, &waits}) EXPECT_EQ(rows(*person), (std::vector<Seq>{5}));
 }
 
 // His node does not know so far; another conversation, which it has to load, keeps the sync open.
