@@ -77,7 +77,9 @@ bool ConversationRole::is_for_all_members(const Conversation& conversation,
 }
 
 void ConversationRole::hear_again(const Conversation& conversation, Seq cursor) {
-  const HearAgain again{conversation.id, cursor};
+  HearAgain again{.conversation = conversation.id, .cursor = cursor, .joined_seqs = {}};
+  for (const MemberState& member : conversation.members)
+    if (member.joined_seq > 0) again.joined_seqs.emplace_back(member.user, member.joined_seq);
   std::uint64_t shards = context_.remote_shards(topic_of(conversation.id));
   for (; shards != 0; shards &= shards - 1)
     context_.send(static_cast<std::uint32_t>(std::countr_zero(shards)), again);

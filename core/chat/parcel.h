@@ -106,6 +106,8 @@ struct HearingEnd {
 struct HearAgain {
   ConversationId conversation;
   Seq cursor = 0;
+  std::vector<std::pair<UserId, Seq>>
+      joined_seqs;  // by user, of those who were not in from the start
 };
 
 struct Revoke {

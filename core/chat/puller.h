@@ -21,7 +21,7 @@ struct PullItem {
   bool is_sync = false;     // its end counts for sync.done
   // They have joined at this seq, and the owner does not know that this was said: should it refuse, it is asked again.
   std::optional<Seq> joined_at;
-  // Not of a sync: they were told by conversation.joined of a membership with the rows above this. It may end before the
+  // Not of a sync: they know of a membership with the rows above this, by conversation.joined for one. It may end before the
   // subscription begins: then the rest of it is fetched, with the leaving as the last.
   Seq seq_floor = 0;
   bool is_leaving = false;

@@ -44,27 +44,27 @@ void SessionRole::on(const HearAgain& again) {
   for (const Endpoint& endpoint : context_.outbox.subscribers(topic)) {
     Session* session = live(endpoint);
     if (session == nullptr || !hears(*session, topic)) continue;
+    const auto joined =
+        std::lower_bound(again.joined_seqs.begin(), again.joined_seqs.end(), session->user,
+                         [](const auto& x, UserId user) { return x.first < user; });
+    const bool is_listed = joined != again.joined_seqs.end() && joined->first == session->user;
+    const PullItem item{.conversation = again.conversation,
+                        .cursor = again.cursor,
+                        .joined_at = {},
+                        .seq_floor = is_listed ? joined->second : Seq{0},
+                        .was_heard = true};
     SessionStarting* starting = session->starting();
     // First: the announcement must not lapse in between.
-    if (starting == nullptr && !pull_again(endpoint, *session, again)) continue;
+    if (starting == nullptr && !pull(endpoint, *session, item)) continue;
     const bool was_shown = session->state == Session::State::kReady;  // or will be, when released
     (void)unhear(endpoint, *session, topic,
                  was_shown ? PendingFrames::kDeliver : PendingFrames::kDrop);
     if (starting != nullptr) {
-      starting->again.push_back(again);
+      starting->again.push_back(item);
     } else {
       pump(session->puller());
     }
   }
-}
-
-bool SessionRole::pull_again(const Endpoint& endpoint, Session& session, const HearAgain& again) {
-  return pull(endpoint, session,
-              {.conversation = again.conversation,
-               .cursor = again.cursor,
-               .joined_at = {},
-               .seq_floor = again.cursor,
-               .was_heard = true});
 }
 
 void SessionRole::notice(const Endpoint& endpoint, Session& session, SessionNotice said) {

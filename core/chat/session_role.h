@@ -119,7 +119,6 @@ class SessionRole {
   void notice(const Endpoint& endpoint, Session& session, SessionNotice notice);
   // Of what it neither hears nor pulls. False: too much is pulled, and the session has ended.
   [[nodiscard]] bool pull(const Endpoint& endpoint, Session& session, PullItem item);
-  [[nodiscard]] bool pull_again(const Endpoint& endpoint, Session& session, const HearAgain& again);
   void joined(const Endpoint& endpoint, Session& session, const SessionNotice& notice);
   // Then it is pulled once more, for the sync.
   [[nodiscard]] bool is_stranger_no_more(std::uint32_t number, const MembershipChange& joined);

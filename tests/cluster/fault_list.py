@@ -165,7 +165,7 @@ FAULTS = (
     Fault("redis-client-pause", "CLIENT PAUSE of all", begin_client_pause, nothing, 2, 1),
     Fault("redis-flush", "FLUSHALL", flush, proof=struck),
     Fault("redis-drop-subscribers", "CLIENT KILL TYPE pubsub", kill_subscribers, proof=struck),
-    Fault("redis-buffer-kill", "subscribers are cut by their output buffer's limit", limit_buffers, unlimit_buffers, 4, 2.5, proof=buffer_kills),
+    Fault("redis-buffer-kill", "subscribers are cut by their output buffer's limit", limit_buffers, unlimit_buffers, 4, 2.5, proof=buffer_kills, until_proven=True),
     Fault("postgres-kill", "kill -9 of PostgreSQL, which is started again", lambda world: world.cluster.postgres.kill(), lambda world: world.cluster.postgres.start(), 2, 0.5),
     Fault("postgres-restart", "PostgreSQL is stopped and started", lambda world: restart(world.cluster.postgres)),
     Fault("postgres-stall", "SIGSTOP of PostgreSQL and all its backends", lambda world: world.cluster.postgres.pause(), lambda world: world.cluster.postgres.resume(), 10, 3),

@@ -389,6 +389,48 @@ TEST_F(TwoNodes, show_a_newcomer_nothing_old_that_a_repair_has_read) {
   for (const Person* person : {&cid, &dan, &waits}) EXPECT_EQ(rows(*person), (std::vector<Seq>{5}));
 }
 
+// Eve was there when it was said, and leaves before she has fetched that it was changed.
+TEST_F(TwoNodes, show_whoever_leaves_what_a_repair_has_read_of_their_time) {
+  const ConversationId room = group({"ann", "cid"});
+  const Person ann = arrives("ann", 0);
+  const Person eve = arrives("eve", 1);
+  const Person dan = arrives("dan", 1);
+  ann.says(MemberAdd{room, {eve.id()}, Role::kMember});
+  ann.sends(room, "old");
+  world.commit();
+  ann.says(MemberAdd{room, {dan.id()}, Role::kMember});
+  world.commit();
+  eve.forgets();
+  ann.says(MessageEdit{.conversation = room, .message = {.seq = 2, .id = {}}, .content = "OLD"});
+  world.step_apply(0, 1, false, false);
+  world.step_outcomes(0);
+  ASSERT_TRUE(world.bus().lose(1, 0, false));
+  world.set_manual(true);
+  ann.sends(room, "later");
+  world.step_apply(0, 1, false, false);
+  world.step_outcomes(0);
+  while (world.step_bus(1)) {
+  }
+  rest();
+  ASSERT_TRUE(world.step_read_execute(1, 0));  // the repair
+  ASSERT_TRUE(world.step_read_answer(1, 0));
+  ann.says(MemberRemove{room, eve.id()});
+  world.step_apply(0, 1, false, false);
+  world.step_outcomes(0);
+  while (world.step_bus(1)) {
+  }
+  world.settle();
+  rest();
+  world.settle();
+  std::vector<std::string> shown;
+  for (const MessageNew& fresh : eve.overheard<MessageNew>())
+    shown.push_back(fresh.message.content);
+  for (const HistoryPage& page : eve.overheard<HistoryPage>())
+    for (const Message& row : page.messages) shown.push_back(row.content);
+  EXPECT_EQ(shown, (std::vector<std::string>{"OLD", "later"}));
+  EXPECT_EQ(eve.overheard<MemberRemoved>().size(), 1U);
+}
+
 // His node does not know so far; another conversation, which it has to load, keeps the sync open.
 TEST_F(TwoNodes, make_a_joining_that_is_heard_during_a_sync_part_of_it) {
   const ConversationId room = group({"ann", "cid"});
