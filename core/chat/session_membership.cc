@@ -43,7 +43,9 @@ void SessionRole::on(const HearAgain& again) {
   if (!topics_.find(topic)) return;
   for (const Endpoint& endpoint : context_.outbox.subscribers(topic)) {
     Session* session = live(endpoint);
-    if (session == nullptr || !hears(*session, topic)) continue;
+    // One that is not ready hears from session.ready on, which is still to come.
+    if (session == nullptr || session->state != Session::State::kReady || !hears(*session, topic))
+      continue;
     const auto joined =
         std::lower_bound(again.joined_seqs.begin(), again.joined_seqs.end(), session->user,
                          [](const auto& x, UserId user) { return x.first < user; });
@@ -56,9 +58,7 @@ void SessionRole::on(const HearAgain& again) {
     SessionStarting* starting = session->starting();
     // First: the announcement must not lapse in between.
     if (starting == nullptr && !pull(endpoint, *session, item)) continue;
-    const bool was_shown = session->state == Session::State::kReady;  // or will be, when released
-    (void)unhear(endpoint, *session, topic,
-                 was_shown ? PendingFrames::kDeliver : PendingFrames::kDrop);
+    (void)unhear(endpoint, *session, topic, PendingFrames::kDeliver);
     if (starting != nullptr) {
       starting->again.push_back(item);
     } else {
