@@ -1,6 +1,5 @@
 // Hot path: per committed message: no allocation but the row that resume keeps.
 #include <algorithm>
-#include <bit>
 #include <utility>
 
 #include "core/chat/conversation_role.h"
@@ -379,11 +378,7 @@ void ConversationRole::tell_asker(const Conversation& conversation, const Actor&
 
 // Their hearing ends in one order with what is published; the news are for sessions that are about to hear it.
 void ConversationRole::tell_removed(const Conversation& conversation, UserId user, Seq seq) {
-  const HearingEnd end{user, conversation.id};
-  std::uint64_t shards = context_.remote_shards(topic_of(conversation.id));
-  for (; shards != 0; shards &= shards - 1)
-    context_.send(static_cast<std::uint32_t>(std::countr_zero(shards)), end);
-  context_.send(context_.self, end);
+  send_to_hearers(conversation, HearingEnd{user, conversation.id});
   UserNotice notice{
       .user = user, .change = {.added = false, .seq = seq, .conversation = {}}, .but = {}};
   notice.change.conversation.id = conversation.id;

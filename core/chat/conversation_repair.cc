@@ -80,10 +80,7 @@ void ConversationRole::hear_again(const Conversation& conversation, Seq cursor) 
   HearAgain again{.conversation = conversation.id, .cursor = cursor, .joined_seqs = {}};
   for (const MemberState& member : conversation.members)
     if (member.joined_seq > 0) again.joined_seqs.emplace_back(member.user, member.joined_seq);
-  std::uint64_t shards = context_.remote_shards(topic_of(conversation.id));
-  for (; shards != 0; shards &= shards - 1)
-    context_.send(static_cast<std::uint32_t>(std::countr_zero(shards)), again);
-  context_.send(context_.self, again);
+  send_to_hearers(conversation, again);
 }
 
 void ConversationRole::publish_page(Conversation& conversation, storage::Page page) {

@@ -12,6 +12,7 @@
 // conversation_outcomes.cc (what was committed), conversation_attach.cc (pages of what was missed, history),
 // conversation_nodes.cc (what other nodes commit: holding, repairing, comparing with the store).
 
+#include <bit>
 #include <deque>
 #include <memory>
 #include <span>
@@ -220,6 +221,14 @@ class ConversationRole {
   // To the session that asked for it, as the answer or behind it.
   void tell_asker(const Conversation& conversation, const Actor& asker, Seq seq, bool is_told);
   void tell_removed(const Conversation& conversation, UserId user, Seq seq);
+  // To every shard of this node that hears it, and to this one, in one order with what is published.
+  template <class Said>
+  void send_to_hearers(const Conversation& conversation, const Said& said) {
+    std::uint64_t shards = context_.remote_shards(topic_of(conversation.id));
+    for (; shards != 0; shards &= shards - 1)
+      context_.send(static_cast<std::uint32_t>(std::countr_zero(shards)), said);
+    context_.send(context_.self, said);
+  }
 
   // --- pages (conversation_attach.cc) ---
   void history(Conversation& conversation, const Actor& actor, const History& history);

@@ -90,7 +90,7 @@ void SessionRole::joined(const Endpoint& endpoint, Session& session, const Sessi
     answer_that_it_is_in();
     return;
   }
-  if (session.puller() != 0 && is_stranger_no_more(session.puller(), said.change)) {
+  if (session.puller() != 0 && pull_stranger(session.puller(), said.change)) {
     answer_that_it_is_in();
     pump(session.puller());
     return;
@@ -141,7 +141,7 @@ bool SessionRole::pull(const Endpoint& endpoint, Session& session, PullItem item
 }
 
 // Had the sync that is under way known of the joining, it would not have refused the conversation.
-bool SessionRole::is_stranger_no_more(std::uint32_t number, const MembershipChange& joined) {
+bool SessionRole::pull_stranger(std::uint32_t number, const MembershipChange& joined) {
   Puller& puller = *pullers_.at(number);
   const auto stranger =
       std::find_if(puller.strangers.begin(), puller.strangers.end(),
@@ -177,7 +177,7 @@ void SessionRole::removed(const Endpoint& endpoint, Session& session, Conversati
     }
   }
   if (pulled == nullptr || pulled->is_leaving) return;
-  if (auto item = take_item(number, *pullers_.at(number), conversation)) {
+  if (auto item = take_item(*pullers_.at(number), conversation)) {
     item->joined_at.reset();
     finish_item(number, std::move(*item), 0, ErrorCode::kNotMember);
   }

@@ -80,7 +80,7 @@ void SessionRole::sync(const Actor& actor, Sync command) {
       // the refusal.
       if (!unhear(actor.from, *session, topic, PendingFrames::kDrop))
         context_.outbox.forget_held(actor.from, topic);
-      if (auto before = take_item(number, puller, conversation)) {
+      if (auto before = take_item(puller, conversation)) {
         topics_.release(before->topic);
         if (!before->was_heard) {
           item.joined_at = before->cursor;
@@ -422,9 +422,7 @@ PullItem* SessionRole::find_item(Puller& puller, ConversationId conversation) {
   return nullptr;
 }
 
-std::optional<PullItem> SessionRole::take_item(std::uint32_t number, Puller& puller,
-                                               ConversationId conversation) {
-  (void)number;
+std::optional<PullItem> SessionRole::take_item(Puller& puller, ConversationId conversation) {
   for (auto it = puller.queue.begin(); it != puller.queue.end(); ++it) {
     if (it->conversation != conversation) continue;
     PullItem item = std::move(*it);

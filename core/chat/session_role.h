@@ -120,8 +120,8 @@ class SessionRole {
   // Of what it neither hears nor pulls. False: too much is pulled, and the session has ended.
   [[nodiscard]] bool pull(const Endpoint& endpoint, Session& session, PullItem item);
   void joined(const Endpoint& endpoint, Session& session, const SessionNotice& notice);
-  // Then it is pulled once more, for the sync.
-  [[nodiscard]] bool is_stranger_no_more(std::uint32_t number, const MembershipChange& joined);
+  // Once more for the sync that is under way, if that has refused it. False: it has not.
+  [[nodiscard]] bool pull_stranger(std::uint32_t number, const MembershipChange& joined);
   void removed(const Endpoint& endpoint, Session& session, ConversationId conversation, Seq seq);
   void sync(const Actor& actor, Sync command);
   void unread(const Actor& actor, const UnreadFetch& command);
@@ -133,8 +133,7 @@ class SessionRole {
   std::uint32_t make_puller(const Endpoint& to, UserId user, Attach::Mode mode);  // 0: kPullersMax
   static PullItem* find_item(Puller& puller, ConversationId conversation);        // null: none
   // Takes the conversation out of the puller, wherever it stands; its topic's hold passes to the caller.
-  std::optional<PullItem> take_item(std::uint32_t number, Puller& puller,
-                                    ConversationId conversation);
+  std::optional<PullItem> take_item(Puller& puller, ConversationId conversation);
   void pump(std::uint32_t number);
   void start_item(std::uint32_t number, Puller& puller, PullItem item);
   static void leave_rest(Puller& puller);

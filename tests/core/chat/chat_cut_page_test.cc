@@ -29,6 +29,13 @@ class CutPage : public ChatTest {
     EXPECT_EQ(ben.answered<SyncDone>()[0].refused,
               (std::vector<std::pair<ConversationId, ErrorCode>>{{room, ErrorCode::kUnavailable}}));
   }
+  // The reads of his node fail for as long as that takes.
+  void ben_is_refused() {
+    world.reads_fail = true;
+    ben_syncs();
+    expect_refused();
+    world.reads_fail = false;
+  }
   using Rows = std::vector<std::pair<Seq, std::string>>;
   void expect_a_row_and_no_event() const { expect_rows_and_no_event({{1, "ONE"}}); }
   void expect_rows_and_no_event(const Rows& expected) const {
@@ -64,10 +71,7 @@ TEST_F(CutPageOfOneNode, is_followed_by_the_row_when_the_outcome_is_there) {
 }
 
 TEST_F(CutPageOfOneNode, is_refused_while_the_store_cannot_be_asked) {
-  world.reads_fail = true;
-  ben_syncs();
-  expect_refused();
-  world.reads_fail = false;
+  ben_is_refused();
   world.step_outcomes(0);
   world.settle();
   EXPECT_EQ(cid.overheard<MessageUpdated>().size(), 1U) << "nobody else is concerned";
@@ -139,10 +143,7 @@ TEST_F(CutPageOfTwoNodes, is_refused_while_the_store_cannot_be_asked) {
 
 // Whoever was refused asks again with the cursor that they have: a look at all that they are in finds nothing to tell.
 TEST_F(CutPageOfTwoNodes, that_is_refused_stays_silent_until_it_is_asked_for_again) {
-  world.reads_fail = true;
-  ben_syncs();
-  expect_refused();
-  world.reads_fail = false;
+  ben_is_refused();
   const std::uint64_t before = world.shard(1).counters().audience_looks.value();
   world.say_gap(1);
   for (int i = 0; i < 4; ++i) {
@@ -164,10 +165,7 @@ TEST_F(CutPageOfTwoNodes, that_is_refused_stays_silent_until_it_is_asked_for_aga
 }
 
 TEST_F(CutPageOfTwoNodes, that_is_refused_does_not_hide_that_they_left_and_came_back) {
-  world.reads_fail = true;
-  ben_syncs();
-  expect_refused();
-  world.reads_fail = false;
+  ben_is_refused();
   ann.says(MemberRemove{room, ben.id()}, "remove");
   world.commit();
   ann.says(MemberAdd{room, {ben.id()}, Role::kMember}, "add");
@@ -180,10 +178,7 @@ TEST_F(CutPageOfTwoNodes, that_is_refused_does_not_hide_that_they_left_and_came_
 
 // A look tells ben that he is in again, while his node knows him as the member that he was and is about to hear that he left.
 TEST_F(CutPageOfTwoNodes, that_is_refused_is_followed_by_one_joining_of_whoever_came_back) {
-  world.reads_fail = true;
-  ben_syncs();
-  expect_refused();
-  world.reads_fail = false;
+  ben_is_refused();
   world.settle();
   world.set_manual(true);
   ann.says(MemberRemove{room, ben.id()}, "remove");

@@ -27,15 +27,8 @@ class Leaving : public ::testing::Test {
                .plant = Plant::kNone}) {
     for (int i = 0; alice.is_nil() || owner_of(alice, 3) != kUser; ++i)
       alice = world.user("alice" + std::to_string(i));
-    for (std::uint64_t i = 1; room.is_nil() || owner_of(room, 3) != kConversation; ++i)
-      room = ConversationId(Uuid{0xABCD, i});
-    const std::vector<storage::NewMember> members = {{bob, Role::kOwner}, {alice, Role::kMember}};
-    (void)world.model().apply(
-        {.ticket = 0,
-         .conversation = room,
-         .actor = bob,
-         .at_us = 1,
-         .body = storage::CreateConversation{ConversationKind::kGroup, "n", members}});
+    room = exists(0xABCD,
+                  {ConversationKind::kGroup, "n", {{bob, Role::kOwner}, {alice, Role::kMember}}});
   }
 
   Person arrives(UserId user, std::uint32_t shard) {
@@ -67,12 +60,15 @@ class Leaving : public ::testing::Test {
     only_between(kUser, kConversation);
     only_between(kConversation, kSession);
   }
-  [[nodiscard]] static std::vector<Seq> rows(const Person& person) {
-    std::vector<Seq> out = person.seqs();
-    for (const HistoryPage& page : person.heard<HistoryPage>()) {
-      for (const Message& row : page.messages) out.push_back(row.seq);
-    }
-    return out;
+  // Of which kConversation is the owner, and the first member the actor.
+  ConversationId exists(std::uint64_t high, storage::CreateConversation body) {
+    ConversationId id;
+    for (std::uint64_t i = 1; id.is_nil() || owner_of(id, 3) != kConversation; ++i)
+      id = ConversationId(Uuid{high, i});
+    const UserId actor = body.members[0].user;
+    (void)world.model().apply(
+        {.ticket = 0, .conversation = id, .actor = actor, .at_us = 1, .body = std::move(body)});
+    return id;
   }
 
   World world;
@@ -92,7 +88,7 @@ TEST_F(Leaving, is_the_last_that_is_heard_however_late_the_news_of_it) {
   ASSERT_THAT(she.overheard<MemberRemoved>(), SizeIs(1));
   EXPECT_EQ(she.overheard<MemberRemoved>()[0].seq, 2U);
   world.settle();
-  EXPECT_THAT(rows(she), ElementsAre(1));
+  EXPECT_THAT(she.rows(), ElementsAre(1));
 }
 
 // What she hears is what the store said when she came; the removal is published before her shard listens.
@@ -114,7 +110,7 @@ TEST_F(Leaving, before_a_session_is_ready_leaves_nothing_to_be_heard) {
   world.advance_ms(kHoldMs);
   world.settle();
   EXPECT_THAT(she.heard<SessionReady>(), SizeIs(1));
-  EXPECT_THAT(rows(she), IsEmpty());
+  EXPECT_THAT(she.rows(), IsEmpty());
 }
 
 TEST_F(Leaving, while_live_traffic_is_held_is_told_when_it_is_released) {
@@ -126,10 +122,10 @@ TEST_F(Leaving, while_live_traffic_is_held_is_told_when_it_is_released) {
   stored();
   he.sends(room, "behind her back");
   stored();
-  EXPECT_THAT(rows(she), IsEmpty());
+  EXPECT_THAT(she.rows(), IsEmpty());
   world.advance_ms(kHoldMs);
   world.settle();
-  EXPECT_THAT(rows(she), ElementsAre(1));
+  EXPECT_THAT(she.rows(), ElementsAre(1));
   EXPECT_THAT(she.overheard<MemberRemoved>(), SizeIs(1));
 }
 
@@ -146,7 +142,7 @@ TEST_F(Leaving, while_live_traffic_is_held_is_told_by_the_sync_that_ends_it) {
   world.settle();
   she.says(Sync{{{room, 0}}}, "sync");
   world.settle();
-  EXPECT_THAT(rows(she), IsEmpty());
+  EXPECT_THAT(she.rows(), IsEmpty());
   EXPECT_THAT(she.overheard<MemberRemoved>(), IsEmpty());
   ASSERT_THAT(she.answered<SyncDone>(), SizeIs(1));
   EXPECT_THAT(she.answered<SyncDone>()[0].refused,
@@ -162,28 +158,20 @@ TEST_F(Leaving, and_coming_back_begins_again_at_the_joining_and_skips_nothing) {
   stored();
   for (int i = 0; i < 3; ++i) he.sends(room, "m");
   stored();
-  EXPECT_THAT(rows(she), IsEmpty());
+  EXPECT_THAT(she.rows(), IsEmpty());
   news_arrive();  // removed, and joined at 3
   ASSERT_THAT(she.overheard<ConversationJoined>(), SizeIs(1));
   she.forgets();
   she.says(Sync{{{room, 6}}},
            "sync");  // with what another of her devices has heard, and before this one knew
   world.settle();
-  EXPECT_THAT(rows(she), ElementsAre(4, 5, 6));
+  EXPECT_THAT(she.rows(), ElementsAre(4, 5, 6));
 }
 
 // Her sync has found that she is no member, and is not done: another conversation waits for the store.
 TEST_F(Leaving, and_coming_back_during_a_sync_is_part_of_it) {
-  const ConversationId other = [&] {
-    for (std::uint64_t i = 100;; ++i)
-      if (const ConversationId id(Uuid{0xABCD, i}); owner_of(id, 3) == kConversation) return id;
-  }();
-  (void)world.model().apply({.ticket = 0,
-                             .conversation = other,
-                             .actor = alice,
-                             .at_us = 1,
-                             .body = storage::CreateConversation{
-                                 ConversationKind::kGroup, "other", {{alice, Role::kOwner}}}});
+  const ConversationId other =
+      exists(0xABCF, {ConversationKind::kGroup, "other", {{alice, Role::kOwner}}});
   const Person she = arrives(alice, kSession), he = arrives(bob, kConversation);
   he.sends(room, "one");
   he.says(MemberRemove{room, alice});
@@ -204,7 +192,7 @@ TEST_F(Leaving, and_coming_back_during_a_sync_is_part_of_it) {
   EXPECT_THAT(she.answered<SyncDone>()[0].cursors,
               ElementsAre(std::pair(room, 4), std::pair(other, 0)));
   EXPECT_THAT(she.overheard<ConversationJoined>(), IsEmpty());
-  EXPECT_THAT(rows(she), ElementsAre(3, 4)) << "what was said since she came back";
+  EXPECT_THAT(she.rows(), ElementsAre(3, 4)) << "what was said since she came back";
   he.sends(room, "five");
   stored();
   EXPECT_THAT(she.seqs(), ElementsAre(5));
@@ -366,16 +354,8 @@ TEST_F(Leaving, is_believed_more_than_a_look_that_was_under_way) {
 
 // Answers come in the order of the commands, however far it is to her user's owner.
 TEST_F(Leaving, that_was_asked_for_right_behind_a_joining_is_answered_behind_it) {
-  ConversationId open;
-  for (std::uint64_t i = 1; open.is_nil() || owner_of(open, 3) != kConversation; ++i)
-    open = ConversationId(Uuid{0xABCE, i});
-  (void)world.model().apply(
-      {.ticket = 0,
-       .conversation = open,
-       .actor = bob,
-       .at_us = 1,
-       .body = storage::CreateConversation{
-           .kind = ConversationKind::kChannel, .name = "open", .members = {{bob, Role::kOwner}}}});
+  const ConversationId open =
+      exists(0xABCE, {ConversationKind::kChannel, "open", {{bob, Role::kOwner}}});
   const Person she = arrives(alice, kSession);
   she.forgets();
   she.says(ConversationJoin{open}, "join");

@@ -68,6 +68,14 @@ class Person {
     for (const MessageNew& fresh : overheard<MessageNew>()) out.push_back(fresh.message.seq);
     return out;
   }
+  // The messages that were heard, then the rows of the pages, in the order of each.
+  [[nodiscard]] std::vector<Seq> rows() const {
+    std::vector<Seq> out = seqs();
+    for (const HistoryPage& page : heard<HistoryPage>()) {
+      for (const Message& row : page.messages) out.push_back(row.seq);
+    }
+    return out;
+  }
 
  private:
   World* world_;
