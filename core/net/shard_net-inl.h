@@ -157,6 +157,12 @@ PublishOutcome BasicShardNet<Io>::publish(const TopicId& topic, const EncodedMes
 }
 
 template <class Io>
+SendOutcome BasicShardNet<Io>::publish_to(ConnectionId id, const TopicId& topic,
+                                          const EncodedMessage& message, DeliveryClass cls) {
+  return core_->publish_to(id, topic, message, cls);
+}
+
+template <class Io>
 std::uint32_t BasicShardNet<Io>::subscriber_count(const TopicId& topic) const {
   return core_->topics_.subscriber_count(topic);
 }

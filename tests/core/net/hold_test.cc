@@ -41,6 +41,27 @@ TEST_F(HoldTest, KeepsMessagesAndPassesTheRest) {
   EXPECT_FALSE(shard.net.is_held(a));
 }
 
+TEST_F(HoldTest, KeepsAndForgetsWhatIsPublishedToItAloneWithTheRest) {
+  subscribe(1);
+  subscribe(2);
+  shard.net.hold(a);
+  const auto publish_to_a = [&](std::uint64_t n, std::string_view payload) {
+    EXPECT_EQ(shard.net.publish_to(a, topic(n), text(payload), DeliveryClass::kMessage),
+              SendOutcome::kQueued);
+  };
+  publish(1, "1a");
+  publish_to_a(1, "1b");
+  publish_to_a(2, "2a");
+  publish(1, "1c");
+  shard.settle();
+  EXPECT_THAT(shard.heard(a), IsEmpty());
+  shard.net.forget_held(a, topic(2));
+  shard.net.release(a);
+  publish_to_a(2, "2b");
+  shard.settle();
+  EXPECT_THAT(shard.heard(a), ElementsAre("1a", "1b", "1c", "2b"));
+}
+
 TEST_F(HoldTest, WhatWasPublishedBeforeTheHoldIsSent) {
   subscribe(1);
   publish(1, "before");

@@ -68,7 +68,7 @@ TEST_P(OrderProperty, NothingIsLostDoubledTornOrReordered) {
     Expected& model = expected[who];
     const ConnectionId id = ids[who];
     const std::uint64_t of_topic = random() % kTopics;
-    switch (random() % 12) {
+    switch (random() % 13) {
       case 0:
       case 1:
         if (!model.open || model.subscribed.contains(of_topic)) break;
@@ -127,6 +127,14 @@ TEST_P(OrderProperty, NothingIsLostDoubledTornOrReordered) {
       }
       case 10:
         shard.io.buffers = chance(3) ? 0 : 64;
+        break;
+      case 11:
+        if (!model.open || !model.subscribed.contains(of_topic)) break;
+        ++number;
+        model.topics[of_topic].back().numbers.push_back(number);
+        EXPECT_EQ(shard.net.publish_to(id, topic(of_topic), message('t', of_topic),
+                                       DeliveryClass::kMessage),
+                  SendOutcome::kQueued);
         break;
       default:
         shard.turn(chance(3) ? random() % 4 : SIZE_MAX);
