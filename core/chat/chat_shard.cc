@@ -71,7 +71,7 @@ struct ChatShard::Roles final : ParcelSink {
     sessions.on(said);
   }
   void take(HearingEnd& said) { sessions.on(said); }
-  void take(HearAgain& said) { sessions.on(said); }
+  void take(PageByMembership& said) { sessions.on(said); }
   void take(AudienceCheck& said) { sessions.on(said); }
   void take(Interest& said) {
     const std::uint64_t bit = std::uint64_t{1} << said.shard;

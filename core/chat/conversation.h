@@ -31,6 +31,12 @@ struct MemberState {
   Role role = Role::kMember;
 };
 
+// A membership that has ended above published_seq: until that is published they hear.
+struct EndedMembership {
+  UserId user;
+  Seq joined_seq = 0;
+};
+
 // Somebody fetching what was missed (parcel.h: Attach).
 struct AttachState {
   enum class Step : std::uint8_t {
@@ -105,7 +111,8 @@ struct Conversation {
   Seq last_seq = 0;
   std::uint64_t last_no = 0;
   std::int64_t created_at_us = 0;
-  std::vector<MemberState> members;  // by user id
+  std::vector<MemberState> members;    // by user id: as it is committed, as far as is known
+  std::vector<EndedMembership> ended;  // at most one a user
 
   std::deque<Parked> parked;  // at most kParkedPerConversationMax
   std::uint32_t pending = 0;  // staged operations without outcome
@@ -165,6 +172,11 @@ struct Conversation {
   [[nodiscard]] const MemberState* find_member(UserId user) const {
     return const_cast<Conversation*>(this)->find_member(user);  // reads only
   }
+  // The caller takes it out of `members`: who heard by it hears until the leaving is published.
+  void note_ended(const MemberState& member);
+  // Of all who hear by right, once each and by user: what was said up to there is not theirs. Who has been subscribed
+  // and is not named has a leaving, or a joining to wait for, under way to them.
+  [[nodiscard]] std::vector<std::pair<UserId, Seq>> hearers_joined_seqs() const;
   // Nothing would be lost by forgetting it.
   [[nodiscard]] bool is_idle() const;
   // More may be committed than was published here: an outcome is due, or what happened is being read.

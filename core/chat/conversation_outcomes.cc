@@ -156,6 +156,7 @@ void ConversationRole::add_member(Conversation& conversation, UserId user, Role 
                           .read_no = conversation.last_no,
                           .role = role};
   if (MemberState* present = conversation.find_member(user)) {
+    conversation.note_ended(*present);
     *present = state;
     return;
   }
@@ -377,7 +378,9 @@ void ConversationRole::tell_asker(const Conversation& conversation, const Actor&
 }
 
 // Their hearing ends in one order with what is published; the news are for sessions that are about to hear it.
-void ConversationRole::tell_removed(const Conversation& conversation, UserId user, Seq seq) {
+void ConversationRole::tell_removed(Conversation& conversation, UserId user, Seq seq) {
+  std::erase_if(conversation.ended,
+                [&](const EndedMembership& x) { return x.user == user && x.joined_seq < seq; });
   send_to_hearers(conversation, HearingEnd{user, conversation.id});
   UserNotice notice{
       .user = user, .change = {.added = false, .seq = seq, .conversation = {}}, .but = {}};
@@ -452,7 +455,10 @@ void ConversationRole::committed(Conversation& conversation, Pending& pending,
                                           .by = pending.actor.user,
                                           .at_us = outcome.at_us});
   if (outcome.status == OutcomeStatus::kCommitted) {
-    std::erase_if(conversation.members, [&](const MemberState& x) { return x.user == op.user; });
+    if (const MemberState* member = conversation.find_member(op.user)) {
+      conversation.note_ended(*member);
+      std::erase_if(conversation.members, [&](const MemberState& x) { return x.user == op.user; });
+    }
     conversation.change.is_heard = true;
     stop_typing(conversation, op.user);
     members_changed(conversation, outcome.seq);

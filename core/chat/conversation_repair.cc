@@ -65,45 +65,31 @@ void ConversationRole::repaired_upto(Conversation& conversation, Seq seq) {
   account_recent(conversation, bytes_before);
 }
 
-// What was said before somebody joined is in no page of theirs, also when it changes (docs/protocol.md, history).
-bool ConversationRole::is_for_all_members(const Conversation& conversation,
-                                          const storage::Page& page) {
-  Seq joined_last = 0;
-  for (const MemberState& member : conversation.members)
-    joined_last = std::max(joined_last, member.joined_seq);
-  return std::all_of(page.messages.begin(), page.messages.end(), [&](const Message& row) {
-    return row.seq > std::min(joined_last, conversation.published_seq);
-  });
-}
-
-void ConversationRole::hear_again(const Conversation& conversation, Seq cursor) {
-  HearAgain again{.conversation = conversation.id, .cursor = cursor, .joined_seqs = {}};
-  for (const MemberState& member : conversation.members)
-    if (member.joined_seq > 0) again.joined_seqs.emplace_back(member.user, member.joined_seq);
-  send_to_hearers(conversation, again);
-}
-
 void ConversationRole::publish_page(Conversation& conversation, storage::Page page) {
   if (context_.nodes != nullptr) apply_page(conversation, page);
   std::vector<Message> joinings;
+  Seq first_seq = page.upto_seq;
   for (const Message& row : page.messages) {
+    first_seq = std::min(first_seq, row.seq);
     if (row.system == SystemEvent::kMemberAdded && row.seq <= conversation.members_seq)
       joinings.push_back(row);
   }
-  const Seq before = conversation.published_seq;
-  const bool is_for_all = is_for_all_members(conversation, page);
+  auto joined_seqs = conversation.hearers_joined_seqs();
+  const bool is_for_all = std::all_of(joined_seqs.begin(), joined_seqs.end(),
+                                      [&](const auto& x) { return x.second < first_seq; });
   repaired_upto(conversation, page.upto_seq);
+  const TopicId topic = topic_of(conversation.id);
+  HistoryPage shown{.conversation = conversation.id,
+                    .messages = std::move(page.messages),
+                    .upto_seq = page.upto_seq,
+                    .has_more = false,
+                    .stale = false};
   if (is_for_all) {
-    const TopicId topic = topic_of(conversation.id);
     context_.outbox.publish(topic, {.shards = context_.remote_shards(topic)},
-                            ServerEvent(HistoryPage{.conversation = conversation.id,
-                                                    .messages = std::move(page.messages),
-                                                    .upto_seq = page.upto_seq,
-                                                    .has_more = false,
-                                                    .stale = false}),
-                            Delivery::kMessage, nullptr);
+                            ServerEvent(std::move(shown)), Delivery::kMessage, nullptr);
   } else {
-    hear_again(conversation, before);
+    send_to_hearers(conversation, PageByMembership{.page = std::move(shown),
+                                                   .joined_seqs = std::move(joined_seqs)});
   }
   for (const Message& row : joinings) take_membership(conversation, row);
 }

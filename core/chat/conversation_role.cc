@@ -15,19 +15,6 @@ ErrorCode refusal_of_absent(const ClientEvent& event) {
 
 }  // namespace
 
-MemberState* Conversation::find_member(UserId user) {
-  const auto it =
-      std::lower_bound(members.begin(), members.end(), user,
-                       [](const MemberState& a, const UserId& b) { return a.user < b; });
-  return it != members.end() && it->user == user ? &*it : nullptr;
-}
-
-bool Conversation::is_idle() const {
-  return state == State::kReady && parked.empty() && pending == 0 && attaches.empty() &&
-         typers.empty() && marks.empty() && !needs_verify && !is_loading && !is_behind() &&
-         !is_repairing && !wants_look && asking.empty();
-}
-
 // --- table ---------------------------------------------------------------------------------------------------------
 
 Conversation* ConversationRole::find(ConversationId id) {
@@ -162,10 +149,13 @@ void ConversationRole::take_state(Conversation& conversation, storage::Conversat
   }
   std::sort(conversation.members.begin(), conversation.members.end(),
             [](const MemberState& a, const MemberState& b) { return a.user < b.user; });
-  // A mark may have been committed and heard while the store was read: it never goes back.
   for (const MemberState& old : before) {
     MemberState* member = conversation.find_member(old.user);
-    if (member == nullptr || member->joined_seq != old.joined_seq) continue;
+    if (member == nullptr || member->joined_seq != old.joined_seq) {
+      conversation.note_ended(old);
+      continue;
+    }
+    // A mark may have been committed and heard while the store was read: it never goes back.
     member->delivered_seq = std::max(member->delivered_seq, old.delivered_seq);
     member->read_seq = std::max(member->read_seq, old.read_seq);
     member->read_no = std::max(member->read_no, old.read_no);
@@ -269,9 +259,9 @@ void ConversationRole::take_loaded(ConversationId id, std::uint32_t failures,
       conversation.owes_word = false;
       on_publish_lost(id);  // perhaps it is there, and was not said
     }
-    if (again) look_now(conversation);
-    conversation.look_blocks = conversation.look_blocks && again;
   }
+  if (again) look_now(conversation);
+  conversation.look_blocks = conversation.look_blocks && again;
   repair_if_behind(conversation);
   advance_attaches(conversation);
   unpark(conversation);

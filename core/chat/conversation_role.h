@@ -10,7 +10,8 @@
 //
 // Bodies: conversation_role.cc (table, load, verify), conversation_repair.cc (holes), conversation_commands.cc (what is asked),
 // conversation_outcomes.cc (what was committed), conversation_attach.cc (pages of what was missed, history),
-// conversation_nodes.cc (what other nodes commit: holding, repairing, comparing with the store).
+// conversation_attach_reads.cc (what these ask the store), conversation_nodes.cc (what other nodes commit: holding, repairing,
+// comparing with the store).
 
 #include <bit>
 #include <deque>
@@ -98,8 +99,6 @@ class ConversationRole {
   [[nodiscard]] static std::vector<Message> cut_at_leaving(storage::Page& page);
   void repaired_upto(Conversation& conversation, Seq seq);
   void publish_page(Conversation& conversation, storage::Page page);
-  static bool is_for_all_members(const Conversation& conversation, const storage::Page& page);
-  void hear_again(const Conversation& conversation, Seq cursor);
   void publish_leaving(Conversation& conversation, const Message& row);
   void account_recent(Conversation& conversation, std::size_t bytes_before);
 
@@ -220,7 +219,8 @@ class ConversationRole {
                    bool to_nodes);
   // To the session that asked for it, as the answer or behind it.
   void tell_asker(const Conversation& conversation, const Actor& asker, Seq seq, bool is_told);
-  void tell_removed(const Conversation& conversation, UserId user, Seq seq);
+  // It is published: by `seq` they have left.
+  void tell_removed(Conversation& conversation, UserId user, Seq seq);
   // To every shard of this node that hears it, and to this one, in one order with what is published.
   template <class Said>
   void send_to_hearers(const Conversation& conversation, const Said& said) {
@@ -240,6 +240,13 @@ class ConversationRole {
   void advance_attaches(Conversation& conversation);
   [[nodiscard]] bool must_ask(const Conversation& conversation, const AttachState& attach,
                               const MemberState& member) const;
+  void send_page(Conversation& conversation, AttachState& attach, Seq joined_seq,
+                 storage::Page page);
+  void tell_marks(const Conversation& conversation, const Attach& joining);
+  void end_attach(Conversation& conversation, const Endpoint& to, std::uint32_t token, Seq cursor,
+                  std::optional<ErrorCode> refused);
+
+  // --- what these ask the store (conversation_attach_reads.cc) ---
   void ask_last_seq(Conversation& conversation, AttachState& attach);
   void ask_last_seq_for_all(Conversation& conversation);
   void last_seq_read(ConversationId id, std::uint64_t number,
@@ -249,19 +256,14 @@ class ConversationRole {
                        ErrorCode code);
   void refuse_waiting(Conversation& conversation);
   void found_committed(Conversation& conversation, Seq seq);
-  void read_for_attach(Conversation& conversation, AttachState& attach);
   [[nodiscard]] bool can_warm(const Conversation& conversation, const AttachState& attach) const;
   [[nodiscard]] Seq warm_bound(const Conversation& conversation) const;
   void warm(Conversation& conversation, AttachState& attach);
+  void read_for_attach(Conversation& conversation, AttachState& attach);
   void start_waiting_reads();
   void attach_read(ConversationId id, const Endpoint& to, std::uint32_t token,
                    Result<storage::Page, storage::StoreError> page);
-  void send_page(Conversation& conversation, AttachState& attach, Seq joined_seq,
-                 storage::Page page);
   void send_leaving_page(Conversation& conversation, AttachState& attach, storage::Page page);
-  void tell_marks(const Conversation& conversation, const Attach& joining);
-  void end_attach(Conversation& conversation, const Endpoint& to, std::uint32_t token, Seq cursor,
-                  std::optional<ErrorCode> refused);
 
   struct WaitingRead {
     ConversationId conversation;

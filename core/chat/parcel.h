@@ -18,6 +18,7 @@
 //        |<-- SessionNotice ---------------|   (so that it comes behind the event that it speaks of; to a session that asked
 //        |                                 |    it comes at once, in one order with other answers)
 //        |<-- HearingEnd ------------------|   (right behind the leaving that was published)
+//        |<-- PageByMembership ------------|   (in its place between what is published)
 
 #include <cstdint>
 #include <memory>
@@ -101,13 +102,11 @@ struct HearingEnd {
   ConversationId conversation;
 };
 
-// To every shard that hears the conversation: what changed above `cursor` is not for all who hear it to the same extent, so
-// it was not published. Each session of it fetches what its user may see, and goes on live from there.
-struct HearAgain {
-  ConversationId conversation;
-  Seq cursor = 0;
-  std::vector<std::pair<UserId, Seq>>
-      joined_seqs;  // by user, of those who were not in from the start
+// To every shard that hears the conversation: a page that is not for all who hear it to the same extent, in place of its
+// publish. Rows from before somebody joined are not for them, also when they changed since.
+struct PageByMembership {
+  HistoryPage page;
+  std::vector<std::pair<UserId, Seq>> joined_seqs;  // by user: of all who hear it by right
 };
 
 struct Revoke {
@@ -154,8 +153,9 @@ struct ForwardedCommand {
 // Page what was missed, then go live.
 struct Attach {
   enum class Mode : std::uint8_t {
-    kLive,    // pages until nothing is missing, then AttachEnd: the session subscribes there
-    kPages,   // the same for a request that has no connection to go live on
+    kLive,  // pages until nothing is missing, then AttachEnd: the session subscribes there
+    kJoined,  // the same, of one membership alone: kNotMember when it has ended, also when another has begun
+    kPages,   // as kLive, for a request that has no connection to go live on
     kUnread,  // the newest `limit` unread messages in one page
     kLeaving  // the rest of a membership that has ended, to the leaving; nothing when the store knows of none
   };
@@ -166,10 +166,10 @@ struct Attach {
   std::uint32_t token = 0;
   std::uint32_t limit = 0;
   Mode mode = Mode::kLive;
-  // Of a session that has just joined, from here: marks above it may have been announced before it could hear, so AttachEnd
-  // comes after how they stand.
-  std::optional<Seq> marks_after;
-  Seq seq_floor = 0;  // kLeaving: older rows were before the membership
+  // They have joined at this seq, or right behind it, it is said: an owner that does not know so compares itself with the
+  // store. Marks above it may have been announced before they could hear, so AttachEnd comes after how they stand.
+  std::optional<Seq> joined_at;
+  Seq seq_floor = 0;  // kJoined, kLeaving: the rows above are of that membership
 };
 struct AttachMore {
   Endpoint to;
@@ -185,7 +185,7 @@ struct AttachPage {
   Endpoint to;
   std::uint32_t token = 0;
   HistoryPage page;
-  Seq joined_seq = 0;  // kLive: of the membership that it is of
+  Seq joined_seq = 0;  // kLive, kJoined: of the membership that it is of
 };
 struct AttachEnd {
   Endpoint to;
@@ -196,7 +196,7 @@ struct AttachEnd {
 
 using Parcel =
     std::variant<SessionStart, SessionAdmission, SessionEnd, UserNotice, SessionNotice,
-                 AudienceCheck, MemberCheck, MemberAnswer, HearingEnd, HearAgain, Revoke,
+                 AudienceCheck, MemberCheck, MemberAnswer, HearingEnd, PageByMembership, Revoke,
                  RevokeSession, Interest, InterestReady, PresenceQuery, PresenceAnswer,
                  ForwardedCommand, Attach, AttachMore, AttachCancel, AttachPage, AttachEnd>;
 

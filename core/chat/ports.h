@@ -7,6 +7,7 @@
 // calls; to itself it takes effect at once. Exact resume rests on that (docs/tour.md).
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "core/chat/parcel.h"
@@ -44,6 +45,9 @@ class Outbox {
   // connection of this node that does not hear it.
   virtual void publish(const TopicId& topic, const Reach& reach, const ServerEvent& event,
                        Delivery delivery, const Endpoint* except) = 0;
+  // The same for `sessions` alone, which are of this shard and subscribed.
+  virtual void publish_to(std::span<const Endpoint> sessions, const TopicId& topic,
+                          const ServerEvent& event, Delivery delivery) = 0;
   // What another node has published, as it came: to the subscribers on this shard and on those of `shards`.
   virtual void relay(const TopicId& topic, std::uint64_t shards, ByteView payload,
                      Delivery delivery) = 0;

@@ -15,18 +15,21 @@
 namespace uproar::chat {
 
 struct PullItem {
+  enum class Kind : std::uint8_t {
+    kSync,    // it was asked for: its end counts for sync.done
+    kJoined,  // they were told that they have joined: to them it is live, and of that membership
+    kLeaving  // that membership has ended before they heard it: the rest of it, with the leaving as the last
+  };
+  Kind kind = Kind::kSync;
   ConversationId conversation;
   Seq cursor = 0;
-  std::uint32_t topic = 0;  // kLive: held for the time of the pull, then the subscription
-  bool is_sync = false;     // its end counts for sync.done
-  // They have joined at this seq, and the owner does not know that this was said: should it refuse, it is asked again.
-  std::optional<Seq> joined_at;
-  // Not of a sync: they know of a membership with the rows above this, by conversation.joined for one. It may end before the
-  // subscription begins: then the rest of it is fetched, with the leaving as the last.
+  std::uint32_t topic = 0;  // of a session: held for the time of the pull, then the subscription
+  // The rows above this are of the membership: kJoined, kLeaving: of the one that they were told of, kSync: of that of the
+  // pages so far (0: none).
   Seq seq_floor = 0;
-  bool is_leaving = false;
-  bool was_heard = false;    // not since a joining: it was live already (HearAgain)
-  bool looks_after = false;  // they may have joined again meanwhile
+  // They have joined at this seq, it was said meanwhile: asked before it began, the owner may refuse, and is asked again.
+  std::optional<Seq> joined_at;
+  bool looks_after = false;  // when it has ended: they may have joined again meanwhile
 };
 
 struct Puller {
@@ -38,8 +41,10 @@ struct Puller {
 
   Endpoint to;
   UserId user;
-  Attach::Mode mode = Attach::Mode::kLive;
-  std::deque<PullItem> queue;      // at most kSyncQueueMax
+  Attach::Mode mode = Attach::Mode::kLive;  // of what was asked for: kLive, kPages or kUnread
+  // For each conversation that a sync names, at most sync_conversations_max, and of what was joined while there are less than
+  // kSyncQueueMax.
+  std::deque<PullItem> queue;
   std::vector<Underway> underway;  // at most kSyncWindow
   std::uint32_t page_limit = 0;    // kUnread: messages per conversation
   std::int64_t rows_left = 0;      // kPages: what one answer may still hold

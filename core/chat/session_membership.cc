@@ -1,7 +1,9 @@
-// News of memberships: a session is told of each joining once and goes live from it, and of each leaving as the last of what it
-// hears. Both are told by the conversation's owner, by the owner of the user, or by a look at the store, in any order and
-// more than once; what the session hears, pulls or is to sync again tells the old news from the new.
+// News of memberships: a session is told of each joining once and goes live from it, and of each leaving as the last of
+// what it hears; of what changed from before it joined it is shown nothing. Joinings and leavings are told by the owner of
+// the conversation, by the owner of the user, or by a look at the store, in any order and more than once; what the session
+// hears, pulls or is to sync again tells the old news from the new.
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "core/chat/session_role.h"
@@ -37,33 +39,32 @@ void SessionRole::on(const HearingEnd& end) {
   }
 }
 
-// Before it is released its client is told nothing: what it heard stays held, and it fetches the rest then.
-void SessionRole::on(const HearAgain& again) {
-  const TopicId topic = topic_of(again.conversation);
-  if (!topics_.find(topic)) return;
+// Rows hide by the order of their seqs, so those from whom as many are hidden are shown the same page.
+void SessionRole::on(const PageByMembership& said) {
+  const TopicId topic = topic_of(said.page.conversation);
+  std::vector<Seq> seqs;
+  for (const Message& row : said.page.messages) seqs.push_back(row.seq);
+  std::sort(seqs.begin(), seqs.end());
+  std::map<std::size_t, std::vector<Endpoint>> hearers;  // by rows that are hidden
+  hearers[0];  // who is shown all of it, perhaps nobody: as with any publish
   for (const Endpoint& endpoint : context_.outbox.subscribers(topic)) {
-    Session* session = live(endpoint);
-    // One that is not ready hears from session.ready on, which is still to come.
-    if (session == nullptr || session->state != Session::State::kReady || !hears(*session, topic))
-      continue;
+    const Session* session = live(endpoint);
+    if (session == nullptr) continue;
     const auto joined =
-        std::lower_bound(again.joined_seqs.begin(), again.joined_seqs.end(), session->user,
+        std::lower_bound(said.joined_seqs.begin(), said.joined_seqs.end(), session->user,
                          [](const auto& x, UserId user) { return x.first < user; });
-    const bool is_listed = joined != again.joined_seqs.end() && joined->first == session->user;
-    const PullItem item{.conversation = again.conversation,
-                        .cursor = again.cursor,
-                        .joined_at = {},
-                        .seq_floor = is_listed ? joined->second : Seq{0},
-                        .was_heard = true};
-    SessionStarting* starting = session->starting();
-    // First: the announcement must not lapse in between.
-    if (starting == nullptr && !pull(endpoint, *session, item)) continue;
-    (void)unhear(endpoint, *session, topic, PendingFrames::kDeliver);
-    if (starting != nullptr) {
-      starting->again.push_back(item);
-    } else {
-      pump(session->puller());
+    const bool is_known = joined != said.joined_seqs.end() && joined->first == session->user;
+    const auto shown =
+        is_known ? std::upper_bound(seqs.begin(), seqs.end(), joined->second) : seqs.end();
+    hearers[static_cast<std::size_t>(shown - seqs.begin())].push_back(endpoint);
+  }
+  for (const auto& [hidden, endpoints] : hearers) {
+    HistoryPage page = said.page;
+    if (hidden > 0) {
+      const Seq last_hidden = seqs[hidden - 1];
+      std::erase_if(page.messages, [&](const Message& row) { return row.seq <= last_hidden; });
     }
+    context_.outbox.publish_to(endpoints, topic, ServerEvent(std::move(page)), Delivery::kMessage);
   }
 }
 
@@ -103,16 +104,17 @@ void SessionRole::joined(const Endpoint& endpoint, Session& session, const Sessi
   }
   if (session.puller() != 0) {
     if (PullItem* pulled = find_item(*pullers_.at(session.puller()), conversation)) {
-      pulled->joined_at = said.change.seq;
+      pulled->joined_at = std::max(pulled->joined_at, std::optional(said.change.seq));
       answer_that_it_is_in();
       return;
     }
   }
   if (!pull(endpoint, session,
-            {.conversation = conversation,
+            {.kind = PullItem::Kind::kJoined,
+             .conversation = conversation,
              .cursor = said.change.seq,
-             .joined_at = {},
-             .seq_floor = said.change.seq}))
+             .seq_floor = said.change.seq,
+             .joined_at = {}}))
     return;
   const ServerEvent told(ConversationJoined{said.change.conversation});
   if (said.request != nullptr) {
@@ -125,9 +127,8 @@ void SessionRole::joined(const Endpoint& endpoint, Session& session, const Sessi
 
 bool SessionRole::pull(const Endpoint& endpoint, Session& session, PullItem item) {
   const auto index = topics_.acquire(item.conversation);
-  const std::uint32_t number = session.puller() != 0
-                                   ? session.puller()
-                                   : make_puller(endpoint, session.user, Attach::Mode::kLive);
+  std::uint32_t number = session.puller();
+  if (index && number == 0) number = make_puller(endpoint, session.user, Attach::Mode::kLive);
   if (!index || number == 0 || pullers_.at(number)->queue.size() >= kSyncQueueMax) {
     if (index) topics_.release(*index);
     fail(endpoint, session,
@@ -149,10 +150,10 @@ bool SessionRole::pull_stranger(std::uint32_t number, const MembershipChange& jo
   if (stranger == puller.strangers.end()) return false;
   const auto index = topics_.acquire(stranger->first);
   if (!index) return false;
-  puller.queue.push_back({.conversation = stranger->first,
+  puller.queue.push_back({.kind = PullItem::Kind::kSync,
+                          .conversation = stranger->first,
                           .cursor = stranger->second,
                           .topic = *index,
-                          .is_sync = true,
                           .joined_at = joined.seq});
   puller.strangers.erase(stranger);
   ++puller.sync_left;
@@ -170,13 +171,13 @@ void SessionRole::removed(const Endpoint& endpoint, Session& session, Conversati
     return;
   // Joined again on another node meanwhile? What says so may have come before this, and was no news then.
   if (context_.nodes != nullptr) {
-    if (pulled != nullptr && !pulled->is_sync) {
+    if (pulled != nullptr && pulled->kind != PullItem::Kind::kSync) {
       pulled->looks_after = true;
     } else {
       look_up(endpoint, conversation);
     }
   }
-  if (pulled == nullptr || pulled->is_leaving) return;
+  if (pulled == nullptr || pulled->kind == PullItem::Kind::kLeaving) return;
   if (auto item = take_item(*pullers_.at(number), conversation)) {
     item->joined_at.reset();
     finish_item(number, std::move(*item), 0, ErrorCode::kNotMember);

@@ -59,10 +59,9 @@ void SessionRole::sync(const Actor& actor, Sync command) {
   puller.sync_id = actor.request;
   puller.sync_left = cursors.size();
   for (const auto& [conversation, cursor] : cursors) {
-    PullItem item{.conversation = conversation,
+    PullItem item{.kind = PullItem::Kind::kSync,
+                  .conversation = conversation,
                   .cursor = cursor,
-                  .topic = 0,
-                  .is_sync = true,
                   .joined_at = {}};
     if (session != nullptr) {
       session->end_silence(conversation);
@@ -82,11 +81,12 @@ void SessionRole::sync(const Actor& actor, Sync command) {
         context_.outbox.forget_held(actor.from, topic);
       if (auto before = take_item(puller, conversation)) {
         topics_.release(before->topic);
-        if (!before->was_heard) {
-          item.joined_at = before->cursor;
-          // A cursor above what was paged was sent before conversation.joined took it back.
-          item.cursor = std::min(item.cursor, before->cursor);
-        }
+        item.joined_at = before->joined_at;
+        if (before->kind == PullItem::Kind::kJoined)
+          item.joined_at = std::max(item.joined_at, std::optional(before->seq_floor));
+        item.looks_after = before->looks_after;
+        // A cursor above what was paged was sent before conversation.joined took it back.
+        item.cursor = std::min(item.cursor, before->cursor);
       }
     }
     puller.queue.push_back(std::move(item));
@@ -138,10 +138,9 @@ void SessionRole::unread_listed(const Actor& actor, std::uint32_t limit,
   puller.sync_left = listed->size();
   puller.page_limit = std::clamp(limit, 1U, context_.limits.history_limit_max);
   for (const ConversationView& view : *listed) {
-    puller.queue.push_back({.conversation = view.id,
+    puller.queue.push_back({.kind = PullItem::Kind::kSync,
+                            .conversation = view.id,
                             .cursor = view.read_seq,
-                            .topic = 0,
-                            .is_sync = true,
                             .joined_at = {}});
   }
   pump(number);
@@ -203,22 +202,27 @@ void SessionRole::pump(std::uint32_t number) {
 
 void SessionRole::start_item(std::uint32_t number, Puller& puller, PullItem item) {
   const std::uint32_t token = ++next_number_;
-  const bool is_leaving = item.is_leaving;
-  std::optional<Seq> joined_at;
-  if (item.is_sync) {
-    joined_at = std::exchange(item.joined_at, {});
-  } else if (!item.was_heard) {
-    joined_at = item.cursor;
+  Attach attach{.to = puller.to,
+                .user = puller.user,
+                .conversation = item.conversation,
+                .cursor = item.cursor,
+                .token = token,
+                .limit = puller.page_limit,
+                .mode = puller.mode,
+                .joined_at = {},
+                .seq_floor = item.seq_floor};
+  switch (item.kind) {
+    case PullItem::Kind::kSync:
+      attach.joined_at = std::exchange(item.joined_at, {});  // said once
+      break;
+    case PullItem::Kind::kJoined:
+      attach.mode = Attach::Mode::kJoined;
+      attach.joined_at = item.seq_floor;
+      break;
+    case PullItem::Kind::kLeaving:
+      attach.mode = Attach::Mode::kLeaving;
+      break;
   }
-  const Attach attach{.to = puller.to,
-                      .user = puller.user,
-                      .conversation = item.conversation,
-                      .cursor = item.cursor,
-                      .token = token,
-                      .limit = puller.page_limit,
-                      .mode = is_leaving ? Attach::Mode::kLeaving : puller.mode,
-                      .marks_after = is_leaving ? std::nullopt : joined_at,
-                      .seq_floor = item.seq_floor};
   puller_of_token_.emplace(token, number);
   puller.underway.push_back({.item = std::move(item), .token = token, .page_waits = false});
   context_.send(context_.owner(attach.conversation), attach);
@@ -239,7 +243,7 @@ void SessionRole::on(AttachPage said) {
   underway->item.seq_floor = std::max(underway->item.seq_floor, said.joined_seq);
   const bool has_more = said.page.has_more;
   const auto rows = static_cast<std::int64_t>(said.page.messages.size());
-  const bool is_sync = underway->item.is_sync;
+  const bool is_sync = underway->item.kind == PullItem::Kind::kSync;
   if (puller.mode == Attach::Mode::kPages && has_more && puller.rows_left - rows <= 0) {
     // What is under way ends where it stands.
     puller.rows_left = 0;
@@ -318,30 +322,43 @@ void SessionRole::on(const AttachEnd& end) {
   finish_item(number, std::move(item), end.cursor, end.refused);
 }
 
+namespace {
+
+// Of what was refused, as they are no member: what is to be fetched all the same.
+std::optional<PullItem> rest_of(PullItem item) {
+  const bool is_told_again = item.joined_at && *item.joined_at <= item.seq_floor + 1;
+  switch (item.kind) {
+    case PullItem::Kind::kSync:
+      if (!item.joined_at) return {};
+      return item;  // it finds by itself from where they may hear
+    case PullItem::Kind::kJoined:
+      // Two words of one joining may name it or what was before it. Of another one they are told when this has ended.
+      if (is_told_again) {
+        item.joined_at.reset();
+      } else {
+        item.kind = PullItem::Kind::kLeaving;
+      }
+      return item;
+    case PullItem::Kind::kLeaving:
+      break;
+  }
+  return {};
+}
+
+}  // namespace
+
 // The item is in no list any more.
 void SessionRole::finish_item(std::uint32_t number, PullItem item, Seq cursor,
                               std::optional<ErrorCode> refused) {
   Puller& puller = *pullers_.at(number);
-  const bool is_live = puller.mode == Attach::Mode::kLive;
-  const bool is_over = is_live && refused == ErrorCode::kNotMember && !item.is_leaving;
-  // Two words of one joining may name it or what was before it.
-  const bool is_another = item.joined_at && *item.joined_at > item.seq_floor + 1;
-  if (is_over && !item.is_sync && (!item.joined_at || is_another)) {
-    // They were told that they joined: they are told of the rest, and that it was the rest.
-    item.is_leaving = true;
-    puller.queue.push_back(std::move(item));
+  const bool is_of_session = puller.mode == Attach::Mode::kLive;
+  const bool is_over = is_of_session && refused == ErrorCode::kNotMember;
+  if (auto rest = is_over ? rest_of(item) : std::nullopt) {
+    puller.queue.push_back(std::move(*rest));
     pump(number);
     return;
   }
-  if (is_over && item.joined_at) {
-    // Asked before the membership began; it has begun since. Both go on from where they are: another word of a joining that
-    // was told may name a seq that they have not heard, and a sync finds by itself from where they may hear.
-    if (!item.is_sync) item.joined_at.reset();
-    puller.queue.push_back(std::move(item));
-    pump(number);
-    return;
-  }
-  if (item.is_sync) {
+  if (item.kind == PullItem::Kind::kSync) {
     if (is_over) {
       puller.strangers.emplace_back(item.conversation, item.cursor);
     } else if (refused) {
@@ -352,39 +369,51 @@ void SessionRole::finish_item(std::uint32_t number, PullItem item, Seq cursor,
     }
     --puller.sync_left;
   }
-  if (is_live) {
-    const Endpoint to = puller.to;
+  if (is_of_session) {
+    const Endpoint to = puller.to;  // the puller ends with the session
     Session* session = live(to);
     UPROAR_CHECK(session != nullptr && session->puller() == number, number);
-    if (refused) {
-      topics_.release(item.topic);
-      const bool is_for_now = *refused != ErrorCode::kNotMember;
-      if (is_for_now && !item.is_sync) {
-        fail(to, *session,
-             ErrorCode::kOverloaded);  // nobody asked, so nobody can be told but by closing
-        return;
-      }
-      if (is_for_now && !silence(to, *session, item.conversation, item.cursor)) return;
-      if (item.looks_after || (item.is_leaving && item.joined_at)) look_up(to, item.conversation);
-    } else {
-      if (cursor > item.cursor) {
-        // What changed stands in no row that this member sees. The cursor moves all the same, before live traffic.
-        const ServerEvent page(HistoryPage{.conversation = item.conversation,
-                                           .messages = {},
-                                           .upto_seq = cursor,
-                                           .has_more = false,
-                                           .stale = false});
-        if (item.is_sync) {
-          context_.outbox.reply(to, puller.sync_id, page);
-        } else {
-          context_.outbox.tell(to, page, Delivery::kMessage);
-        }
-      }
-      session->topics.push_back(item.topic);
-      (void)context_.outbox.subscribe(to, topic_of(item.conversation));
+    if (!refused) {
+      go_live(puller, *session, item, cursor);
+    } else if (!stay_silent(to, *session, item, *refused)) {
+      return;
     }
   }
   pump(number);
+}
+
+void SessionRole::go_live(const Puller& puller, Session& session, const PullItem& item,
+                          Seq cursor) {
+  if (cursor > item.cursor) {
+    // What changed stands in no row that this member sees. The cursor moves all the same, before live traffic.
+    const ServerEvent page(HistoryPage{.conversation = item.conversation,
+                                       .messages = {},
+                                       .upto_seq = cursor,
+                                       .has_more = false,
+                                       .stale = false});
+    if (item.kind == PullItem::Kind::kSync) {
+      context_.outbox.reply(puller.to, puller.sync_id, page);
+    } else {
+      context_.outbox.tell(puller.to, page, Delivery::kMessage);
+    }
+  }
+  session.topics.push_back(item.topic);
+  (void)context_.outbox.subscribe(puller.to, topic_of(item.conversation));
+}
+
+bool SessionRole::stay_silent(const Endpoint& endpoint, Session& session, const PullItem& item,
+                              ErrorCode refused) {
+  topics_.release(item.topic);
+  const bool is_sync = item.kind == PullItem::Kind::kSync;
+  if (refused != ErrorCode::kNotMember) {
+    if (is_sync) return silence(endpoint, session, item.conversation, item.cursor);
+    // Nobody asked, so nobody can be told but by closing.
+    fail(endpoint, session, ErrorCode::kOverloaded);
+    return false;
+  }
+  // Of what is not live by now they are told as of a new joining.
+  if (item.looks_after || item.joined_at) look_up(endpoint, item.conversation);
+  return true;
 }
 
 void SessionRole::finish_sync_if_done(std::uint32_t number) {

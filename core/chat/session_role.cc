@@ -185,15 +185,8 @@ void SessionRole::release_hold(const Endpoint& endpoint, Session& session) {
   context_.outbox.release(endpoint);
   std::vector<SessionNotice> notices = std::move(session.starting()->notices);
   const std::vector<ConversationId> checks = std::move(session.starting()->checks);
-  std::vector<PullItem> again = std::move(session.starting()->again);
   session.extras->starting.reset();
   session.free_empty_extras();
-  // Before the news: what was heard is not joined.
-  for (PullItem& item : again) {
-    if (live(endpoint) == nullptr) return;
-    if (!is_provided_for(session, item.conversation) && pull(endpoint, session, std::move(item)))
-      pump(session.puller());
-  }
   for (SessionNotice& said : notices) {
     if (live(endpoint) == nullptr) return;
     notice(endpoint, session, std::move(said));

@@ -48,7 +48,7 @@ class SessionRole {
   void on(const AudienceCheck& check);
   void on(const MemberAnswer& answer);
   void on(const HearingEnd& end);
-  void on(const HearAgain& again);
+  void on(const PageByMembership& said);
   void on(const InterestReady& ready);
   void on(const PresenceAnswer& answer);
   void on(AttachPage page);
@@ -140,6 +140,10 @@ class SessionRole {
   void tell_missed(const Endpoint& to, UserId user, Seq cursor, HistoryPage page);
   void finish_item(std::uint32_t number, PullItem item, Seq cursor,
                    std::optional<ErrorCode> refused);
+  void go_live(const Puller& puller, Session& session, const PullItem& item, Seq cursor);
+  // False: the session has ended.
+  [[nodiscard]] bool stay_silent(const Endpoint& endpoint, Session& session, const PullItem& item,
+                                 ErrorCode refused);
   void finish_sync_if_done(std::uint32_t number);
   void drop_puller(std::uint32_t number);
   [[nodiscard]] bool egress_is_full(const Puller& puller) const;

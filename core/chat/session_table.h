@@ -12,7 +12,6 @@
 #include "core/chat/endpoint.h"
 #include "core/chat/limits.h"
 #include "core/chat/parcel.h"
-#include "core/chat/puller.h"
 #include "core/chat/rate_bucket.h"
 
 namespace uproar::chat {
@@ -34,7 +33,6 @@ struct SessionStarting {
   // Until the release: a sync that follows may name what they speak of. At most kEarlyNoticesMax.
   std::vector<SessionNotice> notices;
   std::vector<ConversationId> checks;  // the same of what is to be looked up (nil: all)
-  std::vector<PullItem> again;         // and of what was heard and is to be fetched from there
 
   void check_later(ConversationId conversation) {
     checks.push_back(conversation);

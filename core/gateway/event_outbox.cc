@@ -147,6 +147,14 @@ void EventOutbox::publish(const chat::TopicId& topic, const chat::Reach& reach,
   forget_large_text();
 }
 
+void EventOutbox::publish_to(std::span<const chat::Endpoint> sessions, const chat::TopicId& topic,
+                             const chat::ServerEvent& event, chat::Delivery delivery) {
+  if (sessions.empty()) return;
+  const net::EncodedMessage message = encode(event, {});
+  for (const chat::Endpoint& session : sessions)
+    (void)net_.publish_to(connection_of(session), topic.uuid(), message, class_of(delivery));
+}
+
 void EventOutbox::relay(const chat::TopicId& topic, std::uint64_t shards, ByteView payload,
                         chat::Delivery delivery) {
   const bool heard_here = net_.subscriber_count(topic.uuid()) != 0;

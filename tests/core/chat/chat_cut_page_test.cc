@@ -209,5 +209,52 @@ TEST_F(CutPageOfTwoNodes, is_refused_when_the_store_goes_away_after_it_was_asked
   expect_refused();
 }
 
+// What was refused for now is remembered until it is asked for again, and that has an end.
+TEST_F(CutPageOfOneNode, of_more_conversations_than_a_session_may_be_silent_about_ends_it) {
+  const Person eve = connects("eve", 0, true);
+  world.reads_fail = true;
+  std::uint64_t ids = 0;
+  const auto syncs = [&](std::size_t count) {
+    Sync sync;
+    for (std::size_t i = 0; i < count; ++i)
+      sync.cursors.emplace_back(ConversationId(Uuid{0xFEED, (1ULL << 63) | ++ids}), 1);
+    eve.says(std::move(sync));
+    world.settle();
+  };
+  for (std::size_t left = kSilentMax; left > 0; left -= std::min<std::size_t>(left, 500))
+    syncs(std::min<std::size_t>(left, 500));
+  EXPECT_FALSE(eve.connection().is_closing);
+  syncs(1);
+  ASSERT_TRUE(eve.connection().closed_with.has_value());
+  EXPECT_EQ(eve.connection().closed_with->code, ErrorCode::kOverloaded);
+}
+
+// Nothing is kept in memory, so the store has shown what is not published there.
+class HeldPageOfTwoNodes : public ChatTest {
+ protected:
+  HeldPageOfTwoNodes() : ChatTest({.limits = {.recent_rows_max = 0}, .nodes = 2}) {}
+  const ConversationId room = group({"ann", "ben", "cid"});
+  const Person ann = arrives("ann", 0);
+  const Person cid = arrives("cid", 1);
+  const Person ben = connects("ben", 1, true);
+};
+
+TEST_F(HeldPageOfTwoNodes, is_refused_when_the_store_goes_away) {
+  for (const char* text : {"one", "two", "three"}) ann.sends(room, text);
+  world.commit();
+  ann.says(MessageEdit{.conversation = room, .message = {.seq = 1, .id = {}}, .content = "ONE"});
+  world.step_apply(0, 1, false, false);
+  world.step_outcomes(0);
+  ASSERT_TRUE(world.bus().lose(1, 0, false));
+  ben.says(Sync{.cursors = {{room, 2}}});
+  EXPECT_TRUE(ben.answered<SyncDone>().empty());
+  world.reads_fail = true;
+  world.advance_ms(kRepairGraceMs + 1);
+  world.settle();
+  ASSERT_EQ(ben.answered<SyncDone>().size(), 1U);
+  EXPECT_EQ(ben.answered<SyncDone>()[0].refused,
+            (std::vector<std::pair<ConversationId, ErrorCode>>{{room, ErrorCode::kUnavailable}}));
+}
+
 }  // namespace
 }  // namespace uproar::chat::testing

@@ -370,5 +370,27 @@ TEST_F(Leaving, that_was_asked_for_right_behind_a_joining_is_answered_behind_it)
   EXPECT_THAT(she.overheard<MemberRemoved>(), SizeIs(1));
 }
 
+// What is fetched since a joining is of that membership alone: the next one has a joining of its own.
+TEST_F(LeavingWhileFetching, and_coming_back_before_the_news_of_it_is_told_as_both) {
+  only_between(kSession, kConversation);
+  read(kConversation);
+  only_between(kConversation, kSession);
+  EXPECT_THAT(events(she), ElementsAre(3));
+  she_is_removed_and_more_is_said();
+  he.says(MemberAdd{room, {alice}, Role::kMember});
+  stored();
+  he.sends(room, "eight");
+  stored();
+  for (int i = 0; i < 6; ++i) {
+    only_between(kSession, kConversation);
+    read(kConversation);
+    only_between(kConversation, kSession);
+  }
+  world.settle();
+  EXPECT_THAT(she.overheard<MemberRemoved>(), SizeIs(1));
+  EXPECT_THAT(she.overheard<ConversationJoined>(), SizeIs(1));
+  EXPECT_THAT(events(she), ElementsAre(3, 4, 5, 8));  // 7 is the joining that she was told of
+}
+
 }  // namespace
 }  // namespace uproar::chat::testing

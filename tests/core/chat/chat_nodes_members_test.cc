@@ -52,18 +52,7 @@ TEST_F(TwoNodes, show_whoever_leaves_what_a_repair_has_read_of_their_time) {
   world.commit();
   eve.forgets();
   ann.says(MessageEdit{.conversation = room, .message = {.seq = 2, .id = {}}, .content = "OLD"});
-  world.step_apply(0, 1, false, false);
-  world.step_outcomes(0);
-  ASSERT_TRUE(world.bus().lose(1, 0, false));
-  world.set_manual(true);
-  ann.sends(room, "later");
-  world.step_apply(0, 1, false, false);
-  world.step_outcomes(0);
-  while (world.step_bus(1)) {
-  }
-  rest();
-  ASSERT_TRUE(world.step_read_execute(1, 0));  // the repair
-  ASSERT_TRUE(world.step_read_answer(1, 0));
+  is_lost_and_repaired(ann, room);
   ann.says(MemberRemove{room, eve.id()});
   world.step_apply(0, 1, false, false);
   world.step_outcomes(0);
@@ -79,6 +68,93 @@ TEST_F(TwoNodes, show_whoever_leaves_what_a_repair_has_read_of_their_time) {
     for (const Message& row : page.messages) shown.push_back(row.content);
   EXPECT_EQ(shown, (std::vector<std::string>{"OLD", "later"}));
   EXPECT_EQ(eve.overheard<MemberRemoved>().size(), 1U);
+}
+
+// Eve joined late; her node is cut off while somebody reacts to what was said before her, and she is removed.
+class TwoNodesAndALateOne : public TwoNodes {
+ protected:
+  TwoNodesAndALateOne() {
+    ann.sends(room, "secret");
+    adds(eve);
+  }
+  void adds(const Person& person) {
+    ann.says(MemberAdd{room, {person.id()}, Role::kMember});
+    world.commit();
+  }
+  void reacts_to_the_secret() {
+    ann.says(ReactionChange{.conversation = room, .message = {.seq = 1, .id = {}}, .emoji = "x"});
+    world.commit(0);
+  }
+  void removes_eve() {
+    ann.says(MemberRemove{room, eve.id()});
+    world.commit(0);
+  }
+  void node_comes_back() {
+    world.reconnect_bus(1);
+    world.settle();
+    rest();
+    world.settle();
+  }
+
+  const ConversationId room = group({"ann", "cid"});
+  const Person ann = arrives("ann", 0);
+  const Person cid = arrives("cid", 1);
+  const Person eve = arrives("eve", 1);
+};
+
+// The look that compares members finds her gone before the repair shows what she missed.
+TEST_F(TwoNodesAndALateOne, is_shown_nothing_old_when_a_look_has_found_the_leaving_first) {
+  for (const Person* person : {&cid, &eve}) person->forgets();
+  world.disconnect_bus(1);
+  reacts_to_the_secret();
+  removes_eve();
+  node_comes_back();
+  EXPECT_TRUE(eve.rows().empty());
+  EXPECT_EQ(cid.rows(), std::vector<Seq>{1});
+  EXPECT_EQ(eve.overheard<MemberRemoved>().size(), 1U);
+}
+
+TEST_F(TwoNodesAndALateOne, is_shown_nothing_old_when_another_late_one_is_there) {
+  const Person dan = arrives("dan", 1);
+  adds(dan);
+  for (const Person* person : {&eve, &dan}) person->forgets();
+  world.disconnect_bus(1);
+  reacts_to_the_secret();
+  removes_eve();
+  node_comes_back();
+  EXPECT_TRUE(eve.rows().empty());
+  EXPECT_TRUE(dan.rows().empty());
+  EXPECT_EQ(eve.overheard<MemberRemoved>().size(), 1U);
+}
+
+TEST_F(TwoNodesAndALateOne, is_told_of_leaving_and_coming_back_behind_a_change_of_something_old) {
+  eve.forgets();
+  world.disconnect_bus(1);
+  reacts_to_the_secret();
+  ann.sends(room, "four");
+  world.commit(0);
+  removes_eve();
+  ann.says(MemberAdd{room, {eve.id()}, Role::kMember});
+  world.commit(0);
+  ann.sends(room, "seven");
+  world.commit(0);
+  node_comes_back();
+  std::vector<Seq> rows = eve.rows();
+  std::sort(rows.begin(), rows.end());
+  EXPECT_EQ(rows, (std::vector<Seq>{4, 6, 7}));  // 6: that she was added
+  EXPECT_EQ(eve.overheard<MemberRemoved>().size(), 1U);
+  EXPECT_EQ(eve.overheard<ConversationJoined>().size(), 1U);
+}
+
+// The page that hides something from her is the only read: nobody depends on another one.
+TEST_F(TwoNodesAndALateOne, costs_nobody_the_connection_when_the_store_goes_away) {
+  ann.says(ReactionChange{.conversation = room, .message = {.seq = 1, .id = {}}, .emoji = "x"});
+  is_lost_and_repaired(ann, room);
+  EXPECT_EQ(at(1).repairs.value(), 1U);
+  world.reads_fail = true;
+  world.settle();
+  for (const Person* person : {&cid, &eve})
+    EXPECT_FALSE(person->connection().is_closing || person->connection().closed_with);
 }
 
 // His node does not know so far; another conversation, which it has to load, keeps the sync open.

@@ -457,6 +457,35 @@ TEST_F(ThreeShards, a_stranger_who_watches_a_conversation_as_if_it_were_a_user_h
   EXPECT_THAT(alice.heard<MessageNew>(), SizeIs(3));  // it was said
 }
 
+// The store alone tells of the joining until its outcome comes.
+TEST_F(Sessions, who_begins_while_the_outcome_of_their_joining_is_late_are_told_of_it_once) {
+  const auto room = group({"alice"});
+  const Person alice = arrives("alice");
+  alice.sends(room, "before bob");
+  world.commit();
+  alice.says(MemberAdd{room, {world.user("bob")}, Role::kMember});
+  world.set_manual(true);
+  ASSERT_TRUE(world.step_apply(0, 1, false, false));
+  const auto all_but_the_outcome = [&] {
+    for (bool moves = true; moves;) {
+      moves = world.step_read_execute(0, 0);
+      moves = world.step_read_answer(0, 0) || moves;
+      moves = world.step_link(0, 0) || moves;
+    }
+  };
+  const Person bob = connects("bob");
+  all_but_the_outcome();
+  world.advance_ms(kHoldMs);
+  all_but_the_outcome();
+  world.settle();
+  alice.sends(room, "with bob");
+  world.commit();
+  world.settle();
+  EXPECT_THAT(bob.overheard<ConversationJoined>(), SizeIs(1));
+  EXPECT_THAT(bob.overheard<MemberAdded>(), SizeIs(1));
+  EXPECT_THAT(bob.seqs(), ElementsAre(3));
+}
+
 TEST_F(ThreeShards, nothing_is_left_behind_by_those_who_left) {
   const auto room = group({"alice", "bob"});
   for (std::uint32_t i = 0; i < 6; ++i) {

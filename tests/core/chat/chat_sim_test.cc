@@ -86,7 +86,7 @@ class PlantedBug : public ::testing::TestWithParam<Planted> {
   // `play(seed)`: a simulation with the bug in it.
   template <class Play>
   void expect_found(Play play) {
-    for (std::uint64_t seed = 1; seed <= 1'000; ++seed) {
+    for (std::uint64_t seed = 1; seed <= 3'000; ++seed) {
       const SimulationResult result = play(seed);
       if (result.violations.empty()) continue;
       RecordProperty("seed", static_cast<int>(seed));

@@ -42,7 +42,7 @@ class Simulation {
                 .plant = plant,
                 .choices = choices,
                 .nodes = nodes}),
-        oracle_(world_.model(), nodes, false) {
+        oracle_(world_.model(), nodes, true) {
     watch();
     for (int i = 0; i < 4; ++i) {
       const UserId user = world_.user("user" + std::to_string(i));

@@ -26,6 +26,21 @@ class TwoNodes : public ChatTest {
   }
   // Long enough for a repair, and for the reads of looks.
   void rest() { world.advance_ms(kRepairGraceMs + 1); }
+  // What `who` said last is not heard by node 1, what they say now is: it repairs, and goes no further by itself.
+  void is_lost_and_repaired(const Person& who, ConversationId conversation) {
+    world.step_apply(0, 1, false, false);
+    world.step_outcomes(0);
+    ASSERT_TRUE(world.bus().lose(1, 0, false));
+    world.set_manual(true);
+    who.sends(conversation, "later");
+    world.step_apply(0, 1, false, false);
+    world.step_outcomes(0);
+    while (world.step_bus(1)) {
+    }
+    rest();
+    ASSERT_TRUE(world.step_read_execute(1, 0));
+    ASSERT_TRUE(world.step_read_answer(1, 0));
+  }
 };
 
 }  // namespace uproar::chat::testing

@@ -166,14 +166,18 @@ void World::deliver_publish(std::uint32_t shard, const TopicId& topic, const Ser
   const auto it = shards_[shard]->topics.find(topic);
   if (it == shards_[shard]->topics.end()) return;
   for (const Endpoint& session : it->second) {
-    if (except && *except == session) continue;
-    Connection* connection = find(session);
-    UPROAR_CHECK(connection != nullptr);
-    if (connection->is_held && delivery == Delivery::kMessage) {
-      connection->held.emplace_back(topic, Heard{event, {}});
-    } else {
-      send_to(*connection, {event, {}});
-    }
+    if (!except || *except != session) hear(session, topic, event, delivery);
+  }
+}
+
+void World::hear(const Endpoint& session, const TopicId& topic, const ServerEvent& event,
+                 Delivery delivery) {
+  Connection* connection = find(session);
+  UPROAR_CHECK(connection != nullptr);
+  if (connection->is_held && delivery == Delivery::kMessage) {
+    connection->held.emplace_back(topic, Heard{event, {}});
+  } else {
+    send_to(*connection, {event, {}});
   }
 }
 

@@ -176,6 +176,8 @@ class World {
   void deliver_reply(const Endpoint& to, const RequestId& id, const ServerEvent& event);
   void deliver_publish(std::uint32_t shard, const TopicId& topic, const ServerEvent& event,
                        Delivery delivery, const std::optional<Endpoint>& except);
+  void hear(const Endpoint& session, const TopicId& topic, const ServerEvent& event,
+            Delivery delivery);
 
   Options options_;
   storage::MemoryModel model_;

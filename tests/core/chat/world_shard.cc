@@ -51,6 +51,15 @@ void World::Shard::publish(const TopicId& topic, const Reach& reach, const Serve
        except != nullptr ? std::optional<Endpoint>(*except) : std::nullopt);
 }
 
+void World::Shard::publish_to(std::span<const Endpoint> sessions, const TopicId& topic,
+                              const ServerEvent& event, Delivery delivery) {
+  if (world.on_publish) world.on_publish(topic, event);
+  for (const Endpoint& session : sessions) {
+    world.trace_event(3, session, event);
+    world.hear(session, topic, event, delivery);
+  }
+}
+
 void World::Shard::relay(const TopicId& topic, std::uint64_t shards, ByteView payload,
                          Delivery delivery) {
   const auto event = world.decoder_.decode(payload);
