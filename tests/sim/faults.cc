@@ -32,6 +32,8 @@ constexpr auto kPlants = std::to_array<PlantInfo>({
      "one message.sent in ten never reaches its sender, however often the message is sent again"},
     {Plant::kJoinAgain, "joined_again",
      "whoever joins is told so once more, and then all that was said since"},
+    {Plant::kHideReturn, "return_not_told",
+     "who has left and come back is told of neither, and shown what follows"},
     {Plant::kSilentShortSend, "silent_short_send",
      "a socket takes a part of a send and reports all of it"},
     {Plant::kLoseWritable, "lost_writable", "nobody learns that a full socket has room again"},
@@ -278,6 +280,38 @@ void Run::mistell(std::vector<std::string>& frames) {
   }
 }
 
+void Run::hide_return(const chat::testing::Oracle::Client& client,
+                      std::vector<std::string>& frames) {
+  const auto is_back = [&](ConversationId conversation, Seq left_seq) {
+    const auto state = store_.model.load_conversation(conversation);
+    return state.ok() &&
+           std::any_of(state->members.begin(), state->members.end(), [&](const auto& member) {
+             return member.user == client.user && member.joined_seq >= left_seq;
+           });
+  };
+  for (auto frame = frames.begin(); frame != frames.end();) {
+    const auto heard = listener_.hear(*frame);
+    const auto* removed = heard ? std::get_if<chat::MemberRemoved>(&heard->event) : nullptr;
+    const auto* joined = heard ? std::get_if<chat::ConversationJoined>(&heard->event) : nullptr;
+    if (removed != nullptr && heard->id.empty() && removed->user == client.user &&
+        is_back(removed->conversation, removed->seq)) {
+      frame = frames.erase(frame);
+      continue;
+    }
+    if (joined != nullptr && heard->id.empty() && client.known.contains(joined->conversation.id)) {
+      chat::JsonWriter page;
+      chat::encode(chat::HistoryPage{.conversation = joined->conversation.id,
+                                     .messages = {},
+                                     .upto_seq = joined->conversation.last_seq,
+                                     .has_more = false,
+                                     .stale = false},
+                   {}, page);
+      *frame = page.text();
+    }
+    ++frame;
+  }
+}
+
 void Run::plant() {
   switch (plant_) {
     case Plant::kAckBeforeCommit:
@@ -333,6 +367,13 @@ void Run::plant() {
     case Plant::kJoinAgain:
       for (const auto& client : clients_) {
         client->falsify_frames = [this](std::vector<std::string>& frames) { mistell(frames); };
+      }
+      return;
+    case Plant::kHideReturn:
+      for (const auto& client : clients_) {
+        client->falsify_frames = [this, who = client.get()](std::vector<std::string>& frames) {
+          hide_return(*who, frames);
+        };
       }
       return;
     case Plant::kAnotherRow:

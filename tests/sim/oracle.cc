@@ -260,6 +260,18 @@ void Oracle::check_leak(const Client& client, ConversationId conversation, Seq s
     fail(client, "D4 told of what came after it had left:", conversation, seq);
 }
 
+void Oracle::check_told_of_leaving(const Client& client, const Known& known,
+                                   ConversationId conversation, Seq seq) {
+  if (client.resyncs || client.is_syncing || client.must_reconnect || known.joined_by_answer)
+    return;
+  const auto& log = log_[conversation];
+  for (auto it = log.upper_bound(known.cursor); it != log.end() && it->first <= seq; ++it) {
+    const auto* removed = std::get_if<storage::RemoveMember>(&it->second.body);
+    if (removed != nullptr && removed->user == client.user)
+      fail(client, "D4 was not told that it had left before:", conversation, seq);
+  }
+}
+
 bool Oracle::hear(Client& client, ConversationId conversation, Seq seq) {
   ++checked_;
   const auto log = log_.find(conversation);
@@ -315,6 +327,7 @@ void Oracle::page(Client& client, const HistoryPage& page, bool is_sync) {
   if (page.upto_seq <= known.cursor && may_repeat) return;
   if (page.upto_seq <= known.cursor)
     fail(client, "D6 repeated page:", page.conversation, page.upto_seq);
+  if (!is_sync) check_told_of_leaving(client, known, page.conversation, page.upto_seq);
   Seq before = known.cursor;
   for (const Message& message : page.messages) {
     if (message.version <= before && !may_repeat)
@@ -426,6 +439,8 @@ void Oracle::receive(Client& client, const Heard& heard) {
     if (it != client.known.end() && seq + 1 < it->second.cursor && heard.id.empty() &&
         !client.resyncs)
       fail(client, "D6 joined again:", joined->conversation.id, seq);
+    if (it != client.known.end() && heard.id.empty())
+      check_told_of_leaving(client, it->second, joined->conversation.id, seq);
     client.known[joined->conversation.id] = {
         .cursor = seq, .base = base, .joined_by_answer = !heard.id.empty(), .rows = {}};
   } else if (const auto* created = std::get_if<ConversationCreated>(&event)) {

@@ -110,6 +110,9 @@ class Oracle {
   // They left before `seq`, and had not come back.
   [[nodiscard]] bool had_left(UserId user, ConversationId conversation, Seq seq) const;
   void check_leak(const Client& client, ConversationId conversation, Seq seq);
+  // What comes by itself up to `seq` leaves no leaving of theirs untold.
+  void check_told_of_leaving(const Client& client, const Known& known, ConversationId conversation,
+                             Seq seq);
   static void note(const char* what, const std::string& who, ConversationId conversation,
                    const ServerEvent& event);
   void fail(const Client& client, const std::string& what, ConversationId conversation, Seq seq);

@@ -27,6 +27,7 @@ enum class Plant : std::uint8_t {
   kUntoldDuplicate,
   kLoseAnswer,
   kJoinAgain,
+  kHideReturn,
   kAnotherRow,
   kSilentShortSend,
   kLoseWritable,

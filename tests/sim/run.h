@@ -85,6 +85,7 @@ class Run {
   void plant();
   void falsify(std::vector<std::string>& frames);
   void mistell(std::vector<std::string>& frames);
+  void hide_return(const chat::testing::Oracle::Client& client, std::vector<std::string>& frames);
 
   Kernel kernel_;
   const std::uint64_t seed_;
