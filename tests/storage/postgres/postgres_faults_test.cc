@@ -11,6 +11,7 @@
 
 #include "storage/postgres/limits.h"
 #include "storage/postgres/postgres_store.h"
+#include "tests/services/service_process.h"
 #include "tests/storage/contract.h"
 #include "tests/storage/postgres/intruder.h"
 #include "tests/storage/postgres/postgres_server.h"
@@ -160,18 +161,23 @@ TEST_F(PostgresFaults, ACommitWhoseAnswerIsLostIsFoundByItsRetry) {
   // With a replica that never comes the server commits, and then waits instead of saying so.
   server().sql("alter system set synchronous_standby_names = 'nobody'");
   server().sql("select pg_reload_conf()");
-  while (server().sql("show synchronous_standby_names") != "nobody") {
-  }
-  const std::vector<Operation> batch = {text(2), text(3)};
-  EXPECT_THAT(statuses(call->commit(batch)), Each(kUnavailable));
+  // All sessions wait from when its checkpointer has read that, which nothing tells: what was committed before is said.
+  std::uint64_t n = 2;
+  std::vector<Operation> batch;
+  ASSERT_TRUE(services::wait_until([&] {
+    batch = {text(n), text(n + 1)};
+    if (statuses(call->commit(batch))[0] == kUnavailable) return true;
+    n += 2;
+    return false;
+  }));
   EXPECT_FALSE(store->healthy());
   server().sql("alter system reset synchronous_standby_names");
   server().sql("select pg_reload_conf()");
   const std::vector<Outcome> again = commit_at_last(batch);
   EXPECT_THAT(statuses(again), Each(kDuplicate));
-  EXPECT_EQ(again[0].seq, 2U);
-  EXPECT_EQ(again[1].seq, 3U);
-  EXPECT_EQ(all_rows().messages.size(), 3U);
+  EXPECT_EQ(again[0].seq, n);
+  EXPECT_EQ(again[1].seq, n + 1);
+  EXPECT_EQ(all_rows().messages.size(), n + 1);
 }
 
 TEST_F(PostgresFaults, ASessionThatIsTerminatedInABatchIsReplaced) {
