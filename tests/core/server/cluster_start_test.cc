@@ -14,6 +14,7 @@
 #include "tests/core/server/temp_folder.h"
 #include "tests/services/etcd_server.h"
 #include "tests/services/redis_server.h"
+#include "tests/services/service_process.h"
 #include "tests/storage/postgres/postgres_server.h"
 
 namespace uproar::server {
@@ -185,9 +186,14 @@ TEST_F(ClusterStart, NodesFindEachOtherByEtcd) {
   ASSERT_TRUE(one.start().ok());
   const auto started = two.start();
   ASSERT_TRUE(started.ok()) << started.error().text();
+  // A node that starts is in the list when its own word has come back by the watch.
   Client client(two.port());
-  EXPECT_THAT(client.request("GET", "/api/v1/admin/nodes").body,
-              AllOf(HasSubstr(R"("name":"one")"), HasSubstr(R"("name":"two")")));
+  std::string listed;
+  EXPECT_TRUE(services::wait_until([&] {
+    listed = client.request("GET", "/api/v1/admin/nodes").body;
+    return listed.find(R"("name":"one")") != std::string::npos &&
+           listed.find(R"("name":"two")") != std::string::npos;
+  })) << listed;
 }
 
 }  // namespace
