@@ -15,7 +15,7 @@ SERVICES = ("redis", "postgres", "etcd")
 # Twice what is measured where it takes longest (docs/cluster.md: a crash of PostgreSQL and a drain take up to 2.6 s, on a busy machine), and much below
 # what would pass for an outage.
 SERVED_SECONDS = 5
-LOOK_SECONDS = 15   # several leases: it is a fault of ours when no node has looked by then
+LOOK_SECONDS = 15   # several leases: it is a fault of ours when no node has looked, or come back to the list, by then
 
 
 def nothing(world):
@@ -108,10 +108,18 @@ def buffer_kills(world):
     return len(re.findall("overcoming of output buffer limits", (world.cluster.redis.folder / "log").read_text(errors="replace")))
 
 
-def wait_until_more(number, before):
+def wait_until(is_so):
+    """Whether it became so."""
     deadline = time.monotonic() + LOOK_SECONDS
-    while number() == before and time.monotonic() < deadline:
+    while not is_so():
+        if time.monotonic() >= deadline:
+            return False
         time.sleep(0.05)
+    return True
+
+
+def wait_until_more(number, before):
+    wait_until(lambda: number() != before)
 
 
 def kill_the_lost(world):

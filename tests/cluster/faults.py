@@ -16,7 +16,7 @@ ROOT = HERE.parents[1]
 sys.path.insert(0, str(ROOT / "tools" / "cluster"))
 
 from cluster import Cluster  # noqa: E402  the path comes first
-from fault_list import FAULTS, wait_until_more  # noqa: E402
+from fault_list import FAULTS, LOOK_SECONDS, wait_until, wait_until_more  # noqa: E402
 from links import Links  # noqa: E402
 from report import Report  # noqa: E402
 from services import Unavailable  # noqa: E402
@@ -26,6 +26,7 @@ from verdict import talkers_of, verdict_of  # noqa: E402
 LEASE_SECONDS = 3
 RECOVERY_SECONDS = 45   # then nobody waits any more; that it took longer than the fault's own bound (fault_list.py) is a violation long before
 LEVEL_SECONDS = 10      # it is one to lack something, or not to have heard of a mark, so long after the last message
+LIST_IS_UP = 2          # uproar_nodes_state
 TALK_SECONDS = 1.0      # before a fault and after the recovery: load on both sides of it
 EXAMPLE = """examples:
   tools/dev faults --rounds 5
@@ -41,6 +42,15 @@ class World:
     def __init__(self, cluster, links):
         self.cluster, self.links = cluster, links
         self.victim, self.seconds, self.pending, self.struck = None, 0, None, 0
+
+
+def wait_until_listed(world):
+    """All nodes, at every node: whose lease has ended by the fault before cannot lose it, and nobody would see them die."""
+    def deaf():
+        return [node.name for node in world.cluster.nodes
+                if node.metric("uproar_nodes") != len(world.cluster.nodes) or node.metric("uproar_nodes_state") != LIST_IS_UP]
+    if not wait_until(lambda: not deaf()):
+        raise Broken(f"the list of nodes is not whole again {LOOK_SECONDS} s after the fault before, at {', '.join(deaf())}")
 
 
 def strike(world, fault, talkers, lease_seconds, is_brief):
@@ -75,6 +85,7 @@ def run_round(world, faults, chosen, seed, report):
                 talkers.gather()
             world.victim = dice.choice(world.cluster.nodes)
             time.sleep(TALK_SECONDS * (0.3 if chosen.brief else 1))
+            wait_until_listed(world)
             answer = strike(world, fault, talkers, LEASE_SECONDS, chosen.brief)
             report.struck(fault, world.victim.name, answer)
             report.judged([fault], seed, {"faults": late(fault, answer)})
