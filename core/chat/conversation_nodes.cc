@@ -222,51 +222,6 @@ void ConversationRole::sent_by(Conversation& conversation, UserId sender, Seq se
   conversation.last_no = std::max(conversation.last_no, no);
 }
 
-// A change of members, role or name, at the moment at which it has been published here. What was read may be newer: then it
-// changes nothing, and who leaves or joins is told all the same. They are told here alone, so that whoever leaves has
-// heard everything up to that, and nothing above.
-void ConversationRole::take_membership(Conversation& conversation, const Message& row) {
-  const bool is_news = row.seq > conversation.members_seq;
-  if (is_news) conversation.members_seq = row.seq;
-  switch (row.system) {
-    case SystemEvent::kMemberAdded: {
-      if (is_news) add_member(conversation, row.subject, row.role, row.seq);
-      const MemberState* member = conversation.find_member(row.subject);
-      if (member != nullptr && member->joined_seq + 1 == row.seq)  // and not left since
-        tell_joined(conversation, row.subject, row.seq, Endpoint{}, false);
-      if (is_news) doubt_marks(conversation, row.subject);
-      return;
-    }
-    case SystemEvent::kMemberRemoved: {
-      // Also where a later change was committed here before this one was known: who has come back has joined above it.
-      const auto left = [&](const MemberState& x) {
-        return x.user == row.subject && x.joined_seq < row.seq;
-      };
-      if (std::erase_if(conversation.members, left) > 0) stop_typing(conversation, row.subject);
-      tell_removed(conversation, row.subject, row.seq);
-      return;
-    }
-    case SystemEvent::kRoleChanged:
-      if (!is_news) return;
-      if (MemberState* member = conversation.find_member(row.subject)) member->role = row.role;
-      return;
-    case SystemEvent::kRenamed:
-      if (is_news) conversation.name = row.content;
-      return;
-    case SystemEvent::kNone:
-      return;
-  }
-}
-
-// How many messages there were when somebody joined is not known for sure: later ones may have been counted already.
-// The store has it, and is asked before it is shown; marks only grow, so until then it is none.
-void ConversationRole::doubt_marks(Conversation& conversation, UserId user) {
-  if (context_.nodes == nullptr) return;
-  if (MemberState* member = conversation.find_member(user)) member->read_no = 0;
-  conversation.marks_doubtful = true;
-  if (conversation.is_loading) conversation.doubt_after_load = true;
-}
-
 // A page that a repair brought. Who came and went meanwhile is not told from rows: the state is read for that.
 // Messages of before the page count as well: one that was changed since stands behind those that came after it.
 void ConversationRole::apply_page(Conversation& conversation, const storage::Page& page) {

@@ -9,9 +9,9 @@
 // history.page with its upto_seq.
 //
 // Bodies: conversation_role.cc (table, load, verify), conversation_repair.cc (holes), conversation_commands.cc (what is asked),
-// conversation_outcomes.cc (what was committed), conversation_attach.cc (pages of what was missed, history),
-// conversation_attach_reads.cc (what these ask the store), conversation_nodes.cc (what other nodes commit: holding, repairing,
-// comparing with the store).
+// conversation_outcomes.cc (what was committed), conversation_members.cc (who is in, and who is told), conversation_attach.cc
+// (pages of what was missed, history), conversation_attach_reads.cc (what these ask the store), conversation_nodes.cc (what other
+// nodes commit: holding, comparing with the store).
 
 #include <bit>
 #include <deque>
@@ -112,8 +112,6 @@ class ConversationRole {
   void shed_held(Conversation& conversation);  // all
   void release_held(Conversation& conversation);
   void deliver(Conversation& conversation, Seq seq, ServerEvent&& event, ByteView payload);
-  void take_membership(Conversation& conversation, const Message& row);
-  void doubt_marks(Conversation& conversation, UserId user);
   void apply_page(Conversation& conversation, const storage::Page& page);
   void sent_by(Conversation& conversation, UserId sender, Seq seq, std::uint64_t no,
                std::int64_t at_us);
@@ -180,14 +178,6 @@ class ConversationRole {
                  const storage::Outcome& outcome);
   void committed(Conversation& conversation, Pending& pending, storage::ChangeReaction& op,
                  const storage::Outcome& outcome);
-  void committed(Conversation& conversation, Pending& pending, storage::AddMember& op,
-                 const storage::Outcome& outcome);
-  void committed(Conversation& conversation, Pending& pending, storage::RemoveMember& op,
-                 const storage::Outcome& outcome);
-  void committed(Conversation& conversation, Pending& pending, storage::SetRole& op,
-                 const storage::Outcome& outcome);
-  void committed(Conversation& conversation, Pending& pending, storage::Rename& op,
-                 const storage::Outcome& outcome);
   void committed(Conversation& conversation, Pending& pending, storage::AdvanceMark& op,
                  const storage::Outcome& outcome);
   void committed(Conversation& conversation, Pending& pending, storage::SetMute& op,
@@ -195,8 +185,6 @@ class ConversationRole {
   void failed(Conversation& conversation, Pending& pending, ErrorCode code);
   void mark_ended(Conversation& conversation, Pending& pending, MarkKind kind,
                   const ServerEvent& answer);
-  void change_step_done(Conversation& conversation, std::optional<ServerEvent> answer,
-                        std::optional<Error> error);
   // True when `seq` is the next to be published: it is published_seq now, and the caller publishes. Otherwise it was
   // paged already, or a hole is before it and the repair will bring it.
   bool is_next(Conversation& conversation, Seq seq);
@@ -204,13 +192,21 @@ class ConversationRole {
   void announce(Conversation& conversation, Seq seq, ServerEvent&& event);
   // What is kept for resume, after the event was published.
   void keep_row(Conversation& conversation, ServerEvent&& event);
-  void members_changed(Conversation& conversation, Seq seq);
-  void add_member(Conversation& conversation, UserId user, Role role, Seq seq);
   // An edit, deletion or reaction: answers who asked, and unless it was said before tells everybody.
   void message_changed(Conversation& conversation, const Actor& actor,
                        const storage::Outcome& outcome, ServerEvent&& event);
   void publish(const Conversation& conversation, const ServerEvent& event, Delivery delivery,
                const Endpoint* except = nullptr);
+  // To every shard of this node that hears it, and to this one, in one order with what is published.
+  template <class Said>
+  void send_to_hearers(const Conversation& conversation, const Said& said) {
+    std::uint64_t shards = context_.remote_shards(topic_of(conversation.id));
+    for (; shards != 0; shards &= shards - 1)
+      context_.send(static_cast<std::uint32_t>(std::countr_zero(shards)), said);
+    context_.send(context_.self, said);
+  }
+
+  // --- who is in (conversation_members.cc) ---
   [[nodiscard]] ConversationView view_for(const Conversation& conversation, UserId user,
                                           Seq seq) const;
   // To all devices of the user but `but`. `to_nodes`: also on other nodes. Whoever learned it from another node does not say
@@ -221,14 +217,20 @@ class ConversationRole {
   void tell_asker(const Conversation& conversation, const Actor& asker, Seq seq, bool is_told);
   // It is published: by `seq` they have left.
   void tell_removed(Conversation& conversation, UserId user, Seq seq);
-  // To every shard of this node that hears it, and to this one, in one order with what is published.
-  template <class Said>
-  void send_to_hearers(const Conversation& conversation, const Said& said) {
-    std::uint64_t shards = context_.remote_shards(topic_of(conversation.id));
-    for (; shards != 0; shards &= shards - 1)
-      context_.send(static_cast<std::uint32_t>(std::countr_zero(shards)), said);
-    context_.send(context_.self, said);
-  }
+  void committed(Conversation& conversation, Pending& pending, storage::AddMember& op,
+                 const storage::Outcome& outcome);
+  void committed(Conversation& conversation, Pending& pending, storage::RemoveMember& op,
+                 const storage::Outcome& outcome);
+  void committed(Conversation& conversation, Pending& pending, storage::SetRole& op,
+                 const storage::Outcome& outcome);
+  void committed(Conversation& conversation, Pending& pending, storage::Rename& op,
+                 const storage::Outcome& outcome);
+  void change_step_done(Conversation& conversation, std::optional<ServerEvent> answer,
+                        std::optional<Error> error);
+  void members_changed(Conversation& conversation, Seq seq);
+  void add_member(Conversation& conversation, UserId user, Role role, Seq seq);
+  void take_membership(Conversation& conversation, const Message& row);
+  void doubt_marks(Conversation& conversation, UserId user);
 
   // --- pages (conversation_attach.cc) ---
   void history(Conversation& conversation, const Actor& actor, const History& history);
