@@ -75,6 +75,8 @@ void ConversationRole::history_read(const Actor& actor, const PageQuery& query,
 // --- attaches ------------------------------------------------------------------------------------------------------
 
 void ConversationRole::on(const Attach& attach) {
+  const Conversation* before = find(attach.conversation);
+  const bool was_loading = before != nullptr && before->is_loading;
   Conversation* conversation =
       attach_count_ < kAttachesMax ? find_or_load(attach.conversation) : nullptr;
   if (conversation == nullptr) {
@@ -84,6 +86,10 @@ void ConversationRole::on(const Attach& attach) {
     return;
   }
   if (conversation->state != Conversation::State::kReady) {
+    if (was_loading && attach.joined_at) {  // what is being read may be from before they joined
+      conversation->look_again = true;
+      conversation->look_blocks = true;
+    }
     park(*conversation, attach);
     return;
   }
@@ -206,7 +212,13 @@ void ConversationRole::advance_attach(Conversation& conversation, const Endpoint
     const bool is_unread = attach->request.mode == Attach::Mode::kUnread;
     if (!is_unread) attach->bound = std::max(attach->bound, member->joined_seq);
     if (attach->step == Step::kHeld) {
-      if (conversation.published_seq < attach->held.upto_seq) return;
+      if (conversation.published_seq < attach->held.upto_seq) {
+        if (conversation.is_behind() || conversation.is_unsettled()) return;
+        // The store has lost it since: a standby was promoted that had less.
+        attach->held = {};
+        attach->step = Step::kNext;
+        continue;
+      }
       storage::Page page = std::exchange(attach->held, {});
       // They may have come back since it was read.
       std::erase_if(page.messages,

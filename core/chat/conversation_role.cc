@@ -190,6 +190,7 @@ void ConversationRole::take_loaded(ConversationId id, std::uint32_t failures,
         return;
       }
       conversation.state = State::kAbsent;
+      conversation.look_blocks = false;
       conversation.creation_in_doubt = false;
       conversation.published_at_most.reset();
       answer_asking(conversation);

@@ -256,5 +256,27 @@ TEST_F(HeldPageOfTwoNodes, is_refused_when_the_store_goes_away) {
             (std::vector<std::pair<ConversationId, ErrorCode>>{{room, ErrorCode::kUnavailable}}));
 }
 
+// A standby that is promoted may have less: what was read of the old one's never comes.
+TEST_F(HeldPageOfTwoNodes, is_read_again_when_the_store_has_lost_what_it_shows) {
+  for (const char* text : {"one", "two", "three"}) ann.sends(room, text);
+  world.commit();
+  const storage::MemoryModel standby = world.model();
+  ann.says(MessageEdit{.conversation = room, .message = {.seq = 1, .id = {}}, .content = "ONE"});
+  world.step_apply(0, 1, false, false);
+  world.step_outcomes(0);
+  ASSERT_TRUE(world.bus().lose(1, 0, false));
+  ben.says(Sync{.cursors = {{room, 2}}});
+  EXPECT_TRUE(ben.answered<SyncDone>().empty());
+  world.model() = standby;
+  for (int i = 0; i < 3; ++i) {
+    world.advance_ms(kRepairGraceMs + 1);
+    world.settle();
+  }
+  ASSERT_EQ(ben.answered<SyncDone>().size(), 1U);
+  EXPECT_EQ(ben.answered<SyncDone>()[0].cursors,
+            (std::vector<std::pair<ConversationId, Seq>>{{room, 3}}));
+  EXPECT_EQ(ben.rows(), std::vector<Seq>{3});
+}
+
 }  // namespace
 }  // namespace uproar::chat::testing

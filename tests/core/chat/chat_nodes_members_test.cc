@@ -157,6 +157,38 @@ TEST_F(TwoNodesAndALateOne, costs_nobody_the_connection_when_the_store_goes_away
     EXPECT_FALSE(person->connection().is_closing || person->connection().closed_with);
 }
 
+// Ben begins at node 1, which reads the conversation for him; meanwhile dan is added elsewhere.
+TEST_F(TwoNodes, tell_whoever_joins_while_the_conversation_is_read_once) {
+  const ConversationId room = group({"ann", "ben"});
+  const Person ann = arrives("ann", 0);
+  const Person dan = arrives("dan", 1);
+  ann.sends(room, "one");
+  world.commit();
+  world.set_manual(true);
+  (void)connects("ben", 1);
+  ASSERT_TRUE(world.step_read_execute(1, 0));  // what he is in
+  ASSERT_TRUE(world.step_read_answer(1, 0));
+  while (world.step_link(1, 1)) {
+  }
+  ASSERT_TRUE(world.step_read_execute(1, 0));  // the conversation
+  ann.says(MemberAdd{room, {dan.id()}, Role::kMember});
+  ASSERT_TRUE(world.step_apply(0, 1, false, false));
+  world.step_outcomes(0);
+  while (world.step_bus(1)) {  // the word to dan; nobody listens to the room so far
+  }
+  ASSERT_TRUE(world.step_read_execute(1, 1));  // what dan is in
+  ASSERT_TRUE(world.step_read_answer(1, 1));
+  ASSERT_TRUE(world.step_read_answer(1, 0));  // the conversation, from before him
+  world.set_manual(false);
+  world.settle();
+  rest();
+  world.settle();
+  ann.sends(room, "with dan");
+  world.commit();
+  EXPECT_EQ(dan.overheard<ConversationJoined>().size(), 1U);
+  EXPECT_EQ(dan.seqs(), std::vector<Seq>{3});
+}
+
 // His node does not know so far; another conversation, which it has to load, keeps the sync open.
 TEST_F(TwoNodes, make_a_joining_that_is_heard_during_a_sync_part_of_it) {
   const ConversationId room = group({"ann", "cid"});
