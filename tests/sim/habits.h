@@ -18,6 +18,8 @@ struct Cast {
   std::vector<UserId> users;
   std::vector<ConversationId> conversations;  // also those that are not there yet
   std::size_t long_text_bytes = 0;            // of one message in twenty; 0: none is long
+  // Many come and go in the first conversation, and all who are in may let them.
+  bool is_restless = false;
 };
 
 inline Sync sync_of(Oracle::Client& client, bool is_mid_life) {
@@ -38,12 +40,19 @@ void say_something(Oracle::Client& client, const Cast& cast, Random&& random, Sa
     client.unacked[id] = {conversation, message};
     say(std::move(message), id);
   };
-  const ConversationId conversation = pick(cast.conversations);
+  const ConversationId conversation =
+      cast.is_restless && random(2) == 0 ? cast.conversations[0] : pick(cast.conversations);
   const RequestId other = "x";
   const Seq last = client.known.contains(conversation) ? client.known[conversation].cursor : 5;
   // Any, or the newest: also those that are committed and not heard so far.
   const MessageRef ref{.seq = random(2) == 0 ? 1 + random(last + 1) : last + 1 + random(4),
                        .id = {}};
+  if (cast.is_restless && random(3) == 0) {
+    const Role role = random(2) == 0 ? Role::kOwner : Role::kMember;
+    if (random(2) == 0)
+      return say(MemberAdd{cast.conversations[0], {pick(cast.users)}, role}, other);
+    return say(MemberRemove{cast.conversations[0], pick(cast.users)}, other);
+  }
   switch (random(20)) {
     case 0:
     case 1:

@@ -64,6 +64,7 @@ RunResult Run::go() {
 // --- the world -------------------------------------------------------------------------------------------------------
 
 void Run::make_world() {
+  cast_.is_restless = seed_ % 5 == 0;
   store_.when_committed = [this](const storage::Operation& operation,
                                  const storage::Outcome& outcome) {
     oracle_.committed(operation, outcome);
@@ -93,8 +94,9 @@ void Run::make_world() {
         .name = "room",
         .members = {}};
     for (std::size_t u = 0; u < cast_.users.size() - (i == 1 ? 1 : 0); ++u) {
+      const bool is_owner = u == i % 2 || (cast_.is_restless && i < 2);
       body.members.push_back(
-          {.user = cast_.users[u], .role = u == i % 2 ? chat::Role::kOwner : chat::Role::kMember});
+          {.user = cast_.users[u], .role = is_owner ? chat::Role::kOwner : chat::Role::kMember});
     }
     (void)store_.model.apply(
         {.ticket = 0, .conversation = id, .actor = cast_.users[0], .at_us = 1, .body = body});

@@ -43,6 +43,7 @@ class Simulation {
                 .choices = choices,
                 .nodes = nodes}),
         oracle_(world_.model(), nodes, true) {
+    cast_.is_restless = seed % 5 == 0;
     watch();
     for (int i = 0; i < 4; ++i) {
       const UserId user = world_.user("user" + std::to_string(i));
@@ -54,6 +55,7 @@ class Simulation {
       }
     }
     gaps_.assign(world_.shard_count(), false);
+    late_.assign(world_.shard_count(), 0);
     for (std::uint64_t i = 0; i < 3; ++i) {  // two groups and a channel, there from the start
       const ConversationId id(Uuid{0xC0FFEE + i * 77, (1ULL << 63) | (seed * 31 + i)});
       cast_.conversations.push_back(id);
@@ -62,8 +64,9 @@ class Simulation {
           .name = "room",
           .members = {}};
       for (std::size_t u = 0; u < cast_.users.size() - (i == 1 ? 1 : 0); ++u) {
+        const bool is_owner = u == i % 2 || (cast_.is_restless && i < 2);
         body.members.push_back(
-            {.user = cast_.users[u], .role = u == i % 2 ? Role::kOwner : Role::kMember});
+            {.user = cast_.users[u], .role = is_owner ? Role::kOwner : Role::kMember});
       }
       storage::Operation create{
           .ticket = 0, .conversation = id, .actor = cast_.users[0], .at_us = 1, .body = body};
@@ -174,7 +177,13 @@ class Simulation {
       (void)world_.step_apply(shard, 1 + random(6), refused, lost,
                               static_cast<World::Lane>(applies_++ % 3));
     } else if (dice < 65) {
-      (void)world_.step_outcomes(shard);
+      // Late ones find that other nodes have changed the same since.
+      if (cast_.is_restless && late_[shard] == 0 && random(20) == 0) late_[shard] = random(30);
+      if (late_[shard] > 0) {
+        --late_[shard];
+      } else {
+        (void)world_.step_outcomes(shard);
+      }
     } else if (dice < 76) {
       for (auto& connection : world_.connections) {
         if (connection->is_open && random(3) == 0) (void)world_.step_receive(*connection);
@@ -376,7 +385,8 @@ class Simulation {
   std::vector<std::string> extra_;
   std::uint64_t applies_ = 0;  // each third of all conversations, else of one lane
   bool is_failing_ = false;
-  std::vector<bool> gaps_;  // shards that are to be told that a node has died
+  std::vector<bool> gaps_;           // shards that are to be told that a node has died
+  std::vector<std::uint64_t> late_;  // by shard: so many times it would have had outcomes
   std::uint64_t deaths_ = 0;
 };
 
