@@ -111,8 +111,9 @@ struct Conversation {
   Seq last_seq = 0;
   std::uint64_t last_no = 0;
   std::int64_t created_at_us = 0;
-  std::vector<MemberState> members;    // by user id: as it is committed, as far as is known
-  std::vector<EndedMembership> ended;  // at most one a user
+  std::vector<MemberState> members;  // by user id: as it is committed, as far as is known
+  // At most one a user, until the leaving is published (tell_removed).
+  std::vector<EndedMembership> ended;
 
   std::deque<Parked> parked;  // at most kParkedPerConversationMax
   std::uint32_t pending = 0;  // staged operations without outcome
@@ -174,8 +175,8 @@ struct Conversation {
   }
   // The caller takes it out of `members`: who heard by it hears until the leaving is published.
   void note_ended(const MemberState& member);
-  // Of all who hear by right, once each and by user: what was said up to there is not theirs. Who has been subscribed
-  // and is not named has a leaving, or a joining to wait for, under way to them.
+  // Of all who may hear what is published next, once each and by user: what was said up to there is not theirs. Sessions
+  // of others may be subscribed for a moment: a HearingEnd is on its way to them, or they have joined above published_seq.
   [[nodiscard]] std::vector<std::pair<UserId, Seq>> hearers_joined_seqs() const;
   // Nothing would be lost by forgetting it.
   [[nodiscard]] bool is_idle() const;

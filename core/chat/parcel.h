@@ -166,8 +166,8 @@ struct Attach {
   std::uint32_t token = 0;
   std::uint32_t limit = 0;
   Mode mode = Mode::kLive;
-  // They have joined at this seq, or right behind it, it is said: an owner that does not know so compares itself with the
-  // store. Marks above it may have been announced before they could hear, so AttachEnd comes after how they stand.
+  // They were told that they have joined at this seq, or right behind it. An owner that does not know so compares itself
+  // with the store. Marks above it may have been announced before they could hear, so AttachEnd comes after how they stand.
   std::optional<Seq> joined_at;
   Seq seq_floor = 0;  // kJoined, kLeaving: the rows above are of that membership
 };

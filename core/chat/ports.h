@@ -45,9 +45,9 @@ class Outbox {
   // connection of this node that does not hear it.
   virtual void publish(const TopicId& topic, const Reach& reach, const ServerEvent& event,
                        Delivery delivery, const Endpoint* except) = 0;
-  // The same for `sessions` alone, which are of this shard and subscribed.
+  // A kMessage for `sessions` alone, in its place between what is published. REQUIRES: of this shard, and subscribed.
   virtual void publish_to(std::span<const Endpoint> sessions, const TopicId& topic,
-                          const ServerEvent& event, Delivery delivery) = 0;
+                          const ServerEvent& event) = 0;
   // What another node has published, as it came: to the subscribers on this shard and on those of `shards`.
   virtual void relay(const TopicId& topic, std::uint64_t shards, ByteView payload,
                      Delivery delivery) = 0;

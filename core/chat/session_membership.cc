@@ -39,14 +39,14 @@ void SessionRole::on(const HearingEnd& end) {
   }
 }
 
-// Rows hide by the order of their seqs, so those from whom as many are hidden are shown the same page.
+// Whoever joined later is shown fewer rows, and no others: how many are hidden names the page.
 void SessionRole::on(const PageByMembership& said) {
   const TopicId topic = topic_of(said.page.conversation);
   std::vector<Seq> seqs;
   for (const Message& row : said.page.messages) seqs.push_back(row.seq);
   std::sort(seqs.begin(), seqs.end());
   std::map<std::size_t, std::vector<Endpoint>> hearers;  // by rows that are hidden
-  hearers[0];  // who is shown all of it, perhaps nobody: as with any publish
+  hearers[0];  // the whole page is published in any case, as all is that nobody hears
   for (const Endpoint& endpoint : context_.outbox.subscribers(topic)) {
     const Session* session = live(endpoint);
     if (session == nullptr) continue;
@@ -64,7 +64,7 @@ void SessionRole::on(const PageByMembership& said) {
       const Seq last_hidden = seqs[hidden - 1];
       std::erase_if(page.messages, [&](const Message& row) { return row.seq <= last_hidden; });
     }
-    context_.outbox.publish_to(endpoints, topic, ServerEvent(std::move(page)), Delivery::kMessage);
+    context_.outbox.publish_to(endpoints, topic, ServerEvent(std::move(page)));
   }
 }
 

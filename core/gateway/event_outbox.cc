@@ -148,11 +148,11 @@ void EventOutbox::publish(const chat::TopicId& topic, const chat::Reach& reach,
 }
 
 void EventOutbox::publish_to(std::span<const chat::Endpoint> sessions, const chat::TopicId& topic,
-                             const chat::ServerEvent& event, chat::Delivery delivery) {
+                             const chat::ServerEvent& event) {
   if (sessions.empty()) return;
   const net::EncodedMessage message = encode(event, {});
   for (const chat::Endpoint& session : sessions)
-    (void)net_.publish_to(connection_of(session), topic.uuid(), message, class_of(delivery));
+    (void)net_.publish_to(connection_of(session), topic.uuid(), message);
 }
 
 void EventOutbox::relay(const chat::TopicId& topic, std::uint64_t shards, ByteView payload,

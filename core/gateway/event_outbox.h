@@ -36,7 +36,7 @@ class EventOutbox final : public chat::Outbox {
   void publish(const chat::TopicId& topic, const chat::Reach& reach, const chat::ServerEvent& event,
                chat::Delivery delivery, const chat::Endpoint* except) override;
   void publish_to(std::span<const chat::Endpoint> sessions, const chat::TopicId& topic,
-                  const chat::ServerEvent& event, chat::Delivery delivery) override;
+                  const chat::ServerEvent& event) override;
   void relay(const chat::TopicId& topic, std::uint64_t shards, ByteView payload,
              chat::Delivery delivery) override;
   bool subscribe(const chat::Endpoint& session, const chat::TopicId& topic) override;

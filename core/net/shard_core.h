@@ -139,8 +139,7 @@ class ShardCore {
   UnsubscribeOutcome unsubscribe(ConnectionId id, const TopicId& topic, PendingFrames pending);
   PublishOutcome publish(const TopicId& topic, const EncodedMessage& message, DeliveryClass cls,
                          ConnectionId except);
-  SendOutcome publish_to(ConnectionId id, const TopicId& topic, const EncodedMessage& message,
-                         DeliveryClass cls);
+  SendOutcome publish_to(ConnectionId id, const TopicId& topic, const EncodedMessage& message);
   void hold(ConnectionId id);
   void release(std::uint32_t slot, Connection& c);
 

@@ -469,16 +469,16 @@ PublishOutcome ShardCore<Io>::publish(const TopicId& topic, const EncodedMessage
 
 template <class Io>
 SendOutcome ShardCore<Io>::publish_to(ConnectionId id, const TopicId& topic,
-                                      const EncodedMessage& message, DeliveryClass cls) {
+                                      const EncodedMessage& message) {
   Connection* c = find_open(id);
   if (c == nullptr) return SendOutcome::kGone;
+  UPROAR_CHECK(topics_.is_subscribed(c->topics, topic), id.slot);
   queue_pending(id.slot, *c);
   counters_.deliveries.add();
   const bool deflates = c->deflate && !message.deflated.empty();
   const SharedBytes& frame = deflates ? message.deflated : message.plain;
   const std::uint32_t tag = topics_.tag_of(topic);
-  if (c->held == nullptr || cls != DeliveryClass::kMessage)
-    return queue_frame(id.slot, *c, frame, 0, cls, tag);
+  if (c->held == nullptr) return queue_frame(id.slot, *c, frame, 0, DeliveryClass::kMessage, tag);
   hold_frame(id.slot, *c, frame, topic, tag);
   return SendOutcome::kQueued;
 }

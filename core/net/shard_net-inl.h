@@ -158,8 +158,8 @@ PublishOutcome BasicShardNet<Io>::publish(const TopicId& topic, const EncodedMes
 
 template <class Io>
 SendOutcome BasicShardNet<Io>::publish_to(ConnectionId id, const TopicId& topic,
-                                          const EncodedMessage& message, DeliveryClass cls) {
-  return core_->publish_to(id, topic, message, cls);
+                                          const EncodedMessage& message) {
+  return core_->publish_to(id, topic, message);
 }
 
 template <class Io>

@@ -161,9 +161,9 @@ class BasicShardNet {
   // `except` does not hear it (its own echo), which costs the others nothing.
   PublishOutcome publish(const TopicId& topic, const EncodedMessage& message, DeliveryClass cls,
                          ConnectionId except = {});
-  // The same to one subscriber, in its place between what the topic publishes. REQUIRES: it is one.
-  SendOutcome publish_to(ConnectionId id, const TopicId& topic, const EncodedMessage& message,
-                         DeliveryClass cls);
+  // A kMessage to one subscriber, in its place between what the topic publishes. It ends as send() does. REQUIRES: if the
+  // connection is open, it is a subscriber.
+  SendOutcome publish_to(ConnectionId id, const TopicId& topic, const EncodedMessage& message);
   [[nodiscard]] std::uint32_t subscriber_count(const TopicId& topic) const;
   [[nodiscard]] std::vector<ConnectionId> subscribers(const TopicId& topic) const;  // in no order
 

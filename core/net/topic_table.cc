@@ -100,6 +100,11 @@ void TopicTable::mark_served(const TopicLinks& links, const TopicId& id) {
   (void)take_pending(links, id);
 }
 
+bool TopicTable::is_subscribed(const TopicLinks& links, const TopicId& id) const {
+  const std::uint32_t index = index_of(id);
+  return index != kNone && find_link(links, index) != kNone;
+}
+
 std::uint32_t TopicTable::subscriber_count(const TopicId& id) const {
   const std::uint32_t index = index_of(id);
   return index == kNone ? 0 : topics_[index].member_count;

@@ -130,6 +130,7 @@ class TopicTable {
     }
   }
 
+  [[nodiscard]] bool is_subscribed(const TopicLinks& links, const TopicId& topic) const;
   [[nodiscard]] std::uint32_t subscriber_count(const TopicId& topic) const;
   // f(slot) for each, in no order; it may not subscribe or unsubscribe.
   template <class F>

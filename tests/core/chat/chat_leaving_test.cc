@@ -392,5 +392,42 @@ TEST_F(LeavingWhileFetching, and_coming_back_before_the_news_of_it_is_told_as_bo
   EXPECT_THAT(events(she), ElementsAre(3, 4, 5, 8));  // 7 is the joining that she was told of
 }
 
+// Who asks is shown what is theirs to see when it is read: as if they had asked behind the new joining.
+class LeavingWhileSyncing : public Leaving {
+ protected:
+  LeavingWhileSyncing() : Leaving(1) {}
+  const Person she = arrives(alice, kSession);
+  const Person he = arrives(bob, kConversation);
+};
+
+TEST_F(LeavingWhileSyncing, and_coming_back_goes_on_from_the_new_joining) {
+  for (const char* text : {"one", "two", "three"}) he.sends(room, text);
+  stored();
+  world.settle();
+  she.forgets();
+  she.says(Sync{{{room, 1}}});
+  only_between(kSession, kConversation);
+  read(kConversation);
+  only_between(kConversation, kSession);
+  EXPECT_THAT(she.rows(), ElementsAre(2));
+  he.says(MemberRemove{room, alice});  // 4
+  stored();
+  he.sends(room, "behind her back");
+  stored();
+  he.says(MemberAdd{room, {alice}, Role::kMember});  // 6
+  stored();
+  for (int i = 0; i < 6; ++i) {
+    only_between(kSession, kConversation);
+    read(kConversation);
+    only_between(kConversation, kSession);
+  }
+  world.settle();
+  ASSERT_THAT(she.answered<SyncDone>(), SizeIs(1));
+  EXPECT_THAT(she.answered<SyncDone>()[0].cursors, ElementsAre(std::pair(room, Seq{6})));
+  EXPECT_THAT(she.rows(), ElementsAre(2, 6));
+  EXPECT_TRUE(she.overheard<MemberRemoved>().empty());
+  EXPECT_TRUE(she.overheard<ConversationJoined>().empty());
+}
+
 }  // namespace
 }  // namespace uproar::chat::testing

@@ -52,11 +52,12 @@ void World::Shard::publish(const TopicId& topic, const Reach& reach, const Serve
 }
 
 void World::Shard::publish_to(std::span<const Endpoint> sessions, const TopicId& topic,
-                              const ServerEvent& event, Delivery delivery) {
+                              const ServerEvent& event) {
   if (world.on_publish) world.on_publish(topic, event);
   for (const Endpoint& session : sessions) {
+    UPROAR_CHECK(topics.contains(topic) && topics.at(topic).contains(session));
     world.trace_event(3, session, event);
-    world.hear(session, topic, event, delivery);
+    world.hear(session, topic, event, Delivery::kMessage);
   }
 }
 

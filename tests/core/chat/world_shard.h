@@ -46,7 +46,7 @@ struct World::Shard final : Outbox,
   void publish(const TopicId& topic, const Reach& reach, const ServerEvent& event,
                Delivery delivery, const Endpoint* except) override;
   void publish_to(std::span<const Endpoint> sessions, const TopicId& topic,
-                  const ServerEvent& event, Delivery delivery) override;
+                  const ServerEvent& event) override;
   void relay(const TopicId& topic, std::uint64_t shards, ByteView payload,
              Delivery delivery) override;
   bool subscribe(const Endpoint& session, const TopicId& topic) override;

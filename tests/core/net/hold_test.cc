@@ -46,8 +46,7 @@ TEST_F(HoldTest, KeepsAndForgetsWhatIsPublishedToItAloneWithTheRest) {
   subscribe(2);
   shard.net.hold(a);
   const auto publish_to_a = [&](std::uint64_t n, std::string_view payload) {
-    EXPECT_EQ(shard.net.publish_to(a, topic(n), text(payload), DeliveryClass::kMessage),
-              SendOutcome::kQueued);
+    EXPECT_EQ(shard.net.publish_to(a, topic(n), text(payload)), SendOutcome::kQueued);
   };
   publish(1, "1a");
   publish_to_a(1, "1b");

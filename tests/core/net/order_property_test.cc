@@ -132,8 +132,7 @@ TEST_P(OrderProperty, NothingIsLostDoubledTornOrReordered) {
         if (!model.open || !model.subscribed.contains(of_topic)) break;
         ++number;
         model.topics[of_topic].back().numbers.push_back(number);
-        EXPECT_EQ(shard.net.publish_to(id, topic(of_topic), message('t', of_topic),
-                                       DeliveryClass::kMessage),
+        EXPECT_EQ(shard.net.publish_to(id, topic(of_topic), message('t', of_topic)),
                   SendOutcome::kQueued);
         break;
       default:
