@@ -181,7 +181,9 @@ void ConversationRole::read_for_attach(Conversation& conversation, AttachState& 
   if (request.mode == Attach::Mode::kUnread) {
     query.order = PageQuery::Order::kBefore;
     query.bound = 0;
-    query.seq_floor = std::max(joined_seq, member == nullptr ? Seq{0} : member->read_seq);
+    // The store has said how far they have read; marks of other nodes are not all told.
+    query.seq_floor =
+        std::max({joined_seq, request.cursor, member == nullptr ? Seq{0} : member->read_seq});
     query.limit = request.limit;
   } else if (request.mode == Attach::Mode::kLeaving) {
     query.seq_floor = request.seq_floor;

@@ -237,6 +237,8 @@ void ConversationRole::apply_page(Conversation& conversation, const storage::Pag
 void ConversationRole::receipt_from_node(Conversation& conversation, const ReceiptUpdate& receipt) {
   // What is being read may be from before it.
   if (conversation.is_loading && receipt.read_seq != 0) conversation.doubt_after_load = true;
+  // Its members are known with its outcome, and then as if nobody had read anything.
+  if (conversation.state == State::kCreating) want_look(conversation);
   MemberState* member = conversation.find_member(receipt.user);
   if (member == nullptr) return;
   const Seq upto = std::max(receipt.delivered_seq, receipt.read_seq);

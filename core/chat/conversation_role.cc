@@ -226,6 +226,8 @@ void ConversationRole::take_loaded(ConversationId id, std::uint32_t failures,
       return;
     }
   }
+  // Before what is held comes out: it is newer than what was read, and may make them doubtful.
+  conversation.marks_doubtful = std::exchange(conversation.doubt_after_load, false);
   if (conversation.state == State::kLoading) {
     take_state(conversation, std::move(*state));
     conversation.published_seq = conversation.last_seq;
@@ -255,7 +257,6 @@ void ConversationRole::take_loaded(ConversationId id, std::uint32_t failures,
   if (conversation.needs_verify) arm_verify(conversation);
   if (context_.nodes != nullptr) {
     conversation.looked_at_us = conversation.load_began_us;
-    conversation.marks_doubtful = std::exchange(conversation.doubt_after_load, false);
     if (conversation.owes_word && !conversation.needs_verify) {
       conversation.owes_word = false;
       on_publish_lost(id);  // perhaps it is there, and was not said

@@ -189,6 +189,43 @@ TEST_F(TwoNodes, tell_whoever_joins_while_the_conversation_is_read_once) {
   EXPECT_EQ(dan.seqs(), std::vector<Seq>{3});
 }
 
+// How many messages there were when somebody joined is for the store to say (doubt_marks).
+TEST_F(TwoNodes, count_as_read_what_was_there_before_a_joining_that_came_while_they_loaded) {
+  const ConversationId room = group({"ann", "ben"});
+  const UserId cid = world.user("cid");
+  const Person ann = arrives("ann", 0);
+  for (const char* text : {"one", "two", "three"}) ann.sends(room, text);
+  world.commit();
+  world.set_manual(true);
+  (void)connects("ben", 1);
+  while (world.shard(1).sizes().conversations == 0) {
+    ASSERT_TRUE(world.step_read_execute(1, 0));
+    ASSERT_TRUE(world.step_read_answer(1, 0));
+  }
+  // The first read fails, so that listening begins before the one that counts.
+  world.reads_fail = true;
+  while (world.bus().take_effect(1, 0) || world.step_bus(1)) {
+  }
+  while (world.step_read_execute(1, 0)) world.step_read_answer(1, 0);
+  world.reads_fail = false;
+  world.advance_ms(kVerifyBackoffMaxMs);
+  ASSERT_GT(world.reads_waiting(1), 0U);
+  for (std::size_t i = 0; i < world.reads_waiting(1); ++i) (void)world.step_read_execute(1, i);
+  ann.says(MemberAdd{room, {cid}, Role::kMember});
+  world.step_apply(0, 1, false, false);
+  world.step_outcomes(0);
+  while (world.step_bus(1)) {
+  }
+  world.set_manual(false);
+  world.settle();
+  const std::uint32_t asked = world.request(cid, ConversationJoin{room}, 1);
+  ASSERT_EQ(world.requests[asked].size(), 1U);
+  const auto* info = std::get_if<ConversationInfo>(&world.requests[asked][0].event);
+  ASSERT_NE(info, nullptr);
+  EXPECT_EQ(info->conversation.last_no, 3U);
+  EXPECT_EQ(info->conversation.unread, 0U);
+}
+
 // His node does not know so far; another conversation, which it has to load, keeps the sync open.
 TEST_F(TwoNodes, make_a_joining_that_is_heard_during_a_sync_part_of_it) {
   const ConversationId room = group({"ann", "cid"});

@@ -295,6 +295,54 @@ TEST_F(TwoNodes, hear_typing_events_and_receipts_of_each_other) {
   EXPECT_EQ(ann.overheard<ReceiptUpdate>()[0].read_seq, 1U);
 }
 
+// Of so many nobody is told how far they have read.
+TEST_F(TwoNodes, show_nothing_as_unread_that_was_read_on_the_other_node) {
+  std::vector<std::string> names = {"ann", "ben"};
+  while (names.size() <= kReceiptFanoutMembersMax) names.push_back(std::to_string(names.size()));
+  const ConversationId room = group(names);
+  const Person ann = arrives("ann", 0);
+  const Person phone = arrives("ben", 1);
+  const Person desk = arrives("ben", 0);
+  for (const char* text : {"one", "two", "three"}) ann.sends(room, text);
+  world.commit();
+  phone.says(MarkAdvance{room, 2, MarkKind::kSeen});
+  world.commit();
+  desk.says(UnreadFetch{5});
+  const auto pages = desk.answered<HistoryPage>();
+  ASSERT_EQ(pages.size(), 1U);
+  ASSERT_EQ(pages[0].messages.size(), 1U);
+  EXPECT_EQ(pages[0].messages[0].content, "three");
+}
+
+TEST_F(TwoNodes, know_what_was_read_before_a_creation_had_its_outcome) {
+  const Person ann = arrives("ann", 0);
+  const Person ben = arrives("ben", 1);
+  MessageSend first;
+  first.client_id = "c";
+  first.to = ben.id();
+  first.content = "hello";
+  world.set_manual(true);
+  ann.says(std::move(first));
+  while (world.bus().take_effect(0, 0) || world.step_bus(0)) {
+  }
+  world.set_manual(false);
+  world.settle();  // listening had begun before it was created
+  world.step_apply(0, 2, false, false);
+  ben.says(MarkAdvance{direct_conversation_id(ann.id(), ben.id()), 1, MarkKind::kSeen});
+  world.commit(1);
+  world.commit(0);
+  ConversationCreate the_same;
+  the_same.kind = ConversationKind::kDirect;
+  the_same.members = {ann.id()};
+  const std::uint32_t asked = world.request(ben.id(), std::move(the_same), 0);
+  ASSERT_EQ(world.requests[asked].size(), 1U);
+  const auto* created = std::get_if<ConversationCreated>(&world.requests[asked][0].event);
+  ASSERT_NE(created, nullptr);
+  EXPECT_TRUE(created->duplicate);
+  EXPECT_EQ(created->conversation.last_no, 1U);
+  EXPECT_EQ(created->conversation.unread, 0U);
+}
+
 TEST_F(TwoNodes, keep_what_is_heard_and_refuse_what_does_not_fit) {
   group({"ann"});
   group({"ann"});

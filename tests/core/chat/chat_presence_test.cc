@@ -209,6 +209,33 @@ TEST_F(PresenceOverNodes, a_read_that_began_before_a_word_does_not_undo_it) {
   EXPECT_TRUE(asked(ann, ben.id()).online);
 }
 
+TEST_F(PresenceOverNodes, what_was_read_for_an_answer_does_not_undo_what_was_read_since) {
+  const Person ann = arrives("ann", 0);
+  const Person ben = arrives("ben", 1);
+  rest();
+  world.set_manual(true);
+  ann.says(PresenceSubscribe{{ben.id()}});
+  ASSERT_TRUE(world.step_read_execute(0, 0));  // when he was last here
+  ASSERT_TRUE(world.step_read_answer(0, 0));
+  ASSERT_TRUE(world.step_read_execute(0, 0));  // and whether he is: so he is, it will say
+  world.disconnect(ben.connection());
+  world.now.monotonic_us += kPresenceTickMs * 1000;
+  write(1);
+  ASSERT_TRUE(world.bus().take_effect(0, 0));
+  ASSERT_TRUE(world.step_bus(0));
+  ASSERT_TRUE(world.step_read_execute(0, 1));
+  ASSERT_TRUE(world.step_read_answer(0, 1));  // with listening it is known that he is not
+  ASSERT_TRUE(world.step_read_answer(0, 0));
+  world.set_manual(false);
+  world.settle();
+  rest();
+  const auto lists = ann.answered<PresenceList>();
+  ASSERT_EQ(lists.size(), 1U);
+  EXPECT_FALSE(lists[0].users.at(0).online);
+  EXPECT_EQ(seen(ann, ben), (std::vector<bool>{}));
+  EXPECT_FALSE(asked(ann, ben.id()).online);
+}
+
 TEST_F(PresenceOverNodes, is_called_uncertain_while_there_is_no_bus) {
   group({"ann", "ben"});
   const Person ann = arrives("ann", 0);
