@@ -2,7 +2,8 @@
 //
 // Why the end is exact. AttachEnd is sent when every row that changed up to published_seq was paged, and in one order
 // with what is published from there on. Two things could break it, and both come from the store being ahead of the
-// outcomes that have reached us: a page may show changes that are not published yet (it is held until they are), and a
+// outcomes that have reached us: a page may show changes that are not published yet (it is held until they are, or until the
+// store turns out to have lost them), and a
 // page that was cut may leave out an old row because its newest change is behind the cut and not published yet (after
 // a cut page the store is asked again, until one is whole).
 //
@@ -214,9 +215,11 @@ void ConversationRole::advance_attach(Conversation& conversation, const Endpoint
     if (attach->step == Step::kHeld) {
       if (conversation.published_seq < attach->held.upto_seq) {
         if (conversation.is_behind() || conversation.is_unsettled()) return;
-        // The store has lost it since: a standby was promoted that had less.
-        attach->held = {};
-        attach->step = Step::kNext;
+        // The store has lost it since: a standby was promoted that had less. What earlier pages left out, because this one would
+        // show it as it was changed, is unchanged again: they begin anew.
+        const Attach request = attach->request;
+        *attach = {
+            .request = request, .bound = request.cursor, .rounds = attach->rounds, .held = {}};
         continue;
       }
       storage::Page page = std::exchange(attach->held, {});

@@ -27,7 +27,11 @@ ConversationView ConversationRole::view_for(const Conversation& conversation, Us
       view.role = member.role;
       view.read_seq = member.read_seq;
       view.delivered_seq = member.delivered_seq;
-      view.unread = conversation.last_no - std::min(member.read_no, conversation.last_no);
+      // Whatever is known of later messages, behind their member.added there is none.
+      const bool was_just_added = member.joined_seq > 0 && seq == member.joined_seq + 1;
+      view.unread = was_just_added
+                        ? 0
+                        : conversation.last_no - std::min(member.read_no, conversation.last_no);
     }
     if (!shows_members) continue;
     view.members.push_back({.user = member.user,
@@ -57,6 +61,12 @@ void ConversationRole::tell_joined(const Conversation& conversation, UserId user
           .but = but});
 }
 
+// Their joining was published while theirs to answer was an outcome that says nothing of it. Whoever hears already ignores it.
+void ConversationRole::tell_if_member(const Conversation& conversation, UserId user) {
+  if (const MemberState* member = conversation.find_member(user))
+    tell_joined(conversation, user, member->joined_seq + 1, Endpoint{}, false);
+}
+
 void ConversationRole::tell_asker(const Conversation& conversation, const Actor& asker, Seq seq,
                                   bool is_told) {
   if (asker.from.kind != Endpoint::Kind::kSession) return;
@@ -74,7 +84,7 @@ void ConversationRole::tell_asker(const Conversation& conversation, const Actor&
 void ConversationRole::tell_removed(Conversation& conversation, UserId user, Seq seq) {
   std::erase_if(conversation.ended,
                 [&](const EndedMembership& x) { return x.user == user && x.joined_seq < seq; });
-  send_to_hearers(conversation, HearingEnd{user, conversation.id});
+  send_to_hearers(conversation, HearingEnd{user, conversation.id, seq});
   UserNotice notice{
       .user = user, .change = {.added = false, .seq = seq, .conversation = {}}, .but = {}};
   notice.change.conversation.id = conversation.id;
@@ -104,9 +114,11 @@ void ConversationRole::add_member(Conversation& conversation, UserId user, Role 
 
 namespace {
 
-// An outcome may be so late that other nodes have changed the same again since, and that this is known here.
-bool is_news(const Conversation& conversation, const storage::Outcome& outcome) {
-  return outcome.status == OutcomeStatus::kCommitted && outcome.seq > conversation.members_seq;
+// A late outcome may find that its change was read or published here from the store, and perhaps undone by other nodes since.
+// A seq that was published when it was staged is given again: by a store that came back with less, and what is known is of
+// its other life.
+bool is_known(const Conversation& conversation, Seq seq, Seq published_when_staged) {
+  return seq <= conversation.members_seq && seq > published_when_staged;
 }
 
 bool is_member_since(const Conversation& conversation, UserId user, Seq joining) {
@@ -149,12 +161,12 @@ void ConversationRole::committed(Conversation& conversation, Pending& pending,
                           .role = op.role,
                           .by = pending.actor.user,
                           .at_us = outcome.at_us};
-  if (is_news(conversation, outcome)) {
-    add_member(conversation, op.user, op.role, outcome.seq);
-  } else if (conversation.find_member(op.user) == nullptr) {
-    want_look(conversation);  // another node's, and not heard so far, or left since
-  }
-  if (!is_duplicate) {
+  if (is_duplicate) {
+    if (conversation.find_member(op.user) == nullptr)
+      want_look(conversation);  // another node's, and not heard so far
+  } else {
+    if (!is_known(conversation, outcome.seq, pending.published_seq))
+      add_member(conversation, op.user, op.role, outcome.seq);
     members_changed(conversation, outcome.seq);
     announce(conversation, outcome.seq, ServerEvent(added));
   }
@@ -175,6 +187,7 @@ void ConversationRole::committed(Conversation& conversation, Pending& pending,
     if (!is_duplicate) conversation.change.is_heard = true;
     change_step_done(conversation, ServerEvent(added), {});
   }
+  if (is_duplicate && is_join) tell_if_member(conversation, op.user);
   if (!is_duplicate) {
     if (is_answered_there) tell_asker(conversation, pending.actor, outcome.seq, false);
     if (is_member_since(conversation, op.user, outcome.seq)) {
@@ -194,14 +207,16 @@ void ConversationRole::committed(Conversation& conversation, Pending& pending,
                                           .at_us = outcome.at_us});
   if (outcome.status == OutcomeStatus::kCommitted) {
     const MemberState* member = conversation.find_member(op.user);
-    const bool is_in = member != nullptr && member->joined_seq < outcome.seq;  // not back since
-    // Else it was told when it was read from the store.
+    const bool is_back = member != nullptr && member->joined_seq >= outcome.seq &&
+                         is_known(conversation, outcome.seq, pending.published_seq);
+    const bool is_in = member != nullptr && !is_back;
+    // Else it was told when it was published from the store.
     const bool is_untold = is_in || conversation.published_seq < outcome.seq;
     if (is_in) {
       conversation.note_ended(*member);
       std::erase_if(conversation.members, [&](const MemberState& x) { return x.user == op.user; });
-      stop_typing(conversation, op.user);
     }
+    if (!is_back) stop_typing(conversation, op.user);
     conversation.change.is_heard = true;
     members_changed(conversation, outcome.seq);
     announce(conversation, outcome.seq, ServerEvent(removed));
@@ -221,13 +236,9 @@ void ConversationRole::committed(Conversation& conversation, Pending& pending, s
                                                 .user = op.user,
                                                 .role = op.role,
                                                 .at_us = outcome.at_us});
-  if (MemberState* member = conversation.find_member(op.user)) {
-    if (is_news(conversation, outcome)) {
-      member->role = op.role;
-    } else if (member->role != op.role) {
-      want_look(conversation);
-    }
-  }
+  MemberState* member = conversation.find_member(op.user);
+  if (member != nullptr && !is_known(conversation, outcome.seq, pending.published_seq))
+    member->role = op.role;
   if (outcome.status == OutcomeStatus::kCommitted) {
     conversation.change.is_heard = true;
     members_changed(conversation, outcome.seq);
@@ -245,11 +256,8 @@ void ConversationRole::committed(Conversation& conversation, Pending& pending, s
                                           .user = {},
                                           .role = {},
                                           .at_us = outcome.at_us});
-  if (is_news(conversation, outcome)) {
+  if (!is_known(conversation, outcome.seq, pending.published_seq))
     conversation.name = std::move(op.name);
-  } else if (conversation.name != op.name) {
-    want_look(conversation);
-  }
   const bool is_duplicate = outcome.status == OutcomeStatus::kDuplicate;
   if (is_duplicate || wants_reply(pending.actor)) context_.reply(pending.actor, updated);
   if (is_duplicate) return;
@@ -268,8 +276,13 @@ void ConversationRole::take_membership(Conversation& conversation, const Message
   switch (row.system) {
     case SystemEvent::kMemberAdded: {
       if (is_newer) add_member(conversation, row.subject, row.role, row.seq);
-      if (is_member_since(conversation, row.subject, row.seq))  // and not left since
-        tell_joined(conversation, row.subject, row.seq, Endpoint{}, false);
+      if (is_member_since(conversation, row.subject, row.seq)) {  // and not left since
+        // Who asked to join is answered with the outcome.
+        const MembershipCommand& change = conversation.change;
+        const bool is_asked = change.left > 0 && change.actor.user == row.subject;
+        tell_joined(conversation, row.subject, row.seq, is_asked ? change.actor.from : Endpoint{},
+                    false);
+      }
       if (is_newer) doubt_marks(conversation, row.subject);
       return;
     }

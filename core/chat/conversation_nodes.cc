@@ -222,15 +222,12 @@ void ConversationRole::sent_by(Conversation& conversation, UserId sender, Seq se
   conversation.last_no = std::max(conversation.last_no, no);
 }
 
-// A page that a repair brought. Who came and went meanwhile is not told from rows: the state is read for that.
-// Messages of before the page count as well: one that was changed since stands behind those that came after it.
-void ConversationRole::apply_page(Conversation& conversation, const storage::Page& page) {
+// A page that a repair brought. Messages of before the page count as well: one that was changed since stands behind those that
+// came after it.
+void ConversationRole::count_sent(Conversation& conversation, const storage::Page& page) {
   for (const Message& row : page.messages) {
-    if (row.system == SystemEvent::kNone) {
+    if (row.system == SystemEvent::kNone)
       sent_by(conversation, row.sender, row.seq, row.no, row.sent_at_us);
-    } else if (row.seq > conversation.members_seq) {
-      want_look(conversation);
-    }
   }
 }
 
@@ -238,7 +235,10 @@ void ConversationRole::receipt_from_node(Conversation& conversation, const Recei
   // What is being read may be from before it.
   if (conversation.is_loading && receipt.read_seq != 0) conversation.doubt_after_load = true;
   // Its members are known with its outcome, and then as if nobody had read anything.
-  if (conversation.state == State::kCreating) want_look(conversation);
+  if (conversation.state == State::kCreating) {
+    conversation.marks_doubtful = true;
+    want_look(conversation);
+  }
   MemberState* member = conversation.find_member(receipt.user);
   if (member == nullptr) return;
   const Seq upto = std::max(receipt.delivered_seq, receipt.read_seq);

@@ -366,6 +366,8 @@ void ConversationRole::failed(Conversation& conversation, Pending& pending, Erro
              std::holds_alternative<storage::RemoveMember>(body) ||
              std::holds_alternative<storage::SetRole>(body)) {
     change_step_done(conversation, {}, error);
+    if (const auto* joining = std::get_if<storage::AddMember>(&body))
+      tell_if_member(conversation, joining->user);
   } else if (std::holds_alternative<storage::CreateConversation>(body)) {
     UPROAR_CHECK(conversation.state == Conversation::State::kCreating);
     conversation.state = Conversation::State::kAbsent;

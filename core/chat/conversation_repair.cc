@@ -66,13 +66,15 @@ void ConversationRole::repaired_upto(Conversation& conversation, Seq seq) {
 }
 
 void ConversationRole::publish_page(Conversation& conversation, storage::Page page) {
-  if (context_.nodes != nullptr) apply_page(conversation, page);
-  std::vector<Message> joinings;
+  if (context_.nodes != nullptr) count_sent(conversation, page);
+  std::vector<Message> changes;  // of members, roles, name: in the order of their seqs
   Seq first_seq = page.upto_seq;
   for (const Message& row : page.messages) {
     first_seq = std::min(first_seq, row.seq);
-    if (row.system == SystemEvent::kMemberAdded && row.seq <= conversation.members_seq)
-      joinings.push_back(row);
+    // A node alone knows of newer ones when it has read the conversation again, with the marks that belong to them.
+    if (row.system != SystemEvent::kNone &&
+        (context_.nodes != nullptr || row.seq <= conversation.members_seq))
+      changes.push_back(row);
   }
   auto joined_seqs = conversation.hearers_joined_seqs();
   const bool is_for_all = std::all_of(joined_seqs.begin(), joined_seqs.end(),
@@ -91,7 +93,7 @@ void ConversationRole::publish_page(Conversation& conversation, storage::Page pa
     send_to_hearers(conversation, PageByMembership{.page = std::move(shown),
                                                    .joined_seqs = std::move(joined_seqs)});
   }
-  for (const Message& row : joinings) take_membership(conversation, row);
+  for (const Message& row : changes) take_membership(conversation, row);
 }
 
 void ConversationRole::publish_leaving(Conversation& conversation, const Message& row) {

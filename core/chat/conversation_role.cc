@@ -226,7 +226,7 @@ void ConversationRole::take_loaded(ConversationId id, std::uint32_t failures,
       return;
     }
   }
-  // Before what is held comes out: it is newer than what was read, and may make them doubtful.
+  // Before what is held comes out, which is newer than what was read, and may make the marks doubtful.
   conversation.marks_doubtful = std::exchange(conversation.doubt_after_load, false);
   if (conversation.state == State::kLoading) {
     take_state(conversation, std::move(*state));

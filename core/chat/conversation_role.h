@@ -112,7 +112,7 @@ class ConversationRole {
   void shed_held(Conversation& conversation);  // all
   void release_held(Conversation& conversation);
   void deliver(Conversation& conversation, Seq seq, ServerEvent&& event, ByteView payload);
-  void apply_page(Conversation& conversation, const storage::Page& page);
+  void count_sent(Conversation& conversation, const storage::Page& page);
   void sent_by(Conversation& conversation, UserId sender, Seq seq, std::uint64_t no,
                std::int64_t at_us);
   void receipt_from_node(Conversation& conversation, const ReceiptUpdate& receipt);
@@ -213,6 +213,7 @@ class ConversationRole {
   // it again.
   void tell_joined(const Conversation& conversation, UserId user, Seq seq, const Endpoint& but,
                    bool to_nodes);
+  void tell_if_member(const Conversation& conversation, UserId user);
   // To the session that asked for it, as the answer or behind it.
   void tell_asker(const Conversation& conversation, const Actor& asker, Seq seq, bool is_told);
   // It is published: by `seq` they have left.

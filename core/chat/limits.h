@@ -104,6 +104,10 @@ inline constexpr std::uint32_t kSyncRetryMs = 50;
 inline constexpr std::uint32_t kSyncQueueMax = 1'512;
 // Conversations of a session that wait to be synced again, ~40 bytes each. Above: closed, 4200.
 inline constexpr std::size_t kSilentMax = 2 * std::size_t{kSyncConversationsMax};
+// News of a joining come by the user's shard, those of the leaving directly: the older may be later, by as much as a shard
+// stands still. So long, and of so many conversations, is a leaving remembered.
+inline constexpr std::int64_t kLeavingKeptUs = 10'000'000;
+inline constexpr std::size_t kLeavingsKeptMax = 64;
 // Hearers with a sync under way; above: overloaded.
 inline constexpr std::uint32_t kPullersMax = 20'000;
 // REST: rows of one answer; the rest is has_more.

@@ -100,6 +100,7 @@ struct MemberAnswer {
 struct HearingEnd {
   UserId user;
   ConversationId conversation;
+  Seq seq = 0;  // by which they have left
 };
 
 // To every shard that hears the conversation: a page that is not for all who hear it to the same extent, in place of its

@@ -275,8 +275,8 @@ void PresenceWatch::look(std::vector<UserId> users, Found found) {
                             if (!read.ok()) return found(nullptr);
                             for (const storage::UserPresence& user : read.value()) {
                               Watched* watched = find(user.user);
-                              // Who is known by now was read since, and is listened to: this may be
-                              // older, and nobody would take back what it says.
+                              // Who is known by now was read since: this may be older, and nobody would
+                              // take back what it says.
                               if (watched == nullptr || watched->is_known) continue;
                               const bool was_online = watched->is_online();
                               for (const storage::NodePresence& row : user.nodes) {

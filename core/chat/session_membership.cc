@@ -34,8 +34,9 @@ void SessionRole::on(const HearingEnd& end) {
     if (session == nullptr || session->user != end.user) continue;
     const bool was_shown = session->state == Session::State::kReady;  // or will be, when released
     outdate_looks(endpoint, end.conversation);
-    (void)unhear(endpoint, *session, topic,
-                 was_shown ? PendingFrames::kDeliver : PendingFrames::kDrop);
+    if (unhear(endpoint, *session, topic,
+               was_shown ? PendingFrames::kDeliver : PendingFrames::kDrop))
+      session->note_leaving(end.conversation, end.seq, context_.now.monotonic_us);
   }
 }
 
@@ -86,6 +87,9 @@ void SessionRole::joined(const Endpoint& endpoint, Session& session, const Sessi
   const auto answer_that_it_is_in = [&] {
     if (said.request != nullptr) answer(ServerEvent(ConversationInfo{said.change.conversation}));
   };
+  if (said.request == nullptr &&
+      session.is_late(conversation, said.change.seq, context_.now.monotonic_us))
+    return;
   // What the session heard or asked for before the news arrived is exact by itself.
   if (hears(session, topic)) {
     answer_that_it_is_in();
@@ -169,6 +173,7 @@ void SessionRole::removed(const Endpoint& endpoint, Session& session, Conversati
   // Of a membership before the one that is pulled: said late, by a node that had to look it up.
   if (pulled != nullptr && seq <= std::max(pulled->seq_floor, pulled->joined_at.value_or(0)))
     return;
+  session.note_leaving(conversation, seq, context_.now.monotonic_us);
   // Joined again on another node meanwhile? What says so may have come before this, and was no news then.
   if (context_.nodes != nullptr) {
     if (pulled != nullptr && pulled->kind != PullItem::Kind::kSync) {

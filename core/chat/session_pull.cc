@@ -286,12 +286,15 @@ void SessionRole::leave_rest(Puller& puller) {
 // was changed meanwhile can only be shown as it stands: from there on it is a page.
 // Their own leaving is an event in any case.
 void SessionRole::tell_missed(const Endpoint& to, UserId user, Seq cursor, HistoryPage page) {
+  const ConversationId conversation = page.conversation;
   std::optional<ServerEvent> leaving;
+  Seq left_seq = 0;
   if (!page.messages.empty()) {
     const Message& last = page.messages.back();
     if (last.system == SystemEvent::kMemberRemoved && last.subject == user) {
       leaving = live_event_of(last);
-      page.upto_seq = last.seq - 1;
+      left_seq = last.seq;
+      page.upto_seq = left_seq - 1;
       page.messages.pop_back();
     }
   }
@@ -304,7 +307,10 @@ void SessionRole::tell_missed(const Endpoint& to, UserId user, Seq cursor, Histo
   page.messages.erase(page.messages.begin(), row);
   if (!page.messages.empty() || page.upto_seq > cursor)
     context_.outbox.tell(to, ServerEvent(std::move(page)), Delivery::kMessage);
-  if (leaving) context_.outbox.tell(to, *leaving, Delivery::kMessage);
+  if (!leaving) return;
+  context_.outbox.tell(to, *leaving, Delivery::kMessage);
+  if (Session* session = live(to))
+    session->note_leaving(conversation, left_seq, context_.now.monotonic_us);
 }
 
 void SessionRole::on(const AttachEnd& end) {

@@ -2,6 +2,7 @@
 
 // Sessions of this shard by the slot of their connection: what an idle one costs is what stands in Session.
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -41,6 +42,13 @@ struct SessionStarting {
 };
 
 // What a session that only listens does not have.
+// The session was told of it, or is about to be.
+struct ToldLeaving {
+  ConversationId conversation;
+  Seq seq = 0;
+  std::int64_t at_us = 0;
+};
+
 struct SessionExtras {
   std::optional<SessionStarting> starting;
   // Of the topics heard, users that presence.subscribe asked for; peers that are heard without asking are not among them.
@@ -48,11 +56,13 @@ struct SessionExtras {
   // A sync of these was refused for now, at this cursor: the client asks again, and until then it is told nothing of them
   // but of a joining above it. At most kSilentMax.
   absl::flat_hash_map<ConversationId, Seq> silent;
-  std::uint32_t puller = 0;         // of a sync under way; 0: none
+  std::vector<ToldLeaving> leavings;  // the oldest first, at most kLeavingsKeptMax
+  std::uint32_t puller = 0;           // of a sync under way; 0: none
   std::uint32_t unread_puller = 0;  // of an unread.fetch; kUnreadAsked: the store has not answered
 
   [[nodiscard]] bool empty() const {
-    return !starting && watches.empty() && silent.empty() && puller == 0 && unread_puller == 0;
+    return !starting && watches.empty() && silent.empty() && leavings.empty() && puller == 0 &&
+           unread_puller == 0;
   }
 };
 
@@ -95,6 +105,23 @@ struct Session {
   void end_pull() {
     if (extras) extras->puller = 0;
     free_empty_extras();
+  }
+  void note_leaving(ConversationId conversation, Seq seq, std::int64_t now_us) {
+    auto& leavings = make_extras().leavings;
+    std::erase_if(leavings, [&](const ToldLeaving& x) {
+      if (x.conversation == conversation) seq = std::max(seq, x.seq);
+      return x.conversation == conversation || now_us - x.at_us > kLeavingKeptUs;
+    });
+    if (leavings.size() >= kLeavingsKeptMax) leavings.erase(leavings.begin());
+    leavings.push_back({.conversation = conversation, .seq = seq, .at_us = now_us});
+  }
+  // Of a membership that they were told the end of.
+  [[nodiscard]] bool is_late(ConversationId conversation, Seq joining, std::int64_t now_us) const {
+    return extras &&
+           std::any_of(extras->leavings.begin(), extras->leavings.end(), [&](const ToldLeaving& x) {
+             return x.conversation == conversation && joining < x.seq &&
+                    now_us - x.at_us <= kLeavingKeptUs;
+           });
   }
   void end_silence(ConversationId conversation) {
     if (extras) extras->silent.erase(conversation);

@@ -38,6 +38,7 @@ void Oracle::connects(Client& client, bool resumes,
   client.is_syncing = false;
   client.left_while_syncing.clear();
   client.told_left.clear();
+  client.left_at.clear();
   client.refused.clear();
   client.resyncs = false;
   client.must_reconnect = false;
@@ -418,6 +419,7 @@ void Oracle::receive(Client& client, const Heard& heard) {
     if (removed->user == client.user) {
       if (client.is_syncing) client.left_while_syncing.insert(removed->conversation);
       client.told_left.insert(removed->conversation);
+      client.left_at[removed->conversation] = removed->seq;
       client.known.erase(removed->conversation);
       client.was_member_at_ready.erase(
           removed->conversation);  // what it hears for a moment longer begins anywhere
@@ -434,6 +436,9 @@ void Oracle::receive(Client& client, const Heard& heard) {
     const Seq seq = joined->conversation.last_seq;
     // With several nodes it may be told of an earlier membership than the one it hears by now: older rows stay hidden.
     const Seq base = std::max(seq, joined_seq(client, joined->conversation.id));
+    if (const auto left = client.left_at.find(joined->conversation.id);
+        left != client.left_at.end() && seq < left->second && heard.id.empty())
+      fail(client, "D4 told again of a membership that has ended:", joined->conversation.id, seq);
     // It would be told once more what it has.
     const auto it = client.known.find(joined->conversation.id);
     if (it != client.known.end() && seq + 1 < it->second.cursor && heard.id.empty() &&

@@ -73,6 +73,7 @@ class Oracle {
     std::set<ConversationId> was_member_at_ready;  // in fact: when it connected
     std::set<ConversationId> left_while_syncing;   // the answer may still speak of them
     std::set<ConversationId> told_left;            // and has not heard of a joining since
+    std::map<ConversationId, Seq> left_at;         // told of, on this connection
     std::set<ConversationId> refused;  // by a sync that may have been asked before it joined
     bool resyncs = false;              // a sync in mid-life: frames on the way may repeat
   };

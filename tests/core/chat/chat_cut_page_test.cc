@@ -278,5 +278,37 @@ TEST_F(HeldPageOfTwoNodes, is_read_again_when_the_store_has_lost_what_it_shows) 
   EXPECT_EQ(ben.rows(), std::vector<Seq>{3});
 }
 
+class SecondPageOfTwoNodes : public ChatTest {
+ protected:
+  SecondPageOfTwoNodes()
+      : ChatTest({.limits = {.page_rows_max = 2, .recent_rows_max = 0}, .nodes = 2}) {}
+};
+
+// The first page left out row 1, whose change stood behind its cut. With the change lost, no later page would show the row.
+TEST_F(SecondPageOfTwoNodes, leaves_out_no_row_whose_change_a_failover_has_lost) {
+  const ConversationId square = group({"ann", "ben", "cid"});
+  const Person writer = arrives("ann", 0);
+  (void)arrives("cid", 1);
+  const Person reader = connects("ben", 1, true);
+  for (const char* text : {"one", "two", "three"}) writer.sends(square, text);
+  world.commit();
+  const storage::MemoryModel standby = world.model();
+  writer.says(
+      MessageEdit{.conversation = square, .message = {.seq = 1, .id = {}}, .content = "ONE"});
+  world.step_apply(0, 1, false, false);
+  world.step_outcomes(0);
+  ASSERT_TRUE(world.bus().lose(1, 0, false));
+  reader.says(Sync{.cursors = {{square, 0}}});
+  world.settle();
+  EXPECT_EQ(reader.rows(), (std::vector<Seq>{2, 3}));
+  world.model() = standby;
+  for (int i = 0; i < 3; ++i) {
+    world.advance_ms(kRepairGraceMs + 1);
+    world.settle();
+  }
+  ASSERT_EQ(reader.answered<SyncDone>().size(), 1U);
+  EXPECT_EQ(reader.rows(), (std::vector<Seq>{2, 3, 1, 2, 3}));
+}
+
 }  // namespace
 }  // namespace uproar::chat::testing

@@ -64,15 +64,14 @@ TEST_F(LateOutcome, of_a_leaving_ends_no_membership_that_followed_it) {
 TEST_F(LateOutcome, of_a_joining_lets_nobody_hear_who_has_left_since) {
   ann_at_node_1.says(MemberAdd{room, {dan.id()}, Role::kMember});
   is_committed_and_published_without_its_outcome();
-  dan.forgets();
   at_node_0(ann, MemberRemove{room, dan.id()});  // 4
   outcome_comes();
   ann.sends(room, "secret");
   world.commit(0);
   world.settle();
   EXPECT_EQ(dan.rows(), std::vector<Seq>{});
-  EXPECT_TRUE(dan.overheard<ConversationJoined>().empty());  // told neither: docs/contract.md, D4
-  EXPECT_TRUE(dan.overheard<MemberRemoved>().empty());
+  EXPECT_EQ(dan.overheard<ConversationJoined>().size(), 1U);
+  EXPECT_EQ(dan.overheard<MemberRemoved>().size(), 1U);
 }
 
 // The look that it asks for finds him gone while something is on its way that was said without him.
@@ -118,6 +117,171 @@ TEST_F(LateOutcome, of_a_role_gives_none_that_was_taken_since) {
   world.commit();
   ASSERT_EQ(ben.answered<Error>().size(), 1U);
   EXPECT_EQ(ben.answered<Error>()[0].code, ErrorCode::kForbidden);
+}
+
+// Something else that changed at node 0 is known at node 1 when the outcome comes.
+class OvertakenOutcome : public LateOutcome {
+ protected:
+  void is_overtaken() {
+    is_committed_and_published_without_its_outcome();
+    at_node_0(ann, ConversationRename{room, "new"});
+    world.set_manual(true);  // nothing is read behind it
+    ASSERT_TRUE(world.step_outcomes(1));
+  }
+};
+
+TEST_F(OvertakenOutcome, of_a_role_that_was_taken_gives_no_right) {
+  ann_at_node_1.says(MemberRole{room, ben.id(), Role::kAdmin});
+  world.commit();
+  world.settle();
+  ann_at_node_1.says(MemberRole{room, ben.id(), Role::kMember});
+  is_overtaken();
+  ben.says(MemberRemove{room, world.user("cid")}, "no right");
+  world.set_manual(false);
+  world.commit();
+  ASSERT_EQ(ben.answered<Error>().size(), 1U);
+  EXPECT_EQ(ben.answered<Error>()[0].code, ErrorCode::kForbidden);
+}
+
+TEST_F(OvertakenOutcome, of_a_joining_makes_a_member_who_can_be_removed) {
+  ann_at_node_1.says(MemberAdd{room, {dan.id()}, Role::kMember}, "add");
+  is_overtaken();
+  ann_at_node_1.says(MemberRemove{room, dan.id()}, "remove");
+  world.set_manual(false);
+  world.commit();
+  EXPECT_EQ(ann_at_node_1.answered<MemberAdded>().size(), 1U);
+  EXPECT_TRUE(ann_at_node_1.answered<Error>().empty());
+}
+
+TEST_F(OvertakenOutcome, of_their_own_joining_shows_them_as_they_are_in_it) {
+  const ConversationId square = channel({"ann", "ben", "cid"});
+  for (const char* text : {"one", "two"}) ann.sends(square, text);
+  world.commit();
+  dan.says(ConversationJoin{square}, "join");
+  ASSERT_TRUE(world.step_apply(1, 1, false, false));
+  for (const std::uint32_t node : {1U, 0U}) {
+    const Person comes = connects("cid", node, true);
+    comes.says(Sync{{{square, 2}}});
+    world.settle();
+    rest();
+    world.settle();
+  }
+  at_node_0(ann, ConversationRename{square, "new"});
+  outcome_comes();
+  ASSERT_EQ(dan.answered<ConversationJoined>().size(), 1U);
+  const ConversationView view = dan.answered<ConversationJoined>()[0].conversation;
+  EXPECT_EQ(view.member_count, 4U);
+  EXPECT_EQ(view.unread, 0U);
+  EXPECT_EQ(view.read_seq, 2U);
+}
+
+// Dan is at node 2 alone, which does not have the room.
+class OutcomeOfThreeNodes : public ChatTest {
+ protected:
+  OutcomeOfThreeNodes() : ChatTest({.limits = {}, .nodes = 3}) {}
+  void rests() {
+    for (int i = 0; i < 3; ++i) {
+      world.settle();
+      world.advance_ms(2000);
+    }
+    world.settle();
+  }
+  void expect_told_once(Seq next) {
+    rests();
+    ann.sends(room, "next");
+    world.commit();
+    rests();
+    EXPECT_EQ(dan.overheard<ConversationJoined>().size(), 1U);
+    EXPECT_EQ(dan.seqs(), std::vector<Seq>{next});
+  }
+  const ConversationId room = group({"ann", "ben", "cid"});
+  const Person ann = arrives("ann", 0);
+  const Person dan = arrives("dan", 2);
+};
+
+TEST_F(OutcomeOfThreeNodes, that_is_overtaken_is_told_where_the_room_is_not) {
+  const Person ann_at_node_1 = arrives("ann", 1);
+  for (const char* text : {"one", "two"}) ann.sends(room, text);
+  world.commit();
+  ann_at_node_1.says(MemberAdd{room, {dan.id()}, Role::kMember});
+  ASSERT_TRUE(world.step_apply(1, 1, false, false));
+  for (const std::uint32_t node : {1U, 0U}) {
+    const Person comes = connects("cid", node, true);
+    comes.says(Sync{{{room, 2}}});
+    world.settle();
+    world.advance_ms(kRepairGraceMs + 1);
+    world.settle();
+  }
+  ann.says(ConversationRename{room, "new"});
+  world.commit(0);
+  world.settle();
+  ASSERT_TRUE(world.step_outcomes(1));
+  expect_told_once(5);
+}
+
+TEST_F(OutcomeOfThreeNodes, whose_seq_a_failover_gives_again_is_told_where_the_room_is_not) {
+  ann.sends(room, "one");
+  world.commit();
+  const storage::MemoryModel standby = world.model();
+  ann.says(ConversationRename{room, "lost"});  // 2
+  world.commit();
+  world.model() = standby;
+  ann.says(MemberAdd{room, {dan.id()}, Role::kMember});  // 2 again
+  world.commit();
+  expect_told_once(3);
+}
+
+// She is a member by what the lost life said, from above the seq by which she leaves in this one.
+TEST_F(TwoNodes, let_nobody_hear_whom_they_removed_after_a_failover) {
+  const ConversationId room = group({"ann", "ben"});
+  const Person ann = arrives("ann", 0);
+  const Person dan = arrives("dan", 0);
+  ann.sends(room, "one");
+  world.commit();
+  const storage::MemoryModel standby = world.model();
+  for (const char* text : {"two", "three"}) ann.sends(room, text);
+  ann.says(MemberAdd{room, {dan.id()}, Role::kMember});  // 4
+  world.commit();
+  world.model() = standby;
+  const Person ann_at_node_1 = arrives("ann", 1);  // which reads the room as it is now
+  ann_at_node_1.says(MemberAdd{room, {dan.id()}, Role::kMember});  // 2
+  world.commit(1);
+  world.settle();
+  dan.forgets();
+  ann.says(MemberRemove{room, dan.id()}, "remove");  // 3
+  world.commit(0);
+  EXPECT_TRUE(ann.answered<Error>().empty());
+  for (int i = 0; i < 4; ++i) {
+    ann.sends(room, "secret");
+    world.commit();
+    world.advance_ms(2000);
+    world.settle();
+  }
+  EXPECT_TRUE(dan.rows().empty());
+}
+
+// The read that follows a failed commit finds ben gone before the outcome of his removal comes.
+class OneNode : public ChatTest {};
+
+TEST_F(OneNode, ends_the_typing_of_whom_a_read_found_gone_before_the_outcome) {
+  const ConversationId room = group({"ann", "ben", "cid"});
+  const Person ann = arrives("ann", 0);
+  const Person ben = arrives("ben", 0);
+  const Person cid = arrives("cid", 0);
+  ben.says(TypingChange{room, true});
+  ASSERT_EQ(cid.overheard<TypingUpdate>().size(), 1U);
+  ann.sends(room, "lost");
+  ASSERT_TRUE(world.step_apply(0, 1, true, false));
+  ann.says(MemberRemove{room, ben.id()});
+  ASSERT_TRUE(world.step_apply(0, 1, false, false));
+  ASSERT_TRUE(world.step_outcomes(0));
+  world.settle();
+  world.advance_ms(1);
+  world.settle();
+  ASSERT_TRUE(world.step_outcomes(0));
+  world.settle();
+  ASSERT_EQ(ben.overheard<MemberRemoved>().size(), 1U);
+  EXPECT_EQ(cid.overheard<TypingUpdate>().size(), 2U);
 }
 
 }  // namespace

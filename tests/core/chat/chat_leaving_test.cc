@@ -429,5 +429,35 @@ TEST_F(LeavingWhileSyncing, and_coming_back_goes_on_from_the_new_joining) {
   EXPECT_TRUE(she.overheard<ConversationJoined>().empty());
 }
 
+// A sync finds that she is in before the news of her joining arrive, which are then of a membership that has ended.
+TEST_F(Leaving, is_not_followed_by_late_news_of_the_joining) {
+  const ConversationId square =
+      exists(0xBEEF, {ConversationKind::kGroup, "n", {{bob, Role::kOwner}}});
+  const Person she = arrives(alice, kSession), he = arrives(bob, kConversation);
+  he.sends(square, "one");
+  he.says(MemberAdd{square, {alice}, Role::kMember});  // 2
+  stored();
+  she.says(Sync{{{square, 1}}});
+  for (int i = 0; i < 4; ++i) {
+    only_between(kSession, kConversation);
+    read(kConversation);
+    only_between(kConversation, kSession);
+  }
+  ASSERT_THAT(she.answered<SyncDone>(), SizeIs(1));
+  he.sends(square, "three");
+  stored();
+  he.says(MemberRemove{square, alice});  // 4
+  stored();
+  ASSERT_THAT(she.overheard<MemberRemoved>(), SizeIs(1));
+  world.settle();
+  EXPECT_THAT(she.overheard<MemberRemoved>(), SizeIs(1));
+  EXPECT_THAT(she.overheard<ConversationJoined>(), IsEmpty());
+  EXPECT_THAT(she.seqs(), ElementsAre(3));
+  he.says(MemberAdd{square, {alice}, Role::kMember});  // 5: the next one is told
+  stored();
+  world.settle();
+  EXPECT_THAT(she.overheard<ConversationJoined>(), SizeIs(1));
+}
+
 }  // namespace
 }  // namespace uproar::chat::testing

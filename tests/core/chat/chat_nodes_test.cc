@@ -330,11 +330,17 @@ TEST_F(TwoNodes, know_what_was_read_before_a_creation_had_its_outcome) {
   world.step_apply(0, 2, false, false);
   ben.says(MarkAdvance{direct_conversation_id(ann.id(), ben.id()), 1, MarkKind::kSeen});
   world.commit(1);
-  world.commit(0);
+  world.set_manual(true);
+  while (world.step_outcomes(0)) {
+  }
+  while (world.step_link(0, 0)) {
+  }
   ConversationCreate the_same;
   the_same.kind = ConversationKind::kDirect;
   the_same.members = {ann.id()};
   const std::uint32_t asked = world.request(ben.id(), std::move(the_same), 0);
+  world.set_manual(false);
+  world.settle();
   ASSERT_EQ(world.requests[asked].size(), 1U);
   const auto* created = std::get_if<ConversationCreated>(&world.requests[asked][0].event);
   ASSERT_NE(created, nullptr);
