@@ -92,6 +92,7 @@ struct MembershipCommand {
   std::optional<Error> error;
   // The actor hears of it as members do: an answer without id would be the same again.
   bool is_heard = false;
+  bool is_join = false;  // the actor's own: answered with the outcome
 };
 
 struct Conversation {

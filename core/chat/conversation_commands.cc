@@ -451,8 +451,8 @@ void ConversationRole::join(Conversation& conversation, const Actor& actor) {
     context_.refuse(actor, ErrorCode::kConflict, "the conversation is full");
     return;
   }
-  (void)stage_change(conversation, actor,
-                     {storage::AddMember{.user = actor.user, .role = Role::kMember}}, {});
+  conversation.change.is_join = stage_change(
+      conversation, actor, {storage::AddMember{.user = actor.user, .role = Role::kMember}}, {});
 }
 
 void ConversationRole::leave(Conversation& conversation, const Actor& actor) {

@@ -61,7 +61,8 @@ void ConversationRole::tell_joined(const Conversation& conversation, UserId user
           .but = but});
 }
 
-// Their joining was published while theirs to answer was an outcome that says nothing of it. Whoever hears already ignores it.
+// take_membership() leaves out who asked for the joining, for the outcome to answer. This one does not say that they are in:
+// a joining by another device was first, or the answer is lost. Whoever hears already ignores it.
 void ConversationRole::tell_if_member(const Conversation& conversation, UserId user) {
   if (const MemberState* member = conversation.find_member(user))
     tell_joined(conversation, user, member->joined_seq + 1, Endpoint{}, false);
@@ -279,7 +280,7 @@ void ConversationRole::take_membership(Conversation& conversation, const Message
       if (is_member_since(conversation, row.subject, row.seq)) {  // and not left since
         // Who asked to join is answered with the outcome.
         const MembershipCommand& change = conversation.change;
-        const bool is_asked = change.left > 0 && change.actor.user == row.subject;
+        const bool is_asked = change.is_join && change.actor.user == row.subject;
         tell_joined(conversation, row.subject, row.seq, is_asked ? change.actor.from : Endpoint{},
                     false);
       }

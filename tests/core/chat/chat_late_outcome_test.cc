@@ -119,6 +119,19 @@ TEST_F(LateOutcome, of_a_role_gives_none_that_was_taken_since) {
   EXPECT_EQ(ben.answered<Error>()[0].code, ErrorCode::kForbidden);
 }
 
+// She left and came back by her other device; only who asked to join is answered by an outcome.
+TEST_F(LateOutcome, keeps_nobody_from_being_told_that_they_are_back) {
+  const Person cid = arrives("cid", 0);
+  at_node_0(ann, MemberRole{room, cid.id(), Role::kOwner});
+  ann_at_node_1.says(MemberRemove{room, ben.id()});
+  is_committed_and_published_without_its_outcome();
+  at_node_0(ann, ConversationLeave{room});
+  at_node_0(cid, MemberAdd{room, {ann.id()}, Role::kMember});
+  outcome_comes();
+  EXPECT_EQ(ann_at_node_1.overheard<MemberRemoved>().size(), 2U);  // ben, and herself
+  EXPECT_EQ(ann_at_node_1.overheard<ConversationJoined>().size(), 1U);
+}
+
 // Something else that changed at node 0 is known at node 1 when the outcome comes.
 class OvertakenOutcome : public LateOutcome {
  protected:
