@@ -62,7 +62,7 @@ void ConversationRole::tell_joined(const Conversation& conversation, UserId user
 }
 
 // take_membership() leaves out who asked for the joining, for the outcome to answer. This one does not say that they are in:
-// a joining by another device was first, or the answer is lost. Whoever hears already ignores it.
+// a joining by another device was first, another one followed, or the answer is lost. Whoever hears already ignores it.
 void ConversationRole::tell_if_member(const Conversation& conversation, UserId user) {
   if (const MemberState* member = conversation.find_member(user))
     tell_joined(conversation, user, member->joined_seq + 1, Endpoint{}, false);
@@ -194,6 +194,8 @@ void ConversationRole::committed(Conversation& conversation, Pending& pending,
     if (is_member_since(conversation, op.user, outcome.seq)) {
       tell_joined(conversation, op.user, outcome.seq,
                   is_answered_there ? pending.actor.from : Endpoint{}, true);
+    } else if (is_join) {
+      tell_if_member(conversation, op.user);  // back since, and left out when that was published
     }
     doubt_marks(conversation, op.user);
   }

@@ -41,7 +41,6 @@ struct SessionStarting {
   }
 };
 
-// What a session that only listens does not have.
 // The session was told of it, or is about to be.
 struct ToldLeaving {
   ConversationId conversation;
@@ -49,6 +48,7 @@ struct ToldLeaving {
   std::int64_t at_us = 0;
 };
 
+// What a session that only listens does not have.
 struct SessionExtras {
   std::optional<SessionStarting> starting;
   // Of the topics heard, users that presence.subscribe asked for; peers that are heard without asking are not among them.

@@ -188,6 +188,44 @@ TEST_F(OvertakenOutcome, of_their_own_joining_shows_them_as_they_are_in_it) {
   EXPECT_EQ(view.read_seq, 2U);
 }
 
+// He is removed and added again before that; what says so to his own node is lost.
+TEST_F(OvertakenOutcome, of_their_own_joining_is_followed_by_the_one_that_came_since) {
+  const ConversationId square = channel({"ann", "ben", "cid"});
+  for (const char* text : {"one", "two"}) ann.sends(square, text);
+  world.commit();
+  dan.says(ConversationJoin{square}, "join");
+  ASSERT_TRUE(world.step_apply(1, 1, false, false));  // 3
+  for (const std::uint32_t node : {1U, 0U}) {
+    const Person comes = connects("cid", node, true);
+    comes.says(Sync{{{square, 2}}});
+    world.settle();
+    rest();
+    world.settle();
+  }
+  at_node_0(ann, MemberRemove{square, dan.id()});          // 4
+  ann.says(MemberAdd{square, {dan.id()}, Role::kMember});  // 5
+  world.set_manual(true);
+  while (world.step_apply(0, 1, false, false)) {
+  }
+  while (world.step_outcomes(0)) {
+  }
+  ASSERT_TRUE(world.bus().lose(1, 0, false));
+  while (world.bus().lose(1, 0, false)) {
+  }
+  world.set_manual(false);
+  world.settle();
+  at_node_0(ann, ConversationRename{square, "six"});
+  rest();
+  world.settle();
+  outcome_comes();
+  ann.sends(square, "seven");
+  world.commit();
+  rest();
+  world.settle();
+  EXPECT_EQ(dan.heard<ConversationJoined>().size(), 2U);
+  EXPECT_EQ(dan.seqs(), std::vector<Seq>{7});
+}
+
 // Dan is at node 2 alone, which does not have the room.
 class OutcomeOfThreeNodes : public ChatTest {
  protected:
