@@ -223,6 +223,7 @@ void SessionRole::membership_viewed(std::uint32_t number, const AudienceCheck& l
   view.last_message.reset();
   view.last_seq = view.joined_seq;  // from where it hears
   joined.change.seq = view.joined_seq;
+  session->forget_leaving(view.id);  // read since it was told
   notice(look.session, *session, std::move(joined));
 }
 

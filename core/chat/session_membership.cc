@@ -88,8 +88,11 @@ void SessionRole::joined(const Endpoint& endpoint, Session& session, const Sessi
     if (said.request != nullptr) answer(ServerEvent(ConversationInfo{said.change.conversation}));
   };
   if (said.request == nullptr &&
-      session.is_late(conversation, said.change.seq, context_.now.monotonic_us))
+      session.is_late(conversation, said.change.seq, context_.now.monotonic_us)) {
+    // Unless a failover has lost the leaving: the store knows.
+    look_up(endpoint, conversation);
     return;
+  }
   // What the session heard or asked for before the news arrived is exact by itself.
   if (hears(session, topic)) {
     answer_that_it_is_in();

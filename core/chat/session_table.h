@@ -115,6 +115,12 @@ struct Session {
     if (leavings.size() >= kLeavingsKeptMax) leavings.erase(leavings.begin());
     leavings.push_back({.conversation = conversation, .seq = seq, .at_us = now_us});
   }
+  void forget_leaving(ConversationId conversation) {
+    if (!extras) return;
+    std::erase_if(extras->leavings,
+                  [&](const ToldLeaving& x) { return x.conversation == conversation; });
+    free_empty_extras();
+  }
   // Of a membership that they were told the end of.
   [[nodiscard]] bool is_late(ConversationId conversation, Seq joining, std::int64_t now_us) const {
     return extras &&

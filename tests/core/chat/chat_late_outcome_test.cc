@@ -311,9 +311,34 @@ TEST_F(TwoNodes, let_nobody_hear_whom_they_removed_after_a_failover) {
   EXPECT_TRUE(dan.rows().empty());
 }
 
-// The read that follows a failed commit finds ben gone before the outcome of his removal comes.
 class OneNode : public ChatTest {};
 
+// What says that he is in again has the seq of a joining from before the leaving that was lost.
+TEST_F(OneNode, tells_whom_it_removed_that_they_are_in_after_a_failover_that_lost_it) {
+  const ConversationId room = group({"ann", "ben", "dan"});
+  const Person ann = arrives("ann", 0);
+  const Person dan = arrives("dan", 0);
+  ann.sends(room, "one");
+  world.commit();
+  const storage::MemoryModel standby = world.model();
+  ann.says(MemberRemove{room, dan.id()});  // 2
+  world.commit();
+  world.model() = standby;
+  dan.forgets();
+  ann.sends(room, "fails");
+  world.fail_commits();
+  for (int i = 0; i < 6; ++i) {
+    world.settle();
+    world.advance_ms(500);
+  }
+  ann.sends(room, "next");
+  world.commit();
+  world.settle();
+  EXPECT_EQ(dan.overheard<ConversationJoined>().size(), 1U);
+  EXPECT_FALSE(dan.rows().empty());
+}
+
+// The read that follows a failed commit finds ben gone before the outcome of his removal comes.
 TEST_F(OneNode, ends_the_typing_of_whom_a_read_found_gone_before_the_outcome) {
   const ConversationId room = group({"ann", "ben", "cid"});
   const Person ann = arrives("ann", 0);
