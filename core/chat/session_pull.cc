@@ -308,6 +308,7 @@ void SessionRole::tell_missed(const Endpoint& to, UserId user, Seq cursor, Histo
   if (!page.messages.empty() || page.upto_seq > cursor)
     context_.outbox.tell(to, ServerEvent(std::move(page)), Delivery::kMessage);
   if (!leaving) return;
+  outdate_looks(to, conversation);
   context_.outbox.tell(to, *leaving, Delivery::kMessage);
   if (Session* session = live(to))
     session->note_leaving(conversation, left_seq, context_.now.monotonic_us);
