@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 #include <thread>
 #include <vector>
 
@@ -66,9 +67,11 @@ pid_t spawn(const std::vector<std::string>& command, const std::string& log) {
   return pid;
 }
 
+// What could be read: a process may end between the opening of its file in /proc and the reading, which an iterator would throw.
 std::string read_file(const std::string& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
+  std::ostringstream text;
+  text << std::ifstream(path).rdbuf();
+  return text.str();
 }
 
 }  // namespace
