@@ -237,17 +237,22 @@ class HeldPageOfTwoNodes : public ChatTest {
   const Person ann = arrives("ann", 0);
   const Person cid = arrives("cid", 1);
   const Person ben = connects("ben", 1, true);
+
+  // Of four events his node has heard three, the store shows him the fourth.
+  void ben_is_held() {
+    ann.says(MessageEdit{.conversation = room, .message = {.seq = 1, .id = {}}, .content = "ONE"});
+    world.step_apply(0, 1, false, false);
+    world.step_outcomes(0);
+    ASSERT_TRUE(world.bus().lose(1, 0, false));
+    ben.says(Sync{.cursors = {{room, 2}}});
+    EXPECT_TRUE(ben.answered<SyncDone>().empty());
+  }
 };
 
 TEST_F(HeldPageOfTwoNodes, is_refused_when_the_store_goes_away) {
   for (const char* text : {"one", "two", "three"}) ann.sends(room, text);
   world.commit();
-  ann.says(MessageEdit{.conversation = room, .message = {.seq = 1, .id = {}}, .content = "ONE"});
-  world.step_apply(0, 1, false, false);
-  world.step_outcomes(0);
-  ASSERT_TRUE(world.bus().lose(1, 0, false));
-  ben.says(Sync{.cursors = {{room, 2}}});
-  EXPECT_TRUE(ben.answered<SyncDone>().empty());
+  ben_is_held();
   world.reads_fail = true;
   world.advance_ms(kRepairGraceMs + 1);
   world.settle();
@@ -261,12 +266,7 @@ TEST_F(HeldPageOfTwoNodes, is_read_again_when_the_store_has_lost_what_it_shows) 
   for (const char* text : {"one", "two", "three"}) ann.sends(room, text);
   world.commit();
   const storage::MemoryModel standby = world.model();
-  ann.says(MessageEdit{.conversation = room, .message = {.seq = 1, .id = {}}, .content = "ONE"});
-  world.step_apply(0, 1, false, false);
-  world.step_outcomes(0);
-  ASSERT_TRUE(world.bus().lose(1, 0, false));
-  ben.says(Sync{.cursors = {{room, 2}}});
-  EXPECT_TRUE(ben.answered<SyncDone>().empty());
+  ben_is_held();
   world.model() = standby;
   for (int i = 0; i < 3; ++i) {
     world.advance_ms(kRepairGraceMs + 1);

@@ -60,6 +60,11 @@ class Leaving : public ::testing::Test {
     only_between(kUser, kConversation);
     only_between(kConversation, kSession);
   }
+  void asks_for_a_page() {
+    only_between(kSession, kConversation);
+    read(kConversation);
+    only_between(kConversation, kSession);
+  }
   // Of which kConversation is the owner, and the first member the actor.
   ConversationId exists(std::uint64_t high, storage::CreateConversation body) {
     ConversationId id;
@@ -236,9 +241,7 @@ class LeavingWhileFetching : public Leaving {
 };
 
 TEST_F(LeavingWhileFetching, between_two_pages_is_the_last_that_is_heard) {
-  only_between(kSession, kConversation);
-  read(kConversation);
-  only_between(kConversation, kSession);
+  asks_for_a_page();
   EXPECT_THAT(events(she), ElementsAre(3));  // the next one is not asked for
   she_is_removed_and_more_is_said();
   world.settle();
@@ -269,9 +272,7 @@ class LeavingWhileFetchingWhatWasToldTwice : public LeavingWhileFetching {
 };
 
 TEST_F(LeavingWhileFetchingWhatWasToldTwice, shows_nothing_twice) {
-  only_between(kSession, kConversation);
-  read(kConversation);
-  only_between(kConversation, kSession);
+  asks_for_a_page();
   she_is_told_again(2);
   she_is_refused();
   EXPECT_THAT(events(she), ElementsAre(3, 4, 5));
@@ -285,9 +286,7 @@ TEST_F(LeavingWhileFetchingWhatWasToldTwice, skips_nothing) {
 
 // The removal that came before this joining is found late, by a node that had to read it.
 TEST_F(LeavingWhileFetching, is_not_what_an_older_leaving_says) {
-  only_between(kSession, kConversation);
-  read(kConversation);
-  only_between(kConversation, kSession);
+  asks_for_a_page();
   SessionNotice late;
   late.session = she.connection().endpoint;
   late.change.seq = 1;
@@ -372,20 +371,14 @@ TEST_F(Leaving, that_was_asked_for_right_behind_a_joining_is_answered_behind_it)
 
 // What is fetched since a joining is of that membership alone: the next one has a joining of its own.
 TEST_F(LeavingWhileFetching, and_coming_back_before_the_news_of_it_is_told_as_both) {
-  only_between(kSession, kConversation);
-  read(kConversation);
-  only_between(kConversation, kSession);
+  asks_for_a_page();
   EXPECT_THAT(events(she), ElementsAre(3));
   she_is_removed_and_more_is_said();
   he.says(MemberAdd{room, {alice}, Role::kMember});
   stored();
   he.sends(room, "eight");
   stored();
-  for (int i = 0; i < 6; ++i) {
-    only_between(kSession, kConversation);
-    read(kConversation);
-    only_between(kConversation, kSession);
-  }
+  for (int i = 0; i < 6; ++i) asks_for_a_page();
   world.settle();
   EXPECT_THAT(she.overheard<MemberRemoved>(), SizeIs(1));
   EXPECT_THAT(she.overheard<ConversationJoined>(), SizeIs(1));
@@ -406,9 +399,7 @@ TEST_F(LeavingWhileSyncing, and_coming_back_goes_on_from_the_new_joining) {
   world.settle();
   she.forgets();
   she.says(Sync{{{room, 1}}});
-  only_between(kSession, kConversation);
-  read(kConversation);
-  only_between(kConversation, kSession);
+  asks_for_a_page();
   EXPECT_THAT(she.rows(), ElementsAre(2));
   he.says(MemberRemove{room, alice});  // 4
   stored();
@@ -416,11 +407,7 @@ TEST_F(LeavingWhileSyncing, and_coming_back_goes_on_from_the_new_joining) {
   stored();
   he.says(MemberAdd{room, {alice}, Role::kMember});  // 6
   stored();
-  for (int i = 0; i < 6; ++i) {
-    only_between(kSession, kConversation);
-    read(kConversation);
-    only_between(kConversation, kSession);
-  }
+  for (int i = 0; i < 6; ++i) asks_for_a_page();
   world.settle();
   ASSERT_THAT(she.answered<SyncDone>(), SizeIs(1));
   EXPECT_THAT(she.answered<SyncDone>()[0].cursors, ElementsAre(std::pair(room, Seq{6})));
@@ -438,11 +425,7 @@ TEST_F(Leaving, is_not_followed_by_late_news_of_the_joining) {
   he.says(MemberAdd{square, {alice}, Role::kMember});  // 2
   stored();
   she.says(Sync{{{square, 1}}});
-  for (int i = 0; i < 4; ++i) {
-    only_between(kSession, kConversation);
-    read(kConversation);
-    only_between(kConversation, kSession);
-  }
+  for (int i = 0; i < 4; ++i) asks_for_a_page();
   ASSERT_THAT(she.answered<SyncDone>(), SizeIs(1));
   he.sends(square, "three");
   stored();
