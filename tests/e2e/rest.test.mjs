@@ -164,6 +164,7 @@ for (const shards of [1, 2]) {
       const heard = new Map(rooms.map((room) => [room, []]));
       let cursors = { ...Object.fromEntries(rooms.map((room) => [room, 0])), [kUuid]: 0 };
       let answers = 0;
+      const refused = [];
       for (let has_more = true; has_more; answers++) {
         assert.ok(answers < 10);
         const { status, body, text } = await cyd.rest('POST', '/api/v1/sync', { cursors });
@@ -175,11 +176,14 @@ for (const shards of [1, 2]) {
           assert.equal(page.upto_seq, body.cursors[page.conversation_id]);
           heard.get(page.conversation_id).push(...page.messages.filter((row) => row.kind !== 'system').map((row) => row.content));
         }
-        if (answers === 0) assert.deepEqual([body.has_more, body.refused], [true, { [kUuid]: 'not_member' }], 'too much for one');
+        if (answers === 0) assert.ok(body.has_more, 'too much for one');
+        // The store is asked about it, and the answer may be full before: then it keeps its cursor, and the next one says so.
+        if (body.refused) refused.push(body.refused);
         cursors = body.cursors;
         has_more = body.has_more;
       }
       assert.deepEqual(heard, wanted);
+      assert.deepEqual(refused, [{ [kUuid]: 'not_member' }], 'once');
       assert.deepEqual((await cyd.rest('POST', '/api/v1/sync', { cursors })).body, { pages: [], cursors, has_more: false });
     });
 
