@@ -27,8 +27,9 @@ ConversationView ConversationRole::view_for(const Conversation& conversation, Us
       view.role = member.role;
       view.read_seq = member.read_seq;
       view.delivered_seq = member.delivered_seq;
-      // Whatever is known of later messages, behind their member.added there is none.
-      const bool was_just_added = member.joined_seq > 0 && seq == member.joined_seq + 1;
+      // Whatever is known of later messages, up to their member.added there is none. It may be above `seq`: the outcome of
+      // an older joining says that one.
+      const bool was_just_added = member.joined_seq > 0 && seq <= member.joined_seq + 1;
       view.unread = was_just_added
                         ? 0
                         : conversation.last_no - std::min(member.read_no, conversation.last_no);
@@ -152,10 +153,24 @@ void ConversationRole::change_step_done(Conversation& conversation,
   }
 }
 
+// By another device or node, which may be unknown here, as may be what they have read: answered as whoever joins once more.
+void ConversationRole::joined_already(Conversation& conversation, const Actor& actor) {
+  change_step_done(conversation, {}, {});
+  tell_if_member(conversation, actor.user);
+  park_for_look(
+      conversation,
+      ForwardedCommand{.command = {.actor = actor, .event = ConversationJoin{conversation.id}},
+                       .conversation = conversation.id});
+}
+
 void ConversationRole::committed(Conversation& conversation, Pending& pending,
                                  storage::AddMember& op, const storage::Outcome& outcome) {
   const bool is_duplicate = outcome.status == OutcomeStatus::kDuplicate;
   const bool is_join = op.user == pending.actor.user;
+  if (is_duplicate && is_join) {
+    joined_already(conversation, pending.actor);
+    return;
+  }
   const MemberAdded added{.conversation = conversation.id,
                           .seq = is_duplicate ? 0 : outcome.seq,
                           .user = op.user,
@@ -173,22 +188,17 @@ void ConversationRole::committed(Conversation& conversation, Pending& pending,
   }
   // Of a session that joins only its own shard knows whether it hears already, as what a read has found before this
   // outcome came. It is answered there.
-  const bool is_answered_there =
-      is_join && !is_duplicate && pending.actor.from.kind == Endpoint::Kind::kSession;
+  const bool is_answered_there = is_join && pending.actor.from.kind == Endpoint::Kind::kSession;
   if (is_answered_there) {
     change_step_done(conversation, {}, {});
   } else if (is_join) {
-    const ConversationView view =
-        view_for(conversation, op.user, is_duplicate ? conversation.published_seq : outcome.seq);
-    change_step_done(
-        conversation,
-        is_duplicate ? ServerEvent(ConversationInfo{view}) : ServerEvent(ConversationJoined{view}),
-        {});
+    change_step_done(conversation,
+                     ServerEvent(ConversationJoined{view_for(conversation, op.user, outcome.seq)}),
+                     {});
   } else {
     if (!is_duplicate) conversation.change.is_heard = true;
     change_step_done(conversation, ServerEvent(added), {});
   }
-  if (is_duplicate && is_join) tell_if_member(conversation, op.user);
   if (!is_duplicate) {
     if (is_answered_there) tell_asker(conversation, pending.actor, outcome.seq, false);
     if (is_member_since(conversation, op.user, outcome.seq)) {

@@ -213,6 +213,7 @@ class ConversationRole {
   // it again.
   void tell_joined(const Conversation& conversation, UserId user, Seq seq, const Endpoint& but,
                    bool to_nodes);
+  void joined_already(Conversation& conversation, const Actor& actor);
   void tell_if_member(const Conversation& conversation, UserId user);
   // To the session that asked for it, as the answer or behind it.
   void tell_asker(const Conversation& conversation, const Actor& asker, Seq seq, bool is_told);

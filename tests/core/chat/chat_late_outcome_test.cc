@@ -213,6 +213,8 @@ TEST_F(OvertakenOutcome, of_their_own_joining_is_followed_by_the_one_that_came_s
   world.settle();
   EXPECT_EQ(dan.heard<ConversationJoined>().size(), 2U);
   EXPECT_EQ(dan.seqs(), std::vector<Seq>{7});
+  ASSERT_EQ(dan.answered<ConversationJoined>().size(), 1U);
+  EXPECT_EQ(dan.answered<ConversationJoined>()[0].conversation.unread, 0U);
 }
 
 // Dan is at node 2 alone, which does not have the room.

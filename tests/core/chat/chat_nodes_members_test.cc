@@ -323,6 +323,33 @@ TEST_F(TwoNodesAndALateJoining, is_not_told_again_by_the_answer) {
   expect_told_once_before_all_that_is_heard();
 }
 
+// By another device, at the node where ann is; here it is a duplicate, and its outcome is late.
+TEST_F(TwoNodes, count_what_is_unread_for_whom_has_joined_already) {
+  const ConversationId room = channel({"ann"});
+  const Person ann = arrives("ann", 1);
+  const Person ben = arrives("ben", 0);
+  const Person ben_at_node_1 = arrives("ben", 1);
+  (void)connects("ann", 0);  // the room is heard there
+  for (const char* text : {"one", "two", "three"}) ann.sends(room, text);
+  world.commit(1);
+  ben.says(ConversationJoin{room}, "join");
+  ben_at_node_1.says(ConversationJoin{room}, "join");
+  world.commit(1);
+  ASSERT_EQ(ben_at_node_1.answered<ConversationJoined>().size(), 1U);
+  world.step_apply(0, 1, false, false);
+  ann.sends(room, "four");
+  world.commit(1);
+  world.step_outcomes(0);
+  world.settle();
+  rest();
+  ASSERT_EQ(ben.answered<ConversationInfo>().size(), 1U);
+  const ConversationView view = ben.answered<ConversationInfo>()[0].conversation;
+  EXPECT_EQ(view.role, Role::kMember);
+  EXPECT_EQ(view.last_no, 4U);
+  EXPECT_EQ(view.unread, 1U);
+  EXPECT_EQ(ben.overheard<ConversationJoined>().size(), 1U);
+}
+
 // Whoever leaves has heard all up to that and hears nothing above, also where nobody says it but the store.
 class TwoNodesAndALeaving : public TwoNodes {
  protected:
