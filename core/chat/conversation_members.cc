@@ -27,12 +27,7 @@ ConversationView ConversationRole::view_for(const Conversation& conversation, Us
       view.role = member.role;
       view.read_seq = member.read_seq;
       view.delivered_seq = member.delivered_seq;
-      // Whatever is known of later messages, up to their member.added there is none. It may be above `seq`: the outcome of
-      // an older joining says that one.
-      const bool was_just_added = member.joined_seq > 0 && seq <= member.joined_seq + 1;
-      view.unread = was_just_added
-                        ? 0
-                        : conversation.last_no - std::min(member.read_no, conversation.last_no);
+      view.unread = conversation.last_no - std::min(member.read_no, conversation.last_no);
     }
     if (!shows_members) continue;
     view.members.push_back({.user = member.user,
@@ -46,6 +41,14 @@ ConversationView ConversationRole::view_for(const Conversation& conversation, Us
   return view;
 }
 
+// Later messages are shown behind it, and count as they are: how many are known here says nothing.
+ConversationView ConversationRole::view_at_joining(const Conversation& conversation, UserId user,
+                                                   Seq seq) const {
+  ConversationView view = view_for(conversation, user, seq);
+  view.unread = 0;
+  return view;
+}
+
 void ConversationRole::tell_joined(const Conversation& conversation, UserId user, Seq seq,
                                    const Endpoint& but, bool to_nodes) {
   if (to_nodes && context_.nodes != nullptr) {
@@ -54,19 +57,19 @@ void ConversationRole::tell_joined(const Conversation& conversation, UserId user
                                           .conversation = conversation.id,
                                           .session = {}});
   }
-  context_.send(
-      context_.owner(user),
-      UserNotice{
-          .user = user,
-          .change = {.added = true, .seq = seq, .conversation = view_for(conversation, user, seq)},
-          .but = but});
+  context_.send(context_.owner(user),
+                UserNotice{.user = user,
+                           .change = {.added = true,
+                                      .seq = seq,
+                                      .conversation = view_at_joining(conversation, user, seq)},
+                           .but = but});
 }
 
-// take_membership() leaves out who asked for the joining, for the outcome to answer. This one does not say that they are in:
-// a joining by another device was first, another one followed, or the answer is lost. Whoever hears already ignores it.
+// take_membership() leaves out who asked for the joining, for its outcome to answer. For outcomes that do not say that they
+// are in: a joining by another device was first, another one followed, or the answer is lost. Whoever hears ignores it.
 void ConversationRole::tell_if_member(const Conversation& conversation, UserId user) {
   if (const MemberState* member = conversation.find_member(user))
-    tell_joined(conversation, user, member->joined_seq + 1, Endpoint{}, false);
+    tell_joined(conversation, user, member->joined_seq, Endpoint{}, false);
 }
 
 void ConversationRole::tell_asker(const Conversation& conversation, const Actor& asker, Seq seq,
@@ -77,7 +80,7 @@ void ConversationRole::tell_asker(const Conversation& conversation, const Actor&
       SessionNotice{.session = asker.from,
                     .change = {.added = true,
                                .seq = seq,
-                               .conversation = view_for(conversation, asker.user, seq)},
+                               .conversation = view_at_joining(conversation, asker.user, seq)},
                     .is_told = is_told,
                     .request = is_told ? nullptr : std::make_unique<RequestId>(asker.request)});
 }
@@ -192,9 +195,9 @@ void ConversationRole::committed(Conversation& conversation, Pending& pending,
   if (is_answered_there) {
     change_step_done(conversation, {}, {});
   } else if (is_join) {
-    change_step_done(conversation,
-                     ServerEvent(ConversationJoined{view_for(conversation, op.user, outcome.seq)}),
-                     {});
+    change_step_done(
+        conversation,
+        ServerEvent(ConversationJoined{view_at_joining(conversation, op.user, outcome.seq)}), {});
   } else {
     if (!is_duplicate) conversation.change.is_heard = true;
     change_step_done(conversation, ServerEvent(added), {});
@@ -292,9 +295,8 @@ void ConversationRole::take_membership(Conversation& conversation, const Message
       if (is_member_since(conversation, row.subject, row.seq)) {  // and not left since
         // Who asked to join is answered with the outcome.
         const MembershipCommand& change = conversation.change;
-        const bool is_asked = change.is_join && change.actor.user == row.subject;
-        tell_joined(conversation, row.subject, row.seq, is_asked ? change.actor.from : Endpoint{},
-                    false);
+        tell_joined(conversation, row.subject, row.seq,
+                    change.is_join ? change.actor.from : Endpoint{}, false);
       }
       if (is_newer) doubt_marks(conversation, row.subject);
       return;

@@ -366,7 +366,8 @@ void ConversationRole::failed(Conversation& conversation, Pending& pending, Erro
              std::holds_alternative<storage::RemoveMember>(body) ||
              std::holds_alternative<storage::SetRole>(body)) {
     change_step_done(conversation, {}, error);
-    if (const auto* joining = std::get_if<storage::AddMember>(&body))
+    const auto* joining = std::get_if<storage::AddMember>(&body);
+    if (joining != nullptr && joining->user == pending.actor.user)
       tell_if_member(conversation, joining->user);
   } else if (std::holds_alternative<storage::CreateConversation>(body)) {
     UPROAR_CHECK(conversation.state == Conversation::State::kCreating);

@@ -209,6 +209,8 @@ class ConversationRole {
   // --- who is in (conversation_members.cc) ---
   [[nodiscard]] ConversationView view_for(const Conversation& conversation, UserId user,
                                           Seq seq) const;
+  [[nodiscard]] ConversationView view_at_joining(const Conversation& conversation, UserId user,
+                                                 Seq seq) const;
   // To all devices of the user but `but`. `to_nodes`: also on other nodes. Whoever learned it from another node does not say
   // it again.
   void tell_joined(const Conversation& conversation, UserId user, Seq seq, const Endpoint& but,

@@ -221,9 +221,11 @@ void SessionRole::membership_viewed(std::uint32_t number, const AudienceCheck& l
   joined.change.conversation = std::move(*viewed);
   ConversationView& view = joined.change.conversation;
   view.last_message.reset();
-  view.last_seq = view.joined_seq;  // from where it hears
+  view.last_seq = view.joined_seq;  // from where it hears; what it hears counts behind it
+  view.unread = 0;
   joined.change.seq = view.joined_seq;
-  session->forget_leaving(view.id);  // read since it was told
+  // Read since it was told. As late news it would be looked up again, for ever.
+  session->forget_leaving(view.id);
   notice(look.session, *session, std::move(joined));
 }
 

@@ -87,15 +87,19 @@ void SessionRole::joined(const Endpoint& endpoint, Session& session, const Sessi
   const auto answer_that_it_is_in = [&] {
     if (said.request != nullptr) answer(ServerEvent(ConversationInfo{said.change.conversation}));
   };
-  if (said.request == nullptr &&
-      session.is_late(conversation, said.change.seq, context_.now.monotonic_us)) {
-    // Unless a failover has lost the leaving: the store knows.
-    look_up(endpoint, conversation);
-    return;
-  }
   // What the session heard or asked for before the news arrived is exact by itself.
   if (hears(session, topic)) {
     answer_that_it_is_in();
+    return;
+  }
+  if (session.is_late(conversation, said.change.seq, context_.now.monotonic_us)) {
+    if (said.request != nullptr) {
+      answer(ServerEvent(Error{.code = ErrorCode::kNotMember,
+                               .detail = "you have joined, and your membership has ended since",
+                               .retry_after_ms = 0}));
+    }
+    // Unless a failover has lost the leaving: the store knows.
+    look_up(endpoint, conversation);
     return;
   }
   if (session.puller() != 0 && pull_stranger(session.puller(), said.change)) {
@@ -176,7 +180,6 @@ void SessionRole::removed(const Endpoint& endpoint, Session& session, Conversati
   // Of a membership before the one that is pulled: said late, by a node that had to look it up.
   if (pulled != nullptr && seq <= std::max(pulled->seq_floor, pulled->joined_at.value_or(0)))
     return;
-  session.note_leaving(conversation, seq, context_.now.monotonic_us);
   // Joined again on another node meanwhile? What says so may have come before this, and was no news then.
   if (context_.nodes != nullptr) {
     if (pulled != nullptr && pulled->kind != PullItem::Kind::kSync) {

@@ -41,7 +41,7 @@ struct SessionStarting {
   }
 };
 
-// The session was told of it, or is about to be.
+// That ended what the session heard, or what a sync of it was to go on from.
 struct ToldLeaving {
   ConversationId conversation;
   Seq seq = 0;

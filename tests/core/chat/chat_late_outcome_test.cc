@@ -15,12 +15,21 @@ class LateOutcome : public TwoNodes {
     for (const char* text : {"one", "two"}) ann.sends(room, text);
     world.commit();
   }
+  ConversationId busy_channel() {
+    const ConversationId square = channel({"ann", "ben", "cid"});
+    for (const char* text : {"one", "two"}) ann.sends(square, text);
+    world.commit();
+    return square;
+  }
   // Node 1 commits it as 3, and reads it from the store as somebody comes who has to be brought up to date.
   void is_committed_and_published_without_its_outcome() {
     is_committed_and_published_without_its_outcome(room);
   }
   void is_committed_and_published_without_its_outcome(ConversationId conversation) {
     ASSERT_TRUE(world.step_apply(1, 1, false, false));
+    is_read_at_both_nodes(conversation);
+  }
+  void is_read_at_both_nodes(ConversationId conversation) {
     for (const std::uint32_t node : {1U, 0U}) {
       const Person comes = connects("cid", node, true);
       comes.says(Sync{{{conversation, 2}}});
@@ -139,6 +148,84 @@ TEST_F(LateOutcome, keeps_nobody_from_being_told_that_they_are_back) {
   EXPECT_EQ(ann_at_node_1.overheard<ConversationJoined>().size(), 1U);
 }
 
+// A sync has found him in, and the leaving has been told, when the outcome of the joining comes.
+TEST_F(LateOutcome, of_a_joining_shows_nothing_again_behind_the_leaving) {
+  const ConversationId square = busy_channel();
+  dan.says(ConversationJoin{square}, "join");
+  is_committed_and_published_without_its_outcome(square);  // 3
+  dan.forgets();
+  dan.says(Sync{{{square, 3}}}, "sync");
+  world.settle();
+  ASSERT_EQ(dan.answered<SyncDone>().size(), 1U);
+  EXPECT_TRUE(dan.answered<SyncDone>()[0].refused.empty());
+  ann.sends(square, "four");
+  world.commit(0);
+  world.settle();
+  EXPECT_EQ(dan.seqs(), std::vector<Seq>{4});
+  at_node_0(ann, MemberRemove{square, dan.id()});  // 5
+  outcome_comes();
+  EXPECT_EQ(dan.overheard<MemberRemoved>().size(), 1U);
+  EXPECT_EQ(dan.seqs(), std::vector<Seq>{4});
+  EXPECT_TRUE(dan.heard<ConversationJoined>().empty());
+  ASSERT_EQ(dan.answered<Error>().size(), 1U);
+  EXPECT_EQ(dan.answered<Error>()[0].code, ErrorCode::kNotMember);
+}
+
+TEST_F(LateOutcome, of_a_joining_tells_each_device_of_theirs_once) {
+  const ConversationId square = busy_channel();
+  const Person same = arrives("dan", 1);
+  dan.says(ConversationJoin{square}, "join");
+  is_committed_and_published_without_its_outcome(square);  // 3
+  EXPECT_EQ(same.overheard<ConversationJoined>().size(), 1U);
+  ann.sends(square, "four");
+  world.commit(0);
+  world.settle();
+  outcome_comes();
+  for (const Person& device : {dan, same}) {
+    EXPECT_EQ(device.heard<ConversationJoined>().size(), 1U);
+    EXPECT_EQ(device.seqs(), std::vector<Seq>{4});
+  }
+}
+
+// Another device of his was first, at node 0; node 1 finds it in the store.
+TEST_F(LateOutcome, of_a_joining_that_was_there_already_lets_them_hear) {
+  const ConversationId square = busy_channel();
+  const Person at_0 = arrives("dan", 0);
+  dan.forgets();
+  at_0.says(ConversationJoin{square}, "join");
+  dan.says(ConversationJoin{square}, "join");
+  world.set_manual(true);
+  ASSERT_TRUE(world.step_apply(0, 1, false, false));
+  ASSERT_TRUE(world.step_outcomes(0));
+  while (world.bus().lose(1, 0, false)) {
+  }
+  world.set_manual(false);
+  is_committed_and_published_without_its_outcome(square);
+  outcome_comes();
+  ann.sends(square, "four");
+  world.commit();
+  rest();
+  world.settle();
+  EXPECT_EQ(dan.answered<ConversationInfo>().size(), 1U);
+  EXPECT_EQ(dan.overheard<ConversationJoined>().size(), 1U);
+  EXPECT_EQ(dan.seqs(), std::vector<Seq>{4});
+}
+
+TEST_F(LateOutcome, of_a_joining_whose_answer_is_lost_lets_them_hear) {
+  const ConversationId square = busy_channel();
+  dan.says(ConversationJoin{square}, "join");
+  ASSERT_TRUE(world.step_apply(1, 1, false, true));
+  is_read_at_both_nodes(square);
+  outcome_comes();
+  ann.sends(square, "four");
+  world.commit();
+  rest();
+  world.settle();
+  EXPECT_EQ(dan.answered<Error>().size(), 1U);
+  EXPECT_EQ(dan.overheard<ConversationJoined>().size(), 1U);
+  EXPECT_EQ(dan.seqs(), std::vector<Seq>{4});
+}
+
 // Something else that changed at node 0 is known at node 1 when the outcome comes.
 class OvertakenOutcome : public LateOutcome {
  protected:
@@ -170,9 +257,7 @@ TEST_F(OvertakenOutcome, of_a_joining_makes_a_member_who_can_be_removed) {
 }
 
 TEST_F(OvertakenOutcome, of_their_own_joining_shows_them_as_they_are_in_it) {
-  const ConversationId square = channel({"ann", "ben", "cid"});
-  for (const char* text : {"one", "two"}) ann.sends(square, text);
-  world.commit();
+  const ConversationId square = busy_channel();
   dan.says(ConversationJoin{square}, "join");
   is_committed_and_published_without_its_outcome(square);
   at_node_0(ann, ConversationRename{square, "new"});
@@ -186,9 +271,7 @@ TEST_F(OvertakenOutcome, of_their_own_joining_shows_them_as_they_are_in_it) {
 
 // He is removed and added again before that; what says so to his own node is lost.
 TEST_F(OvertakenOutcome, of_their_own_joining_is_followed_by_the_one_that_came_since) {
-  const ConversationId square = channel({"ann", "ben", "cid"});
-  for (const char* text : {"one", "two"}) ann.sends(square, text);
-  world.commit();
+  const ConversationId square = busy_channel();
   dan.says(ConversationJoin{square}, "join");
   is_committed_and_published_without_its_outcome(square);
   at_node_0(ann, MemberRemove{square, dan.id()});          // 4
@@ -300,6 +383,32 @@ TEST_F(TwoNodes, let_nobody_hear_whom_they_removed_after_a_failover) {
     world.settle();
   }
   EXPECT_TRUE(dan.rows().empty());
+}
+
+// It is the first event of the channel.
+TEST_F(TwoNodes, count_nothing_as_unread_at_a_joining_that_others_have_talked_behind) {
+  const ConversationId square = channel({"ann", "ben", "cid"});
+  const Person ann = arrives("ann", 0);
+  (void)arrives("ben", 1);
+  const Person dan = arrives("dan", 1);
+  dan.says(ConversationJoin{square}, "join");
+  ASSERT_TRUE(world.step_apply(1, 1, false, false));
+  ann.sends(square, "two");
+  ann.sends(square, "three");
+  world.commit(0);
+  for (int i = 0; i < 2; ++i) {
+    world.settle();
+    rest();
+  }
+  world.settle();
+  ASSERT_TRUE(world.step_outcomes(1));
+  world.settle();
+  rest();
+  world.settle();
+  ASSERT_EQ(dan.answered<ConversationJoined>().size(), 1U);
+  EXPECT_EQ(dan.answered<ConversationJoined>()[0].conversation.last_seq, 1U);
+  EXPECT_EQ(dan.answered<ConversationJoined>()[0].conversation.unread, 0U);
+  EXPECT_EQ(dan.seqs(), (std::vector<Seq>{2, 3}));
 }
 
 class OneNode : public ChatTest {};

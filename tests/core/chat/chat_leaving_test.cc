@@ -442,5 +442,32 @@ TEST_F(Leaving, is_not_followed_by_late_news_of_the_joining) {
   EXPECT_THAT(she.overheard<ConversationJoined>(), SizeIs(1));
 }
 
+// A second sync tells of the leaving by refusing.
+TEST_F(Leaving, that_a_sync_has_told_is_not_followed_by_late_news_of_the_joining) {
+  const ConversationId square =
+      exists(0xBEEF, {ConversationKind::kGroup, "n", {{bob, Role::kOwner}}});
+  const Person she = arrives(alice, kSession), he = arrives(bob, kConversation);
+  he.sends(square, "one");
+  he.says(MemberAdd{square, {alice}, Role::kMember});  // 2
+  stored();
+  she.says(Sync{{{square, 1}}});
+  for (int i = 0; i < 4; ++i) asks_for_a_page();
+  ASSERT_THAT(she.answered<SyncDone>(), SizeIs(1));
+  he.sends(square, "three");
+  stored();
+  EXPECT_THAT(she.seqs(), ElementsAre(3));
+  she.says(Sync{{{square, 3}}});
+  he.says(MemberRemove{square, alice});  // 4
+  stored();
+  for (int i = 0; i < 4; ++i) asks_for_a_page();
+  ASSERT_THAT(she.answered<SyncDone>(), SizeIs(2));
+  EXPECT_THAT(she.answered<SyncDone>()[1].refused,
+              ElementsAre(std::pair(square, ErrorCode::kNotMember)));
+  world.settle();
+  EXPECT_THAT(she.overheard<MemberRemoved>(), SizeIs(0));
+  EXPECT_THAT(she.overheard<ConversationJoined>(), IsEmpty());
+  EXPECT_THAT(she.seqs(), ElementsAre(3));
+}
+
 }  // namespace
 }  // namespace uproar::chat::testing
