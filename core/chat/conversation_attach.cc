@@ -135,26 +135,6 @@ void ConversationRole::end_attach(Conversation& conversation, const Endpoint& to
   context_.send(to.shard, AttachEnd{to, token, cursor, refused});
 }
 
-// Marks that moved while the news of the joining was under way were announced to those who were in; their rows do not
-// say so in the form of events. What is told here is how things stand, at or above what was announced.
-void ConversationRole::tell_marks(const Conversation& conversation, const Attach& joining) {
-  if (conversation.members.size() > kReceiptFanoutMembersMax) return;
-  const auto tell = [&](const MemberState& member, Seq delivered, Seq read) {
-    context_.outbox.reply(joining.to, {},
-                          ServerEvent(ReceiptUpdate{.conversation = conversation.id,
-                                                    .user = member.user,
-                                                    .delivered_seq = delivered,
-                                                    .read_seq = read,
-                                                    .at_us = context_.now.wall_us}));
-  };
-  for (const MemberState& member : conversation.members) {
-    if (member.read_seq > *joining.joined_at) tell(member, 0, member.read_seq);
-    // A read mark is a delivered mark as well.
-    if (member.delivered_seq > std::max(member.read_seq, *joining.joined_at))
-      tell(member, member.delivered_seq, 0);
-  }
-}
-
 void ConversationRole::on(const AttachMore& more) {
   Conversation* conversation = find(more.conversation);
   if (conversation == nullptr) return;
@@ -253,7 +233,7 @@ void ConversationRole::advance_attach(Conversation& conversation, const Endpoint
         if (attach->stored_seq > attach->bound &&
             (conversation.is_behind() || conversation.is_unsettled()))
           return;
-        if (attach->request.joined_at) tell_marks(conversation, attach->request);
+        if (attach->request.joined_at) tell_marks_to(conversation, attach->request);
         end_attach(conversation, to, token, attach->bound, {});
         return;
       }

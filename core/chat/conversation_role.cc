@@ -248,6 +248,7 @@ void ConversationRole::take_loaded(ConversationId id, std::uint32_t failures,
   } else {
     const std::vector<MemberState> before = conversation.members;
     take_state(conversation, std::move(*state));
+    tell_moved_marks(conversation, before);
     tell_differences(conversation, before);
   }
   conversation.old_loads = 0;

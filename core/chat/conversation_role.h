@@ -236,6 +236,13 @@ class ConversationRole {
   void take_membership(Conversation& conversation, const Message& row);
   void doubt_marks(Conversation& conversation, UserId user);
 
+  // --- how far the members are (conversation_marks.cc) ---
+  [[nodiscard]] std::vector<ServerEvent> receipts_above(const Conversation& conversation,
+                                                        const MemberState& member, Seq delivered,
+                                                        Seq read) const;
+  void tell_marks_to(const Conversation& conversation, const Attach& joining);
+  void tell_moved_marks(Conversation& conversation, const std::vector<MemberState>& before);
+
   // --- pages (conversation_attach.cc) ---
   void history(Conversation& conversation, const Actor& actor, const History& history);
   void history_read(const Actor& actor, const storage::PageQuery& query,
@@ -248,7 +255,6 @@ class ConversationRole {
                               const MemberState& member) const;
   void send_page(Conversation& conversation, AttachState& attach, Seq joined_seq,
                  storage::Page page);
-  void tell_marks(const Conversation& conversation, const Attach& joining);
   void end_attach(Conversation& conversation, const Endpoint& to, std::uint32_t token, Seq cursor,
                   std::optional<ErrorCode> refused);
 

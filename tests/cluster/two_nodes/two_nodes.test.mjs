@@ -234,6 +234,16 @@ for (const discovery of ['etcd', 'redis']) {
       assert.deepEqual(replicas[0].contents, replicas[1].contents);
     });
 
+    it('announce what was read while Redis was away', async () => {
+      const { bob, a, b, id } = await world();
+      const sent = await say(a, id, 'read me');
+      await hears(b, id, sent.seq);
+      redis.kill();
+      await b.get({ type: 'message.read', conversation_id: id, seq: sent.seq }, 'receipt.update');
+      redis.start();
+      await a.waitFor({ type: 'receipt.update', conversation_id: id, user_id: bob.id, read_seq: sent.seq }, 'what Bob has read', 20_000);
+    });
+
     it('miss nothing of a node that drains, and know at once that it has left', async () => {
       const leaving = await start('leaving', { 'drain-seconds': 1 });
       const [ada, bob] = await nodes[0].people('ada', 'bob');

@@ -295,6 +295,46 @@ TEST_F(TwoNodes, hear_typing_events_and_receipts_of_each_other) {
   EXPECT_EQ(ann.overheard<ReceiptUpdate>()[0].read_seq, 1U);
 }
 
+// Whether the node that said it knows that it was lost, or the one that was to hear it.
+TEST_F(TwoNodes, announce_a_mark_whose_announcement_was_lost) {
+  const ConversationId room = group({"ann", "ben"});
+  const Person ann = arrives("ann", 0);
+  const Person ben = arrives("ben", 1);
+  const Person ben_at_node_0 = arrives("ben", 0);
+  for (const char* text : {"one", "two", "three"}) ann.sends(room, text);
+  world.commit();
+  const auto is_lost = [&](Seq seq, MarkKind kind, bool is_told) {
+    ben.says(MarkAdvance{room, seq, kind});
+    world.set_manual(true);
+    world.step_apply(1, 1, false, false);
+    world.step_outcomes(1);
+    ASSERT_TRUE(world.bus().lose(0, 0, is_told));
+    world.set_manual(false);
+    world.settle();
+  };
+  is_lost(1, MarkKind::kDelivered, true);
+  ASSERT_EQ(ann.overheard<ReceiptUpdate>().size(), 1U);
+  EXPECT_EQ(ann.overheard<ReceiptUpdate>()[0].delivered_seq, 1U);
+  EXPECT_EQ(ann.overheard<ReceiptUpdate>()[0].read_seq, 0U);
+  is_lost(2, MarkKind::kSeen, false);
+  ASSERT_EQ(ann.overheard<ReceiptUpdate>().size(), 1U);
+  world.say_gap(0);
+  world.settle();
+  ASSERT_EQ(ann.overheard<ReceiptUpdate>().size(), 2U);
+  EXPECT_EQ(ann.overheard<ReceiptUpdate>()[1].read_seq, 2U);
+  EXPECT_EQ(ann.overheard<ReceiptUpdate>()[1].user, ben.id());
+  EXPECT_EQ(ben_at_node_0.overheard<ReceiptUpdate>().size(), 2U);
+  world.say_gap(0);
+  world.settle();
+  EXPECT_EQ(ann.overheard<ReceiptUpdate>().size(), 2U) << "it says nothing that is known";
+  const Person comes = connects("ann", 0, true);
+  comes.says(Sync{{{room, 0}}});
+  world.settle();
+  ASSERT_EQ(comes.answered<HistoryPage>().size(), 1U);
+  ASSERT_EQ(comes.answered<HistoryPage>()[0].messages.size(), 3U);
+  EXPECT_NE(comes.answered<HistoryPage>()[0].messages[1].seen_at_us, 0);
+}
+
 // Of so many nobody is told how far they have read.
 TEST_F(TwoNodes, show_nothing_as_unread_that_was_read_on_the_other_node) {
   std::vector<std::string> names = {"ann", "ben"};
