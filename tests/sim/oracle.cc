@@ -34,6 +34,7 @@ bool is_logging() {
 void Oracle::connects(Client& client, bool resumes,
                       const std::vector<ConversationId>& conversations) {
   if (!resumes) client.known.clear();  // starts anew: it knows nothing
+  for (auto& [conversation, known] : client.known) known.live_since = kNotLive;
   client.is_ready = false;
   client.is_syncing = false;
   client.left_while_syncing.clear();
@@ -64,6 +65,12 @@ void Oracle::committed(const storage::Operation& operation, const storage::Outco
   if (outcome.seq > 0 && !std::holds_alternative<storage::AdvanceMark>(operation.body)) {
     log_[operation.conversation][outcome.seq] = operation;
     events_.add(operation, outcome);
+  }
+  if (const auto* mark = std::get_if<storage::AdvanceMark>(&operation.body);
+      mark != nullptr && outcome.status == storage::OutcomeStatus::kCommitted) {
+    CommittedMarks& marks = marks_[operation.conversation][operation.actor];
+    (mark->kind == MarkKind::kSeen ? marks.read : marks.delivered) = {outcome.seq,
+                                                                      ++marks_committed_};
   }
   count_unread(operation, outcome);
 }
@@ -109,6 +116,14 @@ void Oracle::note(const char* what, const std::string& who, ConversationId conve
                  presence->state.user.text().substr(14, 4).c_str(),
                  presence->state.online ? "online" : "offline",
                  presence->state.uncertain ? ", uncertain" : "");
+    return;
+  }
+  if (const auto* receipt = std::get_if<ReceiptUpdate>(&event)) {
+    std::fprintf(stderr, "%-8s %s %s of %s: delivered %llu read %llu\n", what, who.c_str(),
+                 receipt->conversation.text().c_str() + 9,
+                 receipt->user.text().substr(14, 4).c_str(),
+                 static_cast<unsigned long long>(receipt->delivered_seq),
+                 static_cast<unsigned long long>(receipt->read_seq));
     return;
   }
   std::fprintf(stderr, "%-8s %s %s kind %zu seq %llu rows %zu", what, who.c_str(),
@@ -287,7 +302,8 @@ bool Oracle::hear(Client& client, ConversationId conversation, Seq seq) {
     if (seq > before + 1 && client.was_member_at_ready.contains(conversation)) {
       fail(client, "D4 gap after ready:", conversation, seq);
     }
-    client.known[conversation] = {.cursor = seq, .base = seq - 1, .rows = {}};
+    client.known[conversation] = {
+        .cursor = seq, .base = seq - 1, .rows = {}, .live_since = marks_committed_};
     return true;
   }
   Known& known = it->second;
@@ -299,10 +315,16 @@ bool Oracle::hear(Client& client, ConversationId conversation, Seq seq) {
   }
   if (seq != known.cursor + 1) fail(client, "D4 gap:", conversation, seq);
   known.cursor = seq;
+  if (!client.is_syncing && known.live_since == kNotLive) known.live_since = marks_committed_;
   return true;
 }
 
 void Oracle::show(Known& known, const Message& message) {
+  if (message.system == SystemEvent::kNone) {  // sending is reading, and nobody says so
+    Marks& told = known.told[message.sender];
+    told.read = std::max(told.read, message.seq);
+    told.delivered = std::max(told.delivered, told.read);
+  }
   known.rows[message.seq] = {.version = message.version,
                              .content = message.content,
                              .is_deleted = message.deleted_at_us != 0,
@@ -437,7 +459,7 @@ void Oracle::receive(Client& client, const Heard& heard) {
     // With several nodes it may be told of an earlier membership than the one it hears by now: older rows stay hidden.
     const Seq base = std::max(seq, joined_seq(client, joined->conversation.id));
     if (const auto left = client.left_at.find(joined->conversation.id);
-        left != client.left_at.end() && seq < left->second && heard.id.empty())
+        left != client.left_at.end() && seq < left->second)
       fail(client, "D4 told again of a membership that has ended:", joined->conversation.id, seq);
     // It would be told once more what it has.
     const auto it = client.known.find(joined->conversation.id);
@@ -446,8 +468,12 @@ void Oracle::receive(Client& client, const Heard& heard) {
       fail(client, "D6 joined again:", joined->conversation.id, seq);
     if (it != client.known.end() && heard.id.empty())
       check_told_of_leaving(client, it->second, joined->conversation.id, seq);
-    client.known[joined->conversation.id] = {
-        .cursor = seq, .base = base, .joined_by_answer = !heard.id.empty(), .rows = {}};
+    client.known[joined->conversation.id] = {.cursor = seq,
+                                             .base = base,
+                                             .joined_by_answer = !heard.id.empty(),
+                                             .rows = {},
+                                             .live_since = marks_committed_,
+                                             .marked_above = seq};
   } else if (const auto* created = std::get_if<ConversationCreated>(&event)) {
     if (!created->duplicate && !client.known.contains(created->conversation.id)) {
       client.known[created->conversation.id] = {.cursor = 0, .base = 0, .rows = {}};
@@ -462,9 +488,16 @@ void Oracle::receive(Client& client, const Heard& heard) {
       const auto it = client.known.find(conversation);
       if (it == client.known.end()) continue;
       it->second.cursor = std::max(it->second.cursor, cursor);
+      it->second.live_since = marks_committed_;
     }
     for (const auto& [conversation, code] : done->refused) {
       if (code == ErrorCode::kNotMember || code == ErrorCode::kNotFound) {
+        // A node that does not know of the joining yet refuses, and tells of it as soon as it does.
+        const auto it = client.known.find(conversation);
+        if (it != client.known.end() && !is_member(client.user, conversation)) {
+          Seq& left_at = client.left_at[conversation];
+          left_at = std::max(left_at, it->second.cursor);
+        }
         client.known.erase(conversation);
         client.was_member_at_ready.erase(conversation);
         client.refused.insert(conversation);
@@ -488,6 +521,12 @@ void Oracle::receive(Client& client, const Heard& heard) {
     if (was_there && !sent->duplicate)
       fail(client, "D3 a retry that is not called a duplicate:", sent->conversation, sent->seq);
     client.unacked.erase(it);
+  } else if (const auto* receipt = std::get_if<ReceiptUpdate>(&event)) {
+    if (const auto it = client.known.find(receipt->conversation); it != client.known.end()) {
+      Marks& told = it->second.told[receipt->user];
+      told.read = std::max(told.read, receipt->read_seq);
+      told.delivered = std::max({told.delivered, told.read, receipt->delivered_seq});
+    }
   } else if (const auto* presence = std::get_if<PresenceUpdate>(&event)) {
     client.presence[presence->state.user] = presence->state;
   } else if (const auto* states = std::get_if<PresenceList>(&event)) {
@@ -584,6 +623,31 @@ void Oracle::check_presence(const std::vector<Client*>& clients) {
                               client->user.text().substr(14, 4) + " as " +
                               (seen.online ? "online" : "offline") +
                               (seen.uncertain ? ", uncertain" : ""));
+      }
+    }
+  }
+}
+
+void Oracle::check_marks(const std::vector<Client*>& clients) {
+  for (Client* client : clients) {
+    if (client->connection == 0 || !client->is_ready) continue;
+    for (auto& [conversation, known] : client->known) {
+      const auto state = model_.load_conversation(conversation);
+      if (known.live_since == kNotLive || !state.ok() || !is_member(client->user, conversation))
+        continue;
+      for (const auto& [user, marks] : marks_[conversation]) {
+        const auto member = std::find_if(state->members.begin(), state->members.end(),
+                                         [&, u = user](const Member& m) { return m.user == u; });
+        const auto is_untold = [&](const CommittedMark& mark, Seq told) {
+          ++checked_;
+          return mark.number > known.live_since && member != state->members.end() &&
+                 std::max(member->joined_seq, known.marked_above) < mark.seq && told < mark.seq;
+        };
+        const Marks& told = known.told[user];
+        if (is_untold(marks.read, told.read) || is_untold(marks.delivered, told.delivered))
+          fail(*client,
+               "D8 was not told how far " + user.text().substr(14, 4) + " is:", conversation,
+               std::max(marks.delivered.seq, marks.read.seq));
       }
     }
   }

@@ -8,6 +8,7 @@
 //   D4, D6  after the first, each seq once and without a gap, by live traffic or by page; after quiet, rows and cursor are
 //           those of the store; whoever left was told so, and is told nothing that came after
 //   D8  after quiet, everybody is shown as they are: online where any node has a device of theirs
+//   D8  whoever has a conversation live is told how far each member is, of all that was marked since
 //   U   after quiet, what is unread is what the committed log says: messages above the last one that the member sent or
 //       marked as seen; the owner, the store and unread.fetch agree
 // A violation is text; the simulation collects it.
@@ -44,11 +45,16 @@ bool is_logging();
 
 class Oracle {
  public:
+  static constexpr std::uint64_t kNotLive = UINT64_MAX;
   struct Row {
     Seq version = 0;
     std::string content;
     bool is_deleted = false;
     std::size_t reactions = 0;
+  };
+  struct Marks {
+    Seq delivered = 0;
+    Seq read = 0;
   };
   struct Known {  // of one conversation, by one client
     Seq cursor = 0;
@@ -56,6 +62,11 @@ class Oracle {
     // It joined and was answered before the news: what it heard as the member it was before may still arrive.
     bool joined_by_answer = false;
     std::map<Seq, Row> rows;
+    std::uint64_t live_since =
+        kNotLive;  // so many marks were committed when it was known to be live
+    Seq marked_above =
+        0;  // lower marks that moved while it joined are told to nobody (docs/protocol.md)
+    std::map<UserId, Marks> told = {};
   };
   struct Client {
     UserId user;
@@ -73,7 +84,8 @@ class Oracle {
     std::set<ConversationId> was_member_at_ready;  // in fact: when it connected
     std::set<ConversationId> left_while_syncing;   // the answer may still speak of them
     std::set<ConversationId> told_left;            // and has not heard of a joining since
-    std::map<ConversationId, Seq> left_at;         // told of, on this connection
+    std::map<ConversationId, Seq>
+        left_at;                       // told of on this connection, or shown when it was refused
     std::set<ConversationId> refused;  // by a sync that may have been asked before it joined
     bool resyncs = false;              // a sync in mid-life: frames on the way may repeat
   };
@@ -95,6 +107,8 @@ class Oracle {
   void final_check(const std::vector<Client*>& clients, bool compares_presence);
   // `clients`: all there are.
   void check_presence(const std::vector<Client*>& clients);
+  // Nobody lost a receipt because it reads too slowly (D7 allows that).
+  void check_marks(const std::vector<Client*>& clients);
   // What a user is answered.
   using Ask = std::function<std::vector<Heard>(UserId user, ClientEvent event)>;
   // Asks everybody's unread counts; the world must be quiet, and is quiet afterwards.
@@ -137,6 +151,15 @@ class Oracle {
   const bool sees_publishes_;
   std::map<ConversationId, Reading> readings_;
   std::map<ConversationId, std::map<Seq, storage::Operation>> log_;  // committed events
+  struct CommittedMark {
+    Seq seq = 0;
+    std::uint64_t number = 0;  // the how many-th that was committed
+  };
+  struct CommittedMarks {
+    CommittedMark delivered, read;
+  };
+  std::map<ConversationId, std::map<UserId, CommittedMarks>> marks_;
+  std::uint64_t marks_committed_ = 0;
   CommittedEvents events_;
   std::map<ConversationId, Seq> published_;
   std::vector<std::string> violations_;

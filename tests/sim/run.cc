@@ -316,7 +316,8 @@ void Run::judge() {
     if (!client->unacked.empty())
       wrong("D1 a message is never answered: " + client->unacked.begin()->first);
   }
-  oracle_.final_check(all_clients(), presence_dropped() == 0);
+  oracle_.final_check(all_clients(), dropped().presence == 0);
+  if (dropped().receipts == 0) oracle_.check_marks(all_clients());
   if (has_failed()) return;
   oracle_.check_unread(cast_.users, [this](UserId user, const chat::ClientEvent& event) {
     return ask(user, event);
@@ -335,7 +336,7 @@ void Run::judge_a_departure() {
   const std::int64_t until_us = kernel_.now_us() + kDepartureUs;
   while (kernel_.now_us() < until_us && !has_failed() && kernel_.step()) {
   }
-  if (presence_dropped() == 0) oracle_.check_presence(all_clients());
+  if (dropped().presence == 0) oracle_.check_presence(all_clients());
 }
 
 std::vector<chat::testing::Oracle::Client*> Run::all_clients() const {
@@ -344,19 +345,25 @@ std::vector<chat::testing::Oracle::Client*> Run::all_clients() const {
   return clients;
 }
 
-std::uint64_t Run::presence_dropped() {
-  std::uint64_t dropped = presence_dropped_;
-  for (const auto& node : nodes_) {
-    for (std::uint32_t i = 0; node && i < node->shards(); ++i)
-      dropped += node->shard(i).net_counters()->dropped_presence.value();
-  }
+Run::Dropped Run::dropped() {
+  Dropped dropped = dropped_;
+  for (const auto& node : nodes_)
+    if (node) dropped.add(*node);
   return dropped;
 }
 
-void Run::look_at(Node& node) {
+void Run::Dropped::add(Node& node) {
   for (std::uint32_t i = 0; i < node.shards(); ++i) {
     const net::NetCounters& net = *node.shard(i).net_counters();
-    presence_dropped_ += net.dropped_presence.value();
+    presence += net.dropped_presence.value();
+    receipts += net.dropped_receipt.value();
+  }
+}
+
+void Run::look_at(Node& node) {
+  dropped_.add(node);
+  for (std::uint32_t i = 0; i < node.shards(); ++i) {
+    const net::NetCounters& net = *node.shard(i).net_counters();
     met_["presence dropped"] += net.dropped_presence.value();
     met_["receipts dropped"] += net.dropped_receipt.value();
     met_["closed as slow"] += net.closed_slow.value();

@@ -50,6 +50,13 @@ class Run {
     std::uint32_t shards = 1;  // of each
   };
 
+  // What slow readers lost (docs/contract.md, D7), at nodes that live and those that lived.
+  struct Dropped {
+    std::uint64_t presence = 0;
+    std::uint64_t receipts = 0;
+    void add(Node& node);
+  };
+
   // run.cc
   [[nodiscard]] static Topology topology_of(std::uint64_t seed, Plant plant);
   void make_world();
@@ -64,7 +71,7 @@ class Run {
   void judge();
   void judge_a_departure();
   [[nodiscard]] std::vector<chat::testing::Oracle::Client*> all_clients() const;
-  [[nodiscard]] std::uint64_t presence_dropped();  // by the nodes that live and those that lived
+  [[nodiscard]] Dropped dropped();
   [[nodiscard]] std::vector<Heard> ask(UserId user, const chat::ClientEvent& event);
   void check_bounds();
   void look_at(Node& node);  // before it goes: what it met
@@ -104,8 +111,8 @@ class Run {
   std::vector<std::string> wrong_;
   std::map<std::string, std::uint64_t> met_;
   std::uint32_t next_connection_ = 1;
-  std::uint64_t presence_dropped_ = 0;  // by nodes that are gone
-  UserId stays_away_;                   // at the end
+  Dropped dropped_;    // by nodes that are gone
+  UserId stays_away_;  // at the end
   bool is_peace_ = false;
   std::uint32_t owed_ = 0;
 };

@@ -370,6 +370,7 @@ class Simulation {
       }
     }
     oracle_.final_check(clients, true);
+    oracle_.check_marks(clients);
     const auto node = static_cast<std::uint32_t>(world_.options().seed % world_.options().nodes);
     oracle_.check_unread(cast_.users, [&](UserId user, ClientEvent event) {
       const std::uint32_t slot =
