@@ -34,6 +34,7 @@ void cut_page(storage::Page& page, storage::PageQuery::Order order, std::size_t 
 }
 
 void RecentRows::reset(Seq seq) {
+  ++changes_;
   rows_.clear();
   rows_.shrink_to_fit();
   bytes_ = 0;
