@@ -49,9 +49,7 @@ void ConversationRole::tell_moved_marks(Conversation& conversation,
         std::back_inserter(moved));
   }
   if (moved.empty()) return;
-  const std::size_t bytes_before = conversation.recent.bytes();
-  conversation.recent.reset(conversation.published_seq);
-  account_recent(conversation, bytes_before);
+  forget_recent(conversation);
   if (conversation.members.size() > kReceiptFanoutMembersMax) return;
   const TopicId topic = topic_of(conversation.id);
   for (const ServerEvent& receipt : moved)

@@ -301,10 +301,15 @@ void ConversationRole::committed(Conversation& conversation, Pending& pending,
                                          .delivered_seq = is_seen ? 0 : outcome.seq,
                                          .read_seq = is_seen ? outcome.seq : 0,
                                          .at_us = outcome.at_us});
+  bool is_news = outcome.status == OutcomeStatus::kCommitted;
   if (MemberState* member = conversation.find_member(pending.actor.user)) {
-    if (outcome.status == OutcomeStatus::kCommitted) {
+    if (is_news) {
       conversation.recent.mark(member->user, member->delivered_seq, member->read_seq, is_seen,
                                outcome.seq, outcome.at_us);
+    } else if (outcome.seq > (is_seen ? member->read_seq : member->delivered_seq)) {
+      // Stored by another node, or by a commit whose answer was lost, and not heard of.
+      is_news = true;
+      forget_recent(conversation);
     }
     member->delivered_seq = std::max(member->delivered_seq, outcome.seq);
     if (is_seen) {
@@ -312,7 +317,7 @@ void ConversationRole::committed(Conversation& conversation, Pending& pending,
       member->read_no = std::max(member->read_no, outcome.no);
     }
   }
-  if (outcome.status == OutcomeStatus::kCommitted) {
+  if (is_news) {
     context_.counters.receipts_committed.add();
     if (conversation.members.size() <= kReceiptFanoutMembersMax) {
       publish(conversation, update, Delivery::kReceipt);

@@ -60,9 +60,7 @@ std::vector<Message> ConversationRole::cut_at_leaving(storage::Page& page) {
 void ConversationRole::repaired_upto(Conversation& conversation, Seq seq) {
   conversation.published_seq = seq;
   conversation.last_seq = std::max(conversation.last_seq, seq);
-  const std::size_t bytes_before = conversation.recent.bytes();
-  conversation.recent.reset(seq);
-  account_recent(conversation, bytes_before);
+  forget_recent(conversation);
 }
 
 void ConversationRole::publish_page(Conversation& conversation, storage::Page page) {

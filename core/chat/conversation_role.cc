@@ -112,10 +112,13 @@ void ConversationRole::account_recent(Conversation& conversation, std::size_t by
   // An eighth at once, so that the walk is paid by many messages.
   const std::uint64_t goal = context_.limits.recent_bytes_max / 8 * 7;
   for (Conversation* at = oldest_; recent_bytes_ > goal && at != nullptr; at = at->newer) {
-    if (at->recent.empty()) continue;
-    recent_bytes_ -= at->recent.bytes();
-    at->recent.reset(at->published_seq);
+    if (!at->recent.empty()) forget_recent(*at);
   }
+}
+
+void ConversationRole::forget_recent(Conversation& conversation) {
+  recent_bytes_ -= conversation.recent.bytes();
+  conversation.recent.reset(conversation.published_seq);
 }
 
 // --- load and verify -----------------------------------------------------------------------------------------------

@@ -101,6 +101,7 @@ class ConversationRole {
   void publish_page(Conversation& conversation, storage::Page page);
   void publish_leaving(Conversation& conversation, const Message& row);
   void account_recent(Conversation& conversation, std::size_t bytes_before);
+  void forget_recent(Conversation& conversation);
 
   // --- several nodes (conversation_nodes.cc) ---
   // A hole was seen: alone it is repaired at once, else when what is on its way had time to arrive.
