@@ -31,6 +31,14 @@ struct MemberState {
   Role role = Role::kMember;
 };
 
+// How far somebody is by what was announced, in the membership that begins above joined_seq.
+struct AnnouncedMarks {
+  UserId user;
+  Seq joined_seq = 0;
+  Seq delivered_seq = 0;
+  Seq read_seq = 0;
+};
+
 // A membership that has ended above published_seq: until that is published they hear.
 struct EndedMembership {
   UserId user;
@@ -115,6 +123,9 @@ struct Conversation {
   std::vector<MemberState> members;  // by user id: as it is committed, as far as is known
   // At most one a user, until the leaving is published (tell_removed).
   std::vector<EndedMembership> ended;
+  // Members of whom the store knew more than was announced here; empty as soon as nothing is missing here. At most
+  // kReceiptFanoutMembersMax, and those who came and left meanwhile.
+  std::vector<AnnouncedMarks> announced_marks;
 
   std::deque<Parked> parked;  // at most kParkedPerConversationMax
   std::uint32_t pending = 0;  // staged operations without outcome

@@ -434,8 +434,10 @@ bool ConversationRole::stage_change(Conversation& conversation, const Actor& act
 void ConversationRole::join(Conversation& conversation, const Actor& actor) {
   if (conversation.find_member(actor.user) != nullptr) {
     // Not conversation.joined: that word says "you hear it from last_seq on", and resets the client's cursor.
-    context_.reply(actor, ServerEvent(ConversationInfo{
-                              view_for(conversation, actor.user, conversation.published_seq)}));
+    // A look may be ahead of what is published, and what is unread counts to its end.
+    context_.reply(
+        actor,
+        ServerEvent(ConversationInfo{view_for(conversation, actor.user, conversation.last_seq)}));
     return;
   }
   if (conversation.kind == ConversationKind::kDirect) {

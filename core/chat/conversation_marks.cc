@@ -1,6 +1,7 @@
 // Marks that nobody announced to those who hear: what said so was lost, or was said before they heard. What is told is how
 // things stand, at or above every announcement.
 #include <algorithm>
+#include <utility>
 
 #include "core/chat/conversation_role.h"
 
@@ -33,28 +34,57 @@ void ConversationRole::tell_marks_to(const Conversation& conversation, const Att
       context_.outbox.reply(joining.to, {}, receipt);
 }
 
-// The store knows of marks that were not heard of. When they moved it does not say: the rows that are kept would be shown
-// without, and are read again.
-void ConversationRole::tell_moved_marks(Conversation& conversation,
+// The store knows of marks that were not heard of. Some of them are of messages and memberships that are not published here
+// yet, and who has left since hears until then: so nothing is told before that.
+void ConversationRole::note_moved_marks(Conversation& conversation,
                                         const std::vector<MemberState>& before) {
-  std::vector<ServerEvent> moved;
+  if (conversation.members.size() > kReceiptFanoutMembersMax) return;
   auto old = before.begin();
   for (const MemberState& member : conversation.members) {
     while (old != before.end() && old->user < member.user) ++old;
-    const bool was_in =
-        old != before.end() && old->user == member.user && old->joined_seq == member.joined_seq;
-    std::ranges::move(
-        receipts_above(conversation, member, was_in ? old->delivered_seq : member.joined_seq,
-                       was_in ? old->read_seq : member.joined_seq),
-        std::back_inserter(moved));
+    AnnouncedMarks announced{.user = member.user,
+                             .joined_seq = member.joined_seq,
+                             .delivered_seq = member.joined_seq,
+                             .read_seq = member.joined_seq};
+    if (old != before.end() && old->user == member.user && old->joined_seq == member.joined_seq) {
+      announced.delivered_seq = old->delivered_seq;
+      announced.read_seq = old->read_seq;
+    }
+    auto& all = conversation.announced_marks;
+    const bool has_moved =
+        member.delivered_seq > announced.delivered_seq || member.read_seq > announced.read_seq;
+    const bool is_noted = std::ranges::any_of(all, [&](const AnnouncedMarks& x) {
+      return x.user == member.user && x.joined_seq == member.joined_seq;
+    });
+    if (has_moved && !is_noted) all.push_back(announced);
   }
-  if (moved.empty()) return;
+}
+
+void ConversationRole::note_announced(Conversation& conversation, UserId user, Seq delivered,
+                                      Seq read) {
+  for (AnnouncedMarks& marks : conversation.announced_marks) {
+    if (marks.user != user) continue;
+    marks.delivered_seq = std::max(marks.delivered_seq, delivered);
+    marks.read_seq = std::max(marks.read_seq, read);
+  }
+}
+
+// REQUIRES: nothing is missing here. When the marks moved the store does not say: the rows in memory are without, and are
+// read again.
+void ConversationRole::tell_moved_marks(Conversation& conversation) {
+  if (conversation.announced_marks.empty()) return;
+  const auto announced = std::exchange(conversation.announced_marks, {});
   forget_recent(conversation);
   if (conversation.members.size() > kReceiptFanoutMembersMax) return;
   const TopicId topic = topic_of(conversation.id);
-  for (const ServerEvent& receipt : moved)
-    context_.outbox.publish(topic, {.shards = context_.remote_shards(topic)}, receipt,
-                            Delivery::kReceipt, nullptr);
+  for (const AnnouncedMarks& marks : announced) {
+    const MemberState* member = conversation.find_member(marks.user);
+    if (member == nullptr || member->joined_seq != marks.joined_seq) continue;
+    for (const ServerEvent& receipt :
+         receipts_above(conversation, *member, marks.delivered_seq, marks.read_seq))
+      context_.outbox.publish(topic, {.shards = context_.remote_shards(topic)}, receipt,
+                              Delivery::kReceipt, nullptr);
+  }
 }
 
 }  // namespace uproar::chat

@@ -9,6 +9,15 @@ namespace uproar::chat {
 
 using storage::OutcomeStatus;
 
+namespace {
+
+bool is_member_since(const Conversation& conversation, UserId user, Seq joining) {
+  const MemberState* member = conversation.find_member(user);
+  return member != nullptr && member->joined_seq + 1 == joining;
+}
+
+}  // namespace
+
 // --- telling ---------------------------------------------------------------------------------------------------------
 
 ConversationView ConversationRole::view_for(const Conversation& conversation, UserId user,
@@ -82,6 +91,7 @@ void ConversationRole::tell_asker(const Conversation& conversation, const Actor&
                                .seq = seq,
                                .conversation = view_at_joining(conversation, asker.user, seq)},
                     .is_told = is_told,
+                    .is_over = !is_told && !is_member_since(conversation, asker.user, seq),
                     .request = is_told ? nullptr : std::make_unique<RequestId>(asker.request)});
 }
 
@@ -126,11 +136,6 @@ bool is_known(const Conversation& conversation, Seq seq, Seq published_when_stag
   return seq <= conversation.members_seq && seq > published_when_staged;
 }
 
-bool is_member_since(const Conversation& conversation, UserId user, Seq joining) {
-  const MemberState* member = conversation.find_member(user);
-  return member != nullptr && member->joined_seq + 1 == joining;
-}
-
 }  // namespace
 
 // A change of members, role or name that this node committed. Those of other nodes that are still missing are older.
@@ -157,6 +162,7 @@ void ConversationRole::change_step_done(Conversation& conversation,
 }
 
 // By another device or node, which may be unknown here, as may be what they have read: answered as whoever joins once more.
+// Who has left since joins again, then.
 void ConversationRole::joined_already(Conversation& conversation, const Actor& actor) {
   change_step_done(conversation, {}, {});
   tell_if_member(conversation, actor.user);

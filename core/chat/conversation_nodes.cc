@@ -215,6 +215,7 @@ void ConversationRole::sent_by(Conversation& conversation, UserId sender, Seq se
     if (member->read_no != no - 1) {
       conversation.recent.mark(sender, member->delivered_seq, member->read_seq, true, seq, at_us);
     }
+    note_announced(conversation, sender, seq, seq);
     member->delivered_seq = std::max(member->delivered_seq, seq);
     member->read_seq = std::max(member->read_seq, seq);
     member->read_no = std::max(member->read_no, no);
@@ -242,6 +243,7 @@ void ConversationRole::receipt_from_node(Conversation& conversation, const Recei
   MemberState* member = conversation.find_member(receipt.user);
   if (member == nullptr) return;
   const Seq upto = std::max(receipt.delivered_seq, receipt.read_seq);
+  note_announced(conversation, receipt.user, upto, receipt.read_seq);
   conversation.recent.mark(member->user, member->delivered_seq, member->read_seq,
                            receipt.read_seq != 0, upto, receipt.at_us);
   member->delivered_seq = std::max(member->delivered_seq, upto);
@@ -273,7 +275,9 @@ void ConversationRole::repair_due(ConversationId id) {
 }
 
 void ConversationRole::note_if_closed(Conversation& conversation) {
-  if (conversation.hole_since_us == 0 || conversation.is_behind()) return;
+  if (conversation.is_behind()) return;
+  tell_moved_marks(conversation);
+  if (conversation.hole_since_us == 0) return;
   const std::int64_t took_us = context_.now.monotonic_us - conversation.hole_since_us;
   conversation.hole_since_us = 0;
   context_.counters.repair_us.record(

@@ -318,6 +318,7 @@ void ConversationRole::committed(Conversation& conversation, Pending& pending,
     }
   }
   if (is_news) {
+    note_announced(conversation, pending.actor.user, outcome.seq, is_seen ? outcome.seq : 0);
     context_.counters.receipts_committed.add();
     if (conversation.members.size() <= kReceiptFanoutMembersMax) {
       publish(conversation, update, Delivery::kReceipt);

@@ -251,8 +251,9 @@ void ConversationRole::take_loaded(ConversationId id, std::uint32_t failures,
   } else {
     const std::vector<MemberState> before = conversation.members;
     take_state(conversation, std::move(*state));
-    tell_moved_marks(conversation, before);
+    note_moved_marks(conversation, before);
     tell_differences(conversation, before);
+    if (!conversation.is_behind()) tell_moved_marks(conversation);
   }
   conversation.old_loads = 0;
   conversation.wants_look = false;

@@ -242,7 +242,9 @@ class ConversationRole {
                                                         const MemberState& member, Seq delivered,
                                                         Seq read) const;
   void tell_marks_to(const Conversation& conversation, const Attach& joining);
-  void tell_moved_marks(Conversation& conversation, const std::vector<MemberState>& before);
+  void note_moved_marks(Conversation& conversation, const std::vector<MemberState>& before);
+  static void note_announced(Conversation& conversation, UserId user, Seq delivered, Seq read);
+  void tell_moved_marks(Conversation& conversation);
 
   // --- pages (conversation_attach.cc) ---
   void history(Conversation& conversation, const Actor& actor, const History& history);

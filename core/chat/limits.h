@@ -106,7 +106,7 @@ inline constexpr std::uint32_t kSyncQueueMax = 1'512;
 inline constexpr std::size_t kSilentMax = 2 * std::size_t{kSyncConversationsMax};
 // News of a joining come by the user's shard, those of the leaving directly: the older may be later, by as much as a shard
 // stands still. So long, and of so many conversations, is a leaving remembered.
-inline constexpr std::int64_t kLeavingKeptUs = 10'000'000;
+inline constexpr std::int64_t kLeavingKeptUs = 60'000'000;
 inline constexpr std::size_t kLeavingsKeptMax = 64;
 // Hearers with a sync under way; above: overloaded.
 inline constexpr std::uint32_t kPullersMax = 20'000;

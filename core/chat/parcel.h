@@ -65,6 +65,7 @@ struct SessionNotice {
   Endpoint session;
   MembershipChange change;
   bool is_told = false;  // what it was answered says it: it is attached and told no more
+  bool is_over = false;  // the answer came late: another leaving or joining has followed
   std::unique_ptr<RequestId> request;  // not null: what it is told answers this
 };
 

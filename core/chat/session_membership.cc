@@ -92,7 +92,8 @@ void SessionRole::joined(const Endpoint& endpoint, Session& session, const Sessi
     answer_that_it_is_in();
     return;
   }
-  if (session.is_late(conversation, said.change.seq, context_.now.monotonic_us)) {
+  const bool may_be_over = said.request == nullptr || said.is_over;
+  if (may_be_over && session.is_late(conversation, said.change.seq, context_.now.monotonic_us)) {
     if (said.request != nullptr) {
       answer(ServerEvent(Error{.code = ErrorCode::kNotMember,
                                .detail = "you have joined, and your membership has ended since",

@@ -419,8 +419,10 @@ bool SessionRole::stay_silent(const Endpoint& endpoint, Session& session, const 
     return false;
   }
   // The refusal tells of a leaving above what they have seen; who has seen nothing can be told nothing twice.
-  if (is_sync && item.cursor > 0)
+  if (is_sync && item.cursor > 0) {
+    outdate_looks(endpoint, item.conversation);
     session.note_leaving(item.conversation, item.cursor + 1, context_.now.monotonic_us);
+  }
   // Of what is not live by now they are told as of a new joining.
   if (item.looks_after || item.joined_at) look_up(endpoint, item.conversation);
   return true;

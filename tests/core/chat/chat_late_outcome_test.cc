@@ -413,6 +413,20 @@ TEST_F(TwoNodes, count_nothing_as_unread_at_a_joining_that_others_have_talked_be
 
 class OneNode : public ChatTest {};
 
+// What a sync was refused at is no leaving that they were told of, when the owner says that they are in.
+TEST_F(OneNode, lets_in_who_has_a_cursor_that_is_too_high) {
+  const ConversationId square = channel({"ann"});
+  const Person dan = arrives("dan");
+  dan.says(Sync{{{square, 50}}}, "sync");
+  world.settle();
+  ASSERT_EQ(dan.answered<SyncDone>().size(), 1U);
+  dan.says(ConversationJoin{square}, "join");
+  world.commit();
+  world.settle();
+  EXPECT_EQ(dan.answered<ConversationJoined>().size(), 1U);
+  EXPECT_TRUE(dan.answered<Error>().empty());
+}
+
 // What says that he is in again has the seq of a joining from before the leaving that was lost.
 TEST_F(OneNode, tells_whom_it_removed_that_they_are_in_after_a_failover_that_lost_it) {
   const ConversationId room = group({"ann", "ben", "dan"});

@@ -249,6 +249,43 @@ TEST_F(TwoNodes, make_a_joining_that_is_heard_during_a_sync_part_of_it) {
   EXPECT_TRUE(ben.overheard<ConversationJoined>().empty());
 }
 
+// His other device has seen it; the look at what he is in began while he was.
+TEST_F(TwoNodes, tell_nothing_that_a_look_found_before_a_sync_was_refused) {
+  const ConversationId room = channel({"ann"});
+  const Person ann = arrives("ann", 1), ben = arrives("ben", 0);
+  ann.sends(room, "one");
+  world.commit();
+  world.set_manual(true);
+  const auto is_committed = [&] {
+    ASSERT_TRUE(world.step_apply(1, 1, false, false));
+    ASSERT_TRUE(world.step_outcomes(1));
+    while (world.step_bus(0)) {
+    }
+  };
+  ann.says(MemberAdd{room, {ben.id()}, Role::kMember});  // 2
+  is_committed();
+  ASSERT_TRUE(world.step_read_execute(0, 0));
+  ann.sends(room, "three");
+  is_committed();
+  ann.says(MemberRemove{room, ben.id()});  // 4
+  is_committed();
+  ben.says(Sync{{{room, 3}}}, "sync");
+  while (world.reads_waiting(0) > 1) {
+    ASSERT_TRUE(world.step_read_execute(0, 1));
+    ASSERT_TRUE(world.step_read_answer(0, 1));
+  }
+  ASSERT_TRUE(world.step_read_answer(0, 0));
+  world.set_manual(false);
+  world.settle();
+  rest();
+  world.settle();
+  ASSERT_EQ(ben.answered<SyncDone>().size(), 1U);
+  EXPECT_EQ(ben.answered<SyncDone>()[0].refused.size(), 1U);
+  EXPECT_TRUE(ben.overheard<ConversationJoined>().empty());
+  EXPECT_TRUE(ben.overheard<MemberRemoved>().empty());
+  EXPECT_TRUE(ben.seqs().empty());
+}
+
 // Ben joins a channel at node 0, where the outcome is late; ann goes on at node 1 meanwhile, so that node 0 finds all of it
 // in the store.
 class TwoNodesAndALateJoining : public TwoNodes {
@@ -348,6 +385,20 @@ TEST_F(TwoNodes, count_what_is_unread_for_whom_has_joined_already) {
   EXPECT_EQ(view.last_no, 4U);
   EXPECT_EQ(view.unread, 1U);
   EXPECT_EQ(ben.overheard<ConversationJoined>().size(), 1U);
+  // What a look has found is not published so far, and counts.
+  ben_at_node_1.says(MarkAdvance{room, 5, MarkKind::kSeen});
+  world.commit(1);
+  world.set_manual(true);
+  ann.sends(room, "five");  // 6
+  world.step_apply(1, 1, false, false);
+  world.step_outcomes(1);
+  ASSERT_TRUE(world.bus().lose(0, 0, false));
+  world.set_manual(false);
+  ben.says(ConversationJoin{room}, "again");
+  world.settle();
+  ASSERT_EQ(ben.answered<ConversationInfo>().size(), 2U);
+  EXPECT_EQ(ben.answered<ConversationInfo>()[1].conversation.last_seq, 6U);
+  EXPECT_EQ(ben.answered<ConversationInfo>()[1].conversation.unread, 1U);
 }
 
 // Whoever leaves has heard all up to that and hears nothing above, also where nobody says it but the store.
