@@ -124,7 +124,7 @@ struct Conversation {
   // At most one a user, until the leaving is published (tell_removed).
   std::vector<EndedMembership> ended;
   // Members of whom the store knew more than was announced here; empty as soon as nothing is missing here. At most
-  // kReceiptFanoutMembersMax, and those who came and left meanwhile.
+  // kReceiptFanoutMembersMax, 40 bytes each.
   std::vector<AnnouncedMarks> announced_marks;
 
   std::deque<Parked> parked;  // at most kParkedPerConversationMax

@@ -60,13 +60,15 @@ void ConversationRole::on(ForwardedCommand command) {
 }
 
 // With several nodes: whether what is known here may be too old to answer from. How much a member has not read is not
-// what receipts tell.
+// what receipts tell, and what is missing here is not counted.
 bool ConversationRole::needs_look(const Conversation& conversation, const Command& command) const {
   if (context_.nodes == nullptr) return false;
   const bool is_answered_from_here = std::holds_alternative<ConversationJoin>(command.event) ||
                                      std::holds_alternative<ConversationCreate>(command.event);
   const bool are_marks_told = conversation.members.size() <= kReceiptFanoutMembersMax;
-  return (is_answered_from_here && (conversation.marks_doubtful || !are_marks_told)) ||
+  const bool is_uncounted =
+      conversation.marks_doubtful || !are_marks_told || conversation.is_behind();
+  return (is_answered_from_here && is_uncounted) ||
          is_stranger_in_doubt(conversation, command.actor.user);
 }
 

@@ -34,10 +34,15 @@ void ConversationRole::tell_marks_to(const Conversation& conversation, const Att
       context_.outbox.reply(joining.to, {}, receipt);
 }
 
-// The store knows of marks that were not heard of. Some of them are of messages and memberships that are not published here
-// yet, and who has left since hears until then: so nothing is told before that.
+// By a look the store knows of marks that were not heard of. Some of them are of messages and memberships that are not
+// published here yet, and who has left since hears until then: so nothing is told of them before that.
 void ConversationRole::note_moved_marks(Conversation& conversation,
                                         const std::vector<MemberState>& before) {
+  auto& all = conversation.announced_marks;
+  std::erase_if(all, [&](const AnnouncedMarks& x) {
+    const MemberState* member = conversation.find_member(x.user);
+    return member == nullptr || member->joined_seq != x.joined_seq;
+  });
   if (conversation.members.size() > kReceiptFanoutMembersMax) return;
   auto old = before.begin();
   for (const MemberState& member : conversation.members) {
@@ -50,13 +55,12 @@ void ConversationRole::note_moved_marks(Conversation& conversation,
       announced.delivered_seq = old->delivered_seq;
       announced.read_seq = old->read_seq;
     }
-    auto& all = conversation.announced_marks;
     const bool has_moved =
         member.delivered_seq > announced.delivered_seq || member.read_seq > announced.read_seq;
-    const bool is_noted = std::ranges::any_of(all, [&](const AnnouncedMarks& x) {
-      return x.user == member.user && x.joined_seq == member.joined_seq;
-    });
-    if (has_moved && !is_noted) all.push_back(announced);
+    const bool is_news = has_moved && std::ranges::none_of(all, [&](const AnnouncedMarks& x) {
+                           return x.user == member.user;
+                         });
+    if (is_news) all.push_back(announced);
   }
 }
 
@@ -76,14 +80,12 @@ void ConversationRole::tell_moved_marks(Conversation& conversation) {
   const auto announced = std::exchange(conversation.announced_marks, {});
   forget_recent(conversation);
   if (conversation.members.size() > kReceiptFanoutMembersMax) return;
-  const TopicId topic = topic_of(conversation.id);
   for (const AnnouncedMarks& marks : announced) {
     const MemberState* member = conversation.find_member(marks.user);
     if (member == nullptr || member->joined_seq != marks.joined_seq) continue;
     for (const ServerEvent& receipt :
          receipts_above(conversation, *member, marks.delivered_seq, marks.read_seq))
-      context_.outbox.publish(topic, {.shards = context_.remote_shards(topic)}, receipt,
-                              Delivery::kReceipt, nullptr);
+      context_.publish_here(topic_of(conversation.id), receipt, Delivery::kReceipt);
   }
 }
 

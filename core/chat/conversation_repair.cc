@@ -139,18 +139,16 @@ void ConversationRole::repaired(ConversationId id, std::uint32_t claims,
     conversation.has_hole = false;
     conversation.verify_backoff_ms = 0;
     release_held(conversation);
-    if (!conversation.is_behind()) {
-      note_if_closed(conversation);
-    } else {
-      if (!is_progress && ++conversation.repair_tries >= kRepairTriesMax) {
-        // The store has none of what came before these: a hint was wrong, and the store is what is so.
-        conversation.repair_tries = 0;
-        context_.counters.node_events_shed.add(conversation.held.size());
-        shed_held(conversation);
-        conversation.claimed_seq = 0;
-      }
-      if (conversation.is_behind()) repair_soon(conversation);
+    const bool is_in_vain = conversation.is_behind() && !is_progress;
+    if (is_in_vain && ++conversation.repair_tries >= kRepairTriesMax) {
+      // The store has none of what came before these: a hint was wrong, and the store is what is so.
+      conversation.repair_tries = 0;
+      context_.counters.node_events_shed.add(conversation.held.size());
+      shed_held(conversation);
+      conversation.claimed_seq = 0;
     }
+    note_if_closed(conversation);
+    if (conversation.is_behind()) repair_soon(conversation);
   }
   advance_attaches(conversation);
 }

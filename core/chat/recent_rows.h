@@ -21,7 +21,7 @@ class RecentRows {
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
   [[nodiscard]] bool empty() const { return rows_.empty(); }
 
-  // Counts what changed rows that are not here, perhaps: a page that was read before is not warm() any more.
+  // Counts what changed rows that are not here, perhaps, or forgot all: a page that was read before is not warm() any more.
   [[nodiscard]] std::uint64_t changes() const { return changes_; }
 
   // Forgets everything: complete from `seq` on.

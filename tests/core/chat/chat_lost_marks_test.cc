@@ -136,6 +136,29 @@ TEST_F(LostMarks, are_not_told_to_whom_has_left_before) {
   EXPECT_EQ(same.overheard<ReceiptUpdate>()[0].read_seq, 3U);
 }
 
+// A failover has lost what came before the one that is held: the repair gives up.
+TEST_F(LostMarks, are_told_when_what_is_missing_is_nowhere) {
+  const Person ann = arrives("ann", 0), ben = arrives("ben", 1), cid = arrives("cid", 1);
+  ann.sends(room, "one");
+  world.commit();
+  at_node_1(ben, MarkAdvance{room, 1, MarkKind::kSeen});
+  is_lost();
+  const storage::MemoryModel standby = world.model();
+  cid.sends(room, "two");
+  is_committed_at_node_1();
+  is_lost();
+  cid.sends(room, "three");
+  is_committed_at_node_1();
+  while (world.step_bus(0)) {
+  }
+  world.model() = standby;
+  node_0_looks();
+  EXPECT_TRUE(ann.overheard<ReceiptUpdate>().empty());
+  for (std::uint32_t i = 0; i <= kRepairTriesMax; ++i) all_comes();
+  ASSERT_EQ(ann.overheard<ReceiptUpdate>().size(), 1U);
+  EXPECT_EQ(ann.overheard<ReceiptUpdate>()[0].read_seq, 1U);
+}
+
 TEST_F(LostMarks, are_not_told_in_large_conversations) {
   std::vector<std::string> names = {"ann", "ben"};
   while (names.size() <= kReceiptFanoutMembersMax) names.push_back(std::to_string(names.size()));
