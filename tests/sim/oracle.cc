@@ -631,7 +631,8 @@ void Oracle::check_presence(const std::vector<Client*>& clients) {
 void Oracle::check_marks(const std::vector<Client*>& clients) {
   for (Client* client : clients) {
     if (client->connection == 0 || !client->is_ready) continue;
-    for (auto& [conversation, known] : client->known) {
+    for (auto& [conversation, of_conversation] : client->known) {
+      Known& known = of_conversation;  // a lambda below takes it
       const auto state = model_.load_conversation(conversation);
       if (known.live_since == kNotLive || !state.ok() || !is_member(client->user, conversation))
         continue;
