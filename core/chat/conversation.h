@@ -168,10 +168,11 @@ struct Conversation {
   bool is_heard = false;          // by somebody on this node: it is not forgotten
   bool wants_look = false;        // to be compared with the store: something may have been missed
   bool is_look_queued = false;
-  bool is_look = false;      // the load under way is one
-  bool look_again = false;   // asked for while a load was under way, which may be too old
-  bool asked_late = false;   // the same by somebody who is to hear it
-  bool look_blocks = false;  // what is parked waits for the look
+  bool is_look = false;              // the load under way is one
+  bool look_again = false;           // asked for while a load was under way, which may be too old
+  bool asked_late = false;           // the same by somebody who is to hear it
+  bool look_blocks = false;          // what is parked waits for the look
+  std::uint32_t blocking_looks = 0;  // in a row, that ended while another was asked for
   bool repair_timer_armed = false;
   bool owes_word = false;  // a commit failed that other nodes are to be told of, should it be there
   bool doubt_after_load = false;

@@ -380,8 +380,8 @@ bool ConversationRole::is_stranger_in_doubt(const Conversation& conversation, Us
 }
 
 void ConversationRole::park_for_look(Conversation& conversation, Conversation::Parked parked) {
+  if (!park(conversation, std::move(parked))) return;
   conversation.look_blocks = true;
-  park(conversation, std::move(parked));
   look_now(conversation);
 }
 

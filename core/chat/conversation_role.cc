@@ -268,7 +268,10 @@ void ConversationRole::take_loaded(ConversationId id, std::uint32_t failures,
     }
   }
   if (again) look_now(conversation);
-  conversation.look_blocks = conversation.look_blocks && again;
+  // Somebody asks for another look during each: what waits is not kept from going on by that.
+  conversation.look_blocks =
+      conversation.look_blocks && again && ++conversation.blocking_looks < kBlockingLooksMax;
+  if (!conversation.look_blocks) conversation.blocking_looks = 0;
   repair_if_behind(conversation);
   advance_attaches(conversation);
   unpark(conversation);
@@ -332,7 +335,7 @@ void ConversationRole::verify_due(ConversationId id) {
 
 // --- parking -------------------------------------------------------------------------------------------------------
 
-void ConversationRole::park(Conversation& conversation, Conversation::Parked parked) {
+bool ConversationRole::park(Conversation& conversation, Conversation::Parked parked) {
   if (conversation.parked.size() >= kParkedPerConversationMax || parked_count_ >= kParkedMax) {
     if (const auto* command = std::get_if<ForwardedCommand>(&parked)) {
       context_.refuse(command->command.actor, ErrorCode::kOverloaded);
@@ -341,10 +344,11 @@ void ConversationRole::park(Conversation& conversation, Conversation::Parked par
       context_.send(attach.to.shard,
                     AttachEnd{attach.to, attach.token, attach.cursor, ErrorCode::kOverloaded});
     }
-    return;
+    return false;
   }
   ++parked_count_;
   conversation.parked.push_back(std::move(parked));
+  return true;
 }
 
 void ConversationRole::refuse_parked(Conversation& conversation, ErrorCode code) {

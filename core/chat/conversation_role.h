@@ -86,7 +86,8 @@ class ConversationRole {
                    Result<storage::ConversationState, storage::StoreError> state);
   void take_state(Conversation& conversation, storage::ConversationState state);
   void tell_differences(Conversation& conversation, const std::vector<MemberState>& before);
-  void park(Conversation& conversation, Conversation::Parked parked);
+  // False: there is no room, and who asked has been refused.
+  bool park(Conversation& conversation, Conversation::Parked parked);
   void refuse_parked(Conversation& conversation, ErrorCode code);
   void unpark(Conversation& conversation);
   void handle_absent(Conversation& conversation);

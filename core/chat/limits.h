@@ -169,6 +169,9 @@ inline constexpr std::uint32_t kAudienceLookRetryMs = 1'000;  // when the store 
 // Who is not a member by what was read within this time is refused; by what is older, the store is asked again: the
 // joining may have been another node's.
 inline constexpr std::uint32_t kMembersTrustedMs = 1'000;
+// Reads in a row of a conversation that what is parked waits for, as each was under way when somebody else asked. Then it
+// goes on with what is known, some reads old, which is less than kMembersTrustedMs.
+inline constexpr std::uint32_t kBlockingLooksMax = 4;
 // When the presence store could not be read.
 inline constexpr std::uint32_t kPresenceReadRetryMs = 1'000;
 

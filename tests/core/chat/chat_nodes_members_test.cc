@@ -249,6 +249,31 @@ TEST_F(TwoNodes, make_a_joining_that_is_heard_during_a_sync_part_of_it) {
   EXPECT_TRUE(ben.overheard<ConversationJoined>().empty());
 }
 
+// Marks of so many are told to nobody, so each who joins once more is answered after a look.
+TEST_F(TwoNodes, go_on_while_somebody_joins_during_each_look) {
+  std::vector<std::string> names = {"ann", "ben"};
+  while (names.size() <= kReceiptFanoutMembersMax) names.push_back(std::to_string(names.size()));
+  const ConversationId room = group(names);
+  const Person ann = arrives("ann", 0), ben = arrives("ben", 0);
+  world.set_manual(true);
+  const auto asks = [&] {
+    ben.says(ConversationJoin{room}, "join");
+    while (world.step_link(0, 0)) {
+    }
+  };
+  asks();
+  ann.sends(room, "one");
+  for (std::uint32_t i = 0; i < kBlockingLooksMax; ++i) {
+    asks();
+    ASSERT_TRUE(world.step_read_execute(0, 0));
+    ASSERT_TRUE(world.step_read_answer(0, 0));
+  }
+  EXPECT_EQ(world.shard(0).sizes().pending, 1U) << "what ann says";
+  world.set_manual(false);
+  world.settle();
+  EXPECT_FALSE(ben.answered<ConversationInfo>().empty());
+}
+
 // His other device has seen it; the look at what he is in began while he was.
 TEST_F(TwoNodes, tell_nothing_that_a_look_found_before_a_sync_was_refused) {
   const ConversationId room = channel({"ann"});
