@@ -534,41 +534,6 @@ TEST_F(SlowConversations, a_mark_that_is_heard_while_the_store_is_read_again_sta
   EXPECT_EQ(bob.answered<ConversationInfo>()[0].conversation.read_seq, 2U);
 }
 
-TEST_F(SlowConversations, a_mark_that_is_there_although_its_commit_failed_is_announced) {
-  const auto room = group({"alice", "bob"});
-  const Person alice = connects("alice"), bob = connects("bob");
-  world.settle();
-  for (int i = 0; i < 2; ++i) alice.sends(room, "m");
-  world.settle();
-  world.commit();
-  bob.says(MarkAdvance{room, 2, MarkKind::kSeen});
-  world.step_apply(0, 1, false, true);  // stored, and its answer is lost
-  world.step_outcomes(0);
-  world.advance_ms(0);
-  world.settle();
-  ASSERT_THAT(alice.overheard<ReceiptUpdate>(), SizeIs(1));
-  EXPECT_EQ(alice.overheard<ReceiptUpdate>()[0].read_seq, 2U);
-}
-
-// What waited behind it finds it stored, before the conversation has been read again.
-TEST_F(SlowConversations, a_mark_whose_answer_is_lost_is_announced_with_the_one_behind_it) {
-  const auto room = group({"alice", "bob"});
-  const Person alice = connects("alice"), bob = connects("bob");
-  world.settle();
-  for (int i = 0; i < 2; ++i) alice.sends(room, "m");
-  world.settle();
-  world.commit();
-  bob.says(MarkAdvance{room, 2, MarkKind::kSeen});
-  bob.says(MarkAdvance{room, 1, MarkKind::kSeen});
-  world.step_apply(0, 1, false, true);
-  world.step_outcomes(0);
-  ASSERT_TRUE(world.step_apply(0, 1, false, false));
-  world.step_outcomes(0);
-  world.settle();
-  ASSERT_THAT(alice.overheard<ReceiptUpdate>(), SizeIs(1));
-  EXPECT_EQ(alice.overheard<ReceiptUpdate>()[0].read_seq, 2U);
-}
-
 TEST_F(Conversations, a_newer_mark_replaces_the_one_that_waits) {
   const auto room = group({"alice", "bob"});
   const Person alice = arrives("alice"), bob = arrives("bob");

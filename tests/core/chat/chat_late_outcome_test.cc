@@ -52,6 +52,15 @@ class LateOutcome : public TwoNodes {
     ASSERT_EQ(ben.answered<Error>().size(), 1U);
     EXPECT_EQ(ben.answered<Error>()[0].code, ErrorCode::kForbidden);
   }
+  // From his joining (3) on, of which he was told once.
+  void expect_that_dan_hears(ConversationId conversation) {
+    ann.sends(conversation, "four");
+    world.commit();
+    rest();
+    world.settle();
+    EXPECT_EQ(dan.overheard<ConversationJoined>().size(), 1U);
+    EXPECT_EQ(dan.seqs(), std::vector<Seq>{4});
+  }
   void outcome_comes() {
     ASSERT_TRUE(world.step_outcomes(1));
     world.settle();
@@ -202,13 +211,8 @@ TEST_F(LateOutcome, of_a_joining_that_was_there_already_lets_them_hear) {
   world.set_manual(false);
   is_committed_and_published_without_its_outcome(square);
   outcome_comes();
-  ann.sends(square, "four");
-  world.commit();
-  rest();
-  world.settle();
   EXPECT_EQ(dan.answered<ConversationInfo>().size(), 1U);
-  EXPECT_EQ(dan.overheard<ConversationJoined>().size(), 1U);
-  EXPECT_EQ(dan.seqs(), std::vector<Seq>{4});
+  expect_that_dan_hears(square);
 }
 
 TEST_F(LateOutcome, of_a_joining_whose_answer_is_lost_lets_them_hear) {
@@ -217,13 +221,8 @@ TEST_F(LateOutcome, of_a_joining_whose_answer_is_lost_lets_them_hear) {
   ASSERT_TRUE(world.step_apply(1, 1, false, true));
   is_read_at_both_nodes(square);
   outcome_comes();
-  ann.sends(square, "four");
-  world.commit();
-  rest();
-  world.settle();
   EXPECT_EQ(dan.answered<Error>().size(), 1U);
-  EXPECT_EQ(dan.overheard<ConversationJoined>().size(), 1U);
-  EXPECT_EQ(dan.seqs(), std::vector<Seq>{4});
+  expect_that_dan_hears(square);
 }
 
 // Something else that changed at node 0 is known at node 1 when the outcome comes.

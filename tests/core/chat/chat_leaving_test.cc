@@ -416,19 +416,27 @@ TEST_F(LeavingWhileSyncing, and_coming_back_goes_on_from_the_new_joining) {
   EXPECT_TRUE(she.overheard<ConversationJoined>().empty());
 }
 
-// A sync finds that she is in before the news of her joining arrive, which are then of a membership that has ended.
-TEST_F(Leaving, is_not_followed_by_late_news_of_the_joining) {
+// A sync finds that she is in before the news of her joining (2) arrive, which are then of a membership that has ended.
+class LeavingBeforeTheNewsOfJoining : public Leaving {
+ protected:
+  LeavingBeforeTheNewsOfJoining() {
+    he.sends(square, "one");
+    he.says(MemberAdd{square, {alice}, Role::kMember});
+    stored();
+    she.says(Sync{{{square, 1}}});
+    for (int i = 0; i < 4; ++i) asks_for_a_page();
+    EXPECT_THAT(she.answered<SyncDone>(), SizeIs(1));
+    he.sends(square, "three");
+    stored();
+  }
+
   const ConversationId square =
       exists(0xBEEF, {ConversationKind::kGroup, "n", {{bob, Role::kOwner}}});
-  const Person she = arrives(alice, kSession), he = arrives(bob, kConversation);
-  he.sends(square, "one");
-  he.says(MemberAdd{square, {alice}, Role::kMember});  // 2
-  stored();
-  she.says(Sync{{{square, 1}}});
-  for (int i = 0; i < 4; ++i) asks_for_a_page();
-  ASSERT_THAT(she.answered<SyncDone>(), SizeIs(1));
-  he.sends(square, "three");
-  stored();
+  const Person she = arrives(alice, kSession);
+  const Person he = arrives(bob, kConversation);
+};
+
+TEST_F(LeavingBeforeTheNewsOfJoining, is_not_followed_by_late_news_of_the_joining) {
   he.says(MemberRemove{square, alice});  // 4
   stored();
   ASSERT_THAT(she.overheard<MemberRemoved>(), SizeIs(1));
@@ -443,18 +451,8 @@ TEST_F(Leaving, is_not_followed_by_late_news_of_the_joining) {
 }
 
 // A second sync tells of the leaving by refusing.
-TEST_F(Leaving, that_a_sync_has_told_is_not_followed_by_late_news_of_the_joining) {
-  const ConversationId square =
-      exists(0xBEEF, {ConversationKind::kGroup, "n", {{bob, Role::kOwner}}});
-  const Person she = arrives(alice, kSession), he = arrives(bob, kConversation);
-  he.sends(square, "one");
-  he.says(MemberAdd{square, {alice}, Role::kMember});  // 2
-  stored();
-  she.says(Sync{{{square, 1}}});
-  for (int i = 0; i < 4; ++i) asks_for_a_page();
-  ASSERT_THAT(she.answered<SyncDone>(), SizeIs(1));
-  he.sends(square, "three");
-  stored();
+TEST_F(LeavingBeforeTheNewsOfJoining,
+       that_a_sync_has_told_is_not_followed_by_late_news_of_the_joining) {
   EXPECT_THAT(she.seqs(), ElementsAre(3));
   she.says(Sync{{{square, 3}}});
   he.says(MemberRemove{square, alice});  // 4

@@ -1,5 +1,5 @@
-// Marks that are stored and were announced to nobody at another node, which finds them by a look that may be ahead of what
-// it has published.
+// Marks that are stored and were announced to nobody: of a commit whose answer was lost, or at another node, which finds
+// them by a look that may be ahead of what it has published.
 #include <vector>
 
 #include "tests/core/chat/two_nodes.h"
@@ -171,6 +171,47 @@ TEST_F(LostMarks, are_not_told_in_large_conversations) {
   world.say_gap(0);
   all_comes();
   EXPECT_TRUE(ann.overheard<ReceiptUpdate>().empty());
+}
+
+// One node, where bob reads two messages and the answer of that commit is lost.
+class LostMarkOfOneNode : public ChatTest {
+ protected:
+  LostMarkOfOneNode()
+      : ChatTest({.shards = 1, .seed = 1, .limits = {}, .is_manual = true, .plant = Plant::kNone}) {
+    world.settle();
+    for (int i = 0; i < 2; ++i) alice.sends(room, "m");
+    world.settle();
+    world.commit();
+    bob.says(MarkAdvance{room, 2, MarkKind::kSeen});
+  }
+  void answer_is_lost() {
+    world.step_apply(0, 1, false, true);
+    world.step_outcomes(0);
+  }
+  void expect_announced() {
+    world.settle();
+    ASSERT_EQ(alice.overheard<ReceiptUpdate>().size(), 1U);
+    EXPECT_EQ(alice.overheard<ReceiptUpdate>()[0].read_seq, 2U);
+  }
+
+  const ConversationId room = group({"alice", "bob"});
+  const Person alice = connects("alice");
+  const Person bob = connects("bob");
+};
+
+TEST_F(LostMarkOfOneNode, is_announced_when_the_conversation_is_read_again) {
+  answer_is_lost();
+  world.advance_ms(0);
+  expect_announced();
+}
+
+// What waited behind it finds it stored, before the conversation has been read again.
+TEST_F(LostMarkOfOneNode, is_announced_with_the_one_behind_it) {
+  bob.says(MarkAdvance{room, 1, MarkKind::kSeen});
+  answer_is_lost();
+  ASSERT_TRUE(world.step_apply(0, 1, false, false));
+  world.step_outcomes(0);
+  expect_announced();
 }
 
 class LostMarksOfTwoShards : public ChatTest {
