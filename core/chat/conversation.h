@@ -16,6 +16,7 @@
 #include <variant>
 #include <vector>
 
+#include "core/chat/limits.h"
 #include "core/chat/parcel.h"
 #include "core/chat/recent_rows.h"
 #include "storage/history.h"
@@ -186,6 +187,8 @@ struct Conversation {
   [[nodiscard]] const MemberState* find_member(UserId user) const {
     return const_cast<Conversation*>(this)->find_member(user);  // reads only
   }
+  // Else they are stored alone, and other nodes learn of them by looks.
+  [[nodiscard]] bool announces_marks() const { return members.size() <= kReceiptFanoutMembersMax; }
   // The caller takes it out of `members`: who heard by it hears until the leaving is published.
   void note_ended(const MemberState& member);
   // Of all who may hear what is published next, once each and by user: what was said up to there is not theirs. Sessions

@@ -65,9 +65,8 @@ bool ConversationRole::needs_look(const Conversation& conversation, const Comman
   if (context_.nodes == nullptr) return false;
   const bool is_answered_from_here = std::holds_alternative<ConversationJoin>(command.event) ||
                                      std::holds_alternative<ConversationCreate>(command.event);
-  const bool are_marks_told = conversation.members.size() <= kReceiptFanoutMembersMax;
   const bool is_uncounted =
-      conversation.marks_doubtful || !are_marks_told || conversation.is_behind();
+      conversation.marks_doubtful || !conversation.announces_marks() || conversation.is_behind();
   return (is_answered_from_here && is_uncounted) ||
          is_stranger_in_doubt(conversation, command.actor.user);
 }

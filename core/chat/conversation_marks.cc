@@ -27,7 +27,7 @@ std::vector<ServerEvent> ConversationRole::receipts_above(const Conversation& co
 // Those that moved while the news of the joining was under way were announced to those who were in; their rows do not say
 // so in the form of events.
 void ConversationRole::tell_marks_to(const Conversation& conversation, const Attach& joining) {
-  if (conversation.members.size() > kReceiptFanoutMembersMax) return;
+  if (!conversation.announces_marks()) return;
   const Seq joined_at = *joining.joined_at;
   for (const MemberState& member : conversation.members)
     for (const ServerEvent& receipt : receipts_above(conversation, member, joined_at, joined_at))
@@ -43,7 +43,7 @@ void ConversationRole::note_moved_marks(Conversation& conversation,
     const MemberState* member = conversation.find_member(x.user);
     return member == nullptr || member->joined_seq != x.joined_seq;
   });
-  if (conversation.members.size() > kReceiptFanoutMembersMax) return;
+  if (!conversation.announces_marks()) return;
   auto old = before.begin();
   for (const MemberState& member : conversation.members) {
     while (old != before.end() && old->user < member.user) ++old;
@@ -79,7 +79,7 @@ void ConversationRole::tell_moved_marks(Conversation& conversation) {
   if (conversation.announced_marks.empty()) return;
   const auto announced = std::exchange(conversation.announced_marks, {});
   forget_recent(conversation);
-  if (conversation.members.size() > kReceiptFanoutMembersMax) return;
+  if (!conversation.announces_marks()) return;
   for (const AnnouncedMarks& marks : announced) {
     const MemberState* member = conversation.find_member(marks.user);
     if (member == nullptr || member->joined_seq != marks.joined_seq) continue;

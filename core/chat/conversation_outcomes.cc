@@ -301,13 +301,13 @@ void ConversationRole::committed(Conversation& conversation, Pending& pending,
                                          .delivered_seq = is_seen ? 0 : outcome.seq,
                                          .read_seq = is_seen ? outcome.seq : 0,
                                          .at_us = outcome.at_us});
-  const bool is_announced = conversation.members.size() <= kReceiptFanoutMembersMax;
   bool is_news = outcome.status == OutcomeStatus::kCommitted;
   if (MemberState* member = conversation.find_member(pending.actor.user)) {
     if (is_news) {
       conversation.recent.mark(member->user, member->delivered_seq, member->read_seq, is_seen,
                                outcome.seq, outcome.at_us);
-    } else if (is_announced && outcome.seq > (is_seen ? member->read_seq : member->delivered_seq)) {
+    } else if (conversation.announces_marks() &&
+               outcome.seq > (is_seen ? member->read_seq : member->delivered_seq)) {
       // Stored by another node, or by a commit whose answer was lost, and not heard of.
       is_news = true;
       forget_recent(conversation);
@@ -321,7 +321,7 @@ void ConversationRole::committed(Conversation& conversation, Pending& pending,
   if (is_news) {
     note_announced(conversation, pending.actor.user, outcome.seq, is_seen ? outcome.seq : 0);
     context_.counters.receipts_committed.add();
-    if (is_announced) {
+    if (conversation.announces_marks()) {
       publish(conversation, update, Delivery::kReceipt);
     } else {
       context_.counters.receipts_unpublished.add();
