@@ -32,6 +32,8 @@ class SlotMap {
  public:
   using ServerIndex = std::uint16_t;
 
+  SlotMap();  // nobody has any slot
+
   // The answer to CLUSTER SLOTS, given by `from`. False, and nothing changes: it is not one.
   [[nodiscard]] bool read(const RedisValue& answer, const RedisAddress& from);
   void assign(std::uint16_t slot, const RedisAddress& server);
@@ -53,11 +55,7 @@ class SlotMap {
   [[nodiscard]] ServerIndex index_of(const RedisAddress& server);
 
   std::vector<RedisAddress> servers_;
-  std::array<ServerIndex, kSlots> owner_ = [] {
-    std::array<ServerIndex, kSlots> nobody{};
-    nobody.fill(kNobody);
-    return nobody;
-  }();
+  std::array<ServerIndex, kSlots> owner_;
 };
 
 }  // namespace uproar::storage::redis
