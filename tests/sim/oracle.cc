@@ -69,8 +69,8 @@ void Oracle::committed(const storage::Operation& operation, const storage::Outco
   if (const auto* mark = std::get_if<storage::AdvanceMark>(&operation.body);
       mark != nullptr && outcome.status == storage::OutcomeStatus::kCommitted) {
     CommittedMarks& marks = marks_[operation.conversation][operation.actor];
-    (mark->kind == MarkKind::kSeen ? marks.read : marks.delivered) = {outcome.seq,
-                                                                      ++marks_committed_};
+    CommittedMark& committed = mark->kind == MarkKind::kSeen ? marks.read : marks.delivered;
+    committed = {outcome.seq, ++marks_committed_};
   }
   count_unread(operation, outcome);
 }

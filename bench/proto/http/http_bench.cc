@@ -133,7 +133,7 @@ void write_json(benchmark::State& state) {
   std::string out;
   for (auto _ : state) {
     out.clear();
-    const bool written = write_response({.content_type = "application/json", .body = body},
+    bool written = write_response({.content_type = "application/json", .body = body},
                                         {.date = "Sun, 06 Nov 1994 08:49:37 GMT"}, out)
                              .ok();
     benchmark::DoNotOptimize(written);
