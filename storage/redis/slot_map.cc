@@ -59,7 +59,9 @@ std::optional<Redirect> parse_redirect(std::string_view error, const RedisAddres
 }
 
 // In this file: in the header the compiler works out all 16,384 of them wherever a map is made, for up to a minute.
-SlotMap::SlotMap() { owner_.fill(kNobody); }
+SlotMap::SlotMap() {
+  owner_.fill(kNobody);
+}
 
 bool SlotMap::read(const RedisValue& answer, const RedisAddress& from) {
   if (!answer.is_array()) return false;

@@ -134,8 +134,8 @@ void write_json(benchmark::State& state) {
   for (auto _ : state) {
     out.clear();
     bool written = write_response({.content_type = "application/json", .body = body},
-                                        {.date = "Sun, 06 Nov 1994 08:49:37 GMT"}, out)
-                             .ok();
+                                  {.date = "Sun, 06 Nov 1994 08:49:37 GMT"}, out)
+                       .ok();
     benchmark::DoNotOptimize(written);
     benchmark::DoNotOptimize(out.data());
   }
