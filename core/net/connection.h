@@ -68,7 +68,7 @@ struct Connection {
   // What the ring owes us.
   bool recv_armed : 1 = false;
   bool poll_armed : 1 = false;
-  std::uint8_t requests : 2 = 0;  // completions of cancels (2 at most) and of the shutdown to come
+  std::uint8_t requests : 3 = 0;  // completions of cancels (3 at most) and of the shutdown to come
   bool starved : 1 = false;       // recv ended with ENOBUFS; stands in the starved list
 
   // Sending. `slow_path` is the one thing the fan-out looks at besides the state.
@@ -89,6 +89,10 @@ struct Connection {
   bool resume : 1 = false;     // stands in the resume list: pipelined bytes wait
   bool ping_sent : 1 = false;  // a keep-alive ping is out and nothing has been heard since
   bool has_deadline : 1 = false;
+  bool paused : 1 = false;  // nothing more is received for now
+  bool recv_cancelled : 1 =
+      false;  // for a pause: the recv that is armed has its last completion to come
+  bool has_unread : 1 = false;  // received before the pause took effect: ShardCore keeps it
 
   std::uint16_t batch_index = 0;  // of its record in the batch
   ws::CloseCode close_code = ws::CloseCode::kAbnormal;

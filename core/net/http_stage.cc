@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <iterator>
 
-#include "core/net/limits.h"
-
 namespace uproar::net {
 
 namespace {
@@ -138,12 +136,6 @@ void HttpStage::add_origin_headers(std::vector<http::Header>& headers) const {
   if (!from_listed_origin()) return;
   headers.push_back({"Access-Control-Allow-Origin", listed_origin_});
   headers.push_back({"Access-Control-Expose-Headers", "Retry-After, WWW-Authenticate"});
-}
-
-bool HttpStage::stash(ByteView bytes) {
-  if (stash_.size() + bytes.size() > kPipelinedBytesMax) return false;
-  stash_.insert(stash_.end(), bytes.begin(), bytes.end());
-  return true;
 }
 
 }  // namespace uproar::net

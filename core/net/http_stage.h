@@ -77,8 +77,9 @@ class HttpStage {
   // What the answer says about it. Borrows from the stage.
   void add_origin_headers(std::vector<http::Header>& headers) const;
 
-  // Keeps bytes that came behind an unanswered request. False: more than kPipelinedBytesMax.
-  [[nodiscard]] bool stash(ByteView bytes);
+  // Keeps bytes that came behind an unanswered request.
+  void stash(ByteView bytes) { stash_.insert(stash_.end(), bytes.begin(), bytes.end()); }
+  [[nodiscard]] std::size_t stash_bytes() const { return stash_.size(); }
   [[nodiscard]] std::vector<std::byte> take_stash() { return std::move(stash_); }
 
   // No byte of a request is pending.

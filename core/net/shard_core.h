@@ -3,6 +3,7 @@
 // The machine behind BasicShardNet<Io>: private to this folder, included by shard_net-inl.h alone. Bodies by subject:
 //   shard_net-inl.h        the public face
 //   shard_core_life-inl.h  accept, receive, close, deadlines: per event
+//   shard_core_pause-inl.h how reading stops for a while
 //   shard_core_drain-inl.h how a shard stops
 //   shard_core_talk-inl.h  HTTP and WebSocket: per request and per message
 //   shard_core_send-inl.h  queues, topics, batches: per frame and per recipient
@@ -16,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "core/net/address_limiter.h"
 #include "core/net/connection.h"
 #include "core/net/egress_queue.h"
@@ -92,6 +94,16 @@ class ShardCore {
   void discard(std::uint32_t slot, Connection& c, std::size_t bytes);
   void arm_recv(std::uint32_t slot, Connection& c);
   void rearm_starved();
+
+  // Not receiving for a while: shard_core_pause-inl.h.
+  void pause(ConnectionId id);
+  void resume(ConnectionId id);
+  void stop_reading(std::uint32_t slot, Connection& c);
+  void read_on(std::uint32_t slot, Connection& c);
+  void list_resumed(std::uint32_t slot, Connection& c);
+  void resume_reading(std::uint32_t slot, Connection& c);
+  void keep_unread(std::uint32_t slot, Connection& c, MutableBytes bytes);
+  [[nodiscard]] std::vector<std::byte> take_unread(std::uint32_t slot, Connection& c);
 
   // HTTP.
   [[nodiscard]] bool http_waits(const Connection& c) const;
@@ -214,7 +226,9 @@ class ShardCore {
   std::vector<ConnectionId> doomed_;
   std::vector<ConnectionId> starved_;
   std::vector<ConnectionId> resume_;
-  std::uint64_t http_bytes_ = 0;  // kept by requests that are not whole or wait their turn
+  // Kept by requests that are not whole or wait their turn, and of paused WebSockets.
+  std::uint64_t http_bytes_ = 0;
+  absl::flat_hash_map<std::uint32_t, std::vector<std::byte>> unread_;  // by slot, of who has_unread
   std::vector<ConnectionId> drained_ids_;
   std::vector<std::uint32_t> ended_;
 

@@ -23,6 +23,9 @@ using enum ConnectionState;
 [[nodiscard]] inline bool reads(const Connection& c) {
   return c.state >= kHttp && c.state <= kLingering && !c.saw_fin;
 }
+[[nodiscard]] inline bool wants_recv(const Connection& c) {
+  return reads(c) && !c.recv_armed && !c.starved && !c.paused;
+}
 [[nodiscard]] inline bool passed(std::uint32_t now_ms, std::uint32_t deadline_ms) {
   return static_cast<std::int32_t>(now_ms - deadline_ms) >= 0;
 }
@@ -230,7 +233,7 @@ void ShardCore<Io>::rearm_starved() {
     Connection* c = find(starved_[i]);
     if (c == nullptr || !c->starved) continue;
     c->starved = false;
-    if (!c->recv_armed && life::reads(*c)) arm_recv(starved_[i].slot, *c);
+    if (life::wants_recv(*c)) arm_recv(starved_[i].slot, *c);
   }
   starved_.erase(starved_.begin(), starved_.begin() + static_cast<std::ptrdiff_t>(room));
 }
@@ -244,21 +247,25 @@ void ShardCore<Io>::on_recv(const runtime::Completion& completion) {
     return;
   }
   c->recv_armed = completion.more;
+  const bool was_cancelled = c->recv_cancelled && !completion.more;
+  if (was_cancelled) c->recv_cancelled = false;
   const std::int32_t result = completion.result;
   if (result > 0) {
     counters_.recv_bytes.add(static_cast<std::uint64_t>(result));
     c->heard_ms = now_ms();
     c->ping_sent = false;
     if (life::reads(*c)) on_received(slot, *c, completion.buffer);
-    if (!c->recv_armed && !c->starved && life::reads(*c)) arm_recv(slot, *c);
+    if (life::wants_recv(*c)) arm_recv(slot, *c);
   } else if (result == 0) {
     on_peer_fin(slot, *c);
   } else if (result == -ENOBUFS) {
     counters_.recv_starved.add();  // no error of the peer
-    if (!c->recv_armed && !c->starved && life::reads(*c)) {
+    if (life::wants_recv(*c)) {
       c->starved = true;
       starved_.push_back(id_of(slot, *c));
     }
+  } else if (result == -ECANCELED && was_cancelled) {
+    if (life::wants_recv(*c)) arm_recv(slot, *c);  // reading went on before the cancel was done
   } else if (result != -ECANCELED || c->state < ConnectionState::kEnding) {
     end(slot, *c);
   }
@@ -274,7 +281,11 @@ void ShardCore<Io>::on_received(std::uint32_t slot, Connection& c, MutableBytes 
       break;
     case ConnectionState::kOpen:
     case ConnectionState::kCloseSent:
-      on_ws_bytes(slot, c, bytes);
+      if (c.paused || c.has_unread) {
+        keep_unread(slot, c, bytes);
+      } else {
+        on_ws_bytes(slot, c, bytes);
+      }
       break;
     default:
       discard(slot, c, bytes.size());
@@ -300,6 +311,7 @@ void ShardCore<Io>::on_peer_fin(std::uint32_t slot, Connection& c) {
     case ConnectionState::kDraining:
       return;
     default:
+      if (c.paused || c.resume) return;  // its goodbye may be among what waits to be read
       end(slot, c);
   }
 }
@@ -331,6 +343,7 @@ void ShardCore<Io>::begin_close(std::uint32_t slot, Connection& c, ws::CloseCode
   queue_pending(slot, c);  // what was published before the close is heard before it
   if (c.doomed) return;
   leave(c);
+  read_on(slot, c);  // its close frame is awaited
   c.close_code = code;
   queue_always(slot, c, SharedBytes::copy_of(ws::close_frame(code, reason).view()), 0,
                DeliveryClass::kMessage, EgressQueue::kNoTag);
@@ -355,6 +368,7 @@ template <class Io>
 void ShardCore<Io>::close_slow(std::uint32_t slot, Connection& c) {
   counters_.closed_slow.add();
   leave(c);
+  read_on(slot, c);
   if (c.egress != nullptr) c.egress->forget_all_but_begun(egress_budget_);
   c.doomed = false;
   c.close_code = ws::CloseCode::kSlowReader;
@@ -370,6 +384,7 @@ template <class Io>
 void ShardCore<Io>::start_draining(std::uint32_t slot, Connection& c, bool linger) {
   if (c.state >= ConnectionState::kDraining) return;
   leave(c);
+  read_on(slot, c);  // its FIN is awaited
   c.state = ConnectionState::kDraining;
   c.linger = linger;
   // A page may take its time over a thin line; a close frame may not.
@@ -397,13 +412,14 @@ void ShardCore<Io>::end(std::uint32_t slot, Connection& c) {
   if (c.state >= ConnectionState::kEnding) return;
   leave(c);
   drop_queue(c);
+  (void)take_unread(slot, c);
   c.state = ConnectionState::kEnding;
   clear_deadline(c);
   const auto cancel = [&](runtime::OpKind kind) {
     ++c.requests;
     io_.cancel(key(kind, slot, c), key(runtime::OpKind::kCancel, slot, c));
   };
-  if (c.recv_armed) cancel(runtime::OpKind::kRecv);
+  if (c.recv_armed && !c.recv_cancelled) cancel(runtime::OpKind::kRecv);
   if (c.poll_armed) cancel(runtime::OpKind::kWritable);
   close_if_quiet(slot, c);
 }
@@ -449,7 +465,7 @@ void ShardCore<Io>::arm_timer(std::uint32_t slot, Connection& c) {
     if (due_in < 0 || in < due_in) due_in = in;
   };
   if (c.has_deadline) consider(c.deadline_ms);
-  if (c.state == ConnectionState::kOpen) {
+  if (c.state == ConnectionState::kOpen && !c.paused) {
     if (options_.ping_interval_ms > 0 && !c.ping_sent)
       consider(c.heard_ms + options_.ping_interval_ms);
     if (options_.idle_timeout_ms > 0) consider(c.heard_ms + options_.idle_timeout_ms);
@@ -476,7 +492,7 @@ void ShardCore<Io>::on_timer(std::uint64_t timer_key) {
   if (c->has_deadline && life::passed(now_ms(), c->deadline_ms)) {
     c->has_deadline = false;
     on_deadline(slot, *c);
-  } else if (c->state == ConnectionState::kOpen && !c->doomed) {
+  } else if (c->state == ConnectionState::kOpen && !c->doomed && !c->paused) {
     const std::uint32_t silent_ms = now_ms() - c->heard_ms;
     if (options_.idle_timeout_ms > 0 && silent_ms >= options_.idle_timeout_ms) {
       counters_.idle_timeouts.add();

@@ -76,15 +76,7 @@ void ShardCore<Io>::report() {
   }
   for (const ConnectionId id : std::exchange(resume_, {})) {
     Connection* c = find(id);
-    if (c == nullptr || !c->resume) continue;
-    c->resume = false;
-    if (c->state != ConnectionState::kHttp) continue;
-    std::vector<std::byte> stash = c->http()->take_stash();
-    const std::size_t bytes = stash.size();
-    stash.resize(bytes + runtime::kReadablePadding);
-    on_http_bytes(id.slot, *c, MutableBytes(stash).first(bytes));
-    const bool at_rest = c->state == ConnectionState::kHttp && !http_waits(*c);
-    if (at_rest && c->saw_fin) start_draining(id.slot, *c, false);
+    if (c != nullptr && c->resume) resume_reading(id.slot, *c);
   }
   for (const ConnectionId id : std::exchange(drained_ids_, {})) {
     if (find_open(id) != nullptr) handler_.on_drained(id);

@@ -9,6 +9,7 @@
 
 #include "core/net/shard_core.h"
 #include "core/net/shard_core_life-inl.h"
+#include "core/net/shard_core_pause-inl.h"
 #include "proto/base/check.h"
 
 namespace uproar::net {
@@ -25,9 +26,7 @@ bool ShardCore<Io>::http_waits(const Connection& c) const {
 
 template <class Io>
 void ShardCore<Io>::resume_http(std::uint32_t slot, Connection& c) {
-  if (c.in_input || c.resume) return;  // the loop further up goes on by itself
-  c.resume = true;
-  resume_.push_back(id_of(slot, c));
+  if (!c.in_input) list_resumed(slot, c);  // else the loop further up goes on by itself
 }
 
 // What requests that are not whole yet keep is bounded for the whole shard. False: more than that.
@@ -49,12 +48,11 @@ template <class Io>
 void ShardCore<Io>::on_http_bytes(std::uint32_t slot, Connection& c, MutableBytes bytes) {
   c.in_input = true;
   while (c.state == ConnectionState::kHttp) {
-    if (http_waits(c)) {
-      if (!bytes.empty() && !c.http()->stash(bytes)) {
-        // Behind an unanswered request: no answer may overtake it, so there is nothing to say.
-        counters_.request_errors.add();
-        end(slot, c);
-      } else if (!charge_http(c)) {
+    if (http_waits(c) || c.resume) {  // or what came before is about to be looked at
+      c.http()->stash(bytes);
+      if (c.http()->stash_bytes() > kPipelinedBytesMax) stop_reading(slot, c);
+      if (!charge_http(c)) {
+        // No answer may overtake the one that is due, so there is nothing to say.
         counters_.shed_http_buffers.add();
         end(slot, c);
       }
@@ -235,6 +233,10 @@ void ShardCore<Io>::on_ws_bytes(std::uint32_t slot, Connection& c, MutableBytes 
   const ConnectionId id = id_of(slot, c);
   bool message_ended = false;
   while (c.state == ConnectionState::kOpen || c.state == ConnectionState::kCloseSent) {
+    if (c.paused) {
+      keep_unread(slot, c, bytes);
+      return;
+    }
     const ws::AssemblerEvent event = c.ws().step(bytes, assembler_pool_);
     bytes = bytes.subspan(event.consumed);
     if (event.kind == ws::EventKind::kNeedMore) break;

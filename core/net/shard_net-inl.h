@@ -7,6 +7,7 @@
 #include "core/net/shard_core.h"
 #include "core/net/shard_core_drain-inl.h"
 #include "core/net/shard_core_life-inl.h"
+#include "core/net/shard_core_pause-inl.h"
 #include "core/net/shard_core_send-inl.h"
 #include "core/net/shard_core_talk-inl.h"
 #include "core/net/shard_net.h"
@@ -103,6 +104,16 @@ SendOutcome BasicShardNet<Io>::send(ConnectionId id, const SharedBytes& frame, D
 template <class Io>
 void BasicShardNet<Io>::close(ConnectionId id, ws::CloseCode code, std::string_view reason) {
   core_->close(id, code, reason);
+}
+
+template <class Io>
+void BasicShardNet<Io>::pause(ConnectionId id) {
+  core_->pause(id);
+}
+
+template <class Io>
+void BasicShardNet<Io>::resume(ConnectionId id) {
+  core_->resume(id);
 }
 
 template <class Io>

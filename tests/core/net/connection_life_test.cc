@@ -387,15 +387,6 @@ TEST(ConnectionLife, PipelinedRequestsAreAnsweredInOrderAlsoWhenAnswersComeLater
   EXPECT_TRUE(shard.io.socket(slot).fin_sent);
 }
 
-TEST(ConnectionLife, BytesBehindAnUnansweredRequestAreBounded) {
-  SimShard shard;
-  const std::uint32_t slot = shard.connect();
-  shard.io.peer_says(
-      slot, "GET /1 HTTP/1.1\r\nHost: a\r\n\r\n" + std::string(kPipelinedBytesMax + 1, 'G'));
-  shard.settle();
-  EXPECT_THAT(shard.io.closed(), ElementsAre(slot));
-}
-
 TEST(ConnectionLife, AnUnansweredRequestIsAnsweredWith503InTheEnd) {
   SimShard shard;
   const std::uint32_t slot = shard.connect();

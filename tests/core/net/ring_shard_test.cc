@@ -293,6 +293,23 @@ TEST_F(RingShard, SlotsAreReusedByTheThousand) {
   EXPECT_EQ(handler_.closed.size(), 300U);
 }
 
+TEST_F(RingShard, APausedConnectionStopsItsPeerAndLosesNothing) {
+  const ConnectionId id = open();
+  int said = 0;
+  for (int round = 0; round < 20; ++round) {
+    net_->pause(id);
+    for (int i = 0; i < 10; ++i)
+      clients_[0]->say(client_frame(1, std::to_string(said++) + std::string(1000, '.')));
+    open();  // turns in which the kernel would have handed them over
+    EXPECT_EQ(handler_.messages.size(), static_cast<std::size_t>(said - 10));
+    net_->resume(id);
+    ASSERT_TRUE(until([&] { return handler_.messages.size() == static_cast<std::size_t>(said); }));
+  }
+  for (int i = 0; i < said; ++i)
+    EXPECT_THAT(handler_.messages[static_cast<std::size_t>(i)],
+                StartsWith("text:" + std::to_string(i) + "."));
+}
+
 TEST_F(RingShard, MoreReceivesThanBuffersStarveNobody) {
   for (int i = 0; i < 100; ++i) open();  // the ring has 64 receive buffers
   for (const auto& client : clients_) client->say(client_frame(2, std::string(5000, 'y')));
