@@ -42,10 +42,7 @@ StageResult BatchWriter::stage(Operation operation) {
     return StageResult::kUnavailable;
   }
   const std::size_t bytes = operation.bytes();
-  // The first row always fits: a row larger than a batch would otherwise never be stored.
-  const bool is_full = !open_.empty() && (open_.size() >= options_.rows_max ||
-                                          open_bytes_ + bytes > options_.bytes_max);
-  if (is_full) {
+  if (!fits(1, bytes)) {
     counters_->refused_full.add();
     return StageResult::kFull;
   }
@@ -55,6 +52,16 @@ StageResult BatchWriter::stage(Operation operation) {
   counters_->waiting_rows.add(1);
   if (in_flight_.empty()) close_batch_soon();
   return StageResult::kStaged;
+}
+
+bool BatchWriter::has_room(ConversationId, std::size_t rows, std::size_t bytes) const {
+  return circuit_ != Circuit::kClosed || fits(rows, bytes);
+}
+
+// The first row always fits: a row larger than a batch would otherwise never be stored.
+bool BatchWriter::fits(std::size_t rows, std::size_t bytes) const {
+  return open_.empty() ||
+         (open_.size() + rows <= options_.rows_max && open_bytes_ + bytes <= options_.bytes_max);
 }
 
 // Not inside stage(): what one turn of the loop stages shares one transaction.

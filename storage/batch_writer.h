@@ -64,6 +64,8 @@ class BatchWriter final : public MessageLog {
   void set_listener(CommitListener& listener) { listener_ = &listener; }
 
   StageResult stage(Operation operation) override;
+  [[nodiscard]] bool has_room(ConversationId conversation, std::size_t rows,
+                              std::size_t bytes) const override;
   [[nodiscard]] std::uint32_t retry_after_ms() const override { return retry_after_ms_; }
 
   // Nothing staged, nothing in flight: what a drain waits for.
@@ -72,6 +74,7 @@ class BatchWriter final : public MessageLog {
   [[nodiscard]] const BatchWriterCounters& counters() const { return *counters_; }
 
  private:
+  [[nodiscard]] bool fits(std::size_t rows, std::size_t bytes) const;
   void close_batch_soon();
   void close_batch();
   void batch_committed(std::vector<Outcome> outcomes);

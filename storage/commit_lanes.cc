@@ -37,6 +37,10 @@ StageResult CommitLanes::stage(Operation operation) {
   return result;
 }
 
+bool CommitLanes::has_room(ConversationId conversation, std::size_t rows, std::size_t bytes) const {
+  return lanes_[lane_of(conversation, lanes_.size())]->has_room(conversation, rows, bytes);
+}
+
 std::uint32_t CommitLanes::retry_after_ms() const {
   return lanes_[refused_by_]->retry_after_ms();
 }

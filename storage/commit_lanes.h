@@ -29,6 +29,8 @@ class CommitLanes final : public MessageLog {
   void set_listener(CommitListener& listener);
 
   StageResult stage(Operation operation) override;
+  [[nodiscard]] bool has_room(ConversationId conversation, std::size_t rows,
+                              std::size_t bytes) const override;
   // Of the lane that refused last.
   [[nodiscard]] std::uint32_t retry_after_ms() const override;
 

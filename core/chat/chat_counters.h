@@ -12,8 +12,9 @@ struct ChatCounters {
   Counter commands;  // that reached a role (after the rate check)
   Counter refused;   // answered with an error, whatever the reason
   Counter rate_limited;
-  Counter overloaded;   // a bound of limits.h was met
-  Counter unavailable;  // refused because the store cannot commit or read
+  Counter overloaded;        // a bound of limits.h was met
+  Counter commands_held_up;  // waited in a crowd, and their connection with them
+  Counter unavailable;       // refused because the store cannot commit or read
   Counter messages_committed;
   Counter duplicates;        // retries answered with the first result
   Counter events_published;  // event.publish

@@ -52,6 +52,7 @@ struct ChatShard::Roles final : ParcelSink {
   }
   void take(RevokeSession& said) { sessions.on(said); }
   void take(InterestReady& said) { sessions.on(said); }
+  void take(Backpressure& said) { sessions.on(said); }
   void take(PresenceAnswer& said) { sessions.on(said); }
   void take(AttachPage& said) { sessions.on(std::move(said)); }
   void take(AttachEnd& said) { sessions.on(said); }
@@ -113,6 +114,9 @@ struct ChatShard::Roles final : ParcelSink {
         break;
       case Deadline::Kind::kRepair:
         conversations.repair_due(ConversationId(due.key));
+        break;
+      case Deadline::Kind::kParked:
+        conversations.parked_due(ConversationId(due.key));
         break;
       case Deadline::Kind::kAudience:
         sessions.retry_audience_looks();

@@ -112,6 +112,13 @@ struct Conversation {
     kReady
   };
   using Parked = std::variant<ForwardedCommand, Attach>;
+  // What waits for its turn (conversation_parked.cc).
+  struct Waiting {
+    Parked item;
+    std::uint32_t bytes = 0;
+    // Monotonic; 0: as long as it takes. Else it is refused then, and the session that said it is not read meanwhile.
+    std::int64_t until_us = 0;
+  };
 
   ConversationId id;
   State state = State::kLoading;
@@ -128,8 +135,8 @@ struct Conversation {
   // kReceiptFanoutMembersMax, 40 bytes each.
   std::vector<AnnouncedMarks> announced_marks;
 
-  std::deque<Parked> parked;  // at most kParkedPerConversationMax
-  std::uint32_t pending = 0;  // staged operations without outcome
+  std::deque<Waiting> parked;  // all of the shard together: kParkedMax
+  std::uint32_t pending = 0;   // staged operations without outcome
   MembershipCommand change;
   std::vector<AttachState> attaches;
   std::vector<Typer> typers;    // at most kTypersMax
@@ -144,6 +151,9 @@ struct Conversation {
   bool verify_timer_armed = false;
   bool typing_timer_armed = false;
   bool is_unparking = false;
+  bool parked_timer_armed = false;
+  bool wants_room =
+      false;  // stands in the list of those whose first command waits for room in the log
   std::uint64_t warming = 0;   // number of the read that fills `recent`; 0: none is under way
   std::uint64_t question = 0;  // number of the one how far the store is; 0: none is under way
   // Counts failed commits: a load that began before the last one proves nothing.

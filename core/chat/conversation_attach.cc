@@ -150,9 +150,12 @@ void ConversationRole::on(const AttachCancel& cancel) {
   attach_count_ -= std::erase_if(conversation->attaches, [&](const AttachState& x) {
     return x.request.token == cancel.token && x.request.to == cancel.to;
   });
-  parked_count_ -= std::erase_if(conversation->parked, [&](const Conversation::Parked& x) {
-    const auto* attach = std::get_if<Attach>(&x);
-    return attach != nullptr && attach->token == cancel.token && attach->to == cancel.to;
+  std::erase_if(conversation->parked, [&](const Conversation::Waiting& x) {
+    const auto* attach = std::get_if<Attach>(&x.item);
+    const bool is_it =
+        attach != nullptr && attach->token == cancel.token && attach->to == cancel.to;
+    if (is_it) left_parked(x);
+    return is_it;
   });
 }
 

@@ -23,6 +23,8 @@ void ConversationRole::on(ForwardedCommand command) {
       Conversation* conversation = insert(command.conversation, Conversation::State::kAbsent);
       if (conversation == nullptr) {
         context_.refuse(actor, ErrorCode::kOverloaded);
+      } else if (lacks_room(*conversation, command.command.event)) {
+        if (!park(*conversation, std::move(command))) erase(*conversation);
       } else if (!begin_creation(*conversation, std::move(command))) {
         erase(*conversation);
       }
@@ -51,7 +53,7 @@ void ConversationRole::on(ForwardedCommand command) {
       return;
     }
     if (!conversation->parked.empty() || conversation->change.left > 0 ||
-        conversation->needs_verify) {
+        conversation->needs_verify || lacks_room(*conversation, command.command.event)) {
       park(*conversation, std::move(command));
       return;
     }

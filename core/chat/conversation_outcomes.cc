@@ -71,6 +71,7 @@ void ConversationRole::on_committed(std::span<const storage::Outcome> outcomes) 
     advance_attaches(*conversation);
     unpark(*conversation);
   }
+  give_room();
 }
 
 void ConversationRole::outcome_of(Conversation& conversation, Pending& pending,
@@ -161,9 +162,13 @@ void ConversationRole::committed(Conversation& conversation, Pending& pending,
   if (outcome.status == OutcomeStatus::kDuplicate) {
     // It was there all the time (created on another node, or by a commit whose answer was lost).
     if (pending.is_creation_answer) {
+      Conversation::Waiting again{
+          .item =
+              ForwardedCommand{{pending.actor, ClientEvent(ConversationCreate{})}, conversation.id},
+          .bytes = sizeof(Conversation::Waiting)};
       ++parked_count_;
-      conversation.parked.emplace_front(
-          ForwardedCommand{{pending.actor, ClientEvent(ConversationCreate{})}, conversation.id});
+      parked_bytes_ += again.bytes;
+      conversation.parked.push_front(std::move(again));
     }
     conversation.state = State::kLoading;
     load(conversation);

@@ -4,17 +4,6 @@
 #include <utility>
 
 namespace uproar::chat {
-namespace {
-
-// Just what a stranger hears of a direct conversation that exists: its id can be computed from its two users
-// (docs/decisions/0009), and whether they talk is no stranger's business.
-ErrorCode refusal_of_absent(const ClientEvent& event) {
-  return std::holds_alternative<ConversationJoin>(event) ? ErrorCode::kNotFound
-                                                         : ErrorCode::kNotMember;
-}
-
-}  // namespace
-
 // --- table ---------------------------------------------------------------------------------------------------------
 
 Conversation* ConversationRole::find(ConversationId id) {
@@ -64,9 +53,8 @@ Conversation* ConversationRole::find_or_load(ConversationId id) {
     touch(*conversation);
     return conversation;
   }
-  if (loads_ >= kLoadsInFlightMax) return nullptr;
   Conversation* conversation = insert(id, Conversation::State::kLoading);
-  if (conversation != nullptr) load(*conversation);
+  if (conversation != nullptr) load_in_turn(*conversation);
   return conversation;
 }
 
@@ -331,87 +319,6 @@ void ConversationRole::verify_due(ConversationId id) {
   } else {
     repair_if_behind(*conversation);  // with operations under way: when their outcomes have come
   }
-}
-
-// --- parking -------------------------------------------------------------------------------------------------------
-
-bool ConversationRole::park(Conversation& conversation, Conversation::Parked parked) {
-  if (conversation.parked.size() >= kParkedPerConversationMax || parked_count_ >= kParkedMax) {
-    if (const auto* command = std::get_if<ForwardedCommand>(&parked)) {
-      context_.refuse(command->command.actor, ErrorCode::kOverloaded);
-    } else {
-      const Attach& attach = std::get<Attach>(parked);
-      context_.send(attach.to.shard,
-                    AttachEnd{attach.to, attach.token, attach.cursor, ErrorCode::kOverloaded});
-    }
-    return false;
-  }
-  ++parked_count_;
-  conversation.parked.push_back(std::move(parked));
-  return true;
-}
-
-void ConversationRole::refuse_parked(Conversation& conversation, ErrorCode code) {
-  std::deque<Conversation::Parked> parked = std::exchange(conversation.parked, {});
-  parked_count_ -= parked.size();
-  for (Conversation::Parked& item : parked) {
-    if (const auto* command = std::get_if<ForwardedCommand>(&item)) {
-      context_.refuse(command->command.actor, code);
-    } else {
-      const Attach& attach = std::get<Attach>(item);
-      context_.send(attach.to.shard, AttachEnd{attach.to, attach.token, attach.cursor, code});
-    }
-  }
-}
-
-bool ConversationRole::may_run_now(const Conversation& conversation,
-                                   const Conversation::Parked& parked) const {
-  if (conversation.state != Conversation::State::kReady || conversation.look_blocks) return false;
-  const auto* command = std::get_if<ForwardedCommand>(&parked);
-  if (command == nullptr || !is_write(command->command.event)) return true;
-  return conversation.change.left == 0 && !conversation.needs_verify;
-}
-
-void ConversationRole::unpark(Conversation& conversation) {
-  if (conversation.is_unparking) return;
-  conversation.is_unparking = true;
-  while (!conversation.parked.empty() && may_run_now(conversation, conversation.parked.front())) {
-    Conversation::Parked item = std::move(conversation.parked.front());
-    conversation.parked.pop_front();
-    --parked_count_;
-    if (auto* command = std::get_if<ForwardedCommand>(&item)) {
-      run(conversation, std::move(*command));
-    } else {
-      begin_attach(conversation, std::get<Attach>(item));
-    }
-  }
-  conversation.is_unparking = false;
-}
-
-// There is no such conversation: who can make it, makes it; the others hear so. The reference is dead afterwards.
-void ConversationRole::handle_absent(Conversation& conversation) {
-  UPROAR_CHECK(conversation.state == Conversation::State::kAbsent);
-  if (conversation.pending > 0) return;
-  while (!conversation.parked.empty()) {
-    Conversation::Parked item = std::move(conversation.parked.front());
-    conversation.parked.pop_front();
-    --parked_count_;
-    if (auto* command = std::get_if<ForwardedCommand>(&item)) {
-      const auto* send = std::get_if<MessageSend>(&command->command.event);
-      const bool can_create = std::holds_alternative<ConversationCreate>(command->command.event) ||
-                              (send != nullptr && !send->to.is_nil());
-      if (!can_create) {
-        context_.refuse(command->command.actor, refusal_of_absent(command->command.event));
-      } else if (begin_creation(conversation, std::move(*command))) {
-        return;
-      }
-    } else {
-      const Attach& attach = std::get<Attach>(item);
-      context_.send(attach.to.shard,
-                    AttachEnd{attach.to, attach.token, attach.cursor, ErrorCode::kNotMember});
-    }
-  }
-  erase(conversation);
 }
 
 }  // namespace uproar::chat

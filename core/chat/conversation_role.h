@@ -8,7 +8,7 @@
 // the conversation is read again before it takes further writes, and what turns out to be there is published as a
 // history.page with its upto_seq.
 //
-// Bodies: conversation_role.cc (table, load, verify), conversation_repair.cc (holes), conversation_commands.cc (what is asked),
+// Bodies: conversation_role.cc (table, load, verify), conversation_parked.cc (what waits for its turn), conversation_repair.cc (holes), conversation_commands.cc (what is asked),
 // conversation_outcomes.cc (what was committed), conversation_members.cc (who is in, and who is told), conversation_attach.cc
 // (pages of what was missed, history), conversation_attach_reads.cc (what these ask the store), conversation_nodes.cc (what other
 // nodes commit: holding, comparing with the store).
@@ -53,6 +53,7 @@ class ConversationRole {
   void trim();
   void typing_due(ConversationId id);
   void verify_due(ConversationId id);
+  void parked_due(ConversationId id);
 
   [[nodiscard]] std::size_t size() const { return conversations_.size(); }
   [[nodiscard]] std::size_t parked() const { return parked_count_; }
@@ -86,11 +87,6 @@ class ConversationRole {
                    Result<storage::ConversationState, storage::StoreError> state);
   void take_state(Conversation& conversation, storage::ConversationState state);
   void tell_differences(Conversation& conversation, const std::vector<MemberState>& before);
-  // False: there is no room, and who asked has been refused.
-  bool park(Conversation& conversation, Conversation::Parked parked);
-  void refuse_parked(Conversation& conversation, ErrorCode code);
-  void unpark(Conversation& conversation);
-  void handle_absent(Conversation& conversation);
   void commit_failed(Conversation& conversation);
   void arm_verify(Conversation& conversation);
   void repair_if_behind(Conversation& conversation);
@@ -103,6 +99,23 @@ class ConversationRole {
   void publish_leaving(Conversation& conversation, const Message& row);
   void account_recent(Conversation& conversation, std::size_t bytes_before);
   void forget_recent(Conversation& conversation);
+
+  // --- what waits for its turn (conversation_parked.cc) ---
+  // False: there is no room, and who asked has been refused.
+  bool park(Conversation& conversation, Conversation::Parked parked);
+  void refuse(const Conversation::Parked& parked, ErrorCode code);
+  void left_parked(const Conversation::Waiting& waiting);
+  [[nodiscard]] Conversation::Waiting take_parked(Conversation& conversation);
+  void refuse_parked(Conversation& conversation, ErrorCode code);
+  void unpark(Conversation& conversation);
+  void handle_absent(Conversation& conversation);
+  [[nodiscard]] bool may_run_now(const Conversation& conversation,
+                                 const Conversation::Parked& parked) const;
+  [[nodiscard]] bool is_crowded() const;
+  [[nodiscard]] bool lacks_room(const Conversation& conversation, const ClientEvent& event) const;
+  void arm_parked(Conversation& conversation, std::int64_t at_us);
+  void want_room(Conversation& conversation);
+  void give_room();
 
   // --- several nodes (conversation_nodes.cc) ---
   // A hole was seen: alone it is repaired at once, else when what is on its way had time to arrive.
@@ -134,8 +147,6 @@ class ConversationRole {
   // --- commands (conversation_commands.cc) ---
   void run(Conversation& conversation, ForwardedCommand command);
   [[nodiscard]] static bool is_write(const ClientEvent& event);
-  [[nodiscard]] bool may_run_now(const Conversation& conversation,
-                                 const Conversation::Parked& parked) const;
   // The member who may, or null and the refusal is out.
   MemberState* permit(Conversation& conversation, const Actor& actor, Act act);
   [[nodiscard]] static std::optional<Error> refusal_of(const Conversation& conversation,
@@ -295,6 +306,9 @@ class ConversationRole {
   storage::Ticket next_ticket_ = 1;                        // of the next operation staged
   std::deque<WaitingRead> waiting_reads_;
   std::size_t parked_count_ = 0;
+  std::size_t parked_bytes_ = 0;
+  // Those whose first parked command waits for room in the log, in the order of waiting, each once.
+  std::deque<ConversationId> waiting_for_room_;
   std::size_t attach_count_ = 0;
   std::size_t recent_bytes_ = 0;
   std::uint32_t history_reads_ = 0;
@@ -303,7 +317,7 @@ class ConversationRole {
   std::uint64_t questions_ = 0;  // for last seqs, so far
   std::uint32_t loads_ = 0;
   // --- several nodes ---
-  std::deque<ConversationId> waiting_loads_;  // heard and not loaded; at most conversations_max
+  std::deque<ConversationId> waiting_loads_;  // not loaded; at most conversations_max
   std::deque<ConversationId> waiting_looks_;  // each conversation once
   std::uint32_t looks_ = 0;
   std::size_t heard_count_ = 0;

@@ -20,6 +20,7 @@ struct Deadline {
     kTyping,          // key: conversation
     kVerify,          // key: conversation
     kRepair,          // key: conversation
+    kParked,          // key: conversation
     kAudience,        // no key
     kAudienceGather,  // no key
     kOffline,         // key: user

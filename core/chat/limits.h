@@ -121,13 +121,20 @@ inline constexpr std::uint32_t kUnreadConversationsMax = 100;
 // --- conversation ---
 // Forgetting happens between turns; within one the table may stand this much above its bound.
 inline constexpr std::uint32_t kConversationSlack = 1'024;
-// Commands that wait for a load or a membership change.
-inline constexpr std::size_t kParkedPerConversationMax = 256;
-// On the whole shard, ~400 bytes each: 6.5 MB; overloaded.
-inline constexpr std::size_t kParkedMax = 16'384;
+// Commands that wait for a load, a membership change or room in the log, of the whole shard: one each of 65,536 sessions that
+// join at once, ~450 bytes each, 30 MB; with what they say, so many bytes. Above: overloaded.
+inline constexpr std::size_t kParkedMax = 65'536;
+inline constexpr std::size_t kParkedBytesMax = 64ULL << 20;
+// From so many on, or where a load waits for its turn or the log has no room, whoever says more is not read until it has run.
+inline constexpr std::size_t kParkedCrowd = 1'024;
+// So long, at most, and then it is refused: overloaded. A batch of 1,024 rows takes milliseconds, and 10,000 joins of one
+// conversation, each with a commit of its own, some seconds.
+inline constexpr std::uint32_t kParkedWaitMs = 10'000;
+// Conversations without room that are passed over for others, each time that there is some.
+inline constexpr std::size_t kRoomLooksMax = 64;
 inline constexpr std::uint32_t kReadsInFlightMax = 256;       // history; above: overloaded
 inline constexpr std::uint32_t kAttachReadsInFlightMax = 64;  // attaches wait their turn
-inline constexpr std::uint32_t kLoadsInFlightMax = 1024;  // cold conversations; above: overloaded
+inline constexpr std::uint32_t kLoadsInFlightMax = 1024;      // cold conversations; the others wait
 // Under way at this owner; above: refused, overloaded.
 inline constexpr std::uint32_t kAttachesMax = 40'000;
 // Staged operations whose outcome is awaited; overloaded.

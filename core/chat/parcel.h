@@ -11,6 +11,7 @@
 //        |--- MemberCheck ---------------->|--- MemberAnswer ------------------->|
 //        |<-- MemberAnswer, as a SessionNotice below: behind all news that were sent before it
 //        |--- ForwardedCommand ----------->|   (answers come by Outbox::reply)
+//        |<-- Backpressure ----------------|   (twice: when it has to wait in a crowd, and when it waits no longer)
 //        |--- Attach --------------------->|
 //        |<-- AttachPage … AttachEnd ------|   (in one order with what the owner publishes: exact resume)
 //        |                                 |--- UserNotice --------------------->|
@@ -152,6 +153,12 @@ struct ForwardedCommand {
   ConversationId conversation;
 };
 
+// To the session that said it: a command waits at its conversation's owner, or waits there no longer.
+struct Backpressure {
+  Endpoint session;
+  bool begins = true;
+};
+
 // Page what was missed, then go live.
 struct Attach {
   enum class Mode : std::uint8_t {
@@ -196,10 +203,10 @@ struct AttachEnd {
   std::optional<ErrorCode> refused;
 };
 
-using Parcel =
-    std::variant<SessionStart, SessionAdmission, SessionEnd, UserNotice, SessionNotice,
-                 AudienceCheck, MemberCheck, MemberAnswer, HearingEnd, PageByMembership, Revoke,
-                 RevokeSession, Interest, InterestReady, PresenceQuery, PresenceAnswer,
-                 ForwardedCommand, Attach, AttachMore, AttachCancel, AttachPage, AttachEnd>;
+using Parcel = std::variant<SessionStart, SessionAdmission, SessionEnd, UserNotice, SessionNotice,
+                            AudienceCheck, MemberCheck, MemberAnswer, HearingEnd, PageByMembership,
+                            Revoke, RevokeSession, Interest, InterestReady, PresenceQuery,
+                            PresenceAnswer, ForwardedCommand, Backpressure, Attach, AttachMore,
+                            AttachCancel, AttachPage, AttachEnd>;
 
 }  // namespace uproar::chat

@@ -404,6 +404,20 @@ void SessionRole::run(Command command) {
   route(std::move(command));
 }
 
+void SessionRole::on(const Backpressure& said) {
+  Session* session = live(said.session);
+  if (session == nullptr) return;
+  std::uint32_t& waiting = session->make_extras().waiting;
+  if (said.begins) {
+    if (waiting++ == 0) context_.outbox.pause(said.session);
+    return;
+  }
+  UPROAR_CHECK(waiting > 0, said.session.slot);
+  if (--waiting > 0) return;
+  session->free_empty_extras();
+  context_.outbox.resume(said.session);
+}
+
 void SessionRole::forward(Command command, ConversationId conversation) {
   context_.send(context_.owner(conversation), ForwardedCommand{std::move(command), conversation});
 }

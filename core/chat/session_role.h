@@ -50,6 +50,7 @@ class SessionRole {
   void on(const HearingEnd& end);
   void on(const PageByMembership& said);
   void on(const InterestReady& ready);
+  void on(const Backpressure& said);
   void on(const PresenceAnswer& answer);
   void on(AttachPage page);
   void on(const AttachEnd& end);

@@ -59,10 +59,11 @@ struct SessionExtras {
   std::vector<ToldLeaving> leavings;  // the oldest first, at most kLeavingsKeptMax
   std::uint32_t puller = 0;           // of a sync under way; 0: none
   std::uint32_t unread_puller = 0;  // of an unread.fetch; kUnreadAsked: the store has not answered
+  std::uint32_t waiting = 0;  // commands that wait at their owners: nothing more is read meanwhile
 
   [[nodiscard]] bool empty() const {
     return !starting && watches.empty() && silent.empty() && leavings.empty() && puller == 0 &&
-           unread_puller == 0;
+           unread_puller == 0 && waiting == 0;
   }
 };
 

@@ -221,6 +221,14 @@ void EventOutbox::forget_held(const chat::Endpoint& session, const chat::TopicId
   net_.forget_held(connection_of(session), topic.uuid());
 }
 
+void EventOutbox::pause(const chat::Endpoint& session) {
+  net_.pause(connection_of(session));
+}
+
+void EventOutbox::resume(const chat::Endpoint& session) {
+  net_.resume(connection_of(session));
+}
+
 std::uint64_t EventOutbox::egress_bytes(const chat::Endpoint& session) const {
   return net_.egress_bytes(connection_of(session));
 }

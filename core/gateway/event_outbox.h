@@ -46,6 +46,8 @@ class EventOutbox final : public chat::Outbox {
   void hold(const chat::Endpoint& session) override;
   void release(const chat::Endpoint& session) override;
   void forget_held(const chat::Endpoint& session, const chat::TopicId& topic) override;
+  void pause(const chat::Endpoint& session) override;
+  void resume(const chat::Endpoint& session) override;
   [[nodiscard]] std::uint64_t egress_bytes(const chat::Endpoint& session) const override;
   void close(const chat::Endpoint& session, const chat::Error& error) override;
 

@@ -1,5 +1,5 @@
 // Everybody is dropped at once and comes back: what the store is asked grows with conversations, and a budget that is met
-// tells each when to come again.
+// tells each when to come again. Everybody joins at once: they wait, and nobody is refused.
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
@@ -51,6 +51,45 @@ async function come_back(server, person) {
     await new Promise((resolve) => { setTimeout(resolve, first.retry_after_ms); });
   }
 }
+
+// Opens them all, then has all of them join at once a channel each. -> the answers by their type or error code.
+async function join_at_once(server, count) {
+  const channels = [];
+  for (let at = 0; at < count; at += 1000) {
+    const host = await (await server.person('host')).connect();
+    const some = await in_chunks([...Array(Math.min(1000, count - at)).keys()], 250, (i) =>
+      host.get({ type: 'conversation.create', kind: 'channel', name: `channel ${at + i}` }, 'conversation.created'));
+    channels.push(...some.map((made) => made.conversation.id));
+  }
+  const tokens = await in_chunks(channels, 500, () => server.token({ name: 'guest' }));
+  const clients = await in_chunks(tokens, 500, async (token) => {
+    const client = await Client.connect(server.ws_url, { token });
+    server.clients.add(client);
+    return client;
+  });
+  const answers = {};
+  await Promise.all(clients.map(async (client, i) => {
+    const id = 'join';
+    client.send({ type: 'conversation.join', id, conversation_id: channels[i] });
+    const answer = await client.waitFor({ id }, 'an answer', kWaitMs);
+    const said = answer.type === 'error' ? answer.code : answer.type;
+    answers[said] = (answers[said] ?? 0) + 1;
+  }));
+  return answers;
+}
+
+describe('a storm of joins', () => {
+  it('makes who comes wait, and refuses nobody', { timeout: 150_000 }, async () => {
+    const count = Number(process.env.UPROAR_STORM_SESSIONS ?? 3000);
+    const server = await Server.start({ flags: { 'connections-max': '20000' } });
+    try {
+      assert.deepEqual(await join_at_once(server, count), { 'conversation.joined': count });
+      console.log(`# ${count} joined, ${await server.metric('uproar_chat_commands_held_up_total')} had to wait`);
+    } finally {
+      await server.stop();
+    }
+  });
+});
 
 describe('a storm of reconnects', () => {
   it('of two thousand asks the store by conversation, not by client', { timeout: 150_000 }, async () => {

@@ -31,6 +31,9 @@ class BatchWriterTest : public testing::Test {
                         .body = AppendMessage{.content = std::string(bytes, 'x')}};
     return writer->stage(std::move(operation));
   }
+  [[nodiscard]] bool has_room(std::size_t rows, std::size_t bytes) const {
+    return writer->has_room({}, rows, bytes);
+  }
   void stage_all(std::initializer_list<Ticket> tickets) {
     for (const Ticket ticket : tickets) ASSERT_EQ(stage(ticket), StageResult::kStaged);
   }
@@ -132,6 +135,22 @@ TEST_F(BatchWriterTest, IsFullAtItsBytesButTakesOneRowOfAnySize) {
   reactor.run_until_idle();
   EXPECT_EQ(stage(4, 5000), StageResult::kStaged);
   EXPECT_EQ(stage(5), StageResult::kFull);
+}
+
+TEST_F(BatchWriterTest, SaysBeforehandWhetherThereIsRoom) {
+  make({.rows_max = 3, .bytes_max = 3 * (1000 + sizeof(Operation))});
+  EXPECT_TRUE(has_room(100, 1'000'000)) << "one of any size, when nothing waits";
+  stage_all({1});
+  EXPECT_TRUE(has_room(2, 2 * sizeof(Operation)));
+  EXPECT_FALSE(has_room(3, 3 * sizeof(Operation)));
+  EXPECT_FALSE(has_room(1, 4 * (1000 + sizeof(Operation))));
+  stage_all({2, 3});
+  EXPECT_FALSE(has_room(1, sizeof(Operation)));
+  reactor.run_until_idle();  // they are in flight
+  EXPECT_TRUE(has_room(3, 3 * sizeof(Operation)));
+  store.fail();
+  stage(4);
+  EXPECT_TRUE(has_room(3, 3 * sizeof(Operation))) << "stage() says that the store is away";
 }
 
 TEST_F(BatchWriterTest, FailsTheBatchAndWhatWaitedBehindItInOrder) {

@@ -338,17 +338,13 @@ TEST_F(Conversations, a_change_said_without_an_id_is_heard_once_by_who_said_it) 
   EXPECT_THAT(alice.heard<MessageDeleted>(), SizeIs(2)) << "nothing changed: only the answer says";
 }
 
-TEST_F(Conversations, a_store_that_is_down_or_full_refuses_with_a_time_to_come_back) {
+TEST_F(Conversations, a_store_that_is_down_refuses_with_a_time_to_come_back) {
   const auto room = group({"alice", "bob"});
   const Person alice = arrives("alice");
   world.log_is_down = true;
   alice.sends(room, "x");
   EXPECT_EQ(alice.refused(), ErrorCode::kUnavailable);
   EXPECT_EQ(alice.heard<Error>()[0].retry_after_ms, 250U);
-  world.log_is_down = false;
-  world.log_is_full = true;
-  alice.sends(room, "x");
-  EXPECT_EQ(alice.refused(), ErrorCode::kOverloaded);
 }
 
 TEST_F(Conversations, history_comes_from_memory_and_says_so_while_the_store_is_down) {
@@ -585,31 +581,6 @@ TEST_F(Conversations, an_event_is_heard_by_all_and_answered_only_when_asked) {
   const auto slot =
       world.request(alice.id(), EventPublish{room, "x", "1"});  // a request waits for an answer
   EXPECT_THAT(world.requests[slot], SizeIs(1));
-}
-
-TEST_F(Conversations, what_waits_for_a_cold_conversation_is_bounded) {
-  const auto room = group({"alice", "bob"});
-  const auto owner = world.user("alice");
-  World slow({.shards = 1, .seed = 1, .limits = {}, .is_manual = true});
-  (void)owner;
-  const UserId alice = slow.user("alice");
-  (void)slow.model().apply({.ticket = 0,
-                            .conversation = room,
-                            .actor = alice,
-                            .at_us = 1,
-                            .body = storage::CreateConversation{
-                                ConversationKind::kGroup, "n", {{alice, Role::kOwner}}}});
-  Connection& connection = slow.connect(alice);
-  slow.settle();
-  for (std::size_t i = 0; i < kParkedPerConversationMax + 3; ++i)
-    slow.say(connection, EventPublish{room, "x", "1"}, "1");
-  EXPECT_EQ(slow.shard(0).sizes().parked, kParkedPerConversationMax);
-  slow.settle();
-  std::size_t refused = 0;
-  for (const Heard& heard : connection.inbox)
-    refused += std::holds_alternative<Error>(heard.event) ? 1 : 0;
-  EXPECT_EQ(refused, 3U);
-  EXPECT_EQ(slow.shard(0).sizes().parked, 0U);
 }
 
 }  // namespace

@@ -187,6 +187,7 @@ class Simulation {
     } else if (dice < 76) {
       for (auto& connection : world_.connections) {
         if (connection->is_open && random(3) == 0) (void)world_.step_receive(*connection);
+        if (random(3) == 0) (void)world_.step_say(*connection);
       }
       (void)world_.step_closings();
     } else if (dice < 79) {
@@ -198,7 +199,7 @@ class Simulation {
     } else if (dice < 80) {
       is_failing_ = random(3) == 0;
       world_.reads_fail = random(8) == 0;
-      world_.log_is_full = random(12) == 0;
+      world_.log_rows_max = random(6) == 0 ? 1 + random(3) : SIZE_MAX;
       world_.log_is_down = random(12) == 0;
     } else {
       act(*clients_[random(clients_.size())]);
@@ -321,7 +322,8 @@ class Simulation {
       leave(*client);
       world_.disconnect(connection, random(2) == 0);
     }
-    world_.reads_fail = world_.log_is_full = world_.log_is_down = false;
+    world_.reads_fail = world_.log_is_down = false;
+    world_.log_rows_max = SIZE_MAX;
     for (std::uint32_t s = 0; s < world_.shard_count() && world_.options().nodes > 1; ++s) {
       if (!world_.bus().is_connected(s)) world_.reconnect_bus(s);
       if (gaps_[s]) world_.say_gap(s);

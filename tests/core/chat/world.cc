@@ -119,11 +119,23 @@ void World::disconnect(Connection& connection, bool clean) {
 }
 
 void World::say(Connection& connection, ClientEvent event, RequestId id) {
+  connection.unsaid.emplace_back(std::move(event), std::move(id));
+  while (step_say(connection)) {
+  }
+  if (!options_.is_manual) settle();
+}
+
+bool World::step_say(Connection& connection) {
+  if (connection.unsaid.empty() || connection.is_paused || !connection.is_open ||
+      connection.is_closing)
+    return false;
+  auto [event, id] = std::move(connection.unsaid.front());
+  connection.unsaid.pop_front();
   Command command{
       .actor = {.user = connection.user, .from = connection.endpoint, .request = std::move(id)},
       .event = std::move(event)};
   shards_[connection.shard]->chat->apply(std::move(command), now, 100);
-  if (!options_.is_manual) settle();
+  return true;
 }
 
 std::uint32_t World::request(UserId user, ClientEvent event, std::uint32_t shard) {
@@ -300,6 +312,7 @@ void World::settle() {
     }
     for (auto& connection : connections) {
       while (step_receive(*connection)) moved = true;
+      while (step_say(*connection)) moved = true;
     }
   }
 }

@@ -37,6 +37,8 @@ struct Connection {
   bool is_closing = false;  // the domain closed it; close_session() is due
   bool is_open = true;
   std::optional<Error> closed_with;
+  bool is_paused = false;  // by the domain: what is said waits in `unsaid`
+  std::deque<std::pair<ClientEvent, RequestId>> unsaid;
   std::deque<Heard> wire;  // on the way
   std::vector<std::pair<TopicId, Heard>> held;
   std::vector<Heard> inbox;              // received
@@ -119,6 +121,7 @@ class World {
                   Lane lane = Lane::kAll);
   bool step_outcomes(std::uint32_t shard);
   bool step_receive(Connection& connection);
+  bool step_say(Connection& connection);  // what had to wait
   bool step_closings();
   [[nodiscard]] std::size_t reads_waiting(std::uint32_t shard) const;
   [[nodiscard]] bool is_quiet() const;
@@ -154,7 +157,8 @@ class World {
   std::uint64_t page_reads = 0;   // of these, pages of messages
   std::uint64_t seq_reads = 0;    // last seqs: PostgreSQL answers all that meet with one query
   bool reads_fail = false;
-  bool log_is_full = false;
+  // A batch of a shard takes so many; more finds no room until there are outcomes.
+  std::size_t log_rows_max = SIZE_MAX;
   bool log_is_down = false;
 
   // Called for whatever a client receives, for what the store commits, and for what a shard publishes.

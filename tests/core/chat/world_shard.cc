@@ -147,6 +147,18 @@ std::uint64_t World::Shard::egress_bytes(const Endpoint& session) const {
   return connection->extra_egress_bytes + connection->wire.size() * 100;
 }
 
+void World::Shard::pause(const Endpoint& session) {
+  Connection* connection = world.find(session);
+  UPROAR_CHECK(connection != nullptr && !connection->is_paused);
+  connection->is_paused = true;
+}
+
+void World::Shard::resume(const Endpoint& session) {
+  Connection* connection = world.find(session);
+  UPROAR_CHECK(connection != nullptr && connection->is_paused);
+  connection->is_paused = false;
+}
+
 void World::Shard::close(const Endpoint& session, const Error& error) {
   world.trace(static_cast<std::uint64_t>(error.code));
   Connection* connection = world.find(session);
@@ -182,7 +194,7 @@ void World::Shard::post(std::uint32_t to_shard, Parcel parcel) {
 
 storage::StageResult World::Shard::stage(Operation operation) {
   if (world.log_is_down) return storage::StageResult::kUnavailable;
-  if (world.log_is_full) return storage::StageResult::kFull;
+  if (!has_room(operation.conversation, 1, 0)) return storage::StageResult::kFull;
   const auto* append = std::get_if<storage::AppendMessage>(&operation.body);
   if (world.options_.plant == Plant::kEarlyPublish && append != nullptr) {
     const auto state = world.model_.load_conversation(operation.conversation);
@@ -197,6 +209,10 @@ storage::StageResult World::Shard::stage(Operation operation) {
   }
   staged.push_back(std::move(operation));
   return storage::StageResult::kStaged;
+}
+
+bool World::Shard::has_room(ConversationId, std::size_t rows, std::size_t) const {
+  return world.log_is_down || staged.empty() || staged.size() + rows <= world.log_rows_max;
 }
 
 // --- reads: executed at one moment, answered at a later one ---------------------------------------------------------

@@ -55,6 +55,8 @@ struct World::Shard final : Outbox,
   void hold(const Endpoint& session) override;
   void release(const Endpoint& session) override;
   void forget_held(const Endpoint& session, const TopicId& topic) override;
+  void pause(const Endpoint& session) override;
+  void resume(const Endpoint& session) override;
   [[nodiscard]] std::uint64_t egress_bytes(const Endpoint& session) const override;
   void close(const Endpoint& session, const Error& error) override;
 
@@ -76,6 +78,7 @@ struct World::Shard final : Outbox,
 
   // --- MessageLog ---
   storage::StageResult stage(storage::Operation operation) override;
+  [[nodiscard]] bool has_room(ConversationId, std::size_t rows, std::size_t) const override;
   [[nodiscard]] std::uint32_t retry_after_ms() const override { return 250; }
 
   // --- reads: executed at one moment, answered at a later one ---
