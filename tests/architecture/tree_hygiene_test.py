@@ -1,6 +1,7 @@
 """House rules that a script can hold: file sizes, README files, no paths of somebody's machine, lock files without
 download addresses, no clock in the pure layers. Run: python3 FILE [ROOT].
 """
+import os
 import pathlib
 import re
 import shutil
@@ -21,6 +22,13 @@ LINK = re.compile(r"\]\((?!\w+:|#)([^)#\s]+)")   # relative targets of Markdown 
 COMMENT = {**dict.fromkeys((".h", ".cc", ".js", ".mjs"), re.compile(r"(?:^|\s)(?://|/?\*)(.*)")),
            **dict.fromkeys((".py", ".txt", ".cmake", ".sh", ""), re.compile(r"(?:^|\s)#(.*)"))}
 CITED = re.compile(r"(?<![\w./-])[\w-][\w./-]*\.md\b")
+# A function that a document names (`name()`), links to C++ files, and where paragraphs, list items and table rows begin.
+FUNCTION = re.compile(r"`(?:\w+::)*(\w+)\(\)`")
+SOURCE_LINK = re.compile(r"\]\(([^)#\s]+\.(?:h|cc))\b")
+LINK_BEHIND = re.compile(r"\s+\(\[[^]]*" + SOURCE_LINK.pattern)
+BLOCK = re.compile(r"\n\s*\n|\n(?=\s*(?:[-*|]|\d+\.)\s)")
+# A declaration or definition: a type stands before the name. Before the name of a call stands nothing, a sign or `return`.
+DECLARED = re.compile(r"(?!(?:return|else|throw|case)\b)\b\w+[>&*]*\s+(?:\w+(?:<\w+>)?::)*(\w+)\(")
 TEST_NAME = re.compile(r"`([A-Z]\w+\.\w+)`")   # `Suite.Test`
 TEST = re.compile(r"^TEST(?:_F|_P)?\(\s*(\w+),\s*(\w+)\)", re.MULTILINE)
 PURE = ("proto/", "core/chat/", "storage/memory/")
@@ -35,6 +43,25 @@ def files_of(root):
         return sorted(line for line in git.stdout.splitlines() if (root / line).is_file())
     return sorted(path.relative_to(root).as_posix() for path in root.rglob("*")
                   if path.is_file() and not SKIPPED_PARTS & set(path.relative_to(root).parts))
+
+
+def without_code_blocks(text):
+    return re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+
+
+def functions_named_in(text):
+    """(function, file) for each `function()` of a document: the file that is linked in parentheses right behind it, else
+    the last one linked before it in the same paragraph, list item or row, else None.
+    """
+    for block in BLOCK.split(without_code_blocks(text)):
+        for function in FUNCTION.finditer(block):
+            behind = LINK_BEHIND.match(block, function.end())
+            before = SOURCE_LINK.findall(block, 0, function.start())
+            yield function[1], behind[1] if behind else before[-1] if before else None
+
+
+def declared_in(text):
+    return set(DECLARED.findall(re.sub(r"//.*", "", text)))
 
 
 class Tree(unittest.TestCase):
@@ -87,9 +114,21 @@ class Tree(unittest.TestCase):
         found = []
         for name in self.files:
             if name.endswith(".md"):
-                for target in LINK.findall(re.sub(r"```.*?```", "", self.text(name), flags=re.DOTALL)):
+                for target in LINK.findall(without_code_blocks(self.text(name))):
                     if not (self.root / pathlib.Path(name).parent / target).exists():
                         found.append(f"{name}: {target} is not there")
+        self.assert_none(found)
+
+    def test_functions_that_documents_name_stand_where_they_say(self):
+        """A linked .cc defines it, a linked header declares it; one without a file stands anywhere in the tree."""
+        declared = {name: declared_in(self.text(name)) for name in self.files if name.endswith((".h", ".cc"))}
+        anywhere = set().union(*declared.values())
+        found = []
+        for name in self.files:
+            for function, link in functions_named_in(self.text(name)) if name.endswith(".md") else ():
+                file = link and os.path.normpath(pathlib.PurePosixPath(name).parent / link)
+                if function not in (declared.get(file, set()) if file else anywhere):
+                    found.append(f"{name}: {function}() is not in {file or 'any file'}")
         self.assert_none(found)
 
     def test_documents_that_comments_cite_are_there(self):
@@ -143,6 +182,20 @@ class Patterns(unittest.TestCase):
     def test_links(self):
         text = "[a](docs/x.md#part) [b](https://example.org/) [c](#here) ![d](e.png)"
         self.assertEqual(LINK.findall(text), ["docs/x.md", "e.png"])
+
+    def test_functions(self):
+        def named(text):
+            return list(functions_named_in(text))
+        self.assertEqual(named("[a.cc](x/a.cc) `f()`, then `A::g()`: [b](b.h)."), [("f", "x/a.cc"), ("g", "x/a.cc")])
+        self.assertEqual(named("[a.cc](a.cc) and `f()`\n([b.h](../b.h#L2), `g()`)"), [("f", "../b.h"), ("g", "../b.h")])
+        self.assertEqual(named("- [a.cc](a.cc)\n- `f()`\n\n`g(1)`, `k` of [b.md](b.md) `h()`"), [("f", None), ("h", None)])
+        self.assertEqual(named("[a.cc](a.cc)\n```\n`f()`\n```\n"), [])
+
+    def test_declarations(self):
+        for there in ("void f(int);", "std::vector<A*> f();", "A& f() {", "template <class T>\nA* B<T>::f() {"):
+            self.assertEqual(declared_in(there), {"f"}, there)
+        for called in ("f();", "return f();", "a = f();", "a.f();", "if (!f()) g();", "a > f()", "// of the\n  f();"):
+            self.assertEqual(declared_in(called), set(), called)
 
     def test_citations(self):
         def cited(suffix, line):
