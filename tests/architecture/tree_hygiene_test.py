@@ -18,6 +18,7 @@ TEXT = {".h", ".cc", ".md", ".txt", ".cmake", ".py", ".js", ".mjs", ".json", ".t
 MACHINE_PATH = re.compile(r"(?<![\w.$}/])/(root|work|home/\w+)/")
 CLOCK = re.compile(r"clock_gettime|_clock::now|\bgettimeofday\b|\btime\(nullptr\)|\bsleep_for\b")
 LINK = re.compile(r"\]\((?!\w+:|#)([^)#\s]+)")   # relative targets of Markdown links, without their anchors
+SECTION_LINK = re.compile(r"\]\((?!\w+:)([^)#\s]*)#([^)\s]+)\)")
 # The comment of a line, and the documents that a comment names ("docs/tour.md", "README.md").
 COMMENT = {**dict.fromkeys((".h", ".cc", ".js", ".mjs"), re.compile(r"(?:^|\s)(?://|/?\*)(.*)")),
            **dict.fromkeys((".py", ".txt", ".cmake", ".sh", ""), re.compile(r"(?:^|\s)#(.*)"))}
@@ -47,6 +48,12 @@ def files_of(root):
 
 def without_code_blocks(text):
     return re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+
+
+def sections_of(text):
+    """Its headings, as links name them."""
+    headings = re.findall(r"^#+ (.*)", without_code_blocks(text), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
 
 
 def functions_named_in(text):
@@ -119,6 +126,16 @@ class Tree(unittest.TestCase):
                         found.append(f"{name}: {target} is not there")
         self.assert_none(found)
 
+    def test_links_to_sections_lead_to_a_heading(self):
+        sections = {name: sections_of(self.text(name)) for name in self.files if name.endswith(".md")}
+        found = []
+        for name in sections:
+            for target, section in SECTION_LINK.findall(without_code_blocks(self.text(name))):
+                file = os.path.normpath(pathlib.PurePosixPath(name).parent / target) if target else name
+                if section not in sections.get(file, {section}):
+                    found.append(f"{name}: {file} has no section {section}")
+        self.assert_none(found)
+
     def test_functions_that_documents_name_stand_where_they_say(self):
         """A linked .cc defines it, a linked header declares it; one without a file stands anywhere in the tree."""
         declared = {name: declared_in(self.text(name)) for name in self.files if name.endswith((".h", ".cc"))}
@@ -182,6 +199,11 @@ class Patterns(unittest.TestCase):
     def test_links(self):
         text = "[a](docs/x.md#part) [b](https://example.org/) [c](#here) ![d](e.png)"
         self.assertEqual(LINK.findall(text), ["docs/x.md", "e.png"])
+
+    def test_sections(self):
+        text = "[a](x.md#the-part) [b](#here) [c](https://example.org/#d) [e](f.md)"
+        self.assertEqual(SECTION_LINK.findall(text), [("x.md", "the-part"), ("", "here")])
+        self.assertEqual(sections_of("# D1 A `b_c`, d\n```\n# no\n```\n## TLS"), {"d1-a-b_c-d", "tls"})
 
     def test_functions(self):
         def named(text):
