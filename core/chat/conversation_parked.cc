@@ -77,8 +77,7 @@ bool ConversationRole::park(Conversation& conversation, Conversation::Parked par
     return false;
   }
   const auto* command = std::get_if<ForwardedCommand>(&waiting.item);
-  if (command != nullptr &&
-      (is_crowded() || lacks_room(conversation, command->command.event))) {
+  if (command != nullptr && (is_crowded() || lacks_room(conversation, command->command.event))) {
     waiting.until_us = context_.now.monotonic_us + std::int64_t{kParkedWaitMs} * 1000;
     arm_parked(conversation, waiting.until_us);
     context_.counters.commands_held_up.add();
@@ -188,7 +187,8 @@ void ConversationRole::give_room() {
     const ConversationId id = waiting_for_room_.front();
     waiting_for_room_.pop_front();
     Conversation* conversation = find(id);
-    if (conversation == nullptr) continue;  // all that waited there was refused, and it is forgotten
+    if (conversation == nullptr)
+      continue;  // all that waited there was refused, and it is forgotten
     if (!conversation->parked.empty()) {
       const auto* first = std::get_if<ForwardedCommand>(&conversation->parked.front().item);
       if (first != nullptr && lacks_room(*conversation, first->command.event)) {

@@ -128,8 +128,7 @@ TEST_F(Crowd, creations_wait_too) {
   const auto people = arrive(6);
   const auto peers = arrive(1);
   world.log_rows_max = 2;
-  for (std::size_t i = 0; i < 3; ++i)
-    people[i].says(new_group());
+  for (std::size_t i = 0; i < 3; ++i) people[i].says(new_group());
   for (std::size_t i = 3; i < 6; ++i) {
     MessageSend send;
     send.to = world.user("peer");
@@ -148,8 +147,7 @@ TEST_F(Crowd, creations_wait_too) {
 TEST_F(Crowd, a_creation_that_waited_for_long_leaves_nothing) {
   const auto people = arrive(2);
   world.log_rows_max = 1;
-  for (const Person& person : people)
-    person.says(new_group());
+  for (const Person& person : people) person.says(new_group());
   world.advance_ms(kParkedWaitMs);
   EXPECT_EQ(people[1].refused(), ErrorCode::kOverloaded);
   EXPECT_EQ(world.shard(0).sizes().conversations, 1U);
@@ -190,6 +188,24 @@ TEST_F(Crowd, requests_wait_like_sessions) {
     ASSERT_THAT(world.requests[slot], SizeIs(1));
     EXPECT_TRUE(std::holds_alternative<MessageSent>(world.requests[slot][0].event));
   }
+}
+
+TEST_F(Crowd, what_waits_is_bounded_in_bytes) {
+  const auto room = group({"alice", "bob"});
+  world.set_manual(true);  // the conversation is not read yet
+  MessageSend send;
+  send.conversation = room;
+  send.content = std::string(kContentBytesMax, 'x');
+  constexpr std::size_t kMost = kParkedBytesMax / kContentBytesMax;
+  std::size_t said = 0;
+  for (int user = 0; said <= kMost; ++user) {
+    for (std::uint32_t i = 0; i < world.options().limits.commands_burst; ++i, ++said)
+      (void)world.request(world.user("sender" + std::to_string(user)), send);
+  }
+  const std::size_t parked = world.shard(0).sizes().parked;
+  EXPECT_LT(parked, kMost);
+  EXPECT_GT(parked, kMost * 9 / 10);
+  EXPECT_EQ(counters().overloaded.value(), said - parked);
 }
 
 TEST_F(Crowd, a_store_that_fails_refuses_who_waits_at_once) {
