@@ -68,6 +68,7 @@ std::string error_body(std::string_view code, std::string_view message) {
 
 HttpStep HttpStage::step(ByteView input) {
   const auto parsed = parser_.step(input, request_);
+  head_request_ = parser_.is_head();
   switch (parsed.status) {
     case http::RequestParser::Status::kNeedMore:
       return {.kind = HttpStep::Kind::kNeedMore,
@@ -82,7 +83,6 @@ HttpStep HttpStage::step(ByteView input) {
       break;
   }
   keep_alive_ = request_.keep_alive;
-  head_request_ = request_.method == "HEAD";
   version_minor_ = request_.version_minor;
   listed_origin_ = origins_.listed_origin(request_).value_or("");
 

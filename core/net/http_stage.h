@@ -68,7 +68,7 @@ class HttpStage {
 
   // A request was handed up and has no answer yet.
   [[nodiscard]] bool awaiting_answer() const { return awaiting_; }
-  // How the answer is to be framed. Valid from kRequest until answered().
+  // How the answer is to be framed. Valid from kRequest until answered(); before that, for a refusal, its head_request.
   [[nodiscard]] http::ResponseContext answer_context(std::string_view date) const;
   void answered();
 
@@ -98,7 +98,7 @@ class HttpStage {
   std::string listed_origin_;  // of the request that is being answered
   bool awaiting_ = false;
   bool keep_alive_ = false;  // of the request that is being answered: its views may be gone by then
-  bool head_request_ = false;
+  bool head_request_ = false;  // also of one that is not whole
   std::uint8_t version_minor_ = 1;
 };
 

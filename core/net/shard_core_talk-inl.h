@@ -164,7 +164,6 @@ void ShardCore<Io>::refuse(std::uint32_t slot, Connection& c, const HttpRefusal&
   const std::size_t headers = refusal.header.name.empty() ? 0 : 1;
   http::ResponseContext context = c.http()->answer_context(date());
   context.keep_alive = false;
-  context.head_request = false;
   if (write_answer(slot, c,
                    {.status = static_cast<std::uint16_t>(refusal.status),
                     .content_type = "application/json",

@@ -13,6 +13,7 @@ namespace uproar::http {
 namespace {
 
 constexpr std::string_view kLineEnd = "\r\n";
+constexpr std::string_view kHeadMethod = "HEAD ";
 
 // The bytes at the front of `rest` up to and with the next LF, or all of them.
 std::string_view line_piece(std::string_view rest, bool& complete) {
@@ -111,6 +112,7 @@ RequestParser::Progress RequestParser::read_head(Input& in) {
     bool complete = false;
     const std::string_view piece = line_piece(in.rest(), complete);
     const std::size_t carried = size_ == 0 ? 0 : size_ - line_start_;
+    if (!has(kHasRequestLine)) note_method(piece, carried);
     if (carried + piece.size() > 0) {
       const char first = carried > 0 ? buffer_[line_start_] : piece.front();
       const RequestError early = check_head_line_so_far(first, carried + piece.size());
@@ -148,6 +150,14 @@ RequestParser::Progress RequestParser::read_head(Input& in) {
     line_start_ = size_;
   }
   return Progress::kAgain;
+}
+
+// The line may turn out to be none, or too long, and whoever sent it takes the answer for one to HEAD all the same.
+void RequestParser::note_method(std::string_view piece, std::size_t carried) {
+  if (carried >= kHeadMethod.size()) return;  // looked at before
+  const std::string_view rest = kHeadMethod.substr(carried);
+  if (piece.starts_with(rest) && buffered(line_start_, carried) == kHeadMethod.substr(0, carried))
+    set(kIsHead);
 }
 
 // What can be said of a line before its end is there, and must be said first when it is, so that the verdict does

@@ -73,6 +73,10 @@ class RequestParser {
   // Ends the life of the last request and frees the buffer. step() does it too when it meets a finished request.
   void release();
 
+  // The request that was read last, or of which something was read so far, begins with "HEAD ". Known as soon as those
+  // bytes are there, and also when the request is refused: no answer to it has a body (RFC 9110 §9.3.2).
+  [[nodiscard]] bool is_head() const { return has(kIsHead); }
+
   // True once for each request whose sender waits for "100 Continue" before it sends its body. Ask after kNeedMore.
   [[nodiscard]] bool take_continue();
 
@@ -109,6 +113,7 @@ class RequestParser {
     kSaysKeepAlive = 1U << 7U,
     kExpectsContinue = 1U << 8U,
     kContinueTaken = 1U << 9U,
+    kIsHead = 1U << 10U,
   };
   struct Input;  // one step's view of its input; see the .cc
 
@@ -118,6 +123,7 @@ class RequestParser {
   [[nodiscard]] Progress read_chunk_data(Input& in);
   [[nodiscard]] Progress read_chunk_end(Input& in);
 
+  void note_method(std::string_view piece, std::size_t carried);
   [[nodiscard]] RequestError check_head_line_so_far(char first, std::size_t line_bytes) const;
   [[nodiscard]] RequestError take_request_line(std::string_view line);
   [[nodiscard]] RequestError take_header(std::string_view line);

@@ -198,6 +198,41 @@ TEST(RequestParser, AcceptsWhatJustFitsTheLimits) {
   EXPECT_EQ(one_request(chunked + "4\r\n1234\r\n4\r\n5678\r\n0\r\n\r\n", roomy).body, "12345678");
 }
 
+// Where the answer may have a body depends on it, also that to a request which is refused or does not come to its end.
+TEST(RequestParser, KnowsHeadAsSoonAsItIsSaidAtEveryCut) {
+  struct Case {
+    std::string input;
+    bool is_head;
+  };
+  for (const Case& c : std::vector<Case>{
+           {"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n", true},
+           {"\r\nHEAD / HTTP/1.1\r\nHost: a\r\n\r\n", true},
+           {"HEAD / HTTP/1.1\r\nHost : a\r\n", true},
+           {"HEAD / HTTP/1.1\n", true},
+           {"HEAD nowhere HTTP/9.9\r\n", true},
+           {"HEAD ", true},
+           {"HEAD", false},
+           {"HEADS / HTTP/1.1\r\nHost: a\r\n\r\n", false},
+           {"head / HTTP/1.1\r\nHost: a\r\n\r\n", false},
+           {"GET / HTTP/1.1\r\nHEAD : a\r\n", false},
+           {"HEAD / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\n", false},
+       }) {
+    for (std::size_t cut = 0; cut <= c.input.size(); ++cut) {
+      RequestParser parser(kLimits);
+      Request request;
+      for (std::string_view piece :
+           {std::string_view(c.input).substr(0, cut), std::string_view(c.input).substr(cut)}) {
+        while (!piece.empty()) {
+          const auto step = parser.step(as_bytes(piece), request);
+          if (step.status == RequestParser::Status::kError) break;
+          piece.remove_prefix(step.consumed);
+        }
+      }
+      EXPECT_EQ(parser.is_head(), c.is_head) << c.input << " cut at " << cut;
+    }
+  }
+}
+
 TEST(RequestParser, AsksOnceForTheBodyThatWaitsForContinue) {
   const std::string head =
       "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-Continue\r\n\r\n";
