@@ -85,6 +85,7 @@ constexpr Row kTable[] = {
     {kKeyMissing, {400, "Sec-WebSocket-Key is missing", ""}},
     {kKeyRepeated, {400, "Sec-WebSocket-Key is repeated", ""}},
     {kKeyInvalid, {400, "Sec-WebSocket-Key is not 16 bytes in base64", ""}},
+    {kHasBody, {400, "a WebSocket handshake may not have a body", ""}},
 };
 
 constexpr bool in_order() {
@@ -121,6 +122,10 @@ void HandshakeRequest::add_header(std::string_view name, std::string_view value)
     version_ = value;
   } else if (same(name, "sec-websocket-extensions")) {
     keep(extensions_, extension_lines_, value);
+  } else if (same(name, "content-length")) {
+    has_body_ = has_body_ || value.find_first_not_of('0') != std::string_view::npos;
+  } else if (same(name, "transfer-encoding")) {
+    has_body_ = true;
   }
 }
 
@@ -136,6 +141,8 @@ HandshakeError HandshakeRequest::check() const {
   if (key_count_ == 0) return kKeyMissing;
   if (key_count_ > 1) return kKeyRepeated;
   if (!is_key(key_)) return kKeyInvalid;
+  // Who reads a body behind a GET and who does not disagree about where the first frame begins (RFC 9110 §9.3.1).
+  if (has_body_) return kHasBody;
   return kNone;
 }
 

@@ -38,7 +38,8 @@ enum class HandshakeError : std::uint8_t {
   kKeyMissing,
   kKeyRepeated,
   kKeyInvalid,  // not the base64 of 16 bytes
-  kLast = kKeyInvalid,
+  kHasBody,     // announced by Content-Length or Transfer-Encoding
+  kLast = kHasBody,
 };
 
 struct HandshakeRefusal {
@@ -82,6 +83,7 @@ class HandshakeRequest {
   bool http_1_1_;
   bool upgrade_websocket_ = false;
   bool connection_upgrade_ = false;
+  bool has_body_ = false;
   std::uint8_t host_count_ = 0;  // counts stop at 2: repeated is repeated
   std::uint8_t key_count_ = 0;
   std::uint8_t version_count_ = 0;

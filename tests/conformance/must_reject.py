@@ -75,6 +75,8 @@ def http_cases():
     yield "key not base64", handshake(replace={"Sec-WebSocket-Key": "!!hlIHNhbXBsZSBub25jZQ=="}), {400}
     yield "version 8", handshake(replace={"Sec-WebSocket-Version": "8"}), {426}
     yield "version missing", handshake(drop=("Sec-WebSocket-Version",)), {400, 426}
+    yield "handshake with a body", handshake(extra=("Content-Length: 2",)) + b"hi", {400}
+    yield "handshake with chunks", handshake(extra=("Transfer-Encoding: chunked",)) + b"0\r\n\r\n", {400}
     yield "foreign origin", handshake(extra=("Origin: https://evil.example",)), {403}
     yield "bare CR in the request line", b"GET / HTTP/1.1\rHost: h\r\n\r\n", {400}
     yield "bare CR in a value", (host + "X: a\rb\r\n\r\n").encode(), {400}

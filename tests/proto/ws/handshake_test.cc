@@ -95,12 +95,20 @@ TEST(Handshake, RefusesWhatTheStandardRefuses) {  // RFC 6455 §4.2.1, §4.2.2
        HandshakeError::kKeyInvalid, 400},
       {"key with a space", replaced(sample(), "Sec-WebSocket-Key", "dGhlIHNhbXBsZSB b25jZQ=="),
        HandshakeError::kKeyInvalid, 400},
+      {"body", with(sample(), "content-length", "10"), HandshakeError::kHasBody, 400},
+      {"body in chunks", with(sample(), "TRANSFER-ENCODING", "chunked"), HandshakeError::kHasBody,
+       400},
   };
   for (const auto& row : rows) {
     EXPECT_EQ(request_of(row.headers).check(), row.error) << row.what;
     EXPECT_EQ(refusal(row.error).status, row.status) << row.what;
   }
   EXPECT_EQ(refusal(HandshakeError::kVersionNot13).header, "Sec-WebSocket-Version: 13");
+}
+
+TEST(Handshake, TakesABodyOfNoBytes) {
+  for (const char* none : {"0", "00"})
+    EXPECT_EQ(request_of(with(sample(), "Content-Length", none)).check(), HandshakeError::kNone);
 }
 
 TEST(Handshake, RefusesOtherMethodsAndOlderHttp) {
