@@ -88,6 +88,15 @@ TEST(HttpStage, SaysTheSameAtEveryCut) {
        "refused 403 forbidden_origin "},
       {"same origin", upgrade_with("Host: a", "Host: a\r\nOrigin: http://a"), "upgrade /ws"},
       {"no host", "GET / HTTP/1.1\r\n\r\n", "refused 400 bad_request "},
+      {"no host on 1.0", "GET / HTTP/1.0\r\n\r\n", "GET / [];"},
+      {"an origin and no host on 1.0", "GET / HTTP/1.0\r\nOrigin: http://a\r\n\r\n", "GET / [];"},
+      {"two hosts on 1.0", "GET / HTTP/1.0\r\nHost: a\r\nHost: a\r\n\r\n",
+       "refused 400 bad_request "},
+      {"a host that is none on 1.0", "GET / HTTP/1.0\r\nHost: a/b\r\n\r\n",
+       "refused 400 bad_request "},
+      {"empty host", "GET / HTTP/1.1\r\nHost:\r\n\r\n", "GET / [];"},
+      {"an origin and an empty host", upgrade_with("Host: a", "Host:\r\nOrigin: http://a"),
+       "refused 403 forbidden_origin "},
       {"bare cr", "GET / HTTP/1.1\rHost: h\r\n\r\n", "refused 400 bad_request "},
   };
   for (const HttpCase& c : cases) {

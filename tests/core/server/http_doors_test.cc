@@ -291,5 +291,39 @@ TEST_F(HttpDoors, ReadyTravelsThroughEveryShard) {
   EXPECT_EQ(client_.request("HEAD", "/healthz").status, 200);
 }
 
+// RFC 9112 §3.2 asks 1.1 alone for it. Every door is tried: none may rest on its being there.
+TEST_F(HttpDoors, Http10NeedsNoHost) {
+  struct Row {
+    std::string request;
+    int status;
+  };
+  const std::string account = R"({"name":"hostless","password":"correct horse"})";
+  const std::string body =
+      "Content-Length: " + std::to_string(account.size()) + "\r\n\r\n" + account;
+  for (const Row& row : std::vector<Row>{
+           {"GET / HTTP/1.0\r\n\r\n", 200},
+           {"GET /openapi.json HTTP/1.0\r\nOrigin: http://a.example\r\n\r\n", 200},
+           {"GET /healthz HTTP/1.0\r\n\r\n", 200},
+           {"GET /nowhere HTTP/1.0\r\n\r\n", 404},
+           {"POST /api/v1/register HTTP/1.0\r\n" + body, 201},
+           {"POST /login HTTP/1.0\r\n" + body, 200},
+           {"GET /api/v1/me HTTP/1.0\r\nAuthorization: Bearer " + server_->token() + "\r\n\r\n",
+            200},
+           {"GET /api/v1/me HTTP/1.0\r\n\r\n", 401},
+           {"GET /healthz HTTP/1.0\r\nHost: a\r\nHost: a\r\n\r\n", 400},
+           {"GET /healthz HTTP/1.0\r\nHost: a b\r\n\r\n", 400},
+           {"GET /healthz HTTP/1.1\r\n\r\n", 400},
+       }) {
+    Client client(server_->port());
+    client.write(row.request);
+    const HttpAnswer answer = client.read_answer();
+    EXPECT_EQ(answer.status, row.status) << row.request << answer.body;
+    EXPECT_EQ(answer.header("connection"), "close") << row.request;
+    EXPECT_TRUE(client.at_end()) << row.request;
+    const bool is_json = answer.header("content-type") == "application/json";
+    EXPECT_TRUE(!is_json || JsonCheck::well_formed(answer.body)) << answer.body;
+  }
+}
+
 }  // namespace
 }  // namespace uproar::server
