@@ -17,6 +17,7 @@ namespace uproar::gateway {
 namespace {
 
 constexpr std::string_view kSubprotocol = "uproar.v1";
+constexpr std::string_view kOffers = "Sec-WebSocket-Protocol";
 
 }  // namespace
 
@@ -80,10 +81,13 @@ net::UpgradeAnswer EventGateway::on_upgrade(net::ConnectionId connection,
   if (request.path != "/ws")
     return turn_away(error(chat::ErrorCode::kNotFound, "WebSockets live at /ws"));
   net::UpgradeAnswer answer;
-  if (request.headers.has_token("Sec-WebSocket-Protocol", kSubprotocol))
+  if (request.headers.has_element(kOffers, kSubprotocol)) {
     answer.subprotocol = kSubprotocol;
-  const bool wants_another =
-      answer.subprotocol.empty() && request.headers.find("Sec-WebSocket-Protocol").has_value();
+  } else if (request.headers.find(kOffers).has_value()) {
+    // Not by a close code: browsers, Node and `ws` end a WebSocket that selects none of what they offered, and hear nothing
+    // that is said over it.
+    return turn_away(error(chat::ErrorCode::kUnknownSubprotocol));
+  }
 
   Upgrade upgrade;
   const auto from_query = parameter(request, query::kToken);
@@ -104,7 +108,6 @@ net::UpgradeAnswer EventGateway::on_upgrade(net::ConnectionId connection,
     if (!upgrade.ticket.empty() && !is_of_nodes && !Tickets::shard_of(upgrade.ticket))
       return turn_away(error(chat::ErrorCode::kUnauthorized, "that is no ticket"));
   }
-  upgrade.wants_another_protocol = wants_another;
   upgrade.entering.resumes = resume.value() == "1";
   upgrades_.insert_or_assign(connection.slot, std::move(upgrade));
   answer.accept = true;
@@ -117,9 +120,6 @@ void EventGateway::on_open(net::ConnectionId connection) {
   auto found = upgrades_.extract(connection.slot);
   if (found.empty()) return;
   Upgrade upgrade = std::move(found.mapped());
-  if (upgrade.wants_another_protocol) {
-    return parts_.net.close(connection, ws::CloseCode::kVersion, "uproar.v1 is spoken here");
-  }
   const bool has_proof = !upgrade.ticket.empty() || !upgrade.entering.user.is_nil();
   // Before the ticket is redeemed: it is good for one time, and for the next attempt then.
   if (has_proof && !has_room(connection, {}, upgrade.entering.resumes)) return;

@@ -138,7 +138,6 @@ class EventGateway {
   // Between the accepted handshake and on_open(), and until the store has answered. By slot.
   absl::flat_hash_map<std::uint32_t, Entering> entering_;
   struct Upgrade {
-    bool wants_another_protocol = false;  // offers subprotocols, none of them ours
     Entering entering;
     std::string ticket;
   };

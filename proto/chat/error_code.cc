@@ -16,6 +16,8 @@ constexpr std::array<ErrorInfo, kErrors> kTable = {{
     {kUnknownType, "unknown_type", 400, 0, "There is no command of this type.", 0},
     {kMissingField, "missing_field", 400, 0, "A required field is missing.", 0},
     {kInvalidField, "invalid_field", 400, 0, "A field has a value that is not allowed.", 0},
+    {kUnknownSubprotocol, "unknown_subprotocol", 400, 0,
+     "The subprotocol spoken here is uproar.v1; offer it, or none.", 0},
     {kTooLarge, "too_large", 413, 0, "The message or one of its fields is too large.", 0},
     {kUnauthorized, "unauthorized", 401, 4401, "Log in, or present a valid token.", 4401},
     {kTokenExpired, "token_expired", 401, 4101,

@@ -14,9 +14,10 @@ enum class ErrorCode : std::uint8_t {
   kBadJson,  // not JSON, not an object, or a field of the wrong type
   kUnknownType,
   kMissingField,
-  kInvalidField,  // a value out of its range; `message` names the field
-  kTooLarge,      // content, data or list beyond its limit
-  kUnauthorized,  // no token, a bad one, or a wrong password
+  kInvalidField,        // a value out of its range; `message` names the field
+  kUnknownSubprotocol,  // a handshake that offers subprotocols, none of them ours
+  kTooLarge,            // content, data or list beyond its limit
+  kUnauthorized,        // no token, a bad one, or a wrong password
   kTokenExpired,
   kTokenRevoked,
   kForbidden,  // known to the server, not allowed to you

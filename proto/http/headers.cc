@@ -65,6 +65,16 @@ bool Headers::has_token(std::string_view name, std::string_view token) const {
   return false;
 }
 
+bool Headers::has_element(std::string_view name, std::string_view element) const {
+  for (const Header header : *this) {
+    if (!equals_ignoring_case(header.name, name)) continue;
+    for (std::string_view rest = header.value; !rest.empty();) {
+      if (trimmed(split_off(rest, ',')) == element) return true;
+    }
+  }
+  return false;
+}
+
 bool list_has_token(std::string_view list, std::string_view token) {
   while (!list.empty()) {
     if (equals_ignoring_case(trimmed(split_off(list, ',')), token)) return true;

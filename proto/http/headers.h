@@ -56,6 +56,8 @@ class Headers {
   [[nodiscard]] std::size_t count(std::string_view name) const;
   // Whether a comma-separated element of any header of that name equals `token`, ignoring case.
   [[nodiscard]] bool has_token(std::string_view name, std::string_view token) const;
+  // The same for an element that has to be as it is written.
+  [[nodiscard]] bool has_element(std::string_view name, std::string_view element) const;
 
  private:
   std::string_view lines_;

@@ -23,7 +23,7 @@ enum class CloseCode : std::uint16_t {
   kInternalError = 1011,
 
   kForbidden = 4003,
-  kVersion = 4006,
+  kVersion = 4006,  // reserved, never sent: who offers no version of ours is refused by HTTP
   kTooManyConnections = 4009,
   kTokenExpired = 4101,
   kTokenRevoked = 4102,

@@ -28,7 +28,7 @@ export class Client {
     if (resume) where.searchParams.set('resume', '1');
     for (const [name, value] of Object.entries(query)) where.searchParams.set(name, value);
     const client = new Client();
-    client.socket = new WebSocket(where, subprotocol ? [subprotocol] : [], {
+    client.socket = new WebSocket(where, subprotocol ? [subprotocol].flat() : [], {
       perMessageDeflate: deflate, headers: { ...(token ? { authorization: `Bearer ${token}` } : {}), ...headers }, ...ws });
     client.#listen();
     await client.opened;

@@ -74,6 +74,12 @@ describe('the error table', () => {
     unknown_type: () => by_command({ type: 'message.sned' }, 'unknown_type'),
     missing_field: () => by_command(({ bob }) => ({ type: 'message.send', to: bob.id, content: 'x' }), 'missing_field'),
     invalid_field: () => by_command(({ bob }) => ({ type: 'message.send', to: bob.id, content: 3, client_id: 'x' }), 'invalid_field'),
+    unknown_subprotocol: async () => {
+      const ada = await server().person();
+      const refused = await ada.connect({ subprotocol: ['mqtt', 'uproar.v0'] }).then(() => undefined, (error) => error);
+      assert.equal(refused?.body?.code, 'unknown_subprotocol');
+      return { status: refused.status };
+    },
     too_large: () => by_command(({ bob }) => ({ type: 'message.send', to: bob.id, content: 'x'.repeat(17_000), client_id: 'x' }), 'too_large'),
     unauthorized: async () => {
       const seen = await closing(await server().connect({ session_token: 'forged', ready: false }), 'unauthorized');

@@ -34,6 +34,20 @@ describe('a session', () => {
     assert.equal(bare.socket.protocol, '');
   });
 
+  it('is refused by name to whom offers other subprotocols alone; offered beside ours they do no harm', async () => {
+    const ada = await server().person('ada');
+    await assert.rejects(ada.connect({ subprotocol: 'uproar.v2' }), ({ status, body }) => {
+      assert.equal(status, 400);
+      assert.equal(body.type, 'error');
+      assert.equal(body.code, 'unknown_subprotocol');
+      assert.match(body.message, /uproar\.v1/);
+      return true;
+    });
+    const client = await ada.connect({ subprotocol: ['uproar.v2', 'uproar.v1'] });
+    assert.equal(client.socket.protocol, 'uproar.v1');
+    client.terminate();
+  });
+
   it('may be spoken to before it is ready: nothing that was said is lost', async () => {
     const ada = await server().person('ada');
     const client = await Client.connect(server().ws_url, { ready: false });

@@ -216,6 +216,51 @@ TEST_F(UpgradeDoors, WebSocketsLiveAtOnePath) {
   }
 }
 
+// Stock clients end a WebSocket that selected none of what they offered, and hear nothing that is said over it.
+TEST_F(UpgradeDoors, WhoOffersOtherSubprotocolsAloneIsToldOursBeforeThereIsAWebSocket) {
+  const std::string token = server_->token();
+  const auto offer = [&](std::string_view subprotocols) {
+    return Client::Headers{{"Connection", "Upgrade"},
+                           {"Upgrade", "websocket"},
+                           {"Sec-WebSocket-Version", "13"},
+                           {"Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="},
+                           {"Authorization", "Bearer " + token},
+                           {"Sec-WebSocket-Protocol", std::string(subprotocols)}};
+  };
+  for (const std::string_view others : {"uproar.v2", "mqtt, graphql-ws", "uproar.v1.cbor", ","}) {
+    Client client(server_->port());
+    const HttpAnswer answer = client.request("GET", "/ws", offer(others));
+    EXPECT_EQ(answer.status, 400) << others;
+    EXPECT_EQ(json_text(answer.body, "type"), "error") << answer.body;
+    EXPECT_EQ(json_text(answer.body, "code"), "unknown_subprotocol") << answer.body;
+    EXPECT_NE(json_text(answer.body, "message").find("uproar.v1"), std::string::npos);
+    EXPECT_EQ(answer.header("sec-websocket-protocol"), "");
+  }
+  // They compare as it is written: another spelling would not be theirs.
+  Client loud(server_->port());
+  EXPECT_EQ(loud.request("GET", "/ws", offer("UPROAR.V1")).status, 400);
+  for (const std::string_view ours :
+       {"uproar.v1", "uproar.v2, uproar.v1", "mqtt,\tuproar.v1 , x"}) {
+    Client client(server_->port());
+    const HttpAnswer answer = client.request("GET", "/ws", offer(ours));
+    EXPECT_EQ(answer.status, 101) << ours;
+    EXPECT_EQ(answer.header("sec-websocket-protocol"), "uproar.v1") << ours;
+    EXPECT_EQ(json_text(client.hear().payload, "type"), "session.ready");
+  }
+}
+
+TEST_F(UpgradeDoors, WhoOffersNoSubprotocolIsLetIn) {
+  const HttpAnswer answer = client_.request("GET", "/ws",
+                                            {{"Connection", "Upgrade"},
+                                             {"Upgrade", "websocket"},
+                                             {"Sec-WebSocket-Version", "13"},
+                                             {"Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="},
+                                             {"Authorization", "Bearer " + server_->token()}});
+  EXPECT_EQ(answer.status, 101);
+  EXPECT_EQ(answer.header("sec-websocket-protocol"), "");
+  EXPECT_EQ(json_text(client_.hear().payload, "type"), "session.ready");
+}
+
 TEST_F(UpgradeDoors, APageFromElsewhereIsKeptOut) {
   const HttpAnswer answer = client_.upgrade(
       "/ws", {{"Origin", "https://evil.example"}, {"Authorization", "Bearer " + server_->token()}});

@@ -39,6 +39,15 @@ TEST(Headers, FindsWholeTokensInEveryLineOfAName) {
   EXPECT_FALSE(headers.has_token("Host", "upgrade"));
 }
 
+TEST(Headers, FindsElementsAsTheyAreWritten) {
+  const Headers headers(kLines);
+  EXPECT_TRUE(headers.has_element("connection", "Upgrade"));
+  EXPECT_FALSE(headers.has_element("Connection", "upgrade"));
+  EXPECT_FALSE(headers.has_element("Connection", "Up"));
+  EXPECT_TRUE(headers.has_element("Connection", "x"));
+  EXPECT_FALSE(headers.has_element("Host", "Upgrade"));
+}
+
 TEST(Headers, IterateInOrder) {
   std::string names;
   for (const Header header : Headers(kLines)) names.append(header.name).append(" ");
