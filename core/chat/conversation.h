@@ -29,6 +29,7 @@ struct MemberState {
   Seq delivered_seq = 0;
   Seq read_seq = 0;
   std::uint64_t read_no = 0;
+  Seq sent_seq = 0;  // of their newest message known here, which tells of the marks that it moved
   Role role = Role::kMember;
 };
 

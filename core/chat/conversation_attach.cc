@@ -282,6 +282,7 @@ void ConversationRole::send_page(Conversation& conversation, AttachState& attach
                                  storage::Page page) {
   attach.bound = std::max(attach.bound, page.upto_seq);
   if (page.messages.empty()) return;
+  if (attach.request.joined_at) note_senders(conversation, page);
   const bool has_more = attach.store_only || attach.bound < conversation.published_seq;
   if (has_more) attach.step = AttachState::Step::kMore;
   context_.send(attach.request.to.shard, AttachPage{attach.request.to,

@@ -25,13 +25,23 @@ std::vector<ServerEvent> ConversationRole::receipts_above(const Conversation& co
 }
 
 // Those that moved while the news of the joining was under way were announced to those who were in; their rows do not say
-// so in the form of events.
+// so in the form of events. Messages do, of their senders: whoever has joined is shown all that came since.
 void ConversationRole::tell_marks_to(const Conversation& conversation, const Attach& joining) {
   if (!conversation.announces_marks()) return;
-  const Seq joined_at = *joining.joined_at;
-  for (const MemberState& member : conversation.members)
-    for (const ServerEvent& receipt : receipts_above(conversation, member, joined_at, joined_at))
+  for (const MemberState& member : conversation.members) {
+    const Seq told = std::max(*joining.joined_at, member.sent_seq);
+    for (const ServerEvent& receipt : receipts_above(conversation, member, told, told))
       context_.outbox.reply(joining.to, {}, receipt);
+  }
+}
+
+// A conversation that was read from the store does not say which marks were moved by sending.
+void ConversationRole::note_senders(Conversation& conversation, const storage::Page& page) {
+  for (const Message& row : page.messages) {
+    if (row.system != SystemEvent::kNone) continue;
+    if (MemberState* member = conversation.find_member(row.sender))
+      member->sent_seq = std::max(member->sent_seq, row.seq);
+  }
 }
 
 // By a look the store knows of marks that were not heard of. Some of them are of messages and memberships that are not

@@ -216,6 +216,7 @@ void ConversationRole::sent_by(Conversation& conversation, UserId sender, Seq se
       conversation.recent.mark(sender, member->delivered_seq, member->read_seq, true, seq, at_us);
     }
     note_announced(conversation, sender, seq, seq);
+    member->sent_seq = std::max(member->sent_seq, seq);
     member->delivered_seq = std::max(member->delivered_seq, seq);
     member->read_seq = std::max(member->read_seq, seq);
     member->read_no = std::max(member->read_no, no);

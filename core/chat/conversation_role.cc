@@ -150,6 +150,7 @@ void ConversationRole::take_state(Conversation& conversation, storage::Conversat
     member->delivered_seq = std::max(member->delivered_seq, old.delivered_seq);
     member->read_seq = std::max(member->read_seq, old.read_seq);
     member->read_no = std::max(member->read_no, old.read_no);
+    member->sent_seq = old.sent_seq;
   }
   conversation.members_seq = std::max(conversation.members_seq, state.last_seq);
 }

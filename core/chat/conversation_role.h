@@ -254,6 +254,7 @@ class ConversationRole {
                                                         const MemberState& member, Seq delivered,
                                                         Seq read) const;
   void tell_marks_to(const Conversation& conversation, const Attach& joining);
+  static void note_senders(Conversation& conversation, const storage::Page& page);
   void note_moved_marks(Conversation& conversation, const std::vector<MemberState>& before);
   static void note_announced(Conversation& conversation, UserId user, Seq delivered, Seq read);
   void tell_moved_marks(Conversation& conversation);

@@ -25,7 +25,7 @@ struct ChatLimits {
   std::uint32_t event_bytes_max = kEventDataBytesMax;
   // Whole WebSocket message; said in session.ready.
   std::uint32_t message_bytes_max = kMessageBytesMax;
-  // Per conversation; 48 bytes each at the owner: 480 KB. conflict.
+  // Per conversation; 64 bytes each at the owner: 640 KB. conflict.
   std::uint32_t members_max = 10'000;
   std::uint32_t history_limit_max = kHistoryLimitMax;  // rows of one page; more asked: clamped
   std::uint32_t sync_conversations_max = kSyncConversationsMax;  // cursors of one sync. too_large

@@ -52,6 +52,10 @@ for (const shards of [1, 2]) {
       assert.equal(answer.conversation_id, sent.conversation_id, 'one conversation per pair');
       assert.equal(answer.seq, sent.seq + 1);
       await ada.waitFor({ type: 'message.new', seq: answer.seq, content: 'Hello Ada' });
+      await Promise.all([ada.ping(), bob.ping()]);
+      for (const client of [ada, bob]) {
+        assert.deepEqual(client.events.filter((event) => event.type === 'receipt.update'), [], 'message.new says as much');
+      }
     });
 
     it('the first message to a person is heard by the sender\'s other device, too', async () => {

@@ -335,6 +335,22 @@ TEST_F(TwoNodes, announce_a_mark_whose_announcement_was_lost) {
   EXPECT_NE(comes.answered<HistoryPage>()[0].messages[1].seen_at_us, 0);
 }
 
+// The node of whoever joins by a message reads of it in the store, and of the mark that it moved.
+TEST_F(TwoNodes, tell_of_no_mark_that_the_message_tells_of) {
+  const Person ann = arrives("ann", 0), desk = arrives("ann", 1), ben = arrives("ben", 1);
+  MessageSend first;
+  first.client_id = "c";
+  first.to = ben.id();
+  first.content = "hello";
+  ann.says(std::move(first));
+  world.commit();
+  rest();
+  for (const Person& who : {ann, desk, ben}) {
+    EXPECT_EQ(who.rows(), (std::vector<Seq>{1}));
+    EXPECT_TRUE(who.heard<ReceiptUpdate>().empty());
+  }
+}
+
 // Of so many nobody is told how far they have read.
 TEST_F(TwoNodes, show_nothing_as_unread_that_was_read_on_the_other_node) {
   std::vector<std::string> names = {"ann", "ben"};

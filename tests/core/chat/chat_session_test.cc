@@ -79,6 +79,33 @@ TEST_F(Sessions, a_sync_brings_what_was_missed_and_then_live_traffic) {
   EXPECT_THAT(alice.seqs(), ElementsAre(1, 7));
 }
 
+// Those who join by the first message, its sender as well, are shown it: it says how far its sender is.
+TEST_F(ThreeShards, sending_tells_of_no_mark_but_by_the_message) {
+  const Person alice = arrives("alice", 0), desk = arrives("alice", 1), bob = arrives("bob", 2);
+  MessageSend send;
+  send.to = bob.id();
+  send.client_id = "1";
+  send.content = "hello";
+  alice.says(send);
+  world.commit();
+  const ConversationId room = direct_conversation_id(alice.id(), bob.id());
+  for (const Person& who : {alice, desk, bob}) {
+    EXPECT_THAT(who.rows(), ElementsAre(1));
+    EXPECT_THAT(who.heard<ReceiptUpdate>(), IsEmpty());
+  }
+  bob.sends(room, "hello yourself");
+  world.commit();
+  EXPECT_THAT(alice.heard<ReceiptUpdate>(), IsEmpty());
+  bob.says(MarkAdvance{room, 2, MarkKind::kSeen}, {});  // where it stands
+  alice.says(MarkAdvance{room, 2, MarkKind::kSeen}, {});
+  world.commit();
+  for (const Person& who : {alice, desk, bob}) {
+    ASSERT_THAT(who.heard<ReceiptUpdate>(), SizeIs(1));
+    EXPECT_EQ(who.heard<ReceiptUpdate>()[0].user, alice.id());
+    EXPECT_EQ(who.heard<ReceiptUpdate>()[0].read_seq, 2U);
+  }
+}
+
 TEST_F(ThreeShards, resume_is_exact_from_any_shard) {
   const auto room = group({"alice", "bob"});
   const Person bob = arrives("bob", 1);
