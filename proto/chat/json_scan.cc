@@ -24,9 +24,17 @@ int hex_value(char c) {
 class Scanner {
  public:
   Scanner(std::string_view text, std::uint32_t depth_max)
-      : at_(text.data()), end_(text.data() + text.size()), depth_max_(depth_max) {}
+      : begin_(text.data()), at_(begin_), end_(begin_ + text.size()), depth_max_(depth_max) {}
 
   bool run(JsonShape& shape) {
+    if (whole(shape)) return true;
+    shape.fault = fault_;
+    shape.fault_at = static_cast<std::uint32_t>(at_ - begin_);
+    return false;
+  }
+
+ private:
+  bool whole(JsonShape& shape) {
     skip_space();
     while (true) {
       if (!value(shape)) return false;
@@ -45,13 +53,22 @@ class Scanner {
           if (in_object() && !key()) return false;
           break;
         }
-        if (c != (in_object() ? '}' : ']')) return false;
+        if (c != (in_object() ? '}' : ']')) return fail_before();
         --depth_;
       }
     }
   }
 
- private:
+  bool fail(JsonFault fault) {
+    fault_ = fault;
+    return false;
+  }
+  // What is wrong has been stepped over.
+  bool fail_before() {
+    --at_;
+    return false;
+  }
+
   bool in_object() const { return ((objects_ >> (depth_ - 1)) & 1U) != 0; }
 
   // One scalar, or the opening of an array or object up to its first value (then opened_ is set). An empty array or
@@ -68,7 +85,7 @@ class Scanner {
     switch (c) {
       case '{':
       case '[': {
-        if (depth_ == depth_max_) return false;
+        if (depth_ == depth_max_) return fail(JsonFault::kTooDeep);
         if (depth_ == 0) shape.kind = c == '{' ? JsonKind::kObject : JsonKind::kArray;
         ++at_;
         skip_space();
@@ -122,7 +139,7 @@ class Scanner {
     while (at_ != end_) {
       const auto c = static_cast<unsigned char>(*at_++);
       if (c == '"') return true;
-      if (c < 0x20) return false;
+      if (c < 0x20) return fail_before();
       if (c == '\\' && !escape()) return false;
     }
     return false;
@@ -143,24 +160,28 @@ class Scanner {
       case 'u':
         break;
       default:
-        return false;
+        return fail_before();
     }
     const int first = code_unit();
     if (first < 0) return false;
     if (first == 0) holds_nul_ = true;
     if (first < 0xD800 || first > 0xDFFF) return true;
-    if (first > 0xDBFF) return false;  // the second half of a pair without the first
-    if (end_ - at_ < 2 || at_[0] != '\\' || at_[1] != 'u') return false;
-    at_ += 2;
+    if (first > 0xDBFF) return fail(JsonFault::kHalfPair);  // the second without the first
+    for (const char wanted : {'\\', 'u'}) {
+      if (at_ == end_) return false;
+      if (*at_ != wanted) return fail(JsonFault::kHalfPair);
+      ++at_;
+    }
     const int second = code_unit();
-    return second >= 0xDC00 && second <= 0xDFFF;
+    if (second < 0) return false;
+    return (second >= 0xDC00 && second <= 0xDFFF) || fail(JsonFault::kHalfPair);
   }
 
   int code_unit() {
-    if (end_ - at_ < 4) return -1;
     int unit = 0;
-    for (int i = 0; i < 4; ++i) {
-      const int digit = hex_value(*at_++);
+    for (int i = 0; i < 4; ++i, ++at_) {
+      if (at_ == end_) return -1;
+      const int digit = hex_value(*at_);
       if (digit < 0) return -1;
       unit = unit * 16 + digit;
     }
@@ -201,7 +222,7 @@ class Scanner {
     }
     constexpr std::ptrdiff_t kAlwaysFits = 18;  // 18 digits are below 2^63
     if (integer && at_ - start <= kAlwaysFits) return true;
-    return fits(start, integer, negative);
+    return fits(start, integer, negative) || fail(JsonFault::kNumber);
   }
 
   bool fits(const char* start, bool integer, bool negative) const {
@@ -224,6 +245,7 @@ class Scanner {
     while (at_ != end_ && (*at_ == ' ' || *at_ == '\n' || *at_ == '\r' || *at_ == '\t')) ++at_;
   }
 
+  const char* const begin_;
   const char* at_;
   const char* const end_;
   const std::uint32_t depth_max_;
@@ -231,12 +253,13 @@ class Scanner {
   std::uint64_t objects_ = 0;  // bit d: what is open at depth d + 1 is an object
   bool opened_ = false;
   bool holds_nul_ = false;
+  JsonFault fault_ = JsonFault::kSyntax;  // unless another one is said
 };
 
 }  // namespace
 
 bool check_json(std::string_view text, std::uint32_t depth_max, JsonShape& shape) {
-  UPROAR_CHECK(depth_max <= 64, depth_max);  // one bit each
+  UPROAR_CHECK(depth_max <= kScanDepthMax, depth_max);
   shape = {};
   return Scanner(text, depth_max).run(shape);
 }

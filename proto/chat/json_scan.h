@@ -15,15 +15,28 @@ namespace uproar::chat {
 
 enum class JsonKind : std::uint8_t { kObject, kArray, kString, kNumber, kTrue, kFalse, kNull };
 
+enum class JsonFault : std::uint8_t {
+  kNone,
+  kSyntax,    // no JSON
+  kTooDeep,   // the others are JSON that hearers would stumble over
+  kHalfPair,  // half of a surrogate pair
+  kNumber,    // that does not fit
+};
+
 struct JsonShape {
   JsonKind kind = JsonKind::kNull;
   std::uint32_t children = 0;  // elements of an array, members of an object
   bool children_are_objects = true;
   bool holds_nul = false;  // U+0000 in some string: legal JSON, but no text a store could keep
+  JsonFault fault = JsonFault::kNone;  // the first one, ...
+  std::uint32_t fault_at = 0;  // ... and its offset; the size of the text: it ends too early
 };
 
-// Whether `text` is one whole JSON value with at most `depth_max` (<= 64) arrays and objects inside one another.
-// Fills `shape` when it is. REQUIRES: `text` is UTF-8.
+// The scanner has a bit for each level.
+inline constexpr std::uint32_t kScanDepthMax = 64;
+
+// Whether `text` is one whole JSON value with at most `depth_max` (<= kScanDepthMax) arrays and objects inside one
+// another. Fills `shape` when it is, else its fault. REQUIRES: `text` is UTF-8.
 [[nodiscard]] bool check_json(std::string_view text, std::uint32_t depth_max, JsonShape& shape);
 
 }  // namespace uproar::chat

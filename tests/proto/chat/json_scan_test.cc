@@ -185,6 +185,43 @@ TEST(CheckJson, BoundsDepth) {
   EXPECT_FALSE(accepts(R"([)" + objects + "1" + std::string(32, '}') + "]"));
 }
 
+TEST(CheckJson, TellsTheFirstFaultAndWhereItIs) {
+  const struct {
+    std::string text;
+    JsonFault fault;
+    std::uint32_t at;
+  } cases[] = {
+      {"", JsonFault::kSyntax, 0},
+      {"[1,2", JsonFault::kSyntax, 4},
+      {R"(["a)", JsonFault::kSyntax, 3},
+      {R"("\u00)", JsonFault::kSyntax, 5},
+      {R"("\ud800\)", JsonFault::kSyntax, 8},
+      {"-", JsonFault::kSyntax, 1},
+      {"[1 2]", JsonFault::kSyntax, 3},
+      {"[1}", JsonFault::kSyntax, 2},
+      {"[01]", JsonFault::kSyntax, 2},
+      {"[tru]", JsonFault::kSyntax, 1},
+      {R"({"a" 1})", JsonFault::kSyntax, 5},
+      {R"(["\x"])", JsonFault::kSyntax, 3},
+      {R"(["\u00zz"])", JsonFault::kSyntax, 6},
+      {"[\"a\nb\"]", JsonFault::kSyntax, 3},
+      {"1 1", JsonFault::kSyntax, 2},
+      {"[[[]]]", JsonFault::kTooDeep, 2},
+      {R"(["\ud800"])", JsonFault::kHalfPair, 8},
+      {R"(["\udc00"])", JsonFault::kHalfPair, 8},
+      {R"(["\ud800\n"])", JsonFault::kHalfPair, 9},
+      {R"(["\ud800\u0041"])", JsonFault::kHalfPair, 14},
+      {"[1e999]", JsonFault::kNumber, 6},
+      {"[18446744073709551616]", JsonFault::kNumber, 21},
+  };
+  for (const auto& each : cases) {
+    JsonShape shape;
+    EXPECT_FALSE(accepts(each.text, 2, &shape)) << each.text;
+    EXPECT_EQ(shape.fault, each.fault) << each.text;
+    EXPECT_EQ(shape.fault_at, each.at) << each.text;
+  }
+}
+
 TEST(CheckJson, TellsTheShape) {
   JsonShape shape;
   ASSERT_TRUE(accepts(R"([{"a":[1,2,3]},{},{"b":{}}])", 32, &shape));
