@@ -22,7 +22,7 @@
 
 namespace uproar::gateway {
 
-[[nodiscard]] inline chat::Error error(chat::ErrorCode code, std::string_view detail = {},
+[[nodiscard]] inline chat::Error error(chat::ErrorCode code, const chat::ErrorDetail& detail = {},
                                        std::uint32_t retry_after_ms = 0) {
   return {.code = code, .detail = detail, .retry_after_ms = retry_after_ms};
 }
@@ -49,16 +49,16 @@ struct QueryParameter {
   std::string_view unreadable;
 };
 namespace query {
-inline constexpr QueryParameter kLimit{"limit", "limit is repeated, too long or badly escaped"};
+inline constexpr QueryParameter kLimit{"limit", "limit: given twice, too long or badly escaped"};
 inline constexpr QueryParameter kBeforeSeq{"before_seq",
-                                           "before_seq is repeated, too long or badly escaped"};
+                                           "before_seq: given twice, too long or badly escaped"};
 inline constexpr QueryParameter kAfterSeq{"after_seq",
-                                          "after_seq is repeated, too long or badly escaped"};
-inline constexpr QueryParameter kAfter{"after", "after is repeated, too long or badly escaped"};
-inline constexpr QueryParameter kName{"name", "name is repeated, too long or badly escaped"};
-inline constexpr QueryParameter kToken{"token", "token is repeated, too long or badly escaped"};
-inline constexpr QueryParameter kTicket{"ticket", "ticket is repeated, too long or badly escaped"};
-inline constexpr QueryParameter kResume{"resume", "resume is repeated, too long or badly escaped"};
+                                          "after_seq: given twice, too long or badly escaped"};
+inline constexpr QueryParameter kAfter{"after", "after: given twice, too long or badly escaped"};
+inline constexpr QueryParameter kName{"name", "name: given twice, too long or badly escaped"};
+inline constexpr QueryParameter kToken{"token", "token: given twice, too long or badly escaped"};
+inline constexpr QueryParameter kTicket{"ticket", "ticket: given twice, too long or badly escaped"};
+inline constexpr QueryParameter kResume{"resume", "resume: given twice, too long or badly escaped"};
 }  // namespace query
 
 // Its value, nullopt without one. A value that cannot be read is an error: a default in its place would be a guess.

@@ -77,7 +77,8 @@ void RestGateway::on_request(net::ConnectionId connection, const http::Request& 
           [this, connection, name = parameter(request, query::kName)](Caller caller) {
             if (!name.ok()) return refuse(connection, name.error());
             if (!name.value())
-              return refuse(connection, error(chat::ErrorCode::kMissingField, "name is required"));
+              return refuse(connection, error(chat::ErrorCode::kMissingField,
+                                              "name: expected the name of a user, got nothing"));
             find_user(connection, caller, *name.value());
           });
     case RestAction::kUser:
@@ -85,8 +86,8 @@ void RestGateway::on_request(net::ConnectionId connection, const http::Request& 
           connection, request,
           [this, connection, user = UserId::parse(match.path.user_id)](Caller caller) {
             if (!user)
-              return refuse(connection,
-                            error(chat::ErrorCode::kInvalidField, "the user id is no UUID"));
+              return refuse(connection, error(chat::ErrorCode::kInvalidField,
+                                              "user_id: expected a UUID, got another string"));
             show_user(connection, caller, *user);
           });
   }
@@ -290,8 +291,10 @@ void RestGateway::command(net::ConnectionId connection, const http::Request& req
   if (!decoded.ok()) return refuse(connection, decoded.error().error);
   const auto* sync = std::get_if<chat::Sync>(&decoded->event);
   if (sync != nullptr && sync->cursors.size() > kRestSyncConversationsMax) {
-    return refuse(connection,
-                  error(chat::ErrorCode::kTooLarge, "at most 50 cursors in one REST sync"));
+    static_assert(kRestSyncConversationsMax == 50);
+    return refuse(connection, error(chat::ErrorCode::kTooLarge,
+                                    {"cursors", "at most 50 conversations over REST",
+                                     chat::Got::kItems, sync->cursors.size()}));
   }
   const bool is_collected =
       sync != nullptr || std::holds_alternative<chat::UnreadFetch>(decoded->event);

@@ -20,11 +20,20 @@ namespace ondemand = simdjson::ondemand;
 
 static_assert(simdjson::SIMDJSON_PADDING <= kDecodePaddingBytes);
 
-// Account bodies: above these nobody's name, password or token is meant. The real rules are proto/auth/names.h.
-constexpr std::size_t kAccountTextBytesMax = 1024;
+constexpr std::string_view kBlanks = " \t\r\n";
 
-Error bad_json(std::string_view detail = {}) {
-  return {.code = ErrorCode::kBadJson, .detail = detail, .retry_after_ms = 0};
+Error refusal(ErrorCode code, const ErrorDetail& detail) {
+  return {.code = code, .detail = detail, .retry_after_ms = 0};
+}
+
+std::string_view subject(Door door) {
+  return door == Door::kRest ? "the body" : "the message";
+}
+
+Error empty(Door door) {
+  return refusal(ErrorCode::kBadJson, door == Door::kRest
+                                          ? "the body is empty: expected a JSON object"
+                                          : "the message is empty: expected a JSON object");
 }
 
 // UTF-8 without control characters.
@@ -65,34 +74,54 @@ void apply(const RouteFields& route, CommandFields& fields) {
 }  // namespace
 
 struct ClientEventDecoder::State {
-  explicit State(Options chosen) : options(chosen) {}
-
-  Options options;
   ondemand::parser parser;
   CommandFields fields;
 
-  // Files the fields of the object in `payload`; kBadJson or kTooLarge when there is none.
-  Result<void, Error> read(MutableBytes payload);
-  bool read_fields(MutableBytes payload, std::string_view& detail);
+  Error error;  // of the last read() that failed
+
+  // The first value of a payload that hearers would stumble over, though it may be JSON.
+  JsonFault fault = JsonFault::kNone;
+  Field fault_field = Field::kCount;  // kCount: an unknown one
+
+  // Files the fields of the object in `payload`; false, and `error`, when there is none.
+  bool read(MutableBytes payload, Door door);
+  bool read_fields(MutableBytes payload);
   bool read_field(Field field, ondemand::value& value, bool has_escapes);
+  // Of a value that cannot be taken, whether it is JSON all the same; says what is wrong with it.
+  [[gnu::cold, gnu::noinline]] bool refuse_string(Field field, std::string_view raw);
+  [[gnu::cold, gnu::noinline]] bool refuse_value(Field field, std::string_view raw,
+                                                 JsonFault found);
+
+  // What is wrong with what read_fields() refused. Not on the hot path: it reads all of it once more.
+  [[gnu::cold, gnu::noinline]] Error not_json(std::string_view text, Door door) const;
+  [[gnu::cold, gnu::noinline]] Error bad_value() const;
 
   Result<Decoded, DecodeError> build(CommandType type, Now now, Door door, RequestId id);
   // Takes the id out of the fields; false when it is not one.
   bool take_id(RequestId& id) const;
 };
 
-Result<void, Error> ClientEventDecoder::State::read(MutableBytes payload) {
+bool ClientEventDecoder::State::read(MutableBytes payload, Door door) {
   fields.clear();
-  if (payload.size() > options.payload_bytes_max) {
-    return Err{Error{
-        .code = ErrorCode::kTooLarge, .detail = "the message is too large", .retry_after_ms = 0}};
+  fault = JsonFault::kNone;
+  if (payload.size() > kMessageBytesMax) {
+    static_assert(kMessageBytesMax == 131072);
+    error = refusal(ErrorCode::kTooLarge,
+                    {subject(door), "at most 131072 bytes", Got::kBytes, payload.size()});
+    return false;
   }
-  std::string_view detail;
-  if (!read_fields(payload, detail)) return Err{bad_json(detail)};
-  return {};
+  if (!read_fields(payload)) {
+    error = not_json(as_text(payload), door);
+    return false;
+  }
+  if (fault != JsonFault::kNone) {
+    error = bad_value();
+    return false;
+  }
+  return true;
 }
 
-bool ClientEventDecoder::State::read_fields(MutableBytes payload, std::string_view& detail) {
+bool ClientEventDecoder::State::read_fields(MutableBytes payload) {
   const auto* text = reinterpret_cast<const char*>(payload.data());
   // Some versions skip a byte order mark, some do not; RFC 8259 §8.1 forbids to send one.
   if (payload.empty() ||
@@ -105,10 +134,7 @@ bool ClientEventDecoder::State::read_fields(MutableBytes payload, std::string_vi
   if (parser.iterate(padded).get(document) != simdjson::SUCCESS) return false;
   ondemand::json_type root{};
   if (document.type().get(root) != simdjson::SUCCESS) return false;
-  if (root != ondemand::json_type::object) {
-    detail = "The message must be a JSON object.";
-    return false;
-  }
+  if (root != ondemand::json_type::object) return false;
   ondemand::object object;
   if (document.get_object().get(object) != simdjson::SUCCESS) return false;
 
@@ -123,7 +149,9 @@ bool ClientEventDecoder::State::read_fields(MutableBytes payload, std::string_vi
       continue;
     }
     ondemand::value value = member.value();
-    if (!read_field(field_of(name), value, has_escapes)) sound = false;
+    const Field field = field_of(name);
+    if (!read_field(field, value, has_escapes)) sound = false;
+    if (field != Field::kCount) fields.mark_seen(field);
   }
   if (!sound) return false;
   // Nothing may follow the object.
@@ -136,9 +164,12 @@ bool ClientEventDecoder::State::read_field(Field field, ondemand::value& value, 
   if (value.type().get(type) != simdjson::SUCCESS) return false;
   if (type == ondemand::json_type::string && is_text_field(field)) {
     std::string_view text;
-    if (value.get_string().get(text) != simdjson::SUCCESS) return false;
+    const std::string_view raw = has_escapes ? value.raw_json_token() : std::string_view{};
+    if (value.get_string().get(text) != simdjson::SUCCESS) return refuse_string(field, raw);
     // The payload was UTF-8 when it came; only an escape can spoil that (half a surrogate pair).
-    if (has_escapes && !simdjson::validate_utf8(text.data(), text.size())) return false;
+    if (has_escapes && !simdjson::validate_utf8(text.data(), text.size())) {
+      return refuse_string(field, raw);
+    }
     fields.set_text(field, text);
     return true;
   }
@@ -146,9 +177,61 @@ bool ClientEventDecoder::State::read_field(Field field, ondemand::value& value, 
   if (!raw_text_of(value, type, raw)) return false;
   raw = trimmed_right(raw);
   JsonShape shape;
-  if (!check_json(raw, kJsonDepthMax, shape)) return false;
+  if (!check_json(raw, kJsonDepthMax, shape)) return refuse_value(field, raw, shape.fault);
   if (field != Field::kCount) fields.set_raw(field, raw, shape);
   return true;
+}
+
+bool ClientEventDecoder::State::refuse_string(Field field, std::string_view raw) {
+  raw = trimmed_right(raw);
+  JsonShape shape;
+  if (check_json(raw, kJsonDepthMax, shape)) return false;
+  return refuse_value(field, raw, shape.fault);
+}
+
+bool ClientEventDecoder::State::refuse_value(Field field, std::string_view raw, JsonFault found) {
+  if (found == JsonFault::kSyntax) return false;
+  const bool is_number = raw.front() == '-' || (raw.front() >= '0' && raw.front() <= '9');
+  if (is_number && field != Field::kCount && field != Field::kData) {
+    fields.set_wrong(field, Got::kNoFit);  // an error where the command wants it
+  } else if (fault == JsonFault::kNone) {
+    fault = found;
+    fault_field = field;
+  }
+  return true;
+}
+
+Error ClientEventDecoder::State::bad_value() const {
+  const std::string_view subject =
+      fault_field == Field::kCount ? "an unknown field" : field_info(fault_field).name;
+  if (fault == JsonFault::kTooDeep) {
+    static_assert(kJsonDepthMax == 32);
+    return refusal(ErrorCode::kInvalidField, {subject, "nested more than 32 deep"});
+  }
+  if (fault == JsonFault::kHalfPair) {
+    return refusal(ErrorCode::kBadJson, {subject, "Unicode text", Got::kHalfPair});
+  }
+  return refusal(ErrorCode::kInvalidField,
+                 {subject, "numbers that fit 64 bits or a finite double", Got::kLarger});
+}
+
+Error ClientEventDecoder::State::not_json(std::string_view text, Door door) const {
+  const std::size_t first = text.find_first_not_of(kBlanks);
+  if (first == std::string_view::npos) return empty(door);
+  const auto wrong = [door](std::string_view expected, Got got, std::uint64_t number = 0) {
+    return refusal(ErrorCode::kBadJson, {subject(door), expected, got, number});
+  };
+  if (!simdjson::validate_utf8(text.data(), text.size())) return wrong("JSON", Got::kNotUtf8);
+  JsonShape shape;
+  // As deep as the scanner goes: what is no JSON in the end is not to be called too deep.
+  if (check_json(text, kScanDepthMax, shape)) {
+    if (shape.kind != JsonKind::kObject) return wrong("a JSON object", got_of(shape.kind));
+    return wrong("JSON", Got::kOther);
+  }
+  if (shape.fault == JsonFault::kHalfPair) return wrong("Unicode text", Got::kHalfPair);
+  if (shape.fault != JsonFault::kSyntax) return wrong("JSON", Got::kOther);
+  if (shape.fault_at == text.size()) return wrong("JSON", Got::kEndTooEarly);
+  return wrong("JSON", Got::kOtherByte, shape.fault_at);
 }
 
 bool ClientEventDecoder::State::take_id(RequestId& id) const {
@@ -170,58 +253,56 @@ Result<Decoded, DecodeError> ClientEventDecoder::State::build(CommandType type, 
   return Decoded{.type = type, .event = std::move(event).value(), .id = std::move(id)};
 }
 
-ClientEventDecoder::ClientEventDecoder() : ClientEventDecoder(Options{}) {}
-ClientEventDecoder::ClientEventDecoder(Options options)
-    : state_(std::make_unique<State>(options)) {}
+ClientEventDecoder::ClientEventDecoder() : state_(std::make_unique<State>()) {}
 ClientEventDecoder::~ClientEventDecoder() = default;
 
 Result<Decoded, DecodeError> ClientEventDecoder::decode(MutableBytes payload, Now now) {
-  const auto read = state_->read(payload);
+  const bool read = state_->read(payload, Door::kWebSocket);
   RequestId id;
   const bool id_is_valid = state_->take_id(id);
-  if (!read.ok()) return Err{DecodeError{.error = read.error(), .id = std::move(id)}};
+  if (!read) return Err{DecodeError{.error = state_->error, .id = std::move(id)}};
 
-  const auto refuse = [&id](ErrorCode code, std::string_view detail) {
-    return Err{DecodeError{.error = {.code = code, .detail = detail, .retry_after_ms = 0},
-                           .id = std::move(id)}};
-  };
   const CommandFields& fields = state_->fields;
-  if (!id_is_valid) return refuse(ErrorCode::kInvalidField, field_info(Field::kId).invalid);
-  if (fields.state(Field::kType) == FieldState::kAbsent) {
-    return refuse(ErrorCode::kMissingField, field_info(Field::kType).missing);
+  if (!id_is_valid) {
+    return Err{DecodeError{.error = fields.error(Field::kId), .id = std::move(id)}};
   }
   if (fields.state(Field::kType) != FieldState::kGiven) {
-    return refuse(ErrorCode::kInvalidField, field_info(Field::kType).invalid);
+    return Err{DecodeError{.error = fields.error(Field::kType), .id = std::move(id)}};
   }
   const auto type = command_type_of(fields.text(Field::kType));
-  if (!type) return refuse(ErrorCode::kUnknownType, {});
+  if (!type) {
+    const FieldInfo& info = field_info(Field::kType);
+    return Err{DecodeError{
+        .error = refusal(ErrorCode::kUnknownType, {info.name, info.expected, Got::kOtherString}),
+        .id = std::move(id)}};
+  }
   return state_->build(*type, now, Door::kWebSocket, std::move(id));
 }
 
 Result<Decoded, DecodeError> ClientEventDecoder::decode_fields(CommandType type,
                                                                const RouteFields& route,
                                                                MutableBytes body, Now now) {
+  const auto refuse = [](const Error& why) { return Err{DecodeError{.error = why, .id = {}}}; };
   if (body.empty()) {
     state_->fields.clear();
-  } else if (const auto read = state_->read(body); !read.ok()) {
-    return Err{DecodeError{.error = read.error(), .id = {}}};
+  } else if (!state_->read(body, Door::kRest)) {
+    return refuse(state_->error);
   }
   // The one free text of a path: percent escapes can spell any byte, and what is stored is shown to all.
   if (!is_clean_text(route.emoji)) {
-    return Err{DecodeError{.error = {.code = ErrorCode::kInvalidField,
-                                     .detail = field_info(Field::kEmoji).invalid,
-                                     .retry_after_ms = 0},
-                           .id = {}}};
+    return refuse(refusal(
+        ErrorCode::kInvalidField,
+        {field_info(Field::kEmoji).name, "text without control characters", Got::kOtherString}));
   }
   RequestId id;
-  if (!state_->take_id(id)) {
-    return Err{DecodeError{.error = {.code = ErrorCode::kInvalidField,
-                                     .detail = field_info(Field::kId).invalid,
-                                     .retry_after_ms = 0},
-                           .id = {}}};
-  }
+  if (!state_->take_id(id)) return refuse(state_->fields.error(Field::kId));
   apply(route, state_->fields);
-  return state_->build(type, now, Door::kRest, std::move(id));
+  auto decoded = state_->build(type, now, Door::kRest, std::move(id));
+  // Who sends nothing is not told of one field.
+  if (body.empty() && !decoded.ok() && decoded.error().error.code == ErrorCode::kMissingField) {
+    return refuse(empty(Door::kRest));
+  }
+  return decoded;
 }
 
 Result<RegisterRequest, Error> ClientEventDecoder::decode_register(MutableBytes body) {
@@ -232,19 +313,17 @@ Result<RegisterRequest, Error> ClientEventDecoder::decode_register(MutableBytes 
 }
 
 Result<LoginRequest, Error> ClientEventDecoder::decode_login(MutableBytes body) {
-  const auto read = state_->read(body);
-  if (!read.ok()) return Err{read.error()};
-  auto name = required_text(state_->fields, Field::kName, 1, kAccountTextBytesMax);
+  if (!state_->read(body, Door::kRest)) return Err{state_->error};
+  auto name = account_text(state_->fields, Field::kName);
   if (!name.ok()) return Err{name.error()};
-  auto password = required_text(state_->fields, Field::kPassword, 1, kAccountTextBytesMax);
+  auto password = account_text(state_->fields, Field::kPassword);
   if (!password.ok()) return Err{password.error()};
   return LoginRequest{.name = std::move(name).value(), .password = std::move(password).value()};
 }
 
 Result<RefreshRequest, Error> ClientEventDecoder::decode_refresh(MutableBytes body) {
-  const auto read = state_->read(body);
-  if (!read.ok()) return Err{read.error()};
-  auto token = required_text(state_->fields, Field::kRefreshToken, 1, kAccountTextBytesMax);
+  if (!state_->read(body, Door::kRest)) return Err{state_->error};
+  auto token = account_text(state_->fields, Field::kRefreshToken);
   if (!token.ok()) return Err{token.error()};
   return RefreshRequest{.refresh_token = std::move(token).value()};
 }

@@ -6,8 +6,11 @@
 // fields too: a message is accepted exactly when it is JSON (RFC 8259), whatever it holds besides the command.
 //
 // Rules that hold everywhere: fields in any order; unknown ones are ignored; null means absent (except for "data", where
-// it is a value, and "id", where it is an error); of a repeated field the last one counts; strings may not hold U+0000;
+// it is a value, and "id", where it is an error); no field of the command is given twice; strings may not hold U+0000;
 // numbers inside raw values fit 64 bits or a finite double, so no hearer's parser stumbles over them.
+//
+// An error says the field, what was expected and what came (error_detail.h). kBadJson: no JSON, no object, or no Unicode;
+// JSON that is wrong in a field has the code of that field.
 
 #include <memory>
 #include <optional>
@@ -32,7 +35,7 @@ struct Decoded {
 };
 
 struct DecodeError {
-  Error error;   // `detail` is static text and names the field
+  Error error;   // `detail` names the field
   RequestId id;  // when it could be read before the error
 };
 
@@ -51,23 +54,18 @@ struct RouteFields {
 
 class ClientEventDecoder {
  public:
-  struct Options {
-    std::uint32_t payload_bytes_max = kMessageBytesMax;
-  };  // above it: kTooLarge
-
   ClientEventDecoder();
-  explicit ClientEventDecoder(Options options);
   ~ClientEventDecoder();
   ClientEventDecoder(const ClientEventDecoder&) = delete;
   ClientEventDecoder& operator=(const ClientEventDecoder&) = delete;
 
-  // One WebSocket message. REQUIRES: kDecodePaddingBytes readable bytes follow `payload`. Nothing of it is kept.
-  // `now` turns "for_ms" into a time.
+  // One WebSocket message; above kMessageBytesMax it is kTooLarge. REQUIRES: kDecodePaddingBytes readable bytes follow
+  // `payload`. Nothing of it is kept. `now` turns "for_ms" into a time.
   [[nodiscard]] Result<Decoded, DecodeError> decode(MutableBytes payload, Now now);
 
-  // The same command as a REST request: the type comes from the route, the body (may be empty: no fields) holds what
-  // the route does not. A "type" in the body is ignored. kTypingStart looks at "typing" too, so that one route serves
-  // both. The padding rule is that of decode(); an empty body needs none.
+  // The same command as a REST request: the type comes from the route, the body holds what the route does not. It may be
+  // empty where nothing more is required, else that is kBadJson. A "type" in the body is ignored. kTypingStart looks at
+  // "typing" too, so that one route serves both. The padding rule is that of decode(); an empty body needs none.
   [[nodiscard]] Result<Decoded, DecodeError> decode_fields(CommandType type,
                                                            const RouteFields& route,
                                                            MutableBytes body, Now now);

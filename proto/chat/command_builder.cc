@@ -29,52 +29,62 @@ class Builder {
     return fields_.state(field) == FieldState::kAbsent;
   }
 
-  void fail(ErrorCode code, std::string_view detail) {
+  void fail(const Error& error) {
     if (failed_) return;
     failed_ = true;
-    error_ = {.code = code, .detail = detail, .retry_after_ms = 0};
+    error_ = error;
   }
-  void fail_invalid(Field field) { fail(ErrorCode::kInvalidField, field_info(field).invalid); }
-  void fail_missing(Field field) { fail(ErrorCode::kMissingField, field_info(field).missing); }
-  void fail_too_large(Field field) { fail(ErrorCode::kTooLarge, field_info(field).too_large); }
+  void fail(ErrorCode code, const ErrorDetail& detail) {
+    fail(Error{.code = code, .detail = detail, .retry_after_ms = 0});
+  }
+  // `expected`: where commands differ; else that of field_info().
+  [[gnu::cold, gnu::noinline]] void fail_invalid(Field field, Got got, std::uint64_t number = 0,
+                                                 std::string_view expected = {}) {
+    const FieldInfo& info = field_info(field);
+    if (expected.empty()) expected = info.expected;
+    fail(ErrorCode::kInvalidField, {info.name, expected, got, number});
+  }
+  [[gnu::cold, gnu::noinline]] void fail_too_large(Field field, std::string_view at_most, Got got,
+                                                   std::uint64_t number) {
+    fail(ErrorCode::kTooLarge, {field_info(field).name, at_most, got, number});
+  }
+
+  [[gnu::cold, gnu::noinline]] void fail_unreadable(Field field, std::string_view expected) {
+    fail(fields_.error(field, expected));
+  }
 
   // False when there is nothing to read: absent, or an error that was noted.
-  bool present(Field field) {
+  bool present(Field field, std::string_view expected = {}) {
     if (failed_) return false;
-    switch (fields_.state(field)) {
-      case FieldState::kAbsent:
-        return false;
-      case FieldState::kGiven:
-        return true;
-      case FieldState::kWrong:
-        fail_invalid(field);
-        return false;
-      case FieldState::kTooMany:
-        fail_too_large(field);
-        return false;
-    }
+    const FieldState state = fields_.state(field);
+    if (state == FieldState::kGiven) return true;
+    if (state != FieldState::kAbsent) fail_unreadable(field, expected);
     return false;
   }
-  bool required(Field field) {
-    if (present(field)) return true;
-    if (absent(field)) fail_missing(field);
+  bool required(Field field, std::string_view expected = {}) {
+    if (present(field, expected)) return true;
+    if (absent(field)) fail_unreadable(field, expected);
     return false;
   }
 
-  // Optional string; a field whose limit has a sentence of its own is kTooLarge above it, the others kInvalidField.
-  void text(Field field, std::size_t bytes_min, std::size_t bytes_max, std::string& out) {
-    if (!present(field)) return;
+  // Optional string. Only content has an error of its own for too much of it.
+  void text(Field field, std::size_t bytes_min, std::size_t bytes_max, std::string& out,
+            std::string_view expected = {}) {
+    if (!present(field, expected)) return;
     const std::string_view text = fields_.text(field);
     if (text.size() > bytes_max) {
-      if (field_info(field).too_large.empty()) return fail_invalid(field);
-      return fail_too_large(field);
+      if (field != Field::kContent) return fail_invalid(field, Got::kBytes, text.size(), expected);
+      return fail_too_large(field, field_info(field).expected, Got::kBytes, text.size());
     }
-    if (text.size() < bytes_min || text.find('\0') != std::string_view::npos)
-      return fail_invalid(field);
+    if (text.size() < bytes_min) return fail_invalid(field, Got::kEmptyString, 0, expected);
+    if (text.find('\0') != std::string_view::npos) {
+      return fail_invalid(field, Got::kNul, 0, expected);
+    }
     out.assign(text);
   }
-  void required_text(Field field, std::size_t bytes_min, std::size_t bytes_max, std::string& out) {
-    if (required(field)) text(field, bytes_min, bytes_max, out);
+  void required_text(Field field, std::size_t bytes_min, std::size_t bytes_max, std::string& out,
+                     std::string_view expected = {}) {
+    if (required(field, expected)) text(field, bytes_min, bytes_max, out, expected);
   }
 
   template <class Id>
@@ -82,7 +92,8 @@ class Builder {
     if (!present(field)) return;
     const std::string_view text = fields_.text(field);
     const auto parsed = text.size() <= kIdTextBytesMax ? Id::parse(text) : std::nullopt;
-    if (!parsed || parsed->is_nil()) return fail_invalid(field);  // nil stands for "none" inside
+    if (!parsed) return fail_invalid(field, Got::kOtherString);
+    if (parsed->is_nil()) return fail_invalid(field, Got::kNilUuid);  // it stands for "none" inside
     out = *parsed;
   }
   template <class Id>
@@ -94,7 +105,7 @@ class Builder {
   void number(Field field, std::uint64_t min, std::uint64_t max, Number& out) {
     if (!present(field)) return;
     const std::uint64_t value = fields_.number(field);
-    if (value < min || value > max) return fail_invalid(field);
+    if (value < min || value > max) return fail_invalid(field, Got::kInteger, value);
     out = static_cast<Number>(value);
   }
 
@@ -103,19 +114,25 @@ class Builder {
     number(Field::kMessageSeq, 1, kNumberMax, out.seq);
     number(Field::kSeq, 1, kNumberMax, out.seq);
     id(Field::kMessageId, out.id);
-    if (out.seq == 0 && out.id.is_nil()) fail_missing(Field::kMessageId);
+    if (out.seq == 0 && out.id.is_nil()) {
+      fail(ErrorCode::kMissingField, "seq or message_id: expected one of them, got neither");
+    }
   }
 
   void role(Role& out) {
     if (!present(Field::kRole)) return;
     const auto parsed = role_of(fields_.text(Field::kRole));
-    if (!parsed) return fail_invalid(Field::kRole);
+    if (!parsed) return fail_invalid(Field::kRole, Got::kOtherString);
     out = *parsed;
   }
 
-  void users(std::size_t count_max, std::vector<UserId>& out) {
+  void watched(std::vector<UserId>& out) {
+    static_assert(kPresenceListMax == 256);
     if (!required(Field::kUserIds)) return;
-    if (fields_.user_ids().size() > count_max) return fail_too_large(Field::kUserIds);
+    const std::size_t count = fields_.user_ids().size();
+    if (count > kPresenceListMax) {
+      return fail_too_large(Field::kUserIds, "at most 256 UUIDs", Got::kItems, count);
+    }
     out = fields_.user_ids();
   }
 
@@ -140,22 +157,30 @@ void build(Builder& in, MessageSend& out) {
   in.id(Field::kConversationId, out.conversation);
   in.id(Field::kTo, out.to);
   if (in.given(Field::kConversationId) && in.given(Field::kTo)) {
-    in.fail(ErrorCode::kInvalidField, "conversation_id and to exclude each other");
+    in.fail(ErrorCode::kInvalidField, "conversation_id and to: expected one of them, got both");
   }
   if (out.conversation.is_nil() && out.to.is_nil()) {
-    in.fail(ErrorCode::kMissingField, "conversation_id or to is required");
+    in.fail(ErrorCode::kMissingField, "conversation_id or to: expected one of them, got neither");
   }
   in.required_text(Field::kClientId, 1, kClientIdBytesMax, out.client_id);
-  if (in.present(Field::kKind)) {
+  constexpr std::string_view kKinds = "text, image, video, audio, file or location";
+  if (in.present(Field::kKind, kKinds)) {
     const auto type = message_type_of(in.fields().text(Field::kKind));
-    if (!type || *type == MessageType::kSystem) return in.fail_invalid(Field::kKind);
+    if (!type || *type == MessageType::kSystem) {
+      return in.fail_invalid(Field::kKind, Got::kOtherString, 0, kKinds);
+    }
     out.type = *type;
   }
   if (in.present(Field::kAttachments)) {
     const std::string_view raw = in.fields().text(Field::kAttachments);
-    if (raw.size() > kAttachmentsBytesMax ||
-        in.fields().attachments_shape().children > kAttachmentsMax) {
-      return in.fail_too_large(Field::kAttachments);
+    const std::uint32_t count = in.fields().attachments_shape().children;
+    static_assert(kAttachmentsMax == 10 && kAttachmentsBytesMax == 4096);
+    if (count > kAttachmentsMax) {
+      return in.fail_too_large(Field::kAttachments, "at most 10 objects", Got::kItems, count);
+    }
+    if (raw.size() > kAttachmentsBytesMax) {
+      return in.fail_too_large(Field::kAttachments, "at most 4096 bytes of JSON", Got::kBytes,
+                               raw.size());
     }
     out.attachments.assign(raw);
   }
@@ -192,10 +217,13 @@ void build(Builder& in, MarkAdvance& out) {
 
 void build(Builder& in, EventPublish& out) {
   in.required_id(Field::kConversationId, out.conversation);
-  in.required_text(Field::kName, 1, kEventNameBytesMax, out.name);
+  static_assert(kEventNameBytesMax == 64 && kEventDataBytesMax == 8192);
+  in.required_text(Field::kName, 1, kEventNameBytesMax, out.name, "a string of 1 to 64 bytes");
   if (!in.present(Field::kData)) return;  // an event may be its name alone
   const std::string_view raw = in.fields().text(Field::kData);
-  if (raw.size() > kEventDataBytesMax) return in.fail_too_large(Field::kData);
+  if (raw.size() > kEventDataBytesMax) {
+    return in.fail_too_large(Field::kData, "at most 8192 bytes of JSON", Got::kBytes, raw.size());
+  }
   out.data.assign(raw);
 }
 
@@ -203,22 +231,24 @@ void build(Builder& in, TypingChange& out) {
   in.required_id(Field::kConversationId, out.conversation);
 }
 void build(Builder& in, PresenceSubscribe& out) {
-  in.users(kPresenceListMax, out.users);
+  in.watched(out.users);
 }
 void build(Builder& in, PresenceUnsubscribe& out) {
-  in.users(kPresenceListMax, out.users);
+  in.watched(out.users);
 }
 void build(Builder& in, PresenceGet& out) {
-  in.users(kPresenceListMax, out.users);
+  in.watched(out.users);
 }
 
 void build(Builder& in, ConversationCreate& out) {
-  if (in.present(Field::kKind)) {
+  constexpr std::string_view kKinds = "direct, group or channel";
+  if (in.present(Field::kKind, kKinds)) {
     const auto kind = conversation_kind_of(in.fields().text(Field::kKind));
-    if (!kind) return in.fail_invalid(Field::kKind);
+    if (!kind) return in.fail_invalid(Field::kKind, Got::kOtherString, 0, kKinds);
     out.kind = *kind;
   }
-  in.text(Field::kName, 0, kConversationNameBytesMax, out.name);
+  static_assert(kConversationNameBytesMax == 128);
+  in.text(Field::kName, 0, kConversationNameBytesMax, out.name, "a string of at most 128 bytes");
   in.text(Field::kClientId, 1, kClientIdBytesMax, out.client_id);
   if (in.present(Field::kUserIds)) out.members = in.fields().user_ids();
   if (in.present(Field::kMembers)) out.members = in.fields().members();
@@ -246,8 +276,8 @@ void build(Builder& in, MemberAdd& out) {
   if (!one.is_nil() && in.absent(Field::kUserIds)) {
     out.users.assign(1, one);
   } else {
-    in.users(kMemberListMax, out.users);
-    if (out.users.empty()) in.fail_invalid(Field::kUserIds);
+    if (in.required(Field::kUserIds)) out.users = in.fields().user_ids();
+    if (out.users.empty()) in.fail_invalid(Field::kUserIds, Got::kNoItems);
   }
   in.role(out.role);
 }
@@ -259,7 +289,8 @@ void build(Builder& in, MemberRemove& out) {
 
 void build(Builder& in, ConversationRename& out) {
   in.required_id(Field::kConversationId, out.conversation);
-  in.required_text(Field::kName, 1, kConversationNameBytesMax, out.name);
+  in.required_text(Field::kName, 1, kConversationNameBytesMax, out.name,
+                   "a string of 1 to 128 bytes");
 }
 
 void build(Builder& in, MemberRole& out) {
@@ -271,12 +302,13 @@ void build(Builder& in, MemberRole& out) {
 void build(Builder& in, ConversationMute& out) {
   in.required_id(Field::kConversationId, out.conversation);
   if (in.given(Field::kUntil) && in.given(Field::kForMs)) {
-    return in.fail(ErrorCode::kInvalidField, "until and for_ms exclude each other");
+    return in.fail(ErrorCode::kInvalidField,
+                   "until and for_ms: expected at most one of them, got both");
   }
   const std::int64_t latest_us = in.now().wall_us + kMuteMsMax * 1000;
   if (in.present(Field::kUntil)) {
     const auto until = parse_rfc3339(in.fields().text(Field::kUntil));
-    if (!until || *until <= 0) return in.fail_invalid(Field::kUntil);
+    if (!until || *until <= 0) return in.fail_invalid(Field::kUntil, Got::kOtherString);
     out.until_us = std::min(*until, latest_us);
   }
   std::int64_t for_ms = 0;
@@ -292,7 +324,8 @@ void build(Builder& in, History& out) {
   in.number(Field::kAfterSeq, 0, kNumberMax, seq);
   if (in.given(Field::kAfterSeq)) out.after_seq = seq;
   if (out.before_seq && out.after_seq) {
-    in.fail(ErrorCode::kInvalidField, "before_seq and after_seq exclude each other");
+    in.fail(ErrorCode::kInvalidField,
+            "before_seq and after_seq: expected at most one of them, got both");
   }
   in.number(Field::kLimit, 1, kHistoryLimitMax, out.limit);
 }
@@ -393,11 +426,11 @@ Result<ClientEvent, Error> build_command(CommandType type, const CommandFields& 
   return Err{Error{.code = ErrorCode::kUnknownType, .detail = {}, .retry_after_ms = 0}};
 }
 
-Result<std::string, Error> required_text(const CommandFields& fields, Field field,
-                                         std::size_t bytes_min, std::size_t bytes_max) {
+Result<std::string, Error> account_text(const CommandFields& fields, Field field) {
+  static_assert(kAccountTextBytesMax == 1024);
   Builder in(fields, Now{});
   std::string out;
-  in.required_text(field, bytes_min, bytes_max, out);
+  in.required_text(field, 1, kAccountTextBytesMax, out, "a string of 1 to 1024 bytes");
   if (in.failed()) return Err{in.error()};
   return out;
 }

@@ -16,14 +16,15 @@ namespace uproar::chat {
 
 enum class Door : std::uint8_t { kWebSocket, kRest };
 
+// Account bodies: above these nobody's name, password or token is meant. The real rules are proto/auth/names.h.
+inline constexpr std::size_t kAccountTextBytesMax = 1024;
+
 // The first thing that is wrong, in the order in which docs/protocol.md lists the fields.
 [[nodiscard]] Result<ClientEvent, Error> build_command(CommandType type,
                                                        const CommandFields& fields, Now now,
                                                        Door door);
 
-// A string of `bytes_min` to `bytes_max` bytes without U+0000.
-[[nodiscard]] Result<std::string, Error> required_text(const CommandFields& fields, Field field,
-                                                       std::size_t bytes_min,
-                                                       std::size_t bytes_max);
+// A string of 1 to kAccountTextBytesMax bytes without U+0000, which must be there.
+[[nodiscard]] Result<std::string, Error> account_text(const CommandFields& fields, Field field);
 
 }  // namespace uproar::chat

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "proto/base/bytes.h"
+#include "proto/chat/error_code.h"
 #include "proto/chat/ids.h"
 #include "proto/chat/json_scan.h"
 
@@ -63,6 +64,7 @@ enum class Field : std::uint8_t {
   kCount
 };
 inline constexpr std::size_t kFieldCount = static_cast<std::size_t>(Field::kCount);
+static_assert(kFieldCount <= 64, "CommandFields has a bit for each");
 
 // Largest whole number that is taken. JavaScript clients are exact up to 2^53 - 1, and no seq comes near it: at a million
 // events a second it takes 285 years.
@@ -73,14 +75,13 @@ enum class FieldState : std::uint8_t {
   kGiven,
   kWrong,    // of the wrong JSON type, or a number out of range
   kTooMany,  // a list above its limit
+  kTwice,
 };
 
 struct FieldInfo {
   std::string_view name;
-  std::string_view missing;  // "seq is required"
-  std::string_view invalid;  // "seq must be …"
-  std::string_view
-      too_large;  // "content is longer than …"; empty where that is no error of its own
+  std::string_view expected;      // "a UUID"
+  std::string_view at_most = {};  // of a list: "50 UUIDs"
 };
 [[nodiscard]] const FieldInfo& field_info(Field field);
 
@@ -99,33 +100,61 @@ class CommandFields {
   }
   [[nodiscard]] const JsonShape& attachments_shape() const { return attachments_shape_; }
 
-  void clear() { states_.fill(FieldState::kAbsent); }
+  void clear() {
+    states_.fill(FieldState::kAbsent);
+    seen_ = 0;
+  }
   void set_absent(Field field) { states_[index(field)] = FieldState::kAbsent; }
-  void set_wrong(Field field) { states_[index(field)] = FieldState::kWrong; }
+  // `number` belongs to `got`.
+  void set_wrong(Field field, Got got, std::uint64_t number = 0) {
+    states_[index(field)] = FieldState::kWrong;
+    gots_[index(field)] = got;
+    numbers_[index(field)] = number;
+  }
+  // To be called once for each field that is there, when it has been filed.
+  void mark_seen(Field field) {
+    const std::uint64_t bit = 1ULL << index(field);
+    if ((seen_ & bit) != 0) states_[index(field)] = FieldState::kTwice;
+    seen_ |= bit;
+  }
   // Borrows.
   void set_text(Field field, std::string_view text) {
     states_[index(field)] = FieldState::kGiven;
     texts_[index(field)] = text;
   }
-  // Digits only, up to kNumberMax; else kWrong.
-  void set_number(Field field, std::string_view digits);
+  // Digits only, up to kNumberMax; else kWrong. `text` may be anything.
+  void set_number(Field field, std::string_view text);
   // `raw` is valid JSON of kind `shape.kind`; files it as the field wants it, or marks it.
   void set_raw(Field field, std::string_view raw, const JsonShape& shape);
 
+  // What is wrong with a field that is not kGiven. `expected`: where commands differ; else that of field_info().
+  [[nodiscard]] Error error(Field field, std::string_view expected = {}) const;
+
  private:
   static std::size_t index(Field field) { return static_cast<std::size_t>(field); }
-  void set_ids(Field field, std::string_view raw, std::size_t count_max, std::vector<UserId>& ids);
-  void set_cursors(std::string_view raw);
+  void set_ids(Field field, std::string_view raw, const JsonShape& shape, std::size_t count_max,
+               std::vector<UserId>& ids);
+  void set_cursors(std::string_view raw, const JsonShape& shape);
+  [[gnu::cold, gnu::noinline]] void set_wrong_number(Field field, std::string_view text);
+  void set_too_many(Field field, std::size_t count) {
+    states_[index(field)] = FieldState::kTooMany;
+    numbers_[index(field)] = count;
+  }
 
   std::array<FieldState, kFieldCount> states_{};
   std::array<std::string_view, kFieldCount> texts_{};
   std::array<std::uint64_t, kFieldCount> numbers_{};
+  std::array<Got, kFieldCount> gots_{};  // of those that are kWrong
+  std::uint64_t seen_ = 0;               // a bit each: there, if only as null
   std::vector<UserId> members_;
   std::vector<UserId> user_ids_;
   std::vector<UserId> mentions_;
   std::vector<std::pair<ConversationId, Seq>> cursors_;
   JsonShape attachments_shape_;
 };
+
+// How an error names a value of that kind.
+[[nodiscard]] Got got_of(JsonKind kind);
 
 // The field of that name, or kCount.
 [[nodiscard]] Field field_of(std::string_view name);

@@ -8,13 +8,15 @@
 #include <span>
 #include <string_view>
 
+#include "proto/chat/error_detail.h"
+
 namespace uproar::chat {
 
 enum class ErrorCode : std::uint8_t {
-  kBadJson,  // not JSON, not an object, or a field of the wrong type
+  kBadJson,  // not JSON, not an object, or not Unicode
   kUnknownType,
   kMissingField,
-  kInvalidField,        // a value out of its range; `message` names the field
+  kInvalidField,        // of the wrong type, out of its range, or given twice; `message` names it
   kUnknownSubprotocol,  // a handshake that offers subprotocols, none of them ours
   kTooLarge,            // content, data or list beyond its limit
   kUnauthorized,        // no token, a bad one, or a wrong password
@@ -58,7 +60,7 @@ struct ErrorInfo {
 // An error on its way to a client.
 struct Error {
   ErrorCode code = ErrorCode::kInternal;
-  std::string_view detail;           // static text that replaces the default sentence; may be empty
+  ErrorDetail detail;                // replaces the default sentence; may be empty
   std::uint32_t retry_after_ms = 0;  // 0: not sent
 };
 

@@ -270,7 +270,11 @@ void encode(const Error& event, std::string_view id, JsonWriter& out) {
   out.raw(R"(,"code":)");
   out.plain_string(info.name);
   out.raw(R"(,"message":)");
-  out.string(event.detail.empty() ? info.message : event.detail);
+  if (event.detail.empty()) {
+    out.string(info.message);
+  } else {
+    out.string(event.detail.text().view());
+  }
   optional_number(out, R"(,"retry_after_ms":)", event.retry_after_ms);
   out.raw('}');
 }

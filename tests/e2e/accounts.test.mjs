@@ -35,6 +35,9 @@ describe('accounts', () => {
     is_refused(await post('register', { name: 'rules' }), 400, 'missing_field');
     is_refused(await post('register', { name: 3, password: kPassword }), 400, 'invalid_field');
     is_refused(await server().rest('POST', '/api/v1/register', { raw: '{"name":' }), 400, 'bad_json');
+    const empty = await server().rest('POST', '/api/v1/register');
+    is_refused(empty, 400, 'bad_json');
+    assert.equal(empty.body.message, 'the body is empty: expected a JSON object');
   });
 
   it('login wants the right password, and does not tell whether the name or the password was wrong', async () => {

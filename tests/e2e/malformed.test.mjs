@@ -49,14 +49,20 @@ const kFrames = {
   'a flood of pings': [Buffer.concat(Array.from({ length: 200 }, () => frame(9))), 1008],
 };
 
-// JSON that is refused in words; the connection stays.
+const nested = (depth) => '['.repeat(depth) + ']'.repeat(depth);
+
+// JSON that is refused in words, here and there given; the connection stays.
 const kCommands = {
-  'nothing': ['', 'bad_json'],
-  'no object': ['[]', 'bad_json'],
-  'cut': ['{"type":"ping"', 'bad_json'],
+  'nothing': ['', 'bad_json', 'the message is empty: expected a JSON object'],
+  'no object': ['[]', 'bad_json', 'the message: expected a JSON object, got an array'],
+  'cut': ['{"type":"ping"', 'bad_json', 'the message: expected JSON, got one that ends too early'],
   'two objects': ['{"type":"ping"}{"type":"ping"}', 'bad_json'],
   'a control character in a string': ['{"type":"pi\u0001ng"}', 'bad_json'],
-  'a number that is none': ['{"type":"ping","x":01}', 'bad_json'],
+  'a number that is none': ['{"type":"ping","x":01}', 'bad_json', 'the message: expected JSON, got something else at byte 20'],
+  'nested too deep': [`{"type":"ping","x":${nested(33)}}`, 'invalid_field', 'an unknown field: nested more than 32 deep'],
+  'given twice': ['{"type":"ping","id":1,"id":2}', 'invalid_field', 'id: given twice'],
+  'a number above 2^53': ['{"type":"message.read","conversation_id":"00000000-0000-4000-8000-000000000000","seq":9007199254740993}', 'invalid_field',
+                          'seq: expected a whole number from 1 to 9007199254740991, got 9007199254740993'],
   'no type': ['{"id":1}', 'missing_field'],
   'type is no string': ['{"type":7}', 'invalid_field'],
   'type unknown': ['{"type":"Ping"}', 'unknown_type'],
@@ -149,12 +155,12 @@ for (const shards of [1, 2]) {
     it('malformed commands are refused by name, and the connection goes on', async () => {
       const eve = await server().person('eve');
       const client = await eve.connect();
-      for (const [name, [words, code]] of Object.entries(kCommands)) {
+      for (const [name, [words, code, message]] of Object.entries(kCommands)) {
         client.send(words);
-        assert.equal((await client.waitFor({ type: 'error' })).code, code, name);
+        const error = await client.waitFor({ type: 'error' });
+        assert.equal(error.code, code, name);
+        if (message) assert.equal(error.message, message, name);
       }
-      client.send(`{"type":"ping","deep":${'['.repeat(33)}${']'.repeat(33)}}`);
-      assert.equal((await client.waitFor({ type: 'error' }, 'an error for deep nesting')).type, 'error');
       await client.ping();
       await neighbours_talk();
     });

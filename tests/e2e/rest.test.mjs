@@ -224,15 +224,17 @@ for (const shards of [1, 2]) {
       for (const [method, path, body, code, named] of [
         ['GET', '/api/v1/conversations/17', undefined, 'invalid_field'], ['GET', '/api/v1/conversations?limit=0', undefined, 'invalid_field'],
         ['GET', '/api/v1/conversations?limit=x', undefined, 'invalid_field'],
-        ['GET', '/api/v1/conversations?limit=', undefined, 'invalid_field', /^limit /], ['GET', '/api/v1/conversations?limit=1&limit=2', undefined, 'invalid_field', /^limit /],
-        ['GET', '/api/v1/conversations?limit=%zz', undefined, 'invalid_field', /^limit /], ['GET', '/api/v1/conversations?limit=1e1', undefined, 'invalid_field', /^limit /],
-        ['GET', '/api/v1/conversations?after=', undefined, 'invalid_field', /^after /], ['GET', `/api/v1/conversations?after=${'x'.repeat(100)}`, undefined, 'invalid_field', /^after /],
-        ['GET', `/api/v1/conversations/${kUuid.replace(/0$/, '1')}/messages?before_seq=0`, undefined, 'invalid_field', /^before_seq /],
-        ['GET', `/api/v1/conversations/${kUuid.replace(/0$/, '1')}/messages?after_seq=%00`, undefined, 'invalid_field', /^after_seq /],
+        ['GET', '/api/v1/conversations?limit=', undefined, 'invalid_field', /^limit: /], ['GET', '/api/v1/conversations?limit=1&limit=2', undefined, 'invalid_field', /^limit: /],
+        ['GET', '/api/v1/conversations?limit=%zz', undefined, 'invalid_field', /^limit: /], ['GET', '/api/v1/conversations?limit=1e1', undefined, 'invalid_field', /^limit: /],
+        ['GET', '/api/v1/conversations?after=', undefined, 'invalid_field', /^after: /], ['GET', `/api/v1/conversations?after=${'x'.repeat(100)}`, undefined, 'invalid_field', /^after: /],
+        ['GET', `/api/v1/conversations/${kUuid.replace(/0$/, '1')}/messages?before_seq=0`, undefined, 'invalid_field', /^before_seq: /],
+        ['GET', `/api/v1/conversations/${kUuid.replace(/0$/, '1')}/messages?after_seq=%00`, undefined, 'invalid_field', /^after_seq: /],
         ['GET', `/api/v1/conversations/${kUuid.replace(/0$/, '1')}/messages?before_seq=3&after_seq=1`, undefined, 'invalid_field', /before_seq/],
-        ['GET', '/api/v1/users', undefined, 'missing_field', /^name /], ['GET', '/api/v1/users?name=a&name=b', undefined, 'invalid_field', /^name /], ['GET', `/api/v1/conversations/${kUuid}/messages?before_seq=-1`, undefined, 'invalid_field'],
+        ['GET', '/api/v1/users', undefined, 'missing_field', /^name: /], ['GET', '/api/v1/users?name=a&name=b', undefined, 'invalid_field', /^name: /], ['GET', `/api/v1/conversations/${kUuid}/messages?before_seq=-1`, undefined, 'invalid_field'],
         ['POST', '/api/v1/messages', { to: 'bob', client_id: 'k', content: 'x' }, 'invalid_field'], ['POST', '/api/v1/messages', {}, 'missing_field'],
         ['POST', '/api/v1/presence', { user_ids: ['x'] }, 'invalid_field'],
+        ['POST', '/api/v1/messages', undefined, 'bad_json', /^the body is empty: expected a JSON object$/],
+        ['POST', '/api/v1/sync', undefined, 'bad_json', /^the body is empty: expected a JSON object$/],
       ]) {
         const answer = await ada.rest(method, path, body);
         assert.deepEqual([answer.status, answer.body?.code], [400, code], `${method} ${path}: ${answer.text}`);

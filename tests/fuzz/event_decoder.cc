@@ -104,8 +104,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   auto body = decoder.decode_fields(
       type, {.message = text.substr(0, size % 40), .limit = text.substr(0, size % 4)},
       payload.bytes(), kNow);
-  if (body.ok()) say_what_was_heard(std::move(body).value());
-  (void)decoder.decode_login(payload.bytes()).ok();
-  (void)decoder.decode_refresh(payload.bytes()).ok();
+  if (body.ok()) {
+    say_what_was_heard(std::move(body).value());
+  } else {
+    say(body.error().error, {});
+  }
+  const auto login = decoder.decode_login(payload.bytes());
+  if (!login.ok()) say(login.error(), {});
+  const auto refresh = decoder.decode_refresh(payload.bytes());
+  if (!refresh.ok()) say(refresh.error(), {});
   return 0;
 }

@@ -16,7 +16,8 @@ namespace uproar::chat::testing {
 template <class Command>
 Command decoded(std::string_view text) {
   const auto result = decode(with_ids(text));
-  EXPECT_TRUE(result.ok()) << text << ": " << (result.ok() ? "" : result.error().error.detail);
+  EXPECT_TRUE(result.ok()) << text << ": "
+                           << (result.ok() ? "" : result.error().error.detail.text().view());
   if (!result.ok()) return {};
   const auto* command = std::get_if<Command>(&result.value().event);
   EXPECT_NE(command, nullptr) << text;
@@ -29,8 +30,9 @@ inline void expect_error(std::string_view text, ErrorCode code, std::string_view
   ASSERT_FALSE(result.ok()) << text.substr(0, 200);
   EXPECT_EQ(error_info(result.error().error.code).name, error_info(code).name)
       << text.substr(0, 200);
-  EXPECT_NE(result.error().error.detail.find(names), std::string_view::npos)
-      << text.substr(0, 200) << ": " << result.error().error.detail << " should name " << names;
+  EXPECT_NE(result.error().error.detail.text().view().find(names), std::string_view::npos)
+      << text.substr(0, 200) << ": " << result.error().error.detail.text().view() << " should name "
+      << names;
 }
 
 inline std::string repeated(std::string_view text, std::size_t count,

@@ -30,7 +30,8 @@ Result<Decoded, DecodeError> decode(CommandType type, const RouteFields& route,
 template <class Command>
 Command decoded(CommandType type, const RouteFields& route, std::string_view body = {}) {
   const auto result = decode(type, route, body);
-  EXPECT_TRUE(result.ok()) << body << ": " << (result.ok() ? "" : result.error().error.detail);
+  EXPECT_TRUE(result.ok()) << body << ": "
+                           << (result.ok() ? "" : result.error().error.detail.text().view());
   if (!result.ok()) return {};
   EXPECT_EQ(result->type, type);
   const auto* command = std::get_if<Command>(&result->event);
@@ -43,8 +44,8 @@ void expect_error(CommandType type, const RouteFields& route, std::string_view b
   const auto result = decode(type, route, body);
   ASSERT_FALSE(result.ok()) << body;
   EXPECT_EQ(error_info(result.error().error.code).name, error_info(code).name) << body;
-  EXPECT_NE(result.error().error.detail.find(names), std::string_view::npos)
-      << result.error().error.detail;
+  EXPECT_NE(result.error().error.detail.text().view().find(names), std::string_view::npos)
+      << result.error().error.detail.text().view();
 }
 
 TEST(RestFields, NeedNoBody) {
@@ -121,7 +122,7 @@ TEST(RestFields, ReadQueries) {
                ErrorCode::kInvalidField, "limit");
   expect_error(CommandType::kHistory, {.conversation_id = "x"}, {}, ErrorCode::kInvalidField,
                "conversation_id");
-  expect_error(CommandType::kHistory, {}, {}, ErrorCode::kMissingField, "conversation_id");
+  expect_error(CommandType::kHistory, {}, "{}", ErrorCode::kMissingField, "conversation_id");
 }
 
 TEST(RestFields, TypingIsOneRoute) {
@@ -136,7 +137,7 @@ TEST(RestFields, TypingIsOneRoute) {
 
 TEST(RestFields, LeaveNothingBehindForTheNextRequest) {
   decoded<History>(CommandType::kHistory, {.conversation_id = kConversation, .limit = "3"});
-  expect_error(CommandType::kHistory, {}, {}, ErrorCode::kMissingField, "conversation_id");
+  expect_error(CommandType::kHistory, {}, "{}", ErrorCode::kMissingField, "conversation_id");
   EXPECT_EQ(decoded<UnreadFetch>(CommandType::kUnreadFetch, {}).limit, 50U);
 }
 
@@ -183,7 +184,8 @@ TEST(AccountBodies, AreReadOrNameTheirFault) {
     const auto result = decoder.decode_login(text.bytes());
     ASSERT_FALSE(result.ok()) << each.text;
     EXPECT_EQ(result.error().code, each.code) << each.text;
-    EXPECT_NE(result.error().detail.find(each.names), std::string_view::npos) << each.text;
+    EXPECT_NE(result.error().detail.text().view().find(each.names), std::string_view::npos)
+        << each.text;
     EXPECT_FALSE(decoder.decode_register(text.bytes()).ok()) << each.text;
     EXPECT_FALSE(decoder.decode_refresh(text.bytes()).ok()) << each.text;
   }
