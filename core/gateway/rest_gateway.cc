@@ -188,17 +188,22 @@ void RestGateway::with_caller(net::ConnectionId connection, const http::Request&
       });
 }
 
+std::string RestGateway::told_url(const http::Request& request) {
+  if (const std::string& node = parts_.nodes.next_url(); !node.empty()) return node;
+  if (!parts_.advertised_url.empty()) return parts_.advertised_url;
+  if (auto url = parts_.login_address.url_at(request.authority)) return std::move(*url);
+  counters_.unknown_hosts.add();
+  return parts_.login_address.usual_url();
+}
+
 void RestGateway::account(net::ConnectionId connection, const http::Request& request,
                           RestAction action) {
   const auto waiting = wait(connection);
   if (!waiting) return;
   const auto agent = request.headers.find("User-Agent");
-  std::string base = parts_.nodes.next_url();
-  if (base.empty()) base = parts_.advertised_url;
-  if (base.empty()) base = "ws://" + std::string(request.authority);
   Accounts::Caller caller{.address = parts_.net.peer_address(connection),
                           .device = std::string(agent.value_or("").substr(0, 128)),
-                          .ws_url = base + "/ws"};
+                          .ws_url = told_url(request) + "/ws"};
   const int status = action == RestAction::kRegister ? 201 : 200;
   auto answered = [this, waiting = *waiting, status,
                    action](Result<chat::SignedIn, chat::Error> result) {

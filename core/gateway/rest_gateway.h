@@ -15,6 +15,7 @@
 #include "core/gateway/event_gateway.h"
 #include "core/gateway/event_outbox.h"
 #include "core/gateway/known_users.h"
+#include "core/gateway/login_address.h"
 #include "core/gateway/nodes.h"
 #include "core/gateway/request_table.h"
 #include "core/gateway/rest_routes.h"
@@ -38,6 +39,7 @@ struct AccountCounters {
   Counter limited;  // any of the three: too many of them from the address or for the account
   // Any of the three: passwords wait in a queue that is full, or the store is down.
   Counter unserved;
+  Counter unknown_hosts;  // any of the three: told the usual address, as Host is no name of ours
 };
 
 class RestGateway {
@@ -58,7 +60,8 @@ class RestGateway {
     const Now& now;
     NodePublisher* publisher;    // null: this node is alone
     Nodes& nodes;                // where logins are sent
-    std::string advertised_url;  // alone: "wss://chat.example.com"; empty: from the request's Host
+    std::string advertised_url;  // alone: "wss://chat.example.com"; empty: as login_address says
+    LoginAddress login_address;
   };
 
   explicit RestGateway(Parts parts);
@@ -79,6 +82,8 @@ class RestGateway {
   void with_caller(net::ConnectionId connection, const http::Request& request,
                    std::function<void(Caller)> go);
   void account(net::ConnectionId connection, const http::Request& request, RestAction action);
+  // Where whoever asks for tokens is told to connect: a base URL.
+  [[nodiscard]] std::string told_url(const http::Request& request);
   void count(RestAction action, const Result<chat::SignedIn, chat::Error>& result);
   // Every shard refuses its tokens, and its live connections are closed, wherever they are.
   void end_session(SessionId session, UserId user);

@@ -27,7 +27,8 @@ struct Config {
   std::vector<std::string> etcd;   // URLs of its members; empty: nodes find each other over Redis
   std::string log_level = "info";
   std::string node_id;    // for people; empty: the host's name, once resolved
-  std::string advertise;  // "wss://chat.example.com"; empty: from each request's Host
+  std::string advertise;  // "wss://chat.example.com"; empty: as each request's Host, if it is ours
+  std::vector<std::string> server_names;  // hosts that are ours, besides addresses and origins
   std::uint32_t node_lease_ms = storage::kNodeLeaseMs;
 
   std::string auth_secret_file;  // empty: <data>/auth.key

@@ -251,6 +251,10 @@ constexpr auto kAccountCounters = std::to_array<Row<gateway::AccountCounters, Co
     {"uproar_gateway_logins_unserved_total",
      "logins, registrations and refreshes answered overloaded or unavailable",
      &gateway::AccountCounters::unserved},
+    {"uproar_gateway_unknown_hosts_total",
+     "those by a Host that is no name of this node, told the address of --listen: see "
+     "--server-name",
+     &gateway::AccountCounters::unknown_hosts},
 });
 constexpr auto kBatchCounters = std::to_array<Row<storage::BatchWriterCounters, Counter>>({
     {"uproar_batch_rows_total", "staged", &storage::BatchWriterCounters::rows},

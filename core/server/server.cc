@@ -23,6 +23,7 @@
 #include "core/server/key_file.h"
 #include "core/server/log.h"
 #include "core/server/metrics.h"
+#include "core/server/own_names.h"
 #include "core/server/shard.h"
 #include "proto/crypto/random.h"
 #include "storage/postgres/postgres_store.h"
@@ -214,6 +215,8 @@ void Server::State::introduce() {
                        .shards = config.shards,
                        .started_us = now.wall_us,
                        .key_fingerprint = key_fingerprint(environment->auth_key)};
+  environment->login_address =
+      login_address(config, bound_address(listeners.front()), port, own_addresses());
 }
 
 void Server::State::join_cluster() {

@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "core/chat/limits.h"
+#include "core/gateway/login_address.h"
+#include "core/server/limits.h"
 #include "proto/base/parse_number.h"
 #include "proto/http/chars.h"
 #include "proto/http/origin.h"
@@ -163,6 +165,30 @@ Problem read_advertise(Config& config, const std::string& text) {
   return std::nullopt;
 }
 
+constexpr std::string_view kNameChars = "abcdefghijklmnopqrstuvwxyz0123456789.-_";
+constexpr std::size_t kHostBytesMax = 253;  // RFC 1035 §3.1
+
+// Hosts that logins are told again. "chat.example.com:8443" is refused: the port is not compared, so it would mislead.
+Problem read_server_name(Config& config, const std::string& text) {
+  constexpr const char* kExpected =
+      "expected a host such as chat.example.com or [2001:db8::5], without scheme, port or path";
+  const auto host = gateway::normal_host(text);
+  if (!host || host->size() > kHostBytesMax) return kExpected;
+  if (text.find('*') != std::string::npos)
+    return "expected a host such as chat.example.com: there are no patterns, say it once for each";
+  const bool is_ipv6 = host->front() == '[';
+  const bool has_port = is_ipv6 ? !text.ends_with(']') : text.find(':') != std::string::npos;
+  if (has_port || (!is_ipv6 && host->find_first_not_of(kNameChars) != std::string::npos))
+    return kExpected;
+  if (host == "0.0.0.0" || host == "[::]")
+    return "expected a host that clients can reach: that is every address of this one, and they "
+           "are known";
+  if (config.server_names.size() == kServerNamesMax)
+    return "expected at most " + std::to_string(kServerNamesMax) + " of them";
+  config.server_names.push_back(text);
+  return std::nullopt;
+}
+
 constexpr std::uint32_t kLeaseMsMin = 1000;
 constexpr std::uint32_t kLeaseMsMax = 600'000;
 constexpr const char* kLeaseExpected = "expected a time from 1s to 600s, such as 10s or 2500ms";
@@ -274,6 +300,11 @@ const std::vector<Setting>& settings() {
       custom("advertise", "URL",
              "WebSocket base URL of this node that logins are told, e.g. wss://chat.example.com",
              read_advertise, [](const Config& config) { return or_none(config.advertise); }),
+      repeatable("server-name", "HOST",
+                 "without --advertise: a host by which clients reach this node besides its own "
+                 "addresses, e.g. chat.example.com; logins by a Host that is none are told the "
+                 "address of --listen; may be repeated",
+                 read_server_name, &Config::server_names),
       custom("node-lease", "TIME", "with --redis: a node that is silent for so long counts as dead",
              read_lease, show_lease),
       text("auth-secret-file", "FILE",

@@ -15,6 +15,7 @@
 #include "core/gateway/admin_gateway.h"
 #include "core/gateway/event_gateway.h"
 #include "core/gateway/event_outbox.h"
+#include "core/gateway/login_address.h"
 #include "core/gateway/rest_gateway.h"
 #include "core/gateway/revocations.h"
 #include "core/net/shard_net.h"
@@ -46,6 +47,7 @@ struct ShardEnvironment {
   const std::atomic<bool>& draining;
   std::shared_ptr<StoreWatch> store_watch = std::make_shared<StoreWatch>(store);
   storage::NodeRecord self = {};
+  gateway::LoginAddress login_address = {{}, "ws://localhost"};
   const Cluster* cluster = nullptr;  // null: this node is alone
   StartGate* gate = nullptr;         // null: no shard needs more than the store
   // Has the last word on the bounds that are made of `config`. For simulations, where bounds are to be met; else empty.

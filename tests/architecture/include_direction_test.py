@@ -45,7 +45,7 @@ THIRD_PARTY = {
     r"prometheus/": {"core/server"},
     r"mimalloc": {"tools"},
 }
-SYSTEM = re.compile(r"(sys|net|netinet|arpa|linux|asm|bits)/|(unistd|fcntl|poll|pthread|sched|signal|errno|time|netdb|"
+SYSTEM = re.compile(r"(sys|net|netinet|arpa|linux|asm|bits)/|(unistd|fcntl|poll|pthread|sched|signal|errno|time|netdb|ifaddrs|"
                     r"pwd|grp|dirent|dlfcn|getopt|malloc|execinfo|cpuid|immintrin|x86intrin|arm_neon|"
                     r"stdio|stdlib|string|strings|math|limits|stdint|stddef)\.h$")
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')

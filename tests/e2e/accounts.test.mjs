@@ -1,6 +1,7 @@
 // Register, login, refresh, logout and tickets.
 
 import assert from 'node:assert/strict';
+import { request } from 'node:http';
 import { after, before, describe, it } from 'node:test';
 
 import { Client } from './client.mjs';
@@ -164,6 +165,75 @@ describe('logins from one address', () => {
       }
       assert.equal(limited?.body.code, 'rate_limited');
       assert.ok(limited.body.retry_after_ms > 1000);
+    } finally {
+      await server.stop();
+    }
+  });
+});
+
+// fetch() says its own Host.
+function post_as(server, host, path, body, headers = {}) {
+  return new Promise((resolve, reject) => {
+    const asked = request(`${server.url}/api/v1/${path}`, { method: 'POST', headers: { 'content-type': 'application/json', ...headers, host } }, (answer) => {
+      let text = '';
+      answer.on('data', (bytes) => { text += bytes; });
+      answer.on('end', () => resolve({ status: answer.statusCode, body: JSON.parse(text) }));
+    });
+    asked.on('error', reject);
+    asked.end(JSON.stringify(body));
+  });
+}
+
+describe('where a login is told to connect', () => {
+  const credentials = { name: 'ida', password: kPassword };
+  const start = async (flags) => {
+    const server = await Server.start({ flags });
+    server.login = (await server.rest('POST', '/api/v1/register', { body: credentials })).body;
+    return server;
+  };
+  // By a refresh: logins into one account are limited.
+  const told = async (server, host, headers) => {
+    const { status, body } = await post_as(server, host, 'refresh', { refresh_token: server.login.refresh_token }, headers);
+    assert.equal(status, 200, JSON.stringify(body));
+    server.login = body;
+    return body.ws_url;
+  };
+
+  it('a Host that is not the server\'s is not repeated', async () => {
+    const server = await start({});
+    try {
+      const unknown = await server.metric('uproar_gateway_unknown_hosts_total');
+      const { port } = server;
+      for (const host of ['evil.example', `evil.example:${port}`, '127.0.0.1.evil.example', `127.0.0.2:${port}`, 'localhost:0', 'localhost:70000'])
+        assert.equal(await told(server, host), server.ws_url, host);
+      assert.equal(await told(server, `127.0.0.1:${port}`, { 'x-forwarded-host': 'evil.example', forwarded: 'host=evil.example' }), server.ws_url);
+      for (const host of [`localhost:${port}`, 'LocalHost', '127.0.0.1:9000', `[::1]:${port}`])
+        assert.equal(await told(server, host), `ws://${host}/ws`, host);
+      assert.equal(await server.metric('uproar_gateway_unknown_hosts_total'), unknown + 6);
+      assert.equal((await post_as(server, 'evil.example', 'login', credentials)).body.ws_url, server.ws_url);
+      assert.equal((await post_as(server, 'evil.example', 'register', { name: 'joe', password: kPassword })).body.ws_url, server.ws_url);
+    } finally {
+      await server.stop();
+    }
+  });
+
+  it('names of --server-name and hosts of --allow-origin are, at any port', async () => {
+    const server = await start({ 'server-name': 'chat.example.com', 'allow-origin': 'https://app.example.com:8443' });
+    try {
+      for (const host of ['chat.example.com', 'CHAT.example.com:8443', 'chat.example.com.', 'app.example.com', 'app.example.com:8080'])
+        assert.equal(await told(server, host), `ws://${host}/ws`, host);
+      for (const host of ['www.chat.example.com', 'chat.example.com.evil.example', 'example.com'])
+        assert.equal(await told(server, host), server.ws_url, host);
+    } finally {
+      await server.stop();
+    }
+  });
+
+  it('--advertise has the last word', async () => {
+    const server = await start({ advertise: 'wss://chat.example.com', 'server-name': 'other.example.com' });
+    try {
+      for (const host of ['evil.example', 'other.example.com', `127.0.0.1:${server.port}`])
+        assert.equal(await told(server, host), 'wss://chat.example.com/ws', host);
     } finally {
       await server.stop();
     }

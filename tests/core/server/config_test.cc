@@ -12,6 +12,7 @@
 
 #include <gtest/gtest.h>
 
+#include "core/server/limits.h"
 #include "tests/core/server/temp_folder.h"
 
 namespace uproar::server {
@@ -76,6 +77,13 @@ const std::vector<Row>& rows() {
        {"chat.example.com", "https://chat.example.com", "wss://chat.example.com/", "wss://a/path",
         "wss://a?x", "ws://a b", "ws://me:secret@a", "ws://", "ws://:80", "ws://0.0.0.0",
         "ws://0.0.0.0:80", "ws://[::]:80", "ws://a:70000", "ws://" + std::string(600, 'a')}},
+      {"server-name",
+       "(none)",
+       "chat.example.com",
+       "chat.example.com",
+       {"", "chat.example.com:8080", "https://chat.example.com", "chat.example.com/", "*",
+        "*.example.com", "me@chat.example.com", "a b", "a,b", "ch\xc3\xa4t.example", "2001:db8::5",
+        "[2001:db8::5]:80", "[::g]", "0.0.0.0", "[::]", std::string(254, 'a')}},
       {"auth-secret-file", "uproar-data/auth.key", "/run/key", "/run/key", {}},
       {"jwks",
        "(none)",
@@ -244,6 +252,7 @@ TEST_F(ConfigTest, FlagsWinOverVariablesAndVariablesOverTheFile) {
     // The row's own value is on the winning side, a value that is allowed as well on the losing one.
     const std::string other = name == "auth-secret-file" ? "other.key"
                               : name == "advertise"      ? "ws://other:1"
+                              : name == "server-name"    ? "other.example.com"
                               : name == "postgres"       ? "postgres://other/chat"
                               : name == "node-id"        ? "other"
                               : name == "allow-origin"   ? "https://other.example.com"
@@ -359,6 +368,20 @@ TEST_F(ConfigTest, OriginsMayBeRepeatedAndAStrongerSourceReplacesThemAll) {
   EXPECT_EQ(
       read({"--allow-origin", "https://a.example"}, {{"UPROAR_ALLOW_ORIGIN", "*"}})->allow_origins,
       Origins{"https://a.example"});
+}
+
+TEST_F(ConfigTest, NamesOfTheServerMayBeRepeatedAndHaveABound) {
+  EXPECT_EQ(read({"--server-name", "a.example", "--server-name", "[2001:db8::5]"})->server_names,
+            (Words{"a.example", "[2001:db8::5]"}));
+  folder_.write("uproar.toml", "server_name = [\"c.example\", \"d.example\"]\n");
+  EXPECT_EQ(read({})->server_names, (Words{"c.example", "d.example"}));
+  EXPECT_EQ(read({}, {{"UPROAR_SERVER_NAME", "e.example"}})->server_names, Words{"e.example"});
+  Words many;
+  for (std::size_t i = 0; i < kServerNamesMax; ++i) many = joined(many, {"--server-name", "a"});
+  EXPECT_TRUE(read(many).ok());
+  expect_in(trouble(joined(many, {"--server-name", "a"})), "expected at most 64 of them");
+  expect_in(trouble({"--server-name", "*.example.com"}), "there are no patterns");
+  expect_in(trouble({"--server-name", "a:80"}), "such as chat.example.com");
 }
 
 TEST_F(ConfigTest, ServersOfRedisAndEtcdMayBeSaidOneByOneOrTogether) {

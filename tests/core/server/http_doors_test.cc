@@ -169,7 +169,7 @@ TEST_F(HttpDoors, APersonRegistersLogsInIsKnownAndLogsOut) {
         client_.request("POST", path, {}, R"({"name":"grace","password":"correct horse"})");
     ASSERT_EQ(login.status, 200) << login.body;
     EXPECT_EQ(json_text(login.body, "user_id"), json_text(registered.body, "user_id"));
-    EXPECT_EQ(json_text(login.body, "ws_url"), "ws://localhost/ws") << "from the request's Host";
+    EXPECT_EQ(json_text(login.body, "ws_url"), "ws://localhost/ws") << "where it asked";
   }
   const std::string token = json_text(registered.body, "access_token");
   EXPECT_EQ(client_.request("GET", "/api/v1/me", bearer(token)).status, 200);
@@ -181,6 +181,39 @@ TEST_F(HttpDoors, APersonRegistersLogsInIsKnownAndLogsOut) {
                      "POST", "/api/v1/refresh", {},
                      R"({"refresh_token":")" + json_text(registered.body, "refresh_token") + "\"}"),
                  401, "unauthorized");
+}
+
+// Whoever can have a Host of their choice sent with somebody's login must not choose where that somebody goes next. On a
+// server of its own, as logins from one address are limited.
+TEST(HttpHost, ThatIsNotOursIsNotToldToALogin) {
+  const LocalServer server;
+  Client client(server.port());
+  const std::string body = R"({"name":"hosted","password":"correct horse"})";
+  ASSERT_EQ(client.request("POST", "/api/v1/register", {}, body).status, 201);
+  const std::string port = std::to_string(server.port());
+  const std::string usual = "ws://127.0.0.1:" + port + "/ws";
+  struct Row {
+    std::string target;
+    std::string host;
+    std::string told;
+  };
+  for (const Row& row : {
+           Row{"/api/v1/login", "127.0.0.1:" + port, usual},
+           Row{"/api/v1/login", "LOCALHOST:9000", "ws://LOCALHOST:9000/ws"},
+           Row{"/api/v1/login", "evil.example", usual},
+           Row{"/api/v1/login", "evil.example:" + port, usual},
+           Row{"/api/v1/login", "localhost.evil.example", usual},
+           Row{"http://evil.example/api/v1/login", "localhost", usual},  // stands in for Host
+           Row{"http://localhost/api/v1/login", "evil.example", "ws://localhost/ws"},
+       }) {
+    SCOPED_TRACE(row.target + " " + row.host);
+    client.write("POST " + row.target + " HTTP/1.1\r\nHost: " + row.host +
+                 "\r\nX-Forwarded-Host: evil.example\r\nContent-Length: " +
+                 std::to_string(body.size()) + "\r\n\r\n" + body);
+    const HttpAnswer login = client.read_answer();
+    ASSERT_EQ(login.status, 200) << login.body;
+    EXPECT_EQ(json_text(login.body, "ws_url"), row.told);
+  }
 }
 
 TEST_F(HttpDoors, ARefreshTokenIsGoodOnce) {
