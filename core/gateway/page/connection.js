@@ -10,6 +10,7 @@ import { advice_of, backoff_ms, final_words } from './backoff.js';
 
 const kSubprotocol = 'uproar.v1';
 const kAnswerMs = 10_000;    // a ping, or the way to session.ready, may take this long
+const kElsewhereMs = 3_000;  // another address than the page's own may take so long to be reached
 const kRequestMs = 30_000;
 
 export class Connection extends EventTarget {
@@ -23,7 +24,8 @@ export class Connection extends EventTarget {
     this.retry_at = 0;
     this.words = '';
     this.attempt = 0;
-    this.failed_dials = 0;
+    this.asks_here = false;           // where the page came from, not where the login was told to connect
+    this.has_opened = false;          // the socket of this dial
     this.renew_first = false;
     this.reconnect_after_ms = null;   // from server.draining
     this.pending = new Map();         // id -> {resolve, reject, part, timer}
@@ -53,31 +55,30 @@ export class Connection extends EventTarget {
       return this.#wait();
     }
     if (dial !== this.dials || this.state !== 'connecting') return;
-    const socket = new WebSocket(this.#url(ticket), kSubprotocol);
+    const url = this.#url(ticket);
+    const socket = new WebSocket(url, kSubprotocol);
     this.socket = socket;
-    let opened = false;
+    this.has_opened = false;
+    if (url.host !== location.host) this.timers.open = setTimeout(() => this.#lost(4208), kElsewhereMs);
     socket.onopen = () => {
-      opened = true;
-      this.failed_dials = 0;
+      this.has_opened = true;
+      clearTimeout(this.timers.open);
       if (token) this.say({ type: 'session.open', token, resume: true });
     };
     socket.onmessage = ({ data }) => { if (this.socket === socket) this.#hear(JSON.parse(data)); };
-    socket.onclose = ({ code }) => {
-      if (this.socket !== socket) return;
-      if (!opened) this.failed_dials += 1;
-      this.#lost(code);
-    };
+    socket.onclose = ({ code }) => { if (this.socket === socket) this.#lost(code); };
     this.#expect_answer();
   }
 
-  // The address that came with the login may be another node's; if nobody answers there, ask where the page came from.
+  // The address that came with the login may be another node's, or one that is not reached from here (a container's, a
+  // private network's). If nobody answers there, ask where the page came from, and as long as that works.
   #url(ticket) {
     const here = `${location.protocol === 'https:' ? 'wss:' : 'ws:'}//${location.host}/ws`;
     let url = new URL(here);
     try {
       const told = new URL(this.account.signed_in.ws_url);
       const safe = location.protocol !== 'https:' || told.protocol === 'wss:';
-      if (safe && this.failed_dials % 2 === 0) url = told;
+      if (safe && !this.asks_here) url = told;
     } catch { /* none was told */ }
     url.searchParams.set('resume', '1');
     if (ticket) url.searchParams.set('ticket', ticket);
@@ -164,6 +165,7 @@ export class Connection extends EventTarget {
 
   #lost(code) {
     if (this.state === 'stopped' || this.state === 'waiting') return;
+    if (this.socket && !this.has_opened) this.asks_here = !this.asks_here;
     this.#drop();
     const advice = advice_of(code);
     if (advice === 'final') {
