@@ -7,12 +7,14 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
+#include <utility>
 
 #include "proto/auth/limits.h"
 #include "proto/base/bytes.h"
 #include "proto/crypto/base64.h"
 #include "proto/crypto/digest.h"
 #include "proto/crypto/random.h"
+#include "storage/file_remedy.h"
 
 namespace uproar::server {
 namespace {
@@ -36,6 +38,19 @@ Err<SystemError> failure(std::string operation, const std::string& path, std::st
       .operation = std::move(operation), .subject = path, .code = errno, .hint = std::move(hint)}};
 }
 
+// As what errno says is mended, or by a file elsewhere.
+Err<SystemError> failure(std::string operation, const std::string& path) {
+  const int code = errno;
+  std::string hint = storage::file_remedy(code, path);
+  if (code == ENOENT)
+    hint = "make one (umask 077; openssl rand -base64 48 > " + path +
+           "), the same for all nodes of a database";
+  hint += hint.empty() ? "name a readable file with --auth-secret-file"
+                       : "; or name another file with --auth-secret-file";
+  errno = code;
+  return failure(std::move(operation), path, std::move(hint));
+}
+
 Result<std::string, SystemError> make_key(const std::string& path) {
   // The data folder may be missing where the store is elsewhere. Should this fail, opening the file says why.
   if (const auto slash = path.rfind('/'); slash != std::string::npos && slash != 0)
@@ -43,9 +58,13 @@ Result<std::string, SystemError> make_key(const std::string& path) {
   // Under another name first: nodes that start together on one folder find no key, or a whole one.
   std::string draft = path + ".XXXXXX";
   const Fd file(::mkostemp(draft.data(), O_CLOEXEC));  // mode 0600
-  if (file.get() < 0)
-    return failure("create key file", path,
-                   "make the folder, or name another with --auth-secret-file");
+  if (file.get() < 0) {
+    const int code = errno;
+    std::string hint = storage::file_remedy(code, path.substr(0, path.rfind('/')));
+    hint += hint.empty() ? "" : "; or ";
+    errno = code;
+    return failure("create key file", path, hint + "name another with --auth-secret-file");
+  }
   const std::string key = crypto::base64url_encode(crypto::random_bytes<32>());
   const std::string line = key + "\n";
   // On disk before the first token is signed: a key that is lost makes every token worthless.
@@ -58,7 +77,9 @@ Result<std::string, SystemError> make_key(const std::string& path) {
   if (is_named) return key;
   errno = error;
   if (is_written && error == EEXIST) return read_key_file(path, false);
-  return failure("write key file", path, "make room on the disk");
+  return failure(
+      "write key file", path,
+      storage::file_remedy(error == 0 ? ENOSPC : error, path.substr(0, path.rfind('/'))));
 }
 
 }  // namespace
@@ -67,22 +88,29 @@ Result<std::string, SystemError> read_key_file(const std::string& path, bool mak
   const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.get() < 0) {
     if (errno == ENOENT && make) return make_key(path);
-    return failure("open key file", path, "name a readable file with --auth-secret-file");
+    return failure("open key file", path);
   }
   struct stat status {};
-  if (::fstat(file.get(), &status) != 0) return failure("stat key file", path, "");
+  if (::fstat(file.get(), &status) != 0) return failure("stat key file", path);
+  if (S_ISDIR(status.st_mode)) {
+    errno = EISDIR;
+    return failure("read key file", path);
+  }
   if ((status.st_mode & 0077) != 0) {
     errno = 0;
     return failure("key file may be read by others:", path, "chmod 600 " + path);
   }
   std::array<char, auth::kHmacKeyBytesMax + 2> bytes{};
   const ssize_t count = ::read(file.get(), bytes.data(), bytes.size());
-  if (count < 0) return failure("read key file", path, "");
+  if (count < 0) return failure("read key file", path);
   std::string key(bytes.data(), static_cast<std::size_t>(count));
   while (!key.empty() && (key.back() == '\n' || key.back() == '\r')) key.pop_back();
   if (key.size() < auth::kHmacKeyBytesMin || key.size() > auth::kHmacKeyBytesMax) {
     errno = 0;
-    return failure("key file holds a key of " + std::to_string(key.size()) + " bytes:", path,
+    const std::string size = key.size() > auth::kHmacKeyBytesMax
+                                 ? "more than " + std::to_string(auth::kHmacKeyBytesMax)
+                                 : std::to_string(key.size());
+    return failure("key file holds a key of " + size + " bytes:", path,
                    "openssl rand -base64 48 > " + path + " (" +
                        std::to_string(auth::kHmacKeyBytesMin) + " to " +
                        std::to_string(auth::kHmacKeyBytesMax) + " bytes)");

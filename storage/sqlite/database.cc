@@ -2,17 +2,31 @@
 
 #include <sys/stat.h>
 
+#include <cerrno>
 #include <string_view>
 
+#include "storage/file_remedy.h"
 #include "storage/sqlite/limits.h"
 
 namespace uproar::storage::sqlite {
 namespace {
 
-const char* hint_for(ErrorCode code) {
+std::string folder_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == std::string::npos ? "." : path.substr(0, slash);
+}
+
+// What the system has said about a file is more than what SQLite makes of it: a full disk may be an "I/O error", too
+// few descriptors "unable to open".
+std::string hint_for(ErrorCode code, int system_errno, const std::string& path) {
+  const bool is_of_file = (code & 0xFF) == SQLITE_IOERR || (code & 0xFF) == SQLITE_CANTOPEN;
+  if (is_of_file && system_errno != 0) {
+    if (std::string remedy = file_remedy(system_errno, folder_of(path)); !remedy.empty())
+      return remedy;
+  }
   switch (code & 0xFF) {
     case SQLITE_FULL:
-      return "free disk space or raise the quota; commits resume by themselves";
+      return file_remedy(ENOSPC, folder_of(path));
     case SQLITE_READONLY:
       return "make the file and its folder writable for the server's user";
     case SQLITE_CANTOPEN:
@@ -26,7 +40,7 @@ const char* hint_for(ErrorCode code) {
       return "restore from a backup, or rescue what is readable with: sqlite3 FILE .recover";
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-      return "another program holds the database; end it";
+      return "another program holds the database; end it: fuser " + path + " names it";
     case SQLITE_IOERR:
       return "look at the kernel log for disk errors, and at file size limits (ulimit -f)";
     default:
@@ -155,7 +169,7 @@ SystemError Database::describe_error(std::string operation, const std::string& p
   return {.operation = std::move(operation),
           .subject = path + " (sqlite " + std::to_string(error_) + ": " + message_ + ")",
           .code = system_errno_,
-          .hint = hint_for(error_)};
+          .hint = hint_for(error_, system_errno_, path)};
 }
 
 bool Rows::next() {

@@ -9,23 +9,29 @@
 #include <cerrno>
 #include <utility>
 
+#include "storage/file_remedy.h"
+
 namespace uproar::storage::sqlite {
 namespace {
 
-SystemError refused(std::string operation, std::string subject, std::string hint) {
+// `owned` is what the server's user has to own.
+SystemError refused(std::string operation, std::string subject, const std::string& owned) {
+  const int code = errno;
   return {.operation = std::move(operation),
           .subject = std::move(subject),
-          .code = errno,
-          .hint = std::move(hint)};
+          .code = code,
+          .hint = file_remedy(code, owned)};
+}
+
+std::string parent_of(std::string folder) {
+  while (folder.size() > 1 && folder.back() == '/') folder.pop_back();
+  const std::size_t slash = folder.rfind('/');
+  return slash == std::string::npos ? "." : slash == 0 ? "/" : folder.substr(0, slash);
 }
 
 // The folder's entry is in its parent, which must be on disk before anything in the folder counts as kept.
 void sync_parent(const std::string& folder) {
-  std::string parent = folder;
-  while (parent.size() > 1 && parent.back() == '/') parent.pop_back();
-  const std::size_t slash = parent.rfind('/');
-  parent = slash == std::string::npos ? "." : slash == 0 ? "/" : parent.substr(0, slash);
-  const int fd = ::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const int fd = ::open(parent_of(folder).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return;
   static_cast<void>(::fsync(fd));  // not every file system can; those that need it can
   ::close(fd);
@@ -37,16 +43,29 @@ Result<FolderLock, SystemError> FolderLock::take(const std::string& folder) {
   if (::mkdir(folder.c_str(), 0700) == 0) {
     sync_parent(folder);
   } else if (errno != EEXIST) {
-    return Err{refused("create folder", folder,
-                       "create its parent folder and give it to the server's user")};
+    SystemError error = refused("create folder", folder, parent_of(folder));
+    // Nobody gives away the parent of all data folders for one that is missing in it.
+    if (error.code == EACCES || error.code == EPERM)
+      error.hint =
+          "make it and give it to the user that the server runs as: install -d -m 700 -o " +
+          std::to_string(::geteuid()) + " " + folder;
+    if (error.hint.empty()) error.hint = "choose another --data folder";
+    return Err{error};
   }
   const std::string path = folder + "/uproar.lock";
   const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (fd < 0) return Err{refused("open", path, "give the folder to the server's user")};
+  if (fd < 0) {
+    // "File exists" was the answer to making it.
+    if (errno == ENOTDIR) return Err{refused("open data folder", folder, folder)};
+    return Err{refused("open", path, folder)};
+  }
   FolderLock lock(fd);
   if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK)
-      return Err{refused("lock", path, "use a file system with locks (no plain NFS)")};
+    if (errno != EWOULDBLOCK) {
+      SystemError error = refused("lock", path, folder);
+      error.hint = "use a file system with locks (no plain NFS)";
+      return Err{error};
+    }
     std::array<char, 16> holder{};
     const ssize_t size = ::pread(fd, holder.data(), holder.size(), 0);
     const std::string pid(holder.data(), size > 0 ? static_cast<std::size_t>(size) : 0);
@@ -71,8 +90,7 @@ FolderLock::~FolderLock() {
 
 Result<void, SystemError> make_private_file(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (fd < 0)
-    return Err{refused("open", path, "give the file and its folder to the server's user")};
+  if (fd < 0) return Err{refused("open", path, parent_of(path))};
   ::close(fd);
   return {};
 }

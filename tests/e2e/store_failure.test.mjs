@@ -97,6 +97,8 @@ for (const [name, make] of Object.entries(kWays)) {
             assert.ok(Date.now() - began < 20_000, 'it is not ready again');
           }
           assert.equal(await server.metric('uproar_store_up'), 1);
+          assert.match(server.output, /the store fails.* Try: (free disk space \(df -h|.*file size)/, 'the operator is told what to do');
+          assert.match(server.output, /the store works again/);
           await cyd.connect();   // somebody new gets in, too
 
           const rows = [];

@@ -325,7 +325,7 @@ TEST_F(SqliteOpen, OneFolderHasOneProcess) {
 
 TEST_F(SqliteOpen, RefusalsNameThePathAndTheRemedy) {
   EXPECT_THAT(refusal(folder.path() + "/no/such"),
-              testing::AllOf(HasSubstr("/no/such"), HasSubstr("parent folder")));
+              testing::AllOf(HasSubstr("/no/such"), HasSubstr("make the folder above it")));
   std::ofstream(folder.path() + "/uproar.db") << std::string(5000, 'z');
   EXPECT_THAT(refusal(folder.path()),
               testing::AllOf(HasSubstr("/uproar.db"), HasSubstr("no SQLite file")));

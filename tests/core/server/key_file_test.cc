@@ -68,7 +68,16 @@ TEST(KeyFile, IsNotMadeWhereAnOperatorNamedOne) {
   ASSERT_FALSE(key.ok());
   EXPECT_EQ(key.error().subject, folder.file("typo.key"));
   EXPECT_EQ(key.error().code, ENOENT);
+  EXPECT_NE(key.error().hint.find("make one (umask 077; openssl rand"), std::string::npos);
   EXPECT_FALSE(std::filesystem::exists(folder.file("typo.key")));
+}
+
+TEST(KeyFile, IsNoFolderHoweverThatMayBeRead) {
+  const TempFolder folder;
+  const auto key = read_key_file(folder.path(), false);
+  ASSERT_FALSE(key.ok());
+  EXPECT_EQ(key.error().code, EISDIR);
+  EXPECT_NE(key.error().hint.find("move that folder away"), std::string::npos);
 }
 
 TEST(KeyFile, IsMadeWithItsFolderButNotWithThatOnesParents) {
