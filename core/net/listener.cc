@@ -32,9 +32,13 @@ bool set_option(int fd, int level, int name, const T& value) {
 }
 
 std::string_view bind_hint(int code) {
-  if (code == EADDRINUSE) return "another program listens there: choose another port or stop it";
-  if (code == EACCES) return "ports below 1024 need CAP_NET_BIND_SERVICE: choose a higher port";
-  if (code == EADDRNOTAVAIL) return "no interface of this machine has that address";
+  if (code == EADDRINUSE)
+    return "stop what listens there (ss -ltnp names it), or choose another port with --listen";
+  if (code == EACCES)
+    return "choose a port from 1024 on with --listen, or give the right to lower ones: "
+           "CAP_NET_BIND_SERVICE";
+  if (code == EADDRNOTAVAIL)
+    return "name an address of this machine (ip -brief address) with --listen, or :PORT for all";
   return {};
 }
 
@@ -54,7 +58,9 @@ Result<int, SystemError> bind_socket(std::string_view address, bool reuseport) {
   addrinfo* raw = nullptr;
   const int looked_up =
       getaddrinfo(host.empty() ? nullptr : host.c_str(), port.c_str(), &hints, &raw);
-  if (looked_up != 0) return failed("resolve", address, 0, gai_strerror(looked_up));
+  if (looked_up != 0)
+    return failed("look up", std::string(address) + ": " + gai_strerror(looked_up), 0,
+                  "correct the host in --listen, or give an address of this machine as a number");
   const std::unique_ptr<addrinfo, FreeAddresses> list(raw);
 
   const int fd = socket(list->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
