@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
+#include <system_error>
 
 #include <CLI/CLI.hpp>
 #include <toml++/toml.h>
@@ -43,14 +44,22 @@ std::optional<std::string> text_of(const toml::node& node) {
   return std::nullopt;
 }
 
+constexpr const char* kNameFile =
+    "Try: name a file that the server's user can read, with --config or UPROAR_CONFIG; without one "
+    "it is ./uproar.toml, if that is there";
+
 Problem read_file(Config& config, const std::string& path) {
   toml::table table;
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored))  // which would be read as an empty file
+    return path + ": this is a folder. " + kNameFile;
   try {
     table = toml::parse_file(path);
   } catch (const toml::parse_error& error) {
-    const auto line = error.source().begin.line;  // 0: it was not read at all
-    return path + (line == 0 ? "" : " line " + std::to_string(line)) + ": " +
-           std::string(error.description());
+    const auto line = error.source().begin.line;
+    if (line == 0)  // it was not read at all
+      return path + ": " + std::string(error.description()) + ". " + kNameFile;
+    return path + " line " + std::to_string(line) + ": " + std::string(error.description());
   }
   for (const auto& [key, node] : table) {
     const std::string name(key.str());

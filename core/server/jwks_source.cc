@@ -1,9 +1,12 @@
 #include "core/server/jwks_source.h"
 
+#include <cerrno>
 #include <chrono>
+#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <sstream>
+#include <system_error>
 #include <utility>
 
 #include <curl/curl.h>
@@ -39,15 +42,21 @@ Result<std::string, SystemError> fetch(const std::string& url) {
   curl_easy_setopt(curl.get(), CURLOPT_PROTOCOLS_STR, "https");
   const CURLcode code = curl_easy_perform(curl.get());
   if (code == CURLE_OK) return document;
-  return Err{SystemError{.operation = "fetch key set",
-                         .subject = url,
-                         .code = 0,
-                         .hint = std::string(reason[0] != 0 ? reason : curl_easy_strerror(code)) +
-                                 "; check the URL, or download the set and name the file"}};
+  return Err{
+      SystemError{.operation = "fetch key set",
+                  .subject = url + ": " + (reason[0] != 0 ? reason : curl_easy_strerror(code)),
+                  .code = 0,
+                  .hint = "correct --jwks, look whether the issuer answers this machine, or "
+                          "download the set and name the file"}};
 }
 
 Result<std::string, SystemError> read_file(const std::string& path) {
+  std::error_code ignored;
   std::ifstream file(path, std::ios::binary);
+  if (std::filesystem::is_directory(path, ignored)) {  // which opens, and reads as an empty file
+    errno = EISDIR;
+    file.setstate(std::ios::failbit);
+  }
   if (!file)
     return Err{SystemError{.operation = "open key set",
                            .subject = path,
@@ -65,10 +74,11 @@ Result<std::string, SystemError> read_jwks(const std::string& file_or_url) {
   if (!document.ok()) return document;
   const auto keys = auth::parse_jwks(*document);
   if (keys.ok()) return document;
-  return Err{SystemError{.operation = "read key set",
-                         .subject = file_or_url,
-                         .code = 0,
-                         .hint = std::string(auth::jwks_error_text(keys.error()))}};
+  return Err{
+      SystemError{.operation = "read key set",
+                  .subject = file_or_url + ": " + std::string(auth::jwks_error_text(keys.error())),
+                  .code = 0,
+                  .hint = "name with --jwks what the issuer's jwks_uri says"}};
 }
 
 JwksRefresher::JwksRefresher(std::string source, std::string document,

@@ -10,6 +10,7 @@
 #include "core/server/limits.h"
 #include "proto/base/parse_number.h"
 #include "proto/http/chars.h"
+#include "proto/http/limits.h"
 #include "proto/http/origin.h"
 #include "proto/http/request_line.h"
 #include "storage/etcd/etcd_url.h"
@@ -83,7 +84,16 @@ Problem read_origin(Config& config, const std::string& text) {
   if (!http::OriginPolicy::from(std::array{text}).ok()) {
     return "expected an origin such as https://chat.example.com (no path, no pattern), or *";
   }
+  if (config.allow_origins.size() == http::kAllowedOriginsMax)
+    return "expected at most " + std::to_string(http::kAllowedOriginsMax) +
+           " of them; * allows all";
   config.allow_origins.push_back(text);
+  return std::nullopt;
+}
+
+Problem read_data(Config& config, const std::string& text) {
+  if (text.empty()) return "expected a folder, such as /var/lib/uproar";
+  config.data_dir = text;
   return std::nullopt;
 }
 
@@ -279,8 +289,8 @@ const std::vector<Setting>& settings() {
              show_listen),
       number("shards", "threads, each with a ring of its own; 0: one per processor",
              &Config::shards, 0, 64),
-      text("data", "DIR", "folder of the embedded store and keys; made if missing",
-           &Config::data_dir),
+      custom("data", "DIR", "folder of the embedded store and keys; made if missing", read_data,
+             [](const Config& config) { return config.data_dir; }),
       custom("postgres", "URL",
              "keep everything in this PostgreSQL database, not in the data folder", read_postgres,
              [](const Config& config) { return or_none(without_password(config.postgres)); }),

@@ -13,6 +13,7 @@
 #include <gtest/gtest.h>
 
 #include "core/server/limits.h"
+#include "proto/http/limits.h"
 #include "tests/core/server/temp_folder.h"
 
 namespace uproar::server {
@@ -44,7 +45,7 @@ const std::vector<Row>& rows() {
        "[::1]:9000",
        {"9000", "", "localhost:", "a:65536", "a:-1", "a:1x", "a: 1"}},
       {"shards", "0", "4", "4", {"65", "-1", "four", "", "1.5", "4 ", "0x4"}},
-      {"data", "uproar-data", "/var/lib/uproar", "/var/lib/uproar", {}},
+      {"data", "uproar-data", "/var/lib/uproar", "/var/lib/uproar", {""}},
       {"postgres",
        "(none)",
        "postgres://me:secret@db.example.com:5432/chat",
@@ -279,6 +280,11 @@ TEST_F(ConfigTest, TheFileIsTheOneInTheWorkingFolderUnlessAFlagOrAVariableNamesA
 TEST_F(ConfigTest, AFileThatWasNamedMustBeThere) {
   expect_in(trouble({"--config", folder_.file("nowhere.toml")}), "nowhere.toml");
   expect_in(trouble({}, {{"UPROAR_CONFIG", folder_.file("nowhere.toml")}}), "nowhere.toml");
+  expect_in(trouble({"--config", folder_.file("nowhere.toml")}), "Try: name a file");
+}
+
+TEST_F(ConfigTest, AFolderIsNoFileOfSettings) {
+  expect_in(trouble({"--config", folder_.path()}), folder_.path() + ": this is a folder. Try: ");
 }
 
 TEST_F(ConfigTest, ASyntaxErrorInTheFileNamesItsLine) {
@@ -368,6 +374,14 @@ TEST_F(ConfigTest, OriginsMayBeRepeatedAndAStrongerSourceReplacesThemAll) {
   EXPECT_EQ(
       read({"--allow-origin", "https://a.example"}, {{"UPROAR_ALLOW_ORIGIN", "*"}})->allow_origins,
       Origins{"https://a.example"});
+}
+
+TEST_F(ConfigTest, OriginsHaveABound) {
+  Words many;
+  for (std::size_t i = 0; i < http::kAllowedOriginsMax; ++i)
+    many = joined(many, {"--allow-origin", "http://a" + std::to_string(i)});
+  EXPECT_TRUE(read(many).ok());
+  expect_in(trouble(joined(many, {"--allow-origin", "http://b"})), "expected at most 64 of them");
 }
 
 TEST_F(ConfigTest, NamesOfTheServerMayBeRepeatedAndHaveABound) {
