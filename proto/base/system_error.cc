@@ -12,7 +12,7 @@ std::string SystemError::text() const {
     out += std::strerror(code);
     out += " (errno " + std::to_string(code) + ")";
   }
-  if (!hint.empty()) out += ". Try: " + hint;
+  if (!hint.empty()) out += (out.ends_with('.') ? " Try: " : ". Try: ") + hint;
   return out;
 }
 

@@ -35,7 +35,10 @@ constexpr std::array kByState = {
            "default_transaction_read_only"},
     Remedy{"28", kLogIn},
     Remedy{"3F000", "run uproar migrate against this database"},
-    Remedy{"42501", "grant the role of the URL what is missing"},
+    Remedy{
+        "42501",
+        "as the owner of the tables: grant select, insert, update, delete on all tables in schema "
+        "NAME to the role of the URL"},
     Remedy{"42P01", "run uproar migrate against this database"},
     Remedy{"53100", "free disk space on the database server"},
     Remedy{"53200", "give the database server more memory, or let it use less: shared_buffers"},

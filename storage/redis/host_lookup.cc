@@ -24,10 +24,10 @@ LookedUp look_up(const RedisAddress& address, int flags) {
       getaddrinfo(address.host.c_str(), std::to_string(address.port).c_str(), &hints, &found);
   if (error != 0)
     return Err{SystemError{.operation = "look up host",
-                           .subject = address.host,
+                           .subject = address.host + ": " + gai_strerror(error),
                            .code = error == EAI_SYSTEM ? errno : 0,
-                           .hint = std::string(gai_strerror(error)) +
-                                   "; check the name in the URL of Redis and the resolver"}};
+                           .hint = "correct the host in --redis, or look at the resolver "
+                                   "(/etc/resolv.conf)"}};
   std::vector<SocketAddress> addresses;
   for (const addrinfo* one = found; one != nullptr; one = one->ai_next) {
     if (one->ai_addrlen > sizeof(sockaddr_storage)) continue;

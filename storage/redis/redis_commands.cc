@@ -6,6 +6,8 @@
 #include <functional>
 #include <utility>
 
+#include "storage/redis/redis_remedy.h"
+
 namespace uproar::storage::redis {
 namespace {
 
@@ -163,9 +165,9 @@ void RedisCommands::slots_answered(const RedisAddress& from,
   if (!told.is_complete()) refresh_slots();
   if (told.servers().empty() && links_.empty())
     return seed_.drop({.operation = "ask for the slots of the cluster",
-                       .subject = from.text(),
+                       .subject = from.text() + ": it knows of none",
                        .code = 0,
-                       .hint = "it knows of none: is it a member of the cluster?"});
+                       .hint = "make it a member of the cluster, or name others in --redis"});
   told.fill_from(slots_);
   if (told == slots_) return;
   slots_ = std::move(told);
@@ -236,9 +238,9 @@ void RedisCommands::on_link_reply(RedisLink& link, RedisReply reply, RedisComman
     }
     if (value.text().starts_with("CLUSTERDOWN")) refresh_slots();
     last_error_ = {.operation = "command to Redis",
-                   .subject = link.address().text(),
+                   .subject = link.address().text() + ": " + std::string(value.text()),
                    .code = 0,
-                   .hint = std::string(value.text())};
+                   .hint = std::string(remedy_for(value.text()))};
   }
   answer(command, std::move(reply));
 }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "proto/base/check.h"
+#include "storage/redis/redis_remedy.h"
 
 namespace uproar::storage::redis {
 namespace {
@@ -213,8 +214,10 @@ void RedisDiscovery::missing(const NodeId& id) {
 
 void RedisDiscovery::failed(std::string_view what, std::string_view why) {
   counters_.failures.add();
-  last_error_ = {
-      .operation = std::string(what), .subject = "Redis", .code = 0, .hint = std::string(why)};
+  last_error_ = {.operation = std::string(what),
+                 .subject = "Redis: " + std::string(why),
+                 .code = 0,
+                 .hint = std::string(remedy_for(why))};
   // Looking in vain counts while the service answers: when it is back, everybody has the grace to tell again.
   missed_since_.clear();
   set_state(DiscoveryState::kDown);

@@ -15,6 +15,8 @@
 #include <utility>
 
 #include "proto/base/check.h"
+#include "storage/file_remedy.h"
+#include "storage/redis/redis_remedy.h"
 
 namespace uproar::storage::redis {
 namespace {
@@ -27,16 +29,11 @@ std::uint64_t next_random(std::uint64_t& state) {
   return z ^ (z >> 31);
 }
 
-std::string hint_for(std::string_view error) {
-  if (error.starts_with("NOAUTH") || error.starts_with("WRONGPASS"))
-    return std::string(error) + ". Name user and password in the URL: redis://user:password@host";
-  if (error.starts_with("NOPERM"))
-    return std::string(error) + ". Give the user the rights that docs/operations.md lists";
-  if (error.starts_with("ERR unknown command") || error.starts_with("NOPROTO"))
-    return "this server is older than Redis 6.0; 6.0 or later is needed, 7.0 or later for a "
-           "cluster";
-  return std::string(error);
-}
+constexpr const char* kStartIt = "start Redis there, or correct host and port in --redis";
+constexpr const char* kIsItRedis = "correct host and port in --redis, if that is no Redis";
+constexpr const char* kSeeWhy = "look at its log, and at the network between";
+constexpr const char* kNoAnswer =
+    "look at that server, and at a firewall before it: nothing answers at this host and port";
 
 }  // namespace
 
@@ -85,21 +82,23 @@ void RedisLink::look_up() {
 
 void RedisLink::resolved(LookedUp found) {
   if (!found.ok()) return fail(found.error());
-  if (found->empty()) return fail(error_of("look up host", 0, "it has no address"));
+  if (found->empty())
+    return fail(error_of("look up host", 0, "correct the host in --redis", "it has no address"));
   state_ = State::kConnecting;
   // A name may have several addresses; the attempts go through them.
   const SocketAddress& target = (*found)[attempt_ % found->size()];
   fd_ = ::socket(target.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd_ < 0) return fail(error_of("socket", errno));
+  if (fd_ < 0) return fail(error_of("open a socket to Redis", errno, file_remedy(errno, "")));
   const int on = 1;
   (void)::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
   if (::connect(fd_, target.data(), target.bytes) == 0) return connected();
-  if (errno != EINPROGRESS) return fail(error_of("connect", errno, "is Redis running there?"));
+  if (errno != EINPROGRESS) return fail(error_of("connect to Redis", errno, kStartIt));
   writable_ = reactor_.watch(fd_, POLLOUT, [this](short) {
     int error = 0;
     socklen_t size = sizeof(error);
     if (::getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
-    if (error != 0) return fail(error_of("connect", error, "is Redis running there?"));
+    if (error != 0)
+      return fail(error_of("connect to Redis", error, error == ETIMEDOUT ? kNoAnswer : kStartIt));
     reactor_.unwatch(*std::exchange(writable_, std::nullopt));
     connected();
   });
@@ -129,7 +128,7 @@ void RedisLink::greet() {
 }
 
 std::optional<SystemError> RedisLink::refusal_of(const RedisValue& hello) {
-  if (hello.is_error()) return error_of("greet Redis", 0, hint_for(hello.text()));
+  if (hello.is_error()) return error_of("greet Redis", 0, remedy_for(hello.text()), hello.text());
   server_ = {};
   for (std::size_t i = 0; i + 1 < hello.size(); i += 2) {
     const std::string_view key = hello[i].text();
@@ -138,19 +137,19 @@ std::optional<SystemError> RedisLink::refusal_of(const RedisValue& hello) {
     if (key == "role") server_.is_replica = hello[i + 1].text() != "master";
   }
   if (server_.version.empty())
-    return error_of("greet Redis", 0, "the answer to HELLO is none of Redis; check host and port");
+    return error_of("greet Redis", 0, "correct host and port in --redis",
+                    "the answer to HELLO is none of Redis");
   const bool is_too_old = server_.version[0] < '7' && server_.version.find('.') == 1;
   if (server_.is_cluster && is_too_old)
-    return error_of("greet Redis", 0,
-                    "a cluster of version " + server_.version +
-                        " has no sharded publish/subscribe; 7.0 or later has");
+    return error_of(
+        "greet Redis", 0, "run Redis 7.0 or later",
+        "a cluster of version " + server_.version + " has no sharded publish/subscribe");
   if (server_.is_cluster && options_.db != 0)
-    return error_of("greet Redis", 0,
-                    "a cluster has no database but 0: leave /" + std::to_string(options_.db) +
-                        " out of the URL");
+    return error_of("greet Redis", 0, "leave the number at the end out of --redis",
+                    "a cluster has no database but 0");
   if (!server_.is_cluster && server_.is_replica)
-    return error_of("greet Redis", 0,
-                    "this is a replica, and what is published to it stays there; name the primary");
+    return error_of("greet Redis", 0, "name the primary in --redis",
+                    "this is a replica, and what is published to it stays there");
   return std::nullopt;
 }
 
@@ -166,8 +165,7 @@ void RedisLink::greeted(const RedisReply& answer) {
 void RedisLink::database_selected(const RedisReply& answer) {
   const RedisValue value = answer.value();
   if (value.is_error())
-    return fail(error_of("select database", 0,
-                         std::string(value.text()) + "; see the number at the end of the URL"));
+    return fail(error_of("select database", 0, remedy_for(value.text()), value.text()));
   become_up();
 }
 
@@ -204,7 +202,7 @@ void RedisLink::flush() {
     message.msg_iovlen = count;
     const ssize_t sent = ::sendmsg(fd_, &message, MSG_NOSIGNAL);
     if (sent < 0 && errno == EINTR) continue;
-    if (sent < 0 && errno != EAGAIN) return fail(error_of("write", errno));
+    if (sent < 0 && errno != EAGAIN) return fail(error_of("speak to Redis", errno, kSeeWhy));
     if (sent < 0) {
       writable_ = reactor_.watch(fd_, POLLOUT, [this](short) {
         reactor_.unwatch(*std::exchange(writable_, std::nullopt));
@@ -237,20 +235,22 @@ void RedisLink::receive() {
     const ssize_t got = ::recv(fd_, buffer.data(), buffer.size(), 0);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0 && errno == EAGAIN) return;
-    if (got < 0) return fail(error_of("read", errno));
+    if (got < 0) return fail(error_of("hear Redis", errno, kSeeWhy));
     if (got == 0)
-      return fail(error_of("read", 0,
-                           state_ == State::kUp
-                               ? "the server closed the connection"
-                               : "is this Redis? It closed the connection before it was greeted"));
+      return state_ == State::kUp
+                 ? fail(error_of("hear Redis", 0, "look at its log: was it stopped?",
+                                 "it closed the connection"))
+                 : fail(error_of("greet Redis", 0,
+                                 "correct host and port in --redis, if that is no Redis",
+                                 "it closed the connection before it answered"));
     heard_since_heartbeat_ = true;
     if (!reader_->feed(ByteView(buffer.data(), static_cast<std::size_t>(got))))
-      return fail(error_of("read", 0, reader_->error()));
+      return fail(error_of("hear Redis", 0, kIsItRedis, reader_->error()));
     while (auto reply = reader_->next()) {
       dispatch(std::move(*reply));
       if (attempt != attempt_ || fd_ < 0) return;  // a callback ended this connection
     }
-    if (reader_->failed()) return fail(error_of("read", 0, reader_->error()));
+    if (reader_->failed()) return fail(error_of("hear Redis", 0, kIsItRedis, reader_->error()));
     if (static_cast<std::size_t>(got) < buffer.size()) return;
   }
 }
@@ -260,7 +260,8 @@ void RedisLink::dispatch(RedisReply reply) {
     owner_.on_link_reply(*this, std::move(reply), {});
     return;
   }
-  if (written_ == 0) return fail(error_of("read", 0, "the server answered what was not asked"));
+  if (written_ == 0)
+    return fail(error_of("hear Redis", 0, kIsItRedis, "it answered what was not asked"));
   RedisCommand command = std::move(commands_.front());
   commands_.pop_front();
   --written_;
@@ -275,15 +276,15 @@ void RedisLink::dispatch(RedisReply reply) {
 
 void RedisLink::heartbeat() {
   if (state_ != State::kUp)
-    return fail(
-        error_of("connect", ETIMEDOUT, "the server or a firewall before it does not answer"));
+    return fail(error_of(state_ == State::kGreeting ? "greet Redis" : "connect to Redis", ETIMEDOUT,
+                         kNoAnswer));
   backoff_ms_ = 0;  // it has lived for a while
   const bool was_suspect = is_suspect();
   silent_heartbeats_ = heard_since_heartbeat_ ? 0 : silent_heartbeats_ + 1;
   heard_since_heartbeat_ = false;
   if (silent_heartbeats_ >= kDeadHeartbeats)
     return fail(error_of("hear the pulse of Redis", ETIMEDOUT,
-                         "the server is stopped, overloaded or cut off"));
+                         "look at that server: it is stopped, overloaded or cut off"));
   arm(options_.heartbeat_ms, &RedisLink::heartbeat);
   // HELLO tells the role, too; where one listens only PING is allowed.
   if (role_ == Role::kCommands) {
@@ -345,11 +346,12 @@ void RedisLink::close_socket() {
   reader_.reset();
 }
 
-SystemError RedisLink::error_of(std::string operation, int code, std::string hint) const {
+SystemError RedisLink::error_of(std::string operation, int code, std::string_view hint,
+                                std::string_view why) const {
   return {.operation = std::move(operation),
-          .subject = address().text(),
+          .subject = address().text() + (why.empty() ? "" : ": ") + std::string(why),
           .code = code,
-          .hint = std::move(hint)};
+          .hint = std::string(hint)};
 }
 
 }  // namespace uproar::storage::redis

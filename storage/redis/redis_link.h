@@ -122,7 +122,8 @@ class RedisLink {
   void fail(SystemError error);
   void close_socket();
   [[nodiscard]] std::uint32_t next_backoff_ms();
-  [[nodiscard]] SystemError error_of(std::string operation, int code, std::string hint = "") const;
+  [[nodiscard]] SystemError error_of(std::string operation, int code, std::string_view hint,
+                                     std::string_view why = {}) const;
 
   Reactor& reactor_;
   Owner& owner_;

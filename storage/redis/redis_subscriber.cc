@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/string_view.h"
+#include "storage/redis/redis_remedy.h"
 
 namespace uproar::storage::redis {
 namespace {
@@ -217,9 +218,9 @@ void RedisSubscriber::refused(Server& server, const RedisValue& error) {
   const auto redirect = parse_redirect(error.text(), server.link->address());
   if (!redirect)
     last_error_ = {.operation = "subscribe",
-                   .subject = server.link->address().text(),
+                   .subject = server.link->address().text() + ": " + std::string(error.text()),
                    .code = 0,
-                   .hint = std::string(error.text())};
+                   .hint = std::string(remedy_for(error.text()))};
   if (redirect) commands_.learn(*redirect);
   if (error.text().starts_with("CLUSTERDOWN")) commands_.refresh_slots();
   for (const std::string& name : command.channels) {

@@ -19,9 +19,9 @@ void RedisSubscriber::servers_changed() {
   if (std::exchange(demotions_, commands_.counts().demotions) != demotions_) {
     for (auto& [address, server] : servers_)
       server->link->drop({.operation = "listen to Redis",
-                          .subject = address,
+                          .subject = address + ": it has become a replica",
                           .code = 0,
-                          .hint = "the server has become a replica"});
+                          .hint = "name the primary in --redis, or wait for the failover"});
   }
   flush_later();
 }

@@ -258,16 +258,21 @@ TEST_F(RedisBusTest, SaysWhatToDoWhenTheServerWillNotHaveIt) {
   FakeServer odd(reactor_, "+PONG\r\n");
   const auto at = [](std::uint16_t port) { return "127.0.0.1:" + std::to_string(port); };
   const std::pair<std::string, std::string> rows[] = {
-      {"redis://" + at(locked.port()), "redis://user:password@host"},
-      {"redis://:wrong@" + at(locked.port()), "WRONGPASS"},
-      {"redis://" + at(open.port()) + "/99", "DB index is out of range"},
-      {"redis://" + at(replica.port()), "name the primary"},
-      {"redis://" + at(in_cluster.port()) + "/1", "a cluster has no database but 0"},
+      {"redis://" + at(locked.port()), "Try: correct user and password in --redis"},
+      {"redis://:wrong@" + at(locked.port()),
+       "WRONGPASS invalid username-password pair or user is disabled. Try: correct user and "
+       "password"},
+      {"redis://" + at(open.port()) + "/99",
+       "DB index is out of range. Try: correct the number at the end"},
+      {"redis://" + at(replica.port()),
+       "replica, and what is published to it stays there. Try: name the primary"},
+      {"redis://" + at(in_cluster.port()) + "/1",
+       "a cluster has no database but 0. Try: leave the number"},
       {"redis://" + at(old.port()), "older than Redis 6.0"},
-      {"redis://" + at(web.port()), "Protocol error"},
-      {"redis://" + at(odd.port()), "none of Redis"},
-      {"redis://" + at(services::free_port()), "is Redis running there?"},
-      {"redis://no-such-host.invalid", "check the name"},
+      {"redis://" + at(web.port()), "Try: correct host and port in --redis"},
+      {"redis://" + at(odd.port()), "none of Redis. Try: correct host and port"},
+      {"redis://" + at(services::free_port()), "Try: start Redis there, or correct host and port"},
+      {"redis://no-such-host.invalid", "Try: correct the host in --redis"},
   };
   for (const auto& [url, hint] : rows) {
     BusNode node(reactor_, url, 1);
