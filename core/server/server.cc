@@ -251,12 +251,17 @@ Result<void, SystemError> Server::State::start_shards() {
 
 Result<void, SystemError> Server::start() {
   State& state = *state_;
-  const auto findings = runtime::probe_features({.shards = state.config.shards});
+  runtime::ProbeOptions wanted{.shards = state.config.shards};
+  if (state.config.connections_max != 0) wanted.direct_slots = state.config.connections_max;
+  const auto findings = runtime::probe_features(wanted);
   if (auto fit = runtime::require_features(findings); !fit.ok()) return fit;
   for (const runtime::Finding& finding : findings) {
     if (finding.status == runtime::Finding::Status::kOk) continue;
-    log(finding.required ? LogLevel::kWarn : LogLevel::kDebug,
-        finding.name + ": " + finding.detail);
+    // Whoever raised no limit meets it when the clients come.
+    const bool is_limit = finding.code == EMFILE || finding.code == ENFILE;
+    log(finding.required || is_limit ? LogLevel::kWarn : LogLevel::kDebug,
+        finding.name + ": " + finding.detail +
+            (finding.remedy.empty() ? "" : ". Try: " + finding.remedy));
   }
   auto started = state.open_environment();
   if (started.ok()) started = state.open_listeners();
