@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/server/config.h"
+#include "core/server/last_words.h"
 #include "core/server/log.h"
 #include "core/server/server.h"
 #include "tools/command.h"
@@ -28,6 +29,7 @@ std::vector<std::pair<std::string, std::string>> environment() {
 }  // namespace
 
 int serve(const std::vector<std::string>& arguments) {
+  server::prepare_last_words();
   server::block_signals();
   auto config = server::read_config(
       {.arguments = arguments, .environment = environment(), .working_dir = "."});
