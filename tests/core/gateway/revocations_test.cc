@@ -7,8 +7,9 @@ namespace {
 
 constexpr std::int64_t kStart = 1'700'000'000'000'000;
 
-Now at(std::int64_t wall_us) {
-  return {.monotonic_us = 5, .wall_us = wall_us};
+// The clocks go together, unless the wall clock has `jumped`.
+Now at(std::int64_t wall_us, std::int64_t jumped_us = 0) {
+  return {.monotonic_us = wall_us - kStart - jumped_us, .wall_us = wall_us};
 }
 SessionId session(std::uint64_t number) {
   return SessionId(Uuid{.high = 2, .low = number});
@@ -53,6 +54,30 @@ TEST(
   revocations.trim(at(kStart + 2 * kAccessTokenLifeUs));
   revocations.add(session(1), kStart + 2 * kAccessTokenLifeUs);
   EXPECT_TRUE(revocations.contains(session(1)));
+}
+
+TEST(Revocations, OutliveAClockThatJumpsForwardAndBack) {
+  constexpr std::int64_t kHour = 3'600'000'000;
+  Revocations revocations;
+  revocations.trim(at(kStart));
+  revocations.add(session(1), kStart);
+  revocations.trim(at(kStart + kHour, kHour));
+  revocations.trim(at(kStart + 1));
+  EXPECT_TRUE(revocations.contains(session(1))) << "its token is good again";
+  revocations.trim(at(kStart + kAccessTokenLifeUs));
+  EXPECT_FALSE(revocations.contains(session(1)));
+}
+
+TEST(Revocations, MadeAheadOfTimeStayUntilTheirTokensExpire) {
+  constexpr std::int64_t kHour = 3'600'000'000;
+  Revocations revocations;
+  revocations.trim(at(kStart + kHour, kHour));
+  revocations.add(session(1), kStart + kHour);
+  revocations.trim(at(kStart + kAccessTokenLifeUs));
+  EXPECT_TRUE(revocations.contains(session(1)))
+      << "the clock was set back; the token is not used up";
+  revocations.trim(at(kStart + kHour + kAccessTokenLifeUs));
+  EXPECT_FALSE(revocations.contains(session(1)));
 }
 
 TEST(Revocations, BeyondTheLimitLoseTheOldest) {
