@@ -400,7 +400,14 @@ void Shard::on_tick(const Now& now) {
   parts_->events.on_tick();
   settle();
   if (!is_through_gate_) look_at_gate();
+  watch_clock(now);
   watch_store(now);
+}
+
+// One shard says it for all.
+void Shard::watch_clock(const Now& now) {
+  const std::int64_t jump_us = clock_watch_.look(now);
+  if (jump_us != 0 && context_->index() == 0) log(LogLevel::kWarn, describe_jump(jump_us));
 }
 
 void Shard::watch_store(const Now& now) {

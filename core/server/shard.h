@@ -20,6 +20,7 @@
 #include "core/gateway/revocations.h"
 #include "core/net/shard_net.h"
 #include "core/runtime/shard_thread.h"
+#include "core/server/clock_watch.h"
 #include "core/server/cluster.h"
 #include "core/server/config.h"
 #include "core/server/latest.h"
@@ -134,6 +135,7 @@ class Shard final : public runtime::TurnHandler, public net::Handler {
   void on_parcel(gateway::ShardParcel&& parcel);
   void take_orders();
   void use_keys(const std::string& document);
+  void watch_clock(const Now& now);
   void watch_store(const Now& now);
   void settle();  // hands over what this shard has said to itself
 
@@ -144,6 +146,7 @@ class Shard final : public runtime::TurnHandler, public net::Handler {
   RingReactor reactor_;
   runtime::ShardContext* context_ = nullptr;
   std::unique_ptr<Parts> parts_;
+  ClockWatch clock_watch_;
   bool store_works_ = true;
   bool knows_revocations_ = false;
   bool said_revocations_wait_ = false;
