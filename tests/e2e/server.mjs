@@ -38,10 +38,11 @@ function clean_environment(env) {
   return { ...Object.fromEntries(ours), ...env };
 }
 
-// Runs a subcommand of the server to its end: {code, signal, output}.
-export function run(args, { env = {}, cwd } = {}) {
+// Runs a subcommand of the server to its end: {code, signal, output}. launcher: words before the binary (prlimit …).
+export function run(args, { env = {}, cwd, launcher = [] } = {}) {
   return new Promise((resolve, reject) => {
-    const child = spawn(binary(), args, { cwd, env: clean_environment(env), stdio: ['ignore', 'pipe', 'pipe'] });
+    const [command, ...words] = [...launcher, binary(), ...args];
+    const child = spawn(command, words, { cwd, env: clean_environment(env), stdio: ['ignore', 'pipe', 'pipe'] });
     let output = '';
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (bytes) => { output += bytes; });
     const late = setTimeout(() => child.kill('SIGKILL'), kStartMs);
