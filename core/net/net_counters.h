@@ -57,7 +57,7 @@ struct NetCounters {
   Counter closed_slow;        // 4201
   Counter shed_shard_egress;  // of them because the whole shard's budget was used
   Counter
-      shed_http_buffers;  // unfinished requests refused or cut because of the shard's budget for them
+      shed_http_buffers;  // unfinished requests and paused WebSockets that the shard's budget had no room for
   Counter runs_spilled;  // a topic's run was full: members got references
   Counter holds_overflowed;
   Gauge egress_bytes;  // all queues of this shard

@@ -117,7 +117,7 @@ constexpr auto kNetCounters = std::to_array<Row<net::NetCounters, Counter>>({
     {"uproar_net_shed_shard_egress_total", "of them because the whole shard's budget was used",
      &net::NetCounters::shed_shard_egress},
     {"uproar_net_shed_http_buffers_total",
-     "unfinished requests refused or cut because the shard's budget for them was used",
+     "unfinished requests and paused WebSockets that the shard's budget had no room for",
      &net::NetCounters::shed_http_buffers},
     {"uproar_net_runs_spilled_total", "a topic's run was full: members got references",
      &net::NetCounters::runs_spilled},
