@@ -167,7 +167,8 @@ Result<void, SystemError> Server::State::open_environment() {
   pool = std::make_unique<runtime::BlockingPool>(runtime::BlockingPool::Options{});
   grid = std::make_unique<MailboxGrid>(config.shards);
   login_limits = std::make_unique<gateway::LoginLimits>(config.logins_per_address);
-  environment = std::make_unique<ShardEnvironment>(ShardEnvironment{
+  // Made in its place: of a temporary's strings g++ 12 is not sure that they were ever made.
+  environment.reset(new ShardEnvironment{
       .config = config,
       .store = *store,
       .blocking_pool = *pool,
