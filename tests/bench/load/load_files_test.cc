@@ -57,7 +57,7 @@ TEST_F(LoadFiles, WhatIsCommittedCanBeRead) {
 }
 
 TEST_F(LoadFiles, AnOverrideReachesTheFileATableAndATraffic) {
-  const auto scenario = read_scenario(file(std::string(kHall) + "[storm]\nfraction = 0.5\n"),
+  const auto scenario = read_scenario(file(std::string(kHall).append("[storm]\nfraction = 0.5\n")),
                                       {"seconds=2.5", "heartbeat_seconds=0.5", "memory_steps=4",
                                        "hall.publishers=3", "storm.opening=7"});
   ASSERT_TRUE(scenario) << scenario.error();

@@ -15,7 +15,7 @@ using namespace testing;
 
 std::string words(std::size_t bytes) {
   std::string out;
-  for (unsigned i = 0, x = 7; out.size() < bytes; ++i) {
+  for (unsigned x = 7; out.size() < bytes;) {
     x = x * 1103515245 + 12345;
     out += "{\"type\":\"message.new\",\"n\":" + std::to_string(x % 1000) + "}";
   }
