@@ -38,4 +38,10 @@ std::string file_remedy(int code, const std::string& path) {
   }
 }
 
+std::string folder_of(std::string path) {
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  const std::size_t slash = path.rfind('/');
+  return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+}
+
 }  // namespace uproar::storage

@@ -109,16 +109,19 @@ struct Conversation {
   enum class State : std::uint8_t {
     kLoading,   // being read
     kCreating,  // its creation is staged
-    kAbsent,    // there is none; kept only until the last outcome of a failed creation
+    // There is none. Kept until the last outcome of a failed creation, or while one waits for room.
+    kAbsent,
     kReady
   };
   using Parked = std::variant<ForwardedCommand, Attach>;
-  // What waits for its turn (conversation_parked.cc).
+  // What waits for its turn (conversation_parked.cc), in the order in which it came.
   struct Waiting {
     Parked item;
     std::uint32_t bytes = 0;
-    // Monotonic; 0: as long as it takes. Else it is refused then, and the session that said it is not read meanwhile.
-    std::int64_t until_us = 0;
+    std::int64_t since_us = 0;  // monotonic
+    // A command that waits in a crowd: it is refused kParkedWaitMs after since_us, and the session
+    // that said it is not read meanwhile.
+    bool is_held_up = false;
   };
 
   ConversationId id;

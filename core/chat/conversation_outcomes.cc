@@ -69,7 +69,8 @@ void ConversationRole::on_committed(std::span<const storage::Outcome> outcomes) 
     }
     repair_if_behind(*conversation);
     advance_attaches(*conversation);
-    unpark(*conversation);
+    // Who waits for room gets it in turn with the others: this conversation's batch was the last one.
+    if (!conversation->wants_room) unpark(*conversation);
   }
   give_room();
 }
@@ -165,7 +166,8 @@ void ConversationRole::committed(Conversation& conversation, Pending& pending,
       Conversation::Waiting again{
           .item =
               ForwardedCommand{{pending.actor, ClientEvent(ConversationCreate{})}, conversation.id},
-          .bytes = sizeof(Conversation::Waiting)};
+          .bytes = sizeof(Conversation::Waiting),
+          .since_us = context_.now.monotonic_us};
       ++parked_count_;
       parked_bytes_ += again.bytes;
       conversation.parked.push_front(std::move(again));

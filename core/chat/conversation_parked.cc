@@ -16,33 +16,55 @@ ErrorCode refusal_of_absent(const ClientEvent& event) {
                                                          : ErrorCode::kNotMember;
 }
 
-// What its operations take of a batch, or more.
+// What an event keeps beside itself.
+std::size_t kept_bytes(const MessageSend& event) {
+  return event.client_id.size() + event.content.size() + event.attachments.size() +
+         event.mentions.size() * sizeof(UserId);
+}
+std::size_t kept_bytes(const MessageEdit& event) {
+  return event.content.size();
+}
+std::size_t kept_bytes(const ReactionChange& event) {
+  return event.emoji.size();
+}
+std::size_t kept_bytes(const EventPublish& event) {
+  return event.name.size() + event.data.size();
+}
+std::size_t kept_bytes(const ConversationCreate& event) {
+  return event.name.size() + event.client_id.size() +
+         event.members.size() * sizeof(storage::NewMember);
+}
+std::size_t kept_bytes(const ConversationRename& event) {
+  return event.name.size();
+}
+std::size_t kept_bytes(const MemberAdd& event) {
+  return event.users.size() * sizeof(UserId);
+}
+template <class T>
+std::size_t kept_bytes(const T&) {
+  return 0;
+}
+std::size_t kept_bytes_of(const ClientEvent& event) {
+  return std::visit([](const auto& said) { return kept_bytes(said); }, event);
+}
+
+// What the operations of a command take of a batch, or more.
 struct Room {
-  std::size_t rows = 2;  // a creation and its first message; a change of roles and a leaving
+  std::size_t rows = 0;
   std::size_t bytes = 0;
 };
 
 Room room_of(const ClientEvent& event) {
-  Room room;
-  std::size_t variable = 0;
-  if (const auto* send = std::get_if<MessageSend>(&event)) {
-    variable = send->client_id.size() + send->content.size() + send->attachments.size() +
-               send->mentions.size() * sizeof(UserId);
-  } else if (const auto* edit = std::get_if<MessageEdit>(&event)) {
-    variable = edit->content.size();
-  } else if (const auto* create = std::get_if<ConversationCreate>(&event)) {
-    variable = create->name.size() + create->members.size() * sizeof(storage::NewMember);
-  } else if (const auto* add = std::get_if<MemberAdd>(&event)) {
-    room.rows = std::max(room.rows, add->users.size());
-  }
-  room.bytes = room.rows * sizeof(storage::Operation) + variable;
-  return room;
+  const auto* add = std::get_if<MemberAdd>(&event);
+  // Two: a creation and its first message; a change of roles and a leaving.
+  const std::size_t rows = add == nullptr ? 2 : std::max<std::size_t>(1, add->users.size());
+  return {.rows = rows, .bytes = rows * sizeof(storage::Operation) + kept_bytes_of(event)};
 }
 
 std::uint32_t bytes_of(const Conversation::Parked& parked) {
   const auto* command = std::get_if<ForwardedCommand>(&parked);
-  const std::size_t variable = command == nullptr ? 0 : room_of(command->command.event).bytes;
-  return static_cast<std::uint32_t>(sizeof(Conversation::Waiting) + variable);
+  const std::size_t kept = command == nullptr ? 0 : kept_bytes_of(command->command.event);
+  return static_cast<std::uint32_t>(sizeof(Conversation::Waiting) + kept);
 }
 
 }  // namespace
@@ -70,21 +92,16 @@ void ConversationRole::refuse(const Conversation::Parked& parked, ErrorCode code
 }
 
 bool ConversationRole::park(Conversation& conversation, Conversation::Parked parked) {
-  Conversation::Waiting waiting{.item = std::move(parked), .bytes = 0, .until_us = 0};
+  Conversation::Waiting waiting{
+      .item = std::move(parked), .bytes = 0, .since_us = context_.now.monotonic_us};
   waiting.bytes = bytes_of(waiting.item);
   if (parked_count_ >= kParkedMax || parked_bytes_ + waiting.bytes > kParkedBytesMax) {
     refuse(waiting.item, ErrorCode::kOverloaded);
     return false;
   }
   const auto* command = std::get_if<ForwardedCommand>(&waiting.item);
-  if (command != nullptr && (is_crowded() || lacks_room(conversation, command->command.event))) {
-    waiting.until_us = context_.now.monotonic_us + std::int64_t{kParkedWaitMs} * 1000;
-    arm_parked(conversation, waiting.until_us);
-    context_.counters.commands_held_up.add();
-    const Endpoint& from = command->command.actor.from;
-    if (from.kind == Endpoint::Kind::kSession)
-      context_.send(from.shard, Backpressure{.session = from, .begins = true});
-  }
+  if (command != nullptr && (is_crowded() || lacks_room(conversation, command->command.event)))
+    hold_up(conversation, waiting);
   ++parked_count_;
   parked_bytes_ += waiting.bytes;
   conversation.parked.push_back(std::move(waiting));
@@ -92,13 +109,22 @@ bool ConversationRole::park(Conversation& conversation, Conversation::Parked par
   return true;
 }
 
+// REQUIRES: a command.
+void ConversationRole::hold_up(Conversation& conversation, Conversation::Waiting& waiting) {
+  waiting.is_held_up = true;
+  arm_parked(conversation, waiting);
+  context_.counters.commands_held_up.add();
+  const Endpoint& from = std::get<ForwardedCommand>(waiting.item).command.actor.from;
+  if (from.kind == Endpoint::Kind::kSession)
+    context_.send(from.shard, Backpressure{.session = from, .begins = true});
+}
+
 // It has left the queue, and is run or refused.
 void ConversationRole::left_parked(const Conversation::Waiting& waiting) {
   --parked_count_;
   parked_bytes_ -= waiting.bytes;
-  const auto* command = std::get_if<ForwardedCommand>(&waiting.item);
-  if (command == nullptr || waiting.until_us == 0) return;
-  const Endpoint& from = command->command.actor.from;
+  if (!waiting.is_held_up) return;
+  const Endpoint& from = std::get<ForwardedCommand>(waiting.item).command.actor.from;
   if (from.kind == Endpoint::Kind::kSession)
     context_.send(from.shard, Backpressure{.session = from, .begins = false});
 }
@@ -170,32 +196,38 @@ void ConversationRole::handle_absent(Conversation& conversation) {
 
 // --- room in the log -----------------------------------------------------------------------------------------------
 
-// If room is what its first command lacks.
+// If room is what its first command lacks. Those that have waited for something else so far wait in
+// a crowd from here on.
 void ConversationRole::want_room(Conversation& conversation) {
   if (conversation.wants_room || conversation.parked.empty()) return;
   const auto* first = std::get_if<ForwardedCommand>(&conversation.parked.front().item);
   if (first == nullptr || !lacks_room(conversation, first->command.event)) return;
   conversation.wants_room = true;
   waiting_for_room_.push_back(conversation.id);
+  for (Conversation::Waiting& waiting : conversation.parked) {
+    if (waiting.is_held_up) break;
+    if (std::holds_alternative<ForwardedCommand>(waiting.item)) hold_up(conversation, waiting);
+  }
 }
 
-// After outcomes: those who have waited longest go on. Who finds none for a larger command, or in the other lane, keeps its
-// place.
+// After outcomes: those who have waited longest go on, each until there is no more room, and stand
+// behind the others then. Who finds none for a larger command, or in the other lane, keeps its place.
 void ConversationRole::give_room() {
   std::vector<ConversationId> without;
+  bool is_any_served = false;
   while (!waiting_for_room_.empty() && without.size() < kRoomLooksMax) {
     const ConversationId id = waiting_for_room_.front();
     waiting_for_room_.pop_front();
     Conversation* conversation = find(id);
-    if (conversation == nullptr)
-      continue;  // all that waited there was refused, and it is forgotten
-    if (!conversation->parked.empty()) {
-      const auto* first = std::get_if<ForwardedCommand>(&conversation->parked.front().item);
-      if (first != nullptr && lacks_room(*conversation, first->command.event)) {
-        without.push_back(id);
-        continue;
-      }
+    UPROAR_CHECK(conversation != nullptr && conversation->wants_room);
+    const auto* first = conversation->parked.empty()
+                            ? nullptr
+                            : std::get_if<ForwardedCommand>(&conversation->parked.front().item);
+    if (first != nullptr && lacks_room(*conversation, first->command.event)) {
+      without.push_back(id);
+      continue;
     }
+    is_any_served = true;
     conversation->wants_room = false;
     if (conversation->state == Conversation::State::kAbsent) {
       handle_absent(*conversation);  // may be gone
@@ -203,32 +235,41 @@ void ConversationRole::give_room() {
       unpark(*conversation);
     }
   }
-  waiting_for_room_.insert(waiting_for_room_.begin(), without.begin(), without.end());
+  // Where nobody of so many was served, all of them may be of one lane: the next look is at others.
+  const auto where = is_any_served ? waiting_for_room_.begin() : waiting_for_room_.end();
+  waiting_for_room_.insert(where, without.begin(), without.end());
 }
 
-// --- patience ------------------------------------------------------------------------------------------------------
+// --- who has waited for long -----------------------------------------------------------------------
 
-void ConversationRole::arm_parked(Conversation& conversation, std::int64_t at_us) {
+void ConversationRole::arm_parked(Conversation& conversation,
+                                  const Conversation::Waiting& waiting) {
   if (conversation.parked_timer_armed) return;
   conversation.parked_timer_armed = true;
-  context_.deadlines.arm(at_us, Deadline::Kind::kParked, conversation.id.uuid());
+  context_.deadlines.arm(waiting.since_us + std::int64_t{kParkedWaitMs} * 1000,
+                         Deadline::Kind::kParked, conversation.id.uuid());
 }
 
 void ConversationRole::parked_due(ConversationId id) {
   Conversation* conversation = find(id);
   if (conversation == nullptr) return;
   conversation->parked_timer_armed = false;
-  std::deque<Conversation::Waiting> still;
-  for (Conversation::Waiting& waiting : std::exchange(conversation->parked, {})) {
-    if (waiting.until_us == 0 || waiting.until_us > context_.now.monotonic_us) {
-      if (waiting.until_us != 0) arm_parked(*conversation, waiting.until_us);
-      still.push_back(std::move(waiting));
+  const std::int64_t since_us = context_.now.monotonic_us - std::int64_t{kParkedWaitMs} * 1000;
+  auto& parked = conversation->parked;
+  for (auto at = parked.begin(); at != parked.end();) {
+    if (!at->is_held_up) {
+      ++at;
       continue;
     }
-    left_parked(waiting);
-    refuse(waiting.item, ErrorCode::kOverloaded);
+    if (at->since_us > since_us) {
+      arm_parked(*conversation, *at);
+      break;
+    }
+    const Conversation::Waiting late = std::move(*at);
+    at = parked.erase(at);
+    left_parked(late);
+    refuse(late.item, ErrorCode::kOverloaded);
   }
-  conversation->parked = std::move(still);
   if (conversation->state == Conversation::State::kAbsent) {
     handle_absent(*conversation);  // may be gone
   } else {

@@ -62,6 +62,7 @@ void ConversationRole::erase(Conversation& conversation) {
   UPROAR_CHECK(conversation.pending == 0 && conversation.parked.empty() &&
                !conversation.is_loading);
   const std::vector<Interest> asking = std::exchange(conversation.asking, {});
+  if (conversation.wants_room) std::erase(waiting_for_room_, conversation.id);
   if (context_.nodes != nullptr) {
     context_.nodes->unlisten(topic_of(conversation.id));
     heard_count_ -= conversation.is_heard ? 1 : 0;

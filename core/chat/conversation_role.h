@@ -104,6 +104,7 @@ class ConversationRole {
   // False: there is no room, and who asked has been refused.
   bool park(Conversation& conversation, Conversation::Parked parked);
   void refuse(const Conversation::Parked& parked, ErrorCode code);
+  void hold_up(Conversation& conversation, Conversation::Waiting& waiting);
   void left_parked(const Conversation::Waiting& waiting);
   [[nodiscard]] Conversation::Waiting take_parked(Conversation& conversation);
   void refuse_parked(Conversation& conversation, ErrorCode code);
@@ -113,7 +114,7 @@ class ConversationRole {
                                  const Conversation::Parked& parked) const;
   [[nodiscard]] bool is_crowded() const;
   [[nodiscard]] bool lacks_room(const Conversation& conversation, const ClientEvent& event) const;
-  void arm_parked(Conversation& conversation, std::int64_t at_us);
+  void arm_parked(Conversation& conversation, const Conversation::Waiting& waiting);
   void want_room(Conversation& conversation);
   void give_room();
 

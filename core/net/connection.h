@@ -86,7 +86,7 @@ struct Connection {
   bool saw_fin : 1 = false;    // the peer has ended its side
   bool in_input : 1 = false;   // its received bytes are being worked on, further up the stack
   bool served : 1 = false;     // a request was answered: the next may be long in coming
-  bool resume : 1 = false;     // stands in the resume list: pipelined bytes wait
+  bool resume : 1 = false;     // stands in the resume list: bytes wait, or reading goes on
   bool ping_sent : 1 = false;  // a keep-alive ping is out and nothing has been heard since
   bool has_deadline : 1 = false;
   bool paused : 1 = false;  // nothing more is received for now

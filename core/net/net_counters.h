@@ -37,9 +37,8 @@ struct NetCounters {
   Counter deadline_close;  // close handshake not finished by the peer
   Counter idle_timeouts;   // 4208
   Counter recv_bytes;
-  Counter recv_starved;  // receive ended because the buffer ring was empty
-  Counter
-      reading_paused;  // backpressure: no more was received while requests or commands of the peer waited
+  Counter recv_starved;       // receive ended because the buffer ring was empty
+  Counter reading_paused;     // backpressure: receives that were ended
   Counter stale_completions;  // for a slot that was freed meanwhile
 
   // Out.

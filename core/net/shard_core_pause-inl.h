@@ -22,8 +22,8 @@ template <class Io>
 void ShardCore<Io>::stop_reading(std::uint32_t slot, Connection& c) {
   if (c.paused) return;
   c.paused = true;
-  counters_.reading_paused.add();
   if (!c.recv_armed || c.recv_cancelled) return;
+  counters_.reading_paused.add();
   c.recv_cancelled = true;
   ++c.requests;
   io_.cancel(key(runtime::OpKind::kRecv, slot, c), key(runtime::OpKind::kCancel, slot, c));
@@ -34,6 +34,8 @@ void ShardCore<Io>::read_on(std::uint32_t slot, Connection& c) {
   if (!c.paused) return;
   c.paused = false;
   c.heard_ms = now_ms();  // what it may have said meanwhile lies in the kernel: it was not silent
+  // Its timer may have run out meanwhile without a word, and hearing from the peer arms none.
+  if (c.state == ConnectionState::kOpen) arm_timer(slot, c);
   list_resumed(slot, c);
 }
 
@@ -63,8 +65,7 @@ void ShardCore<Io>::keep_unread(std::uint32_t slot, Connection& c, MutableBytes 
   if (bytes.empty()) return;
   if (http_bytes_ + bytes.size() > options_.http_shard_bytes_max) {
     counters_.shed_http_buffers.add();
-    if (c.state == ConnectionState::kOpen)
-      begin_close(slot, c, ws::CloseCode::kOverloaded, "too much waits");
+    fail(slot, c, ws::CloseCode::kOverloaded, "too much waits");
     return;
   }
   std::vector<std::byte>& unread = unread_[slot];

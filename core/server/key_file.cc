@@ -60,7 +60,7 @@ Result<std::string, SystemError> make_key(const std::string& path) {
   const Fd file(::mkostemp(draft.data(), O_CLOEXEC));  // mode 0600
   if (file.get() < 0) {
     const int code = errno;
-    std::string hint = storage::file_remedy(code, path.substr(0, path.rfind('/')));
+    std::string hint = storage::file_remedy(code, storage::folder_of(path));
     hint += hint.empty() ? "" : "; or ";
     errno = code;
     return failure("create key file", path, hint + "name another with --auth-secret-file");
@@ -77,9 +77,8 @@ Result<std::string, SystemError> make_key(const std::string& path) {
   if (is_named) return key;
   errno = error;
   if (is_written && error == EEXIST) return read_key_file(path, false);
-  return failure(
-      "write key file", path,
-      storage::file_remedy(error == 0 ? ENOSPC : error, path.substr(0, path.rfind('/'))));
+  return failure("write key file", path,
+                 storage::file_remedy(error == 0 ? ENOSPC : error, storage::folder_of(path)));
 }
 
 }  // namespace

@@ -95,7 +95,7 @@ constexpr auto kNetCounters = std::to_array<Row<net::NetCounters, Counter>>({
     {"uproar_net_recv_starved_total", "receive ended because the buffer ring was empty",
      &net::NetCounters::recv_starved},
     {"uproar_net_reading_paused_total",
-     "no more was received while requests or commands of the peer waited",
+     "receives that were ended while requests or commands of the peer waited",
      &net::NetCounters::reading_paused},
     {"uproar_net_stale_completions_total", "for a slot that was freed meanwhile",
      &net::NetCounters::stale_completions},

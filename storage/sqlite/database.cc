@@ -11,11 +11,6 @@
 namespace uproar::storage::sqlite {
 namespace {
 
-std::string folder_of(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  return slash == std::string::npos ? "." : path.substr(0, slash);
-}
-
 // What the system has said about a file is more than what SQLite makes of it: a full disk may be an "I/O error", too
 // few descriptors "unable to open".
 std::string hint_for(ErrorCode code, int system_errno, const std::string& path) {

@@ -23,15 +23,9 @@ SystemError refused(std::string operation, std::string subject, const std::strin
           .hint = file_remedy(code, owned)};
 }
 
-std::string parent_of(std::string folder) {
-  while (folder.size() > 1 && folder.back() == '/') folder.pop_back();
-  const std::size_t slash = folder.rfind('/');
-  return slash == std::string::npos ? "." : slash == 0 ? "/" : folder.substr(0, slash);
-}
-
 // The folder's entry is in its parent, which must be on disk before anything in the folder counts as kept.
 void sync_parent(const std::string& folder) {
-  const int fd = ::open(parent_of(folder).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const int fd = ::open(folder_of(folder).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return;
   static_cast<void>(::fsync(fd));  // not every file system can; those that need it can
   ::close(fd);
@@ -43,7 +37,7 @@ Result<FolderLock, SystemError> FolderLock::take(const std::string& folder) {
   if (::mkdir(folder.c_str(), 0700) == 0) {
     sync_parent(folder);
   } else if (errno != EEXIST) {
-    SystemError error = refused("create folder", folder, parent_of(folder));
+    SystemError error = refused("create folder", folder, folder_of(folder));
     // Nobody gives away the parent of all data folders for one that is missing in it.
     if (error.code == EACCES || error.code == EPERM)
       error.hint =
@@ -90,7 +84,7 @@ FolderLock::~FolderLock() {
 
 Result<void, SystemError> make_private_file(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (fd < 0) return Err{refused("open", path, parent_of(path))};
+  if (fd < 0) return Err{refused("open", path, folder_of(path))};
   ::close(fd);
   return {};
 }

@@ -9,7 +9,7 @@
 import { advice_of, backoff_ms, final_words } from './backoff.js';
 
 const kSubprotocol = 'uproar.v1';
-const kAnswerMs = 10_000;    // a ping, or the way to session.ready, may take this long
+const kAnswerMs = 15_000;    // a ping, or the way to session.ready, may take this long: a busy server reads on within 10 s
 const kElsewhereMs = 3_000;  // another address than the page's own may take so long to be reached
 const kRequestMs = 30_000;
 

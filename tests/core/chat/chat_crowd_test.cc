@@ -171,6 +171,50 @@ TEST_F(Crowd, a_command_of_many_rows_waits_for_all_of_them) {
   EXPECT_THAT(bob.answered<MessageSent>(), SizeIs(5));
 }
 
+TEST_F(Crowd, one_conversation_does_not_keep_the_others_from_their_turn) {
+  const auto busy = group({"alice", "bob"});
+  const auto quiet = group({"carol", "dave"});
+  const Person alice = arrives("alice");
+  const Person carol = arrives("carol");
+  world.log_rows_max = 4;
+  MessageSend send;
+  send.conversation = busy;
+  for (int i = 0; i < 40; ++i) {
+    send.client_id = "r" + std::to_string(i);
+    (void)world.request(alice.id(), send);
+  }
+  carol.sends(quiet, "hello");
+  EXPECT_TRUE(carol.connection().is_paused);
+  for (int batch = 0; batch < 3; ++batch) {  // of this one, of the busy one once more, of carol
+    world.step_apply(0, 1'000, false, false);
+    while (world.step_outcomes(0)) {
+    }
+    world.settle();
+  }
+  EXPECT_THAT(carol.answered<MessageSent>(), SizeIs(1));
+  EXPECT_GT(world.shard(0).sizes().parked, 20U);
+  world.commit();
+  EXPECT_EQ(world.shard(0).sizes().parked, 0U);
+}
+
+TEST_F(Crowd, who_waited_for_the_conversation_and_then_for_room_is_held_up_too) {
+  const auto room = group({"alice", "bob"});
+  const auto other = group({"alice", "carol"});
+  const Person bob = arrives("bob");
+  const Person carol = arrives("carol");
+  carol.sends(other, "one");
+  world.set_manual(true);  // the conversation is not read yet
+  bob.sends(room, "two");
+  EXPECT_FALSE(bob.connection().is_paused);
+  world.log_rows_max = 1;
+  world.set_manual(false);
+  world.settle();
+  EXPECT_TRUE(bob.connection().is_paused);
+  world.advance_ms(kParkedWaitMs);
+  EXPECT_EQ(bob.refused(), ErrorCode::kOverloaded);
+  EXPECT_FALSE(bob.connection().is_paused);
+}
+
 TEST_F(Crowd, requests_wait_like_sessions) {
   const auto room = group({"alice", "bob"});
   const Person alice = arrives("alice");
@@ -192,20 +236,32 @@ TEST_F(Crowd, requests_wait_like_sessions) {
 
 TEST_F(Crowd, what_waits_is_bounded_in_bytes) {
   const auto room = group({"alice", "bob"});
-  world.set_manual(true);  // the conversation is not read yet
+  const auto other = group({"alice", "bob"});
+  world.set_manual(true);  // the conversations are not read yet
+  const auto fill = [&](const ClientEvent& event, std::size_t bytes, const std::string& names) {
+    const std::size_t most = kParkedBytesMax / bytes;
+    const std::size_t refused_before = counters().overloaded.value();
+    std::size_t said = 0;
+    for (int user = 0; said <= most; ++user) {
+      for (std::uint32_t i = 0; i < world.options().limits.commands_burst; ++i, ++said)
+        (void)world.request(world.user(names + std::to_string(user)), event);
+    }
+    const std::size_t parked = world.shard(0).sizes().parked;
+    EXPECT_LT(parked, most) << names;
+    EXPECT_GT(parked, most * 9 / 10) << names;
+    EXPECT_EQ(counters().overloaded.value() - refused_before, said - parked) << names;
+    world.set_manual(false);
+    world.settle();
+    world.commit();
+    EXPECT_EQ(world.shard(0).sizes().parked, 0U);
+    world.set_manual(true);
+  };
   MessageSend send;
   send.conversation = room;
   send.content = std::string(kContentBytesMax, 'x');
-  constexpr std::size_t kMost = kParkedBytesMax / kContentBytesMax;
-  std::size_t said = 0;
-  for (int user = 0; said <= kMost; ++user) {
-    for (std::uint32_t i = 0; i < world.options().limits.commands_burst; ++i, ++said)
-      (void)world.request(world.user("sender" + std::to_string(user)), send);
-  }
-  const std::size_t parked = world.shard(0).sizes().parked;
-  EXPECT_LT(parked, kMost);
-  EXPECT_GT(parked, kMost * 9 / 10);
-  EXPECT_EQ(counters().overloaded.value(), said - parked);
+  fill(send, kContentBytesMax, "sender");
+  fill(EventPublish{other, "x", std::string(kEventDataBytesMax, '1')}, kEventDataBytesMax,
+       "publisher");
 }
 
 TEST_F(Crowd, a_store_that_fails_refuses_who_waits_at_once) {

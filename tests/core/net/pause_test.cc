@@ -105,6 +105,23 @@ TEST(Pause, IsNoSilenceOfThePeer) {
   EXPECT_FALSE(shard.net.is_open(id));
 }
 
+TEST(Pause, IsFollowedByPingsAndTheIdleTimeout) {
+  SimShard shard;
+  const ConnectionId id = shard.open();
+  const NetOptions& options = shard.net.options();
+  shard.net.pause(id);
+  shard.pass_ms(options.ping_interval_ms + 1'000);  // its timer runs out without a word
+  shard.net.resume(id);
+  shard.settle();
+  shard.pass_ms(options.ping_interval_ms + 1'000);
+  const auto frames = server_frames(shard.io.socket(id.slot).wire);
+  ASSERT_THAT(frames, SizeIs(1));
+  EXPECT_EQ(frames[0].opcode, 9);
+  shard.pass_ms(options.idle_timeout_ms);
+  EXPECT_FALSE(shard.net.is_open(id));
+  EXPECT_EQ(shard.net.counters().idle_timeouts.value(), 1U);
+}
+
 TEST(Pause, EndsWithTheCloseThatTheServerStarts) {
   SimShard shard;
   const ConnectionId id = shard.open();

@@ -298,9 +298,12 @@ TEST_F(RingShard, APausedConnectionStopsItsPeerAndLosesNothing) {
   int said = 0;
   for (int round = 0; round < 20; ++round) {
     net_->pause(id);
+    open();  // turns in which the recv is cancelled
+    const std::uint64_t received = net_->counters().recv_bytes.value();
     for (int i = 0; i < 10; ++i)
       clients_[0]->say(client_frame(1, std::to_string(said++) + std::string(1000, '.')));
     open();  // turns in which the kernel would have handed them over
+    EXPECT_EQ(net_->counters().recv_bytes.value(), received + kUpgrade.size());
     EXPECT_EQ(handler_.messages.size(), static_cast<std::size_t>(said - 10));
     net_->resume(id);
     ASSERT_TRUE(until([&] { return handler_.messages.size() == static_cast<std::size_t>(said); }));
