@@ -23,7 +23,7 @@ TEST(BusEnvelope, IsLaidOutAsDescribed) {
 
 TEST(BusEnvelope, ComesBackAsItWent) {
   const auto header = encode_bus_header(kHeader);
-  const std::string whole = std::string(as_text(header)) + "payload";
+  const std::string whole = std::string(as_text(header)).append("payload");
   const auto message = decode_bus_message(as_bytes(whole));
   ASSERT_TRUE(message.has_value());
   EXPECT_EQ(message->header, kHeader);

@@ -62,7 +62,7 @@ TEST(DisplayName, KeepsTextAndDropsWhatHides) {
 
 TEST(DisplayName, IsCutAtACharacter) {
   EXPECT_EQ(display_name(std::string(100, 'x')), std::string(64, 'x'));
-  EXPECT_EQ(display_name(std::string(63, 'x') + "ö"), std::string(63, 'x'));
+  EXPECT_EQ(display_name(std::string(63, 'x').append("ö")), std::string(63, 'x'));
 }
 
 }  // namespace

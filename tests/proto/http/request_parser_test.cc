@@ -115,7 +115,7 @@ TEST(RequestParser, ReadsPipelinedRequestsOneByOne) {
 TEST(RequestParser, LeavesTheBytesAfterARequestAlone) {
   RequestParser parser(kLimits);
   Request request;
-  const std::string text = std::string(kUpgrade) + "\x81\x85 frame";
+  const std::string text = std::string(kUpgrade).append("\x81\x85 frame");
   const auto step = parser.step(as_bytes(text), request);
   EXPECT_EQ(step.status, RequestParser::Status::kRequest);
   EXPECT_EQ(step.consumed, kUpgrade.size());

@@ -22,10 +22,10 @@ TEST(FrameWriter, WritesTheExamplesOfTheStandard) {  // RFC 6455 §5.7
   EXPECT_EQ(bytes_of(text_frame("Hello")), "\x81\x05Hello");
   EXPECT_EQ(bytes_of(control_frame(Opcode::kPing, as_bytes("Hello"))), "\x89\x05Hello");
   const std::string b256(256, 'b');
-  EXPECT_EQ(bytes_of(frame(Opcode::kBinary, as_bytes(b256))), "\x82\x7E\x01\x00"s + b256);
+  EXPECT_EQ(bytes_of(frame(Opcode::kBinary, as_bytes(b256))), "\x82\x7E\x01\x00"s.append(b256));
   const std::string b64k(65536, 'b');
   EXPECT_EQ(bytes_of(frame(Opcode::kBinary, as_bytes(b64k))),
-            "\x82\x7F\x00\x00\x00\x00\x00\x01\x00\x00"s + b64k);
+            "\x82\x7F\x00\x00\x00\x00\x00\x01\x00\x00"s.append(b64k));
 }
 
 TEST(FrameWriter, ChoosesTheShortestLengthAtEveryBoundary) {
