@@ -94,7 +94,8 @@ struct MarkSlot {
 };
 
 // A command that changes who is here, which may be several operations. Nothing else is staged meanwhile, so that every
-// right is judged against what is committed.
+// right is judged against what is committed. Or any number of people who join by themselves: none of them changes what
+// another may.
 struct MembershipCommand {
   Actor actor;
   std::uint32_t left = 0;  // outcomes awaited; 0: none is under way
@@ -102,7 +103,7 @@ struct MembershipCommand {
   std::optional<Error> error;
   // The actor hears of it as members do: an answer without id would be the same again.
   bool is_heard = false;
-  bool is_join = false;  // the actor's own: answered with the outcome
+  std::vector<Actor> joining{};  // by themselves, once a user; each is answered with its outcome
 };
 
 struct Conversation {

@@ -15,6 +15,15 @@ bool ConversationRole::is_write(const ClientEvent& event) {
          !std::holds_alternative<ConversationCreate>(event);
 }
 
+bool ConversationRole::is_barred(const Conversation& conversation, const Command& command) {
+  const MembershipCommand& change = conversation.change;
+  if (change.left == 0) return false;
+  if (change.joining.empty() || !std::holds_alternative<ConversationJoin>(command.event))
+    return true;
+  return std::any_of(change.joining.begin(), change.joining.end(),
+                     [&](const Actor& x) { return x.user == command.actor.user; });
+}
+
 void ConversationRole::on(ForwardedCommand command) {
   const Actor& actor = command.command.actor;
   if (const auto* create = std::get_if<ConversationCreate>(&command.command.event)) {
@@ -52,7 +61,7 @@ void ConversationRole::on(ForwardedCommand command) {
       context_.refuse(actor, ErrorCode::kUnavailable);
       return;
     }
-    if (!conversation->parked.empty() || conversation->change.left > 0 ||
+    if (!conversation->parked.empty() || is_barred(*conversation, command.command) ||
         conversation->needs_verify || lacks_room(*conversation, command.command.event)) {
       park(*conversation, std::move(command));
       return;
@@ -452,12 +461,15 @@ void ConversationRole::join(Conversation& conversation, const Actor& actor) {
     context_.refuse(actor, ErrorCode::kForbidden, "only channels are open to everyone");
     return;
   }
-  if (conversation.members.size() >= context_.limits.members_max) {
+  MembershipCommand& change = conversation.change;
+  if (conversation.members.size() + change.joining.size() >= context_.limits.members_max) {
     context_.refuse(actor, ErrorCode::kConflict, "the conversation is full");
     return;
   }
-  conversation.change.is_join = stage_change(
-      conversation, actor, {storage::AddMember{.user = actor.user, .role = Role::kMember}}, {});
+  const storage::AddMember body{.user = actor.user, .role = Role::kMember};
+  if (!stage(conversation, actor, body)) return;
+  ++change.left;
+  change.joining.push_back(actor);
 }
 
 void ConversationRole::leave(Conversation& conversation, const Actor& actor) {

@@ -161,10 +161,22 @@ void ConversationRole::change_step_done(Conversation& conversation,
   }
 }
 
+void ConversationRole::joining_done(Conversation& conversation, const Actor& actor,
+                                    const std::optional<ServerEvent>& answer) {
+  MembershipCommand& change = conversation.change;
+  UPROAR_CHECK(change.left > 0);
+  std::erase_if(change.joining, [&](const Actor& x) { return x.user == actor.user; });
+  if (--change.left == 0) {
+    change = {};
+    if (conversation.wants_look) want_look(conversation);
+  }
+  if (answer) context_.reply(actor, *answer);
+}
+
 // By another device or node, which may be unknown here, as may be what they have read: answered as whoever joins once more.
 // Who has left since joins again, then.
 void ConversationRole::joined_already(Conversation& conversation, const Actor& actor) {
-  change_step_done(conversation, {}, {});
+  joining_done(conversation, actor, {});
   tell_if_member(conversation, actor.user);
   park_for_look(
       conversation,
@@ -199,11 +211,11 @@ void ConversationRole::committed(Conversation& conversation, Pending& pending,
   // outcome came. It is answered there.
   const bool is_answered_there = is_join && pending.actor.from.kind == Endpoint::Kind::kSession;
   if (is_answered_there) {
-    change_step_done(conversation, {}, {});
+    joining_done(conversation, pending.actor, {});
   } else if (is_join) {
-    change_step_done(
-        conversation,
-        ServerEvent(ConversationJoined{view_at_joining(conversation, op.user, outcome.seq)}), {});
+    joining_done(
+        conversation, pending.actor,
+        ServerEvent(ConversationJoined{view_at_joining(conversation, op.user, outcome.seq)}));
   } else {
     if (!is_duplicate) conversation.change.is_heard = true;
     change_step_done(conversation, ServerEvent(added), {});
@@ -300,9 +312,10 @@ void ConversationRole::take_membership(Conversation& conversation, const Message
       if (is_newer) add_member(conversation, row.subject, row.role, row.seq);
       if (is_member_since(conversation, row.subject, row.seq)) {  // and not left since
         // Who asked to join is answered with the outcome.
-        const MembershipCommand& change = conversation.change;
-        tell_joined(conversation, row.subject, row.seq,
-                    change.is_join ? change.actor.from : Endpoint{}, false);
+        Endpoint asker;
+        for (const Actor& joining : conversation.change.joining)
+          if (joining.user == row.subject) asker = joining.from;
+        tell_joined(conversation, row.subject, row.seq, asker, false);
       }
       if (is_newer) doubt_marks(conversation, row.subject);
       return;

@@ -376,13 +376,14 @@ void ConversationRole::failed(Conversation& conversation, Pending& pending, Erro
   const auto& body = pending.operation.body;
   if (const auto* mark = std::get_if<storage::AdvanceMark>(&body)) {
     mark_ended(conversation, pending, mark->kind, ServerEvent(error));
-  } else if (std::holds_alternative<storage::AddMember>(body) ||
-             std::holds_alternative<storage::RemoveMember>(body) ||
+  } else if (const auto* added = std::get_if<storage::AddMember>(&body);
+             added != nullptr && added->user == pending.actor.user) {
+    joining_done(conversation, pending.actor, {});
+    context_.refuse(pending.actor, error);
+    tell_if_member(conversation, added->user);
+  } else if (added != nullptr || std::holds_alternative<storage::RemoveMember>(body) ||
              std::holds_alternative<storage::SetRole>(body)) {
     change_step_done(conversation, {}, error);
-    const auto* joining = std::get_if<storage::AddMember>(&body);
-    if (joining != nullptr && joining->user == pending.actor.user)
-      tell_if_member(conversation, joining->user);
   } else if (std::holds_alternative<storage::CreateConversation>(body)) {
     UPROAR_CHECK(conversation.state == Conversation::State::kCreating);
     conversation.state = Conversation::State::kAbsent;

@@ -147,7 +147,7 @@ bool ConversationRole::may_run_now(const Conversation& conversation,
   if (conversation.state != Conversation::State::kReady || conversation.look_blocks) return false;
   const auto* command = std::get_if<ForwardedCommand>(&parked);
   if (command == nullptr || !is_write(command->command.event)) return true;
-  return conversation.change.left == 0 && !conversation.needs_verify &&
+  return !is_barred(conversation, command->command) && !conversation.needs_verify &&
          !lacks_room(conversation, command->command.event);
 }
 

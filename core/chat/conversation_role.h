@@ -148,6 +148,8 @@ class ConversationRole {
   // --- commands (conversation_commands.cc) ---
   void run(Conversation& conversation, ForwardedCommand command);
   [[nodiscard]] static bool is_write(const ClientEvent& event);
+  // A change of members is under way that it has to wait for.
+  [[nodiscard]] static bool is_barred(const Conversation& conversation, const Command& command);
   // The member who may, or null and the refusal is out.
   MemberState* permit(Conversation& conversation, const Actor& actor, Act act);
   [[nodiscard]] static std::optional<Error> refusal_of(const Conversation& conversation,
@@ -245,6 +247,8 @@ class ConversationRole {
                  const storage::Outcome& outcome);
   void change_step_done(Conversation& conversation, std::optional<ServerEvent> answer,
                         std::optional<Error> error);
+  void joining_done(Conversation& conversation, const Actor& actor,
+                    const std::optional<ServerEvent>& answer);
   void members_changed(Conversation& conversation, Seq seq);
   void add_member(Conversation& conversation, UserId user, Role role, Seq seq);
   void take_membership(Conversation& conversation, const Message& row);

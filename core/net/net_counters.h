@@ -55,9 +55,9 @@ struct NetCounters {
   Counter dropped_receipt;
   Counter closed_slow;        // 4201
   Counter shed_shard_egress;  // of them because the whole shard's budget was used
-  Counter
-      shed_http_buffers;  // unfinished requests and paused WebSockets that the shard's budget had no room for
-  Counter runs_spilled;  // a topic's run was full: members got references
+  Counter shed_http_buffers;  // unfinished requests that the shard's budget had no room for
+  Counter shed_unread;        // paused WebSockets, likewise
+  Counter runs_spilled;       // a topic's run was full: members got references
   Counter holds_overflowed;
   Gauge egress_bytes;  // all queues of this shard
 

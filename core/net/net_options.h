@@ -36,10 +36,12 @@ struct NetOptions {
   // A request the handler has not answered: 503, then closed.
   std::uint32_t http_answer_ms = 60'000;
   std::uint32_t http_body_bytes_max = 1024 * 1024;
-  // What unfinished and waiting requests of the shard, and paused WebSockets, may keep together: 64 bodies of the largest size.
-  // Above: 503, or close 4200, for the one that needs more (counted as shed_http_buffers). Requests that arrive in one piece
-  // keep nothing.
+  // What unfinished and waiting requests of the shard may keep together: 64 bodies of the largest size. Above: 503 for
+  // the one that needs more (counted as shed_http_buffers). Requests that arrive in one piece keep nothing.
   std::uint64_t http_shard_bytes_max = 64ULL * 1024 * 1024;
+  // What had been received of paused WebSockets, of the whole shard: 16,384 messages of the largest size. Above: close 4200
+  // for the one that needs more (counted as shed_unread).
+  std::uint64_t unread_shard_bytes_max = 256ULL * 1024 * 1024;
   // After an error answer or a refused upgrade: how long the peer's FIN is awaited so that the answer is not lost to
   // a reset.
   std::uint32_t linger_ms = 1'000;

@@ -226,8 +226,8 @@ class ShardCore {
   std::vector<ConnectionId> doomed_;
   std::vector<ConnectionId> starved_;
   std::vector<ConnectionId> resume_;
-  // Kept by requests that are not whole or wait their turn, and of paused WebSockets.
-  std::uint64_t http_bytes_ = 0;
+  std::uint64_t http_bytes_ = 0;    // kept by requests that are not whole or wait their turn
+  std::uint64_t unread_bytes_ = 0;  // kept of paused WebSockets
   absl::flat_hash_map<std::uint32_t, std::vector<std::byte>> unread_;  // by slot, of who has_unread
   std::vector<ConnectionId> drained_ids_;
   std::vector<std::uint32_t> ended_;

@@ -63,14 +63,14 @@ void ShardCore<Io>::resume(ConnectionId id) {
 template <class Io>
 void ShardCore<Io>::keep_unread(std::uint32_t slot, Connection& c, MutableBytes bytes) {
   if (bytes.empty()) return;
-  if (http_bytes_ + bytes.size() > options_.http_shard_bytes_max) {
-    counters_.shed_http_buffers.add();
+  if (unread_bytes_ + bytes.size() > options_.unread_shard_bytes_max) {
+    counters_.shed_unread.add();
     fail(slot, c, ws::CloseCode::kOverloaded, "too much waits");
     return;
   }
   std::vector<std::byte>& unread = unread_[slot];
   unread.insert(unread.end(), bytes.begin(), bytes.end());
-  http_bytes_ += bytes.size();
+  unread_bytes_ += bytes.size();
   c.has_unread = true;
 }
 
@@ -81,7 +81,7 @@ std::vector<std::byte> ShardCore<Io>::take_unread(std::uint32_t slot, Connection
   const auto kept = unread_.find(slot);
   std::vector<std::byte> bytes = std::move(kept->second);
   unread_.erase(kept);
-  http_bytes_ -= bytes.size();
+  unread_bytes_ -= bytes.size();
   return bytes;
 }
 
@@ -90,13 +90,15 @@ template <class Io>
 void ShardCore<Io>::resume_reading(std::uint32_t slot, Connection& c) {
   c.resume = false;
   const bool is_http = c.state == ConnectionState::kHttp;
-  if (is_http) c.paused = false;
   std::vector<std::byte> kept = is_http ? c.http()->take_stash() : take_unread(slot, c);
   const std::size_t bytes = kept.size();
   kept.resize(bytes + runtime::kReadablePadding);
   const MutableBytes input = MutableBytes(kept).first(bytes);
   if (is_http) {
     on_http_bytes(slot, c, input);
+    // Half of the bound: else each answer would let a little in and stop again.
+    if (c.state != ConnectionState::kHttp || c.http()->stash_bytes() <= kPipelinedBytesMax / 2)
+      read_on(slot, c);
   } else if (c.state == ConnectionState::kOpen || c.state == ConnectionState::kCloseSent) {
     on_ws_bytes(slot, c, input);
   }

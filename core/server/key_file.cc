@@ -84,7 +84,8 @@ Result<std::string, SystemError> make_key(const std::string& path) {
 }  // namespace
 
 Result<std::string, SystemError> read_key_file(const std::string& path, bool make) {
-  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const Fd file(
+      ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));  // a pipe would wait for its writer
   if (file.get() < 0) {
     if (errno == ENOENT && make) return make_key(path);
     return failure("open key file", path);
@@ -94,6 +95,10 @@ Result<std::string, SystemError> read_key_file(const std::string& path, bool mak
   if (S_ISDIR(status.st_mode)) {
     errno = EISDIR;
     return failure("read key file", path);
+  }
+  if (!S_ISREG(status.st_mode)) {
+    errno = 0;
+    return failure("key file is no regular file:", path, "name another with --auth-secret-file");
   }
   if ((status.st_mode & 0077) != 0) {
     errno = 0;

@@ -108,6 +108,41 @@ TEST_F(Crowd, thousands_join_one_channel_at_once) {
   EXPECT_EQ(paused(people), 0U);
 }
 
+TEST_F(Crowd, who_joins_one_channel_at_once_shares_a_commit) {
+  const auto room = channel({"host"});
+  const auto people = arrive(5);
+  for (const Person& person : people) person.says(ConversationJoin{room});
+  world.step_apply(0, 1'000, false, false);
+  while (world.step_outcomes(0)) {
+  }
+  world.settle();
+  for (const Person& person : people) ASSERT_THAT(person.heard<ConversationJoined>(), SizeIs(1));
+}
+
+TEST_F(Crowd, a_channel_is_not_overfilled_by_those_who_join_at_once) {
+  ChatLimits limits;
+  limits.members_max = 3;
+  World small({.shards = 1, .seed = 1, .limits = limits});
+  const ConversationId room(Uuid{0xABCD, (1ULL << 63) | 99});
+  const UserId host = small.user("host");
+  (void)small.model().apply({.ticket = 0,
+                             .conversation = room,
+                             .actor = host,
+                             .at_us = 1,
+                             .body = storage::CreateConversation{
+                                 ConversationKind::kChannel, "n", {{host, Role::kOwner}}}});
+  std::vector<Person> people;
+  for (int i = 0; i < 4; ++i)
+    people.emplace_back(small, small.connect(small.user("guest" + std::to_string(i))));
+  small.advance_ms(kHoldMs);
+  for (const Person& person : people) person.says(ConversationJoin{room});
+  small.commit();
+  std::size_t joined = 0;
+  for (const Person& person : people) joined += person.heard<ConversationJoined>().size();
+  EXPECT_EQ(joined, 2U);
+  EXPECT_EQ(people[3].refused(), ErrorCode::kConflict);
+}
+
 TEST_F(Crowd, thousands_join_a_cold_channel_each) {
   const auto people = arrive(kCrowd);
   std::vector<ConversationId> rooms;

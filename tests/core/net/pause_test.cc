@@ -167,14 +167,14 @@ TEST(Pause, APeerThatBreaksMeanwhileIsGone) {
 
 TEST(Pause, WhatWaitsStaysWithinTheShardsBudget) {
   NetOptions options;
-  options.http_shard_bytes_max = 1024;
+  options.unread_shard_bytes_max = 1024;
   SimShard shard(options);
   const ConnectionId id = shard.open();
   shard.net.pause(id);  // before the cancel of its recv is submitted
   shard.io.peer_says(id.slot, client_frame(1, std::string(4096, 'x')));
   shard.io.poll_world();
   shard.settle();
-  EXPECT_EQ(shard.net.counters().shed_http_buffers.value(), 1U);
+  EXPECT_EQ(shard.net.counters().shed_unread.value(), 1U);
   const auto frames = server_frames(shard.io.socket(id.slot).wire);
   ASSERT_THAT(frames, SizeIs(1));
   EXPECT_EQ(frames[0].opcode, 8);
@@ -212,6 +212,28 @@ TEST(Pause, PipelinedRequestsBeyondTheBoundWaitInTheKernel) {
     shard.settle();
   }
   EXPECT_THAT(shard.io.closed(), IsEmpty());
+  EXPECT_LT(shard.net.counters().reading_paused.value(), 20U) << "not once an answer";
+}
+
+TEST(Pause, AnUpgradeBehindPipelinedRequestsBeginsWithAllThatCameBehindIt) {
+  SimShard shard;
+  std::vector<ConnectionId> waiting;
+  shard.handler.when_request = [&](ConnectionId id, const http::Request&) {
+    waiting.push_back(id);
+  };
+  const std::uint32_t slot = shard.connect();
+  const std::string body(kPipelinedBytesMax, 'x');
+  shard.io.peer_says(slot, "GET /1 HTTP/1.1\r\nHost: a\r\n\r\n" + std::string(kUpgrade) +
+                               client_frame(2, body) + said(3));
+  shard.settle();
+  EXPECT_EQ(shard.net.counters().reading_paused.value(), 1U);
+  shard.net.respond(waiting.at(0), Reply{.body = "x"});
+  shard.settle();
+  ASSERT_THAT(shard.handler.messages, SizeIs(4));
+  EXPECT_EQ(shard.handler.messages.back(), "text:2");
+  shard.io.peer_says(slot, said(1, 3));
+  shard.settle();
+  EXPECT_EQ(shard.handler.messages.back(), "text:3");
 }
 
 class PauseProperty : public ::testing::TestWithParam<std::uint64_t> {};

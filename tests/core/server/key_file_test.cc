@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "proto/auth/limits.h"
@@ -159,6 +160,15 @@ TEST(KeyFile, AFolderIsNoKey) {
   const TempFolder folder;
   ASSERT_EQ(::chmod(folder.path().c_str(), 0700), 0);
   EXPECT_FALSE(read_key_file(folder.path(), true).ok());
+}
+
+TEST(KeyFile, IsNoPipeThatWouldBeWaitedFor) {
+  const TempFolder folder;
+  const std::string path = folder.file("pipe");
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  const auto key = read_key_file(path, false);
+  ASSERT_FALSE(key.ok());
+  EXPECT_THAT(key.error().text(), ::testing::HasSubstr("no regular file: " + path));
 }
 
 }  // namespace
