@@ -6,8 +6,8 @@
 
 namespace uproar::storage {
 
-// `code` is the errno of the refused call, `path` what the server's user has to own. Empty: there is nothing better to
-// say than what the code means.
+// `code` is the errno of the refused call, `path` what the server's user has to own. Empty: there
+// is nothing better to say than what the code means.
 [[nodiscard]] std::string file_remedy(int code, const std::string& path);
 // The folder in which the file or folder of this path has its entry.
 [[nodiscard]] std::string folder_of(std::string path);

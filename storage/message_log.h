@@ -21,8 +21,9 @@ class MessageLog {
  public:
   virtual ~MessageLog() = default;
   virtual StageResult stage(Operation operation) = 0;
-  // Whether stage() would not answer kFull to so many rows and bytes of this conversation. False: something is staged or in
-  // flight, and after its outcomes it is worth asking again. True also while the store is down: stage() says that.
+  // Whether stage() would not answer kFull to so many rows and bytes of this conversation. False:
+  // something is staged or in flight, and after its outcomes it is worth asking again. True also
+  // while the store is down: stage() says that.
   [[nodiscard]] virtual bool has_room(ConversationId conversation, std::size_t rows,
                                       std::size_t bytes) const = 0;
   // After kFull or kUnavailable: when to tell the client to come back.

@@ -1,1 +1,2 @@
-// CMake wants a source for each library; this one is for the precompiled headers of all tests (tests/CMakeLists.txt).
+// CMake wants a source for each library; this one is for the precompiled headers of all tests
+// (tests/CMakeLists.txt).

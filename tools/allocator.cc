@@ -12,7 +12,8 @@ constexpr std::string_view kNoMemory =
     "uproar: out of memory. Try: give it more: MemoryMax= (systemd), --memory (docker), ulimit "
     "-v\n";
 
-// mimalloc aborts without a word when `new` finds no memory, and there may be none for more than this.
+// mimalloc aborts without a word when `new` finds no memory, and there may be none for more than
+// this.
 void say_no_memory(int error, void* /*nothing*/) {
   if (error == ENOMEM)
     static_cast<void>(!::write(STDERR_FILENO, kNoMemory.data(), kNoMemory.size()));

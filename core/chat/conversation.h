@@ -94,8 +94,8 @@ struct MarkSlot {
 };
 
 // A command that changes who is here, which may be several operations. Nothing else is staged meanwhile, so that every
-// right is judged against what is committed. Or any number of people who join by themselves: none of them changes what
-// another may.
+// right is judged against what is committed. Or any number of people who join by themselves: none
+// of them changes what another may.
 struct MembershipCommand {
   Actor actor;
   std::uint32_t left = 0;  // outcomes awaited; 0: none is under way

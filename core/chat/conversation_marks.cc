@@ -25,7 +25,8 @@ std::vector<ServerEvent> ConversationRole::receipts_above(const Conversation& co
 }
 
 // Those that moved while the news of the joining was under way were announced to those who were in; their rows do not say
-// so in the form of events. Messages do, of their senders: whoever has joined is shown all that came since.
+// so in the form of events. Messages do, of their senders: whoever has joined is shown all that
+// came since.
 void ConversationRole::tell_marks_to(const Conversation& conversation, const Attach& joining) {
   if (!conversation.announces_marks()) return;
   for (const MemberState& member : conversation.members) {

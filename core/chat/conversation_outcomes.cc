@@ -69,7 +69,8 @@ void ConversationRole::on_committed(std::span<const storage::Outcome> outcomes) 
     }
     repair_if_behind(*conversation);
     advance_attaches(*conversation);
-    // Who waits for room gets it in turn with the others: this conversation's batch was the last one.
+    // Who waits for room gets it in turn with the others: this conversation's batch was the last
+    // one.
     if (!conversation->wants_room) unpark(*conversation);
   }
   give_room();

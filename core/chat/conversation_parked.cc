@@ -1,6 +1,7 @@
-// What waits for its turn in a conversation: for it to be read, for a membership change, for a look at the store, for room in
-// the log. In the order in which it came. A command that waits in a crowd holds up the connection that said it
-// (Backpressure), and is refused only when it has waited for long.
+// What waits for its turn in a conversation: for it to be read, for a membership change, for a look
+// at the store, for room in the log. In the order in which it came. A command that waits in a crowd
+// holds up the connection that said it (Backpressure), and is refused only when it has waited for
+// long.
 #include <algorithm>
 #include <utility>
 
@@ -9,8 +10,8 @@
 namespace uproar::chat {
 namespace {
 
-// Just what a stranger hears of a direct conversation that exists: its id can be computed from its two users
-// (docs/decisions/0009), and whether they talk is no stranger's business.
+// Just what a stranger hears of a direct conversation that exists: its id can be computed from its
+// two users (docs/decisions/0009), and whether they talk is no stranger's business.
 ErrorCode refusal_of_absent(const ClientEvent& event) {
   return std::holds_alternative<ConversationJoin>(event) ? ErrorCode::kNotFound
                                                          : ErrorCode::kNotMember;
@@ -167,7 +168,8 @@ void ConversationRole::unpark(Conversation& conversation) {
   want_room(conversation);
 }
 
-// There is no such conversation: who can make it, makes it; the others hear so. The reference is dead afterwards.
+// There is no such conversation: who can make it, makes it; the others hear so. The reference is
+// dead afterwards.
 void ConversationRole::handle_absent(Conversation& conversation) {
   UPROAR_CHECK(conversation.state == Conversation::State::kAbsent);
   if (conversation.pending > 0) return;
@@ -211,7 +213,8 @@ void ConversationRole::want_room(Conversation& conversation) {
 }
 
 // After outcomes: those who have waited longest go on, each until there is no more room, and stand
-// behind the others then. Who finds none for a larger command, or in the other lane, keeps its place.
+// behind the others then. Who finds none for a larger command, or in the other lane, keeps its
+// place.
 void ConversationRole::give_room() {
   std::vector<ConversationId> without;
   bool is_any_served = false;

@@ -8,10 +8,12 @@
 // the conversation is read again before it takes further writes, and what turns out to be there is published as a
 // history.page with its upto_seq.
 //
-// Bodies: conversation_role.cc (table, load, verify), conversation_parked.cc (what waits for its turn), conversation_repair.cc (holes), conversation_commands.cc (what is asked),
-// conversation_outcomes.cc (what was committed), conversation_members.cc (who is in, and who is told), conversation_attach.cc
-// (pages of what was missed, history), conversation_attach_reads.cc (what these ask the store), conversation_nodes.cc (what other
-// nodes commit: holding, comparing with the store).
+// Bodies: conversation_role.cc (table, load, verify), conversation_parked.cc (what waits for its
+// turn), conversation_repair.cc (holes), conversation_commands.cc (what is asked),
+// conversation_outcomes.cc (what was committed), conversation_members.cc (who is in, and who is
+// told), conversation_attach.cc (pages of what was missed, history), conversation_attach_reads.cc
+// (what these ask the store), conversation_nodes.cc (what other nodes commit: holding, comparing
+// with the store).
 
 #include <bit>
 #include <deque>

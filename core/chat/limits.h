@@ -121,14 +121,16 @@ inline constexpr std::uint32_t kUnreadConversationsMax = 100;
 // --- conversation ---
 // Forgetting happens between turns; within one the table may stand this much above its bound.
 inline constexpr std::uint32_t kConversationSlack = 1'024;
-// Commands that wait for a load, a membership change or room in the log, of the whole shard: one each of 65,536 sessions that
-// join at once, ~450 bytes each, 30 MB; with what they say, so many bytes. Above: overloaded.
+// Commands that wait for a load, a membership change or room in the log, of the whole shard: one
+// each of 65,536 sessions that join at once, ~450 bytes each, 30 MB; with what they say, so many
+// bytes. Above: overloaded.
 inline constexpr std::size_t kParkedMax = 65'536;
 inline constexpr std::size_t kParkedBytesMax = 128ULL << 20;
-// From so many on, or where a load waits for its turn or the log has no room, whoever says more is not read until it has run.
+// From so many on, or where a load waits for its turn or the log has no room, whoever says more is
+// not read until it has run.
 inline constexpr std::size_t kParkedCrowd = 1'024;
-// So long, at most, and then it is refused: overloaded. A batch of 1,024 rows takes milliseconds, changes of
-// members of one conversation that are no joins have a commit each.
+// So long, at most, and then it is refused: overloaded. A batch of 1,024 rows takes milliseconds,
+// changes of members of one conversation that are no joins have a commit each.
 inline constexpr std::uint32_t kParkedWaitMs = 10'000;
 // Conversations without room that are passed over for others, each time that there is some.
 inline constexpr std::size_t kRoomLooksMax = 64;

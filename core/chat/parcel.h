@@ -153,7 +153,8 @@ struct ForwardedCommand {
   ConversationId conversation;
 };
 
-// To the session that said it: a command waits at its conversation's owner, or waits there no longer.
+// To the session that said it: a command waits at its conversation's owner, or waits there no
+// longer.
 struct Backpressure {
   Endpoint session;
   bool begins = true;

@@ -64,7 +64,8 @@ class Outbox {
   virtual void release(const Endpoint& session) = 0;
   // Of what has collected, this topic's events are forgotten, also when the session has unsubscribed.
   virtual void forget_held(const Endpoint& session, const TopicId& topic) = 0;
-  // Backpressure: what the session says from now on waits, in order, and its connection is not read, until resume().
+  // Backpressure: what the session says from now on waits, in order, and its connection is not
+  // read, until resume().
   virtual void pause(const Endpoint& session) = 0;
   virtual void resume(const Endpoint& session) = 0;
   // Bytes queued for the session: bulk answers (sync) wait while it is above a limit; ChatShard::on_drained() says when.

@@ -84,8 +84,8 @@ net::UpgradeAnswer EventGateway::on_upgrade(net::ConnectionId connection,
   if (request.headers.has_element(kOffers, kSubprotocol)) {
     answer.subprotocol = kSubprotocol;
   } else if (request.headers.find(kOffers).has_value()) {
-    // Not by a close code: browsers, Node and `ws` end a WebSocket that selects none of what they offered, and hear nothing
-    // that is said over it.
+    // Not by a close code: browsers, Node and `ws` end a WebSocket that selects none of what they
+    // offered, and hear nothing that is said over it.
     return turn_away(error(chat::ErrorCode::kUnknownSubprotocol));
   }
 

@@ -35,8 +35,8 @@ class Revocations {
     return true;
   }
   [[nodiscard]] bool contains(SessionId session) const { return sessions_.contains(session); }
-  // Forgets those whose last access token has expired by itself, by both clocks: the tokens are good again when the wall
-  // clock jumps forward, so that they are forgotten, and then back.
+  // Forgets those whose last access token has expired by itself, by both clocks: the tokens are
+  // good again when the wall clock jumps forward, so that they are forgotten, and then back.
   void trim(Now now) {
     seen_us_ = now.monotonic_us;
     while (!by_age_.empty() && by_age_.front().wall_us <= now.wall_us &&

@@ -68,7 +68,8 @@ class HttpStage {
 
   // A request was handed up and has no answer yet.
   [[nodiscard]] bool awaiting_answer() const { return awaiting_; }
-  // How the answer is to be framed. Valid from kRequest until answered(); before that, for a refusal, its head_request.
+  // How the answer is to be framed. Valid from kRequest until answered(); before that, for a
+  // refusal, its head_request.
   [[nodiscard]] http::ResponseContext answer_context(std::string_view date) const;
   void answered();
 

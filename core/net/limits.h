@@ -46,8 +46,8 @@ inline constexpr std::uint32_t kEgressEntryBytes = 32;
 // are 5 us when they lie in the cache.
 inline constexpr std::uint32_t kTopicsPerConnectionMax = 4096;
 
-// Bytes that wait behind an unanswered HTTP request (pipelining). Above: no more is received until it is answered; what
-// the kernel had handed over by then comes on top.
+// Bytes that wait behind an unanswered HTTP request (pipelining). Above: no more is received until
+// it is answered; what the kernel had handed over by then comes on top.
 inline constexpr std::uint32_t kPipelinedBytesMax = 64 * 1024;
 
 // Bytes thrown away while lingering for the peer's FIN after an error answer; then TCP is cut.

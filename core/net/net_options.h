@@ -39,8 +39,8 @@ struct NetOptions {
   // What unfinished and waiting requests of the shard may keep together: 64 bodies of the largest size. Above: 503 for
   // the one that needs more (counted as shed_http_buffers). Requests that arrive in one piece keep nothing.
   std::uint64_t http_shard_bytes_max = 64ULL * 1024 * 1024;
-  // What had been received of paused WebSockets, of the whole shard: 16,384 messages of the largest size. Above: close 4200
-  // for the one that needs more (counted as shed_unread).
+  // What had been received of paused WebSockets, of the whole shard: 16,384 messages of the largest
+  // size. Above: close 4200 for the one that needs more (counted as shed_unread).
   std::uint64_t unread_shard_bytes_max = 256ULL * 1024 * 1024;
   // After an error answer or a refused upgrade: how long the peer's FIN is awaited so that the answer is not lost to
   // a reset.

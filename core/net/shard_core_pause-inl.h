@@ -1,13 +1,14 @@
 #pragma once
 
-// Reading stops while the peer's own requests or commands wait, and goes on behind them: backpressure by TCP. What had
-// been received before the kernel heard of it is kept, in order, and charged to the shard's budget for such bytes.
+// Reading stops while the peer's own requests or commands wait, and goes on behind them:
+// backpressure by TCP. What had been received before the kernel heard of it is kept, in order, and
+// charged to the shard's budget for such bytes.
 //
 //   HTTP       more than kPipelinedBytesMax behind an unanswered request; until what is kept has been looked at again
 //   WebSocket  from Handler's pause() to its resume(); the rest of what was received waits in `unread_`
 //
-// A multishot recv ends by being cancelled, and its last completion may come after reading has begun again: it is armed
-// anew there (on_recv), never twice.
+// A multishot recv ends by being cancelled, and its last completion may come after reading has
+// begun again: it is armed anew there (on_recv), never twice.
 
 #include <iterator>
 #include <utility>

@@ -152,9 +152,10 @@ class BasicShardNet {
       ConnectionId id) const;  // queued, not yet taken by the kernel
   [[nodiscard]] bool negotiated_deflate(ConnectionId id) const;
 
-  // Backpressure: after pause() this WebSocket delivers no further message, ping or close until resume(), and its socket is
-  // not read; what had been received waits in order. A pause made in on_message() holds from the next message on. No-ops for
-  // who is paused, or is not, already. A paused connection is not pinged and does not count as silent.
+  // Backpressure: after pause() this WebSocket delivers no further message, ping or close until
+  // resume(), and its socket is not read; what had been received waits in order. A pause made in
+  // on_message() holds from the next message on. No-ops for who is paused, or is not, already. A
+  // paused connection is not pinged and does not count as silent.
   void pause(ConnectionId id);
   void resume(ConnectionId id);
 

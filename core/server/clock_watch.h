@@ -1,6 +1,7 @@
 #pragma once
 
-// Sees the wall clock jump: whoever set it, or whoever let the machine sleep, hears from nobody else what that does here.
+// Sees the wall clock jump: whoever set it, or whoever let the machine sleep, hears from nobody
+// else what that does here.
 
 #include <cstdint>
 #include <optional>
@@ -12,11 +13,13 @@ namespace uproar::server {
 
 class ClockWatch {
  public:
-  // Less is no jump: a token may be from a minute ahead (auth::kClockLeewayS), and a time service steps by less at start.
+  // Less is no jump: a token may be from a minute ahead (auth::kClockLeewayS), and a time service
+  // steps by less at start.
   static constexpr std::int64_t kJumpUs = 5'000'000;
 
-  // By how many microseconds the wall clock has gone another way than the monotonic one since the last look; 0: as well
-  // as nothing. A clock that a time service slews stays far below it between two looks.
+  // By how many microseconds the wall clock has gone another way than the monotonic one since the
+  // last look; 0: as well as nothing. A clock that a time service slews stays far below it between
+  // two looks.
   [[nodiscard]] std::int64_t look(const Now& now) {
     const std::int64_t offset_us = now.wall_us - now.monotonic_us;
     const std::int64_t jump_us = offset_us - offset_us_.value_or(offset_us);

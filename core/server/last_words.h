@@ -1,7 +1,7 @@
 #pragma once
 
-// What the process says when it must end because the system refuses it threads: nobody catches what their constructors throw.
-// For memory it is the allocator that speaks (tools/allocator.cc).
+// What the process says when it must end because the system refuses it threads: nobody catches what
+// their constructors throw. For memory it is the allocator that speaks (tools/allocator.cc).
 
 namespace uproar::server {
 

@@ -42,7 +42,8 @@ inline constexpr std::size_t kHeardNodesMax = 4 * storage::kNodesMax;
 inline constexpr std::uint32_t kLeaveWaitMs = 2'000;
 // --server-name: as many as origins may be listed (http::kAllowedOriginsMax).
 inline constexpr std::size_t kServerNamesMax = 64;
-// Addresses of this machine that are looked at: 1,024 * about 50 bytes per shard. A host of containers has hundreds.
+// Addresses of this machine that are looked at: 1,024 * about 50 bytes per shard. A host of
+// containers has hundreds.
 inline constexpr std::size_t kOwnAddressesMax = 1'024;
 // Parcels handled in one turn, so that sockets and timers get their share.
 inline constexpr std::uint32_t kParcelsPerTurnMax = 4'096;

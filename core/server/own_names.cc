@@ -28,7 +28,8 @@ struct OwnAddress {
   bool is_far;  // others can reach it
 };
 
-// nullopt: it is none of the internet's. `is_far` is left to the caller as far as the interface decides it.
+// nullopt: it is none of the internet's. `is_far` is left to the caller as far as the interface
+// decides it.
 std::optional<OwnAddress> address_of(const sockaddr* address) {
   std::array<char, INET6_ADDRSTRLEN> text{};
   if (address->sa_family == AF_INET) {

@@ -178,7 +178,8 @@ Problem read_advertise(Config& config, const std::string& text) {
 constexpr std::string_view kNameChars = "abcdefghijklmnopqrstuvwxyz0123456789.-_";
 constexpr std::size_t kHostBytesMax = 253;  // RFC 1035 §3.1
 
-// Hosts that logins are told again. "chat.example.com:8443" is refused: the port is not compared, so it would mislead.
+// Hosts that logins are told again. "chat.example.com:8443" is refused: the port is not compared,
+// so it would mislead.
 Problem read_server_name(Config& config, const std::string& text) {
   constexpr const char* kExpected =
       "expected a host such as chat.example.com or [2001:db8::5], without scheme, port or path";

@@ -92,7 +92,8 @@ struct ClientEventDecoder::State {
   [[gnu::cold, gnu::noinline]] bool refuse_value(Field field, std::string_view raw,
                                                  JsonFault found);
 
-  // What is wrong with what read_fields() refused. Not on the hot path: it reads all of it once more.
+  // What is wrong with what read_fields() refused. Not on the hot path: it reads all of it once
+  // more.
   [[gnu::cold, gnu::noinline]] Error not_json(std::string_view text, Door door) const;
   [[gnu::cold, gnu::noinline]] Error bad_value() const;
 

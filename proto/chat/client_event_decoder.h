@@ -6,11 +6,12 @@
 // fields too: a message is accepted exactly when it is JSON (RFC 8259), whatever it holds besides the command.
 //
 // Rules that hold everywhere: fields in any order; unknown ones are ignored; null means absent (except for "data", where
-// it is a value, and "id", where it is an error); no field of the command is given twice; strings may not hold U+0000;
-// numbers inside raw values fit 64 bits or a finite double, so no hearer's parser stumbles over them.
+// it is a value, and "id", where it is an error); no field of the command is given twice; strings
+// may not hold U+0000; numbers inside raw values fit 64 bits or a finite double, so no hearer's
+// parser stumbles over them.
 //
-// An error says the field, what was expected and what came (error_detail.h). kBadJson: no JSON, no object, or no Unicode;
-// JSON that is wrong in a field has the code of that field.
+// An error says the field, what was expected and what came (error_detail.h). kBadJson: no JSON, no
+// object, or no Unicode; JSON that is wrong in a field has the code of that field.
 
 #include <memory>
 #include <optional>
@@ -59,13 +60,14 @@ class ClientEventDecoder {
   ClientEventDecoder(const ClientEventDecoder&) = delete;
   ClientEventDecoder& operator=(const ClientEventDecoder&) = delete;
 
-  // One WebSocket message; above kMessageBytesMax it is kTooLarge. REQUIRES: kDecodePaddingBytes readable bytes follow
-  // `payload`. Nothing of it is kept. `now` turns "for_ms" into a time.
+  // One WebSocket message; above kMessageBytesMax it is kTooLarge. REQUIRES: kDecodePaddingBytes
+  // readable bytes follow `payload`. Nothing of it is kept. `now` turns "for_ms" into a time.
   [[nodiscard]] Result<Decoded, DecodeError> decode(MutableBytes payload, Now now);
 
-  // The same command as a REST request: the type comes from the route, the body holds what the route does not. It may be
-  // empty where nothing more is required, else that is kBadJson. A "type" in the body is ignored. kTypingStart looks at
-  // "typing" too, so that one route serves both. The padding rule is that of decode(); an empty body needs none.
+  // The same command as a REST request: the type comes from the route, the body holds what the
+  // route does not. It may be empty where nothing more is required, else that is kBadJson. A "type"
+  // in the body is ignored. kTypingStart looks at "typing" too, so that one route serves both. The
+  // padding rule is that of decode(); an empty body needs none.
   [[nodiscard]] Result<Decoded, DecodeError> decode_fields(CommandType type,
                                                            const RouteFields& route,
                                                            MutableBytes body, Now now);

@@ -16,7 +16,8 @@ namespace uproar::chat {
 
 enum class Door : std::uint8_t { kWebSocket, kRest };
 
-// Account bodies: above these nobody's name, password or token is meant. The real rules are proto/auth/names.h.
+// Account bodies: above these nobody's name, password or token is meant. The real rules are
+// proto/auth/names.h.
 inline constexpr std::size_t kAccountTextBytesMax = 1024;
 
 // The first thing that is wrong, in the order in which docs/protocol.md lists the fields.

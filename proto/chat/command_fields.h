@@ -127,7 +127,8 @@ class CommandFields {
   // `raw` is valid JSON of kind `shape.kind`; files it as the field wants it, or marks it.
   void set_raw(Field field, std::string_view raw, const JsonShape& shape);
 
-  // What is wrong with a field that is not kGiven. `expected`: where commands differ; else that of field_info().
+  // What is wrong with a field that is not kGiven. `expected`: where commands differ; else that of
+  // field_info().
   [[nodiscard]] Error error(Field field, std::string_view expected = {}) const;
 
  private:

@@ -1,8 +1,8 @@
 #pragma once
 
-// What an error says beside its code: which field, what was expected, what came. It holds static pieces and a number, which
-// are joined when the error is encoded; so it needs no allocation, may be kept as long as one likes, and holds of what a
-// client sent a number at most.
+// What an error says beside its code: which field, what was expected, what came. It holds static
+// pieces and a number, which are joined when the error is encoded; so it needs no allocation, may
+// be kept as long as one likes, and holds of what a client sent a number at most.
 
 #include <array>
 #include <cstddef>

@@ -35,8 +35,8 @@ struct JsonShape {
 // The scanner has a bit for each level.
 inline constexpr std::uint32_t kScanDepthMax = 64;
 
-// Whether `text` is one whole JSON value with at most `depth_max` (<= kScanDepthMax) arrays and objects inside one
-// another. Fills `shape` when it is, else its fault. REQUIRES: `text` is UTF-8.
+// Whether `text` is one whole JSON value with at most `depth_max` (<= kScanDepthMax) arrays and
+// objects inside one another. Fills `shape` when it is, else its fault. REQUIRES: `text` is UTF-8.
 [[nodiscard]] bool check_json(std::string_view text, std::uint32_t depth_max, JsonShape& shape);
 
 }  // namespace uproar::chat

@@ -152,7 +152,8 @@ RequestParser::Progress RequestParser::read_head(Input& in) {
   return Progress::kAgain;
 }
 
-// The line may turn out to be none, or too long, and whoever sent it takes the answer for one to HEAD all the same.
+// The line may turn out to be none, or too long, and whoever sent it takes the answer for one to
+// HEAD all the same.
 void RequestParser::note_method(std::string_view piece, std::size_t carried) {
   if (carried >= kHeadMethod.size()) return;  // looked at before
   const std::string_view rest = kHeadMethod.substr(carried);

@@ -73,8 +73,9 @@ class RequestParser {
   // Ends the life of the last request and frees the buffer. step() does it too when it meets a finished request.
   void release();
 
-  // The request that was read last, or of which something was read so far, begins with "HEAD ". Known as soon as those
-  // bytes are there, and also when the request is refused: no answer to it has a body (RFC 9110 §9.3.2).
+  // The request that was read last, or of which something was read so far, begins with "HEAD ".
+  // Known as soon as those bytes are there, and also when the request is refused: no answer to it
+  // has a body (RFC 9110 §9.3.2).
   [[nodiscard]] bool is_head() const { return has(kIsHead); }
 
   // True once for each request whose sender waits for "100 Continue" before it sends its body. Ask after kNeedMore.

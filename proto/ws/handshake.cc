@@ -141,7 +141,8 @@ HandshakeError HandshakeRequest::check() const {
   if (key_count_ == 0) return kKeyMissing;
   if (key_count_ > 1) return kKeyRepeated;
   if (!is_key(key_)) return kKeyInvalid;
-  // Who reads a body behind a GET and who does not disagree about where the first frame begins (RFC 9110 §9.3.1).
+  // Who reads a body behind a GET and who does not disagree about where the first frame begins (RFC
+  // 9110 §9.3.1).
   if (has_body_) return kHasBody;
   return kNone;
 }

@@ -11,8 +11,8 @@
 namespace uproar::storage::sqlite {
 namespace {
 
-// What the system has said about a file is more than what SQLite makes of it: a full disk may be an "I/O error", too
-// few descriptors "unable to open".
+// What the system has said about a file is more than what SQLite makes of it: a full disk may be an
+// "I/O error", too few descriptors "unable to open".
 std::string hint_for(ErrorCode code, int system_errno, const std::string& path) {
   const bool is_of_file = (code & 0xFF) == SQLITE_IOERR || (code & 0xFF) == SQLITE_CANTOPEN;
   if (is_of_file && system_errno != 0) {

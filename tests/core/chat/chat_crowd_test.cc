@@ -1,5 +1,6 @@
-// More comes at once than the log takes in a batch, or the store reads at a time: it waits in its order, and the connections
-// that said it are not read meanwhile. Nobody is refused but who has waited for long.
+// More comes at once than the log takes in a batch, or the store reads at a time: it waits in its
+// order, and the connections that said it are not read meanwhile. Nobody is refused but who has
+// waited for long.
 #include <string>
 #include <vector>
 

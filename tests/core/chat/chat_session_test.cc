@@ -79,7 +79,8 @@ TEST_F(Sessions, a_sync_brings_what_was_missed_and_then_live_traffic) {
   EXPECT_THAT(alice.seqs(), ElementsAre(1, 7));
 }
 
-// Those who join by the first message, its sender as well, are shown it: it says how far its sender is.
+// Those who join by the first message, its sender as well, are shown it: it says how far its sender
+// is.
 TEST_F(ThreeShards, sending_tells_of_no_mark_but_by_the_message) {
   const Person alice = arrives("alice", 0), desk = arrives("alice", 1), bob = arrives("bob", 2);
   MessageSend send;

@@ -1,4 +1,5 @@
-// What a connection answers by itself, over a simulated ring: to a HEAD request, and to requests that are refused.
+// What a connection answers by itself, over a simulated ring: to a HEAD request, and to requests
+// that are refused.
 
 #include <string>
 #include <string_view>

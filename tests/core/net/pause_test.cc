@@ -1,5 +1,5 @@
-// Backpressure on one connection: while it is paused nothing more is delivered or received, and afterwards everything comes
-// in its order.
+// Backpressure on one connection: while it is paused nothing more is delivered or received, and
+// afterwards everything comes in its order.
 
 #include <random>
 #include <string>

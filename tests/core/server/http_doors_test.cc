@@ -183,8 +183,8 @@ TEST_F(HttpDoors, APersonRegistersLogsInIsKnownAndLogsOut) {
                  401, "unauthorized");
 }
 
-// Whoever can have a Host of their choice sent with somebody's login must not choose where that somebody goes next. On a
-// server of its own, as logins from one address are limited.
+// Whoever can have a Host of their choice sent with somebody's login must not choose where that
+// somebody goes next. On a server of its own, as logins from one address are limited.
 TEST(HttpHost, ThatIsNotOursIsNotToldToALogin) {
   const LocalServer server;
   Client client(server.port());

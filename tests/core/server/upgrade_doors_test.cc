@@ -216,7 +216,8 @@ TEST_F(UpgradeDoors, WebSocketsLiveAtOnePath) {
   }
 }
 
-// Stock clients end a WebSocket that selected none of what they offered, and hear nothing that is said over it.
+// Stock clients end a WebSocket that selected none of what they offered, and hear nothing that is
+// said over it.
 TEST_F(UpgradeDoors, WhoOffersOtherSubprotocolsAloneIsToldOursBeforeThereIsAWebSocket) {
   const std::string token = server_->token();
   const auto offer = [&](std::string_view subprotocols) {

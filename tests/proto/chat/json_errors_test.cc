@@ -1,5 +1,6 @@
-// What a client is told about JSON that is refused, word by word and through both doors: the name of the field, what was
-// expected, and what came. Compared as it is encoded, so that the words are those that go over the wire.
+// What a client is told about JSON that is refused, word by word and through both doors: the name
+// of the field, what was expected, and what came. Compared as it is encoded, so that the words are
+// those that go over the wire.
 
 #include <string>
 #include <string_view>
@@ -242,7 +243,8 @@ TEST(JsonErrors, SayOfAMessageWhatWasExpectedAndWhatCame) {
   }
 }
 
-// The fields of message.send, which both doors know: a message without its type is the body of the same request.
+// The fields of message.send, which both doors know: a message without its type is the body of the
+// same request.
 const Row kSends[] = {
     {R"("client_id":"k","content":"x")", kMissingField,
      "conversation_id or to: expected one of them, got neither"},

@@ -198,7 +198,8 @@ TEST(RequestParser, AcceptsWhatJustFitsTheLimits) {
   EXPECT_EQ(one_request(chunked + "4\r\n1234\r\n4\r\n5678\r\n0\r\n\r\n", roomy).body, "12345678");
 }
 
-// Where the answer may have a body depends on it, also that to a request which is refused or does not come to its end.
+// Where the answer may have a body depends on it, also that to a request which is refused or does
+// not come to its end.
 TEST(RequestParser, KnowsHeadAsSoonAsItIsSaidAtEveryCut) {
   struct Case {
     std::string input;
