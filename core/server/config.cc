@@ -84,7 +84,9 @@ Problem read_file(Config& config, const std::string& path) {
 }
 
 Problem read_environment(Config& config, const ConfigInput& input) {
-  for (const auto& [name, value] : input.environment) {
+  for (const auto& variable : input.environment) {
+    const auto& name = variable.first;  // clang 14 captures no structured binding
+    const auto& value = variable.second;
     if (!name.starts_with("UPROAR_") || name == "UPROAR_CONFIG") continue;
     const auto setting =
         std::find_if(settings().begin(), settings().end(),
