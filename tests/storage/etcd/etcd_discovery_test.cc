@@ -221,7 +221,9 @@ TEST_F(EtcdDiscoveryTest, SaysWhatIsWrongWithWhatIsNoEtcd) {
       {"http://127.0.0.1:" + std::to_string(other.port()), "is this etcd v3?"},
       {"http://127.0.0.1:" + std::to_string(odd.port()), "is this etcd v3?"},
   };
-  for (const auto& [url, hint] : rows) {
+  for (const auto& row : rows) {
+    const auto& url = row.first;  // clang 14 captures no structured binding
+    const auto& hint = row.second;
     EtcdDiscovery discovery(reactor_, hears_, {.urls = {url}, .lease_ms = 3000});
     EXPECT_TRUE(reactor_.run_within([&] {
       return discovery.last_error().hint.find(hint) != std::string::npos;

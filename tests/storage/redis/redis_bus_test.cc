@@ -274,7 +274,9 @@ TEST_F(RedisBusTest, SaysWhatToDoWhenTheServerWillNotHaveIt) {
       {"redis://" + at(services::free_port()), "Try: start Redis there, or correct host and port"},
       {"redis://no-such-host.invalid", "Try: correct the host in --redis"},
   };
-  for (const auto& [url, hint] : rows) {
+  for (const auto& row : rows) {
+    const auto& url = row.first;  // clang 14 captures no structured binding
+    const auto& hint = row.second;
     BusNode node(reactor_, url, 1);
     EXPECT_TRUE(wait([&] { return node.bus.last_error().text().find(hint) != std::string::npos; }))
         << url << ": " << node.bus.last_error().text();
