@@ -142,6 +142,7 @@ void AssemblerPool::give_back(PartialMessage* partial) {
   owned->opcode = Opcode::kContinuation;
   owned->compressed = false;
   owned->compressed_bytes = 0;
+  owned->frames = 0;
   owned->control_bytes = 0;
   spare_partials_.push_back(std::move(owned));
 }

@@ -96,6 +96,7 @@ struct PartialMessage {
   Opcode opcode = Opcode::kContinuation;  // kText or kBinary while a message is open
   bool compressed = false;
   std::uint32_t compressed_bytes = 0;  // on the wire, of all fragments whose header was seen
+  std::uint16_t frames = 0;            // of the open message, whose headers were seen
   std::uint8_t control_bytes = 0;
   std::array<std::byte, kControlPayloadBytesMax> control;
 

@@ -28,6 +28,7 @@ constexpr Row kTable[] = {
     {kTooBig, {CloseCode::kTooBig, "message too big"}},
     {kOrphanContinuation, {CloseCode::kProtocolError, "continuation without a message"}},
     {kInterleavedMessage, {CloseCode::kProtocolError, "new message inside a message"}},
+    {kTooManyFrames, {CloseCode::kPolicyViolation, "too many frames in one message"}},
     {kInvalidUtf8, {CloseCode::kInvalidPayload, "invalid UTF-8"}},
     {kBadDeflate, {CloseCode::kInvalidPayload, "invalid compressed data"}},
     {kCloseBodyOneByte, {CloseCode::kProtocolError, "close body of one byte"}},

@@ -58,6 +58,7 @@ enum class ProtocolError : std::uint8_t {
   // Sequence of frames (§5.4)
   kOrphanContinuation,  // continuation with no message open
   kInterleavedMessage,  // text or binary frame while a message is open
+  kTooManyFrames,       // more than kMessageFramesMax in one message
   // Content
   kInvalidUtf8,  // text message or close reason (§8.1)
   kBadDeflate,  // compressed payload that is not DEFLATE, or ends inside a block (RFC 7692 §7.2.2)

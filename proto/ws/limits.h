@@ -40,6 +40,10 @@ static_assert(compressed_bytes_max(kMessageBytesMaxCeiling) < 2 * kMessageBytesM
 // 4200 (ProtocolError::kOverloaded).
 inline constexpr std::size_t kPartialBytesMaxDefault = 256U << 20;
 
+// Frames of one message. Who streams a message of the ceiling in pieces of 16 KiB needs 1,024. Above:
+// 1008. Without a bound, empty frames never end a message and cost nothing but the reader's time.
+inline constexpr std::uint16_t kMessageFramesMax = 1024;
+
 // Compressed messages that are open across reads own an inflate stream (7 KiB + 32 KiB window): 256
 // * 39 KiB = 10 MiB a shard. Above: compressed bytes are kept until the last fragment, so a mistake
 // in the text is found there instead of at once.

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "proto/base/check.h"
+#include "proto/base/weakness.h"
 
 namespace uproar::ws {
 namespace {
@@ -132,6 +133,8 @@ ProtocolError MessageAssembler::admit(const FrameHeader& frame) const {
   const bool open = partial_ != nullptr && partial_->message_open();
   if (frame.opcode == Opcode::kContinuation && !open) return ProtocolError::kOrphanContinuation;
   if (frame.opcode != Opcode::kContinuation && open) return ProtocolError::kInterleavedMessage;
+  if (open && partial_->frames >= kMessageFramesMax && !weakened(Weakness::kEndlessFragments))
+    return ProtocolError::kTooManyFrames;
   const bool compressed = open ? partial_->compressed : frame.compressed;
   const std::size_t before = !open        ? 0
                              : compressed ? partial_->compressed_bytes
@@ -149,6 +152,7 @@ void MessageAssembler::begin_frame(const FrameHeader& frame, AssemblerPool& pool
     // No stream to be had: the bytes are kept and inflated at the end.
     if (frame.compressed) partial_->stream = pool.take_stream();
   }
+  if (partial_->frames < kMessageFramesMax) ++partial_->frames;
   if (partial_->compressed) partial_->compressed_bytes += frame.payload_bytes;
 }
 

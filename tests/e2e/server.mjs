@@ -63,19 +63,20 @@ function store_flags(data) {
 
 export class Server {
   // flags: {name: value, …} over the usual ones, undefined takes one away. data: a folder to keep; otherwise a new one
-  // that is removed by stop(). launcher: words before the binary (prlimit …).
-  static async start({ flags = {}, data, launcher = [], env = {}, shards = 1 } = {}) {
+  // that is removed by stop(). launcher: words before the binary (prlimit …). usual: false leaves the server's own defaults.
+  // program: another one than UPROAR_BINARY.
+  static async start({ flags = {}, data, launcher = [], env = {}, shards = 1, usual = true, program = binary() } = {}) {
     const server = new Server();
     server.owns_data = data === undefined;
     server.data = data ?? await mkdtemp(join(tmpdir(), 'uproar-e2e-'));
     server.clients = new Set();
     server.people_made = 0;
     const all = { listen: '127.0.0.1:0', shards: String(shards), data: server.data, ...store_flags(server.data),
-                  ...kUsualFlags, ...flags };
+                  ...(usual ? kUsualFlags : {}), ...flags };
     const words = Object.entries(all).filter(([, value]) => value !== undefined)
       .flatMap(([name, value]) => [`--${name}`, String(value)]);
     // With SIGXFSZ ignored a write beyond limit_files() fails instead of killing.
-    const command = ['sh', '-c', 'trap "" XFSZ; exec "$@"', 'sh', ...launcher, binary(), 'serve', ...words];
+    const command = ['sh', '-c', 'trap "" XFSZ; exec "$@"', 'sh', ...launcher, program, 'serve', ...words];
     server.output = '';
     server.child = spawn(command[0], command.slice(1),
                          { env: clean_environment(env), stdio: ['ignore', 'pipe', 'pipe'] });

@@ -6,6 +6,7 @@ option(UPROAR_WERROR "Treat warnings as errors" ON)
 option(UPROAR_PORTABLE "Build for the baseline CPU instead of x86-64-v3 with pclmul" OFF)
 option(UPROAR_FUZZ "Build fuzz targets with libFuzzer (clang); otherwise they replay their corpora" OFF)
 option(UPROAR_PRECOMPILE "Parse the headers of GoogleTest once for all tests, not in each" ON)
+set(UPROAR_WEAKEN "" CACHE STRING "Name of one defence to leave out (proto/base/weakness.h): for tests of the tests alone")
 set(UPROAR_SANITIZE "" CACHE STRING "Value for -fsanitize=, e.g. address,undefined or thread")
 
 set(CMAKE_CXX_STANDARD 20)
@@ -42,6 +43,10 @@ if(UPROAR_SANITIZE)
   # Under address sanitizer abseil's hash tables are laid out in another way from Debian 13 on, which the library that is
   # installed, compiled without, does not know.
   add_compile_definitions(NDEBUG_SANITIZER)
+endif()
+if(UPROAR_WEAKEN)
+  message(WARNING "this build lacks the defence ${UPROAR_WEAKEN}: never run it for people")
+  add_compile_definitions(UPROAR_WEAKEN="${UPROAR_WEAKEN}")
 endif()
 if(UPROAR_FUZZ)
   add_compile_options(-fsanitize=fuzzer-no-link)   # tests take it back: nobody steers by their branches

@@ -36,6 +36,7 @@ TEST(CloseCode, KeepsTheCodesThatTheStandardNames) {
   EXPECT_EQ(close_advice(ProtocolError::kInvalidUtf8).code, CloseCode::kInvalidPayload);
   EXPECT_EQ(close_advice(ProtocolError::kBadDeflate).code, CloseCode::kInvalidPayload);
   EXPECT_EQ(close_advice(ProtocolError::kUnmasked).code, CloseCode::kProtocolError);
+  EXPECT_EQ(close_advice(ProtocolError::kTooManyFrames).code, CloseCode::kPolicyViolation);
   EXPECT_EQ(close_advice(ProtocolError::kOverloaded).code, CloseCode::kOverloaded);
 }
 

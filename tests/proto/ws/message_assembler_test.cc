@@ -154,6 +154,19 @@ TEST(MessageAssembler, RefusesWhatTheStandardRefusesHoweverItIsSplit) {
   }
 }
 
+TEST(MessageAssembler, TakesAsManyFramesAsAMessageMayHave) {
+  std::string frames = client_frame(0x01, "a");
+  for (int i = 2; i < kMessageFramesMax; ++i) frames += client_frame(0x00, "");
+  const std::string control = client_frame(0x89, "p");
+  EXPECT_EQ(run_pieces({frames, control, client_frame(0x80, "z")}, {}),
+            (std::vector<Seen>{seen_ping("p"), seen_text("az")}));
+  EXPECT_EQ(run_pieces({frames, client_frame(0x00, ""), control, client_frame(0x80, "z")}, {}),
+            (std::vector<Seen>{seen_ping("p"), seen_error(ProtocolError::kTooManyFrames)}));
+  // The count belongs to the message: the next one has its own.
+  EXPECT_EQ(run_pieces({frames, client_frame(0x80, "z"), frames, client_frame(0x80, "z")}, {}),
+            (std::vector<Seen>{seen_text("az"), seen_text("az")}));
+}
+
 TEST(MessageAssembler, RefusesRsv1OnContinuationsAndControlFramesWhenDeflateIsOn) {
   const MessageAssembler::Options options{.deflate = true};
   expect_events("continuation", client_frame(0x41, deflated("a")) + client_frame(0xC0, "x"),

@@ -1,0 +1,38 @@
+#pragma once
+
+// The registry of defences that a test build can take out, one at a time, so that the test of each shows that it
+// notices (tests/attack, docs/security.md). At the place of the defence stands one line:
+//
+//   if (!weakened(Weakness::kEndlessFragments) && frames > kMessageFramesMax) …
+//
+// In an ordinary build weakened() is the constant false, so that the line costs nothing and no environment
+// variable can switch a defence off. A build with -DUPROAR_WEAKEN=NAME (of CMake) lacks that defence;
+// the program uproar_weakened, which is for tests alone, asks the environment variable WEAKEN_UPROAR.
+//
+// Only source files may ask, and files that one source file alone includes (*-inl.h): two meanings of one inline
+// function in one program would break the one-definition rule. A new defence is a line here, its question in the source, the
+// source file in tests/attack/CMakeLists.txt, and an attack that names it; tests/attack/registry_test.py asks for all four.
+
+#include <cstdint>
+
+namespace uproar {
+
+// X(constant, "name")
+#define UPROAR_WEAKNESSES(X) X(kEndlessFragments, "endless_fragments")
+
+enum class Weakness : std::uint8_t {
+#define UPROAR_WEAKNESS(constant, name) constant,
+  UPROAR_WEAKNESSES(UPROAR_WEAKNESS)
+#undef UPROAR_WEAKNESS
+};
+
+#ifdef UPROAR_WEAKEN
+// True for the one weakness of this process. A name that is unknown ends the process: a test would pass for nothing.
+[[nodiscard]] bool weakened(Weakness weakness);
+#else
+[[nodiscard]] constexpr bool weakened(Weakness) {
+  return false;
+}
+#endif
+
+}  // namespace uproar

@@ -1,0 +1,71 @@
+// Plays attacks: `node run.mjs NAME` (a test), `node run.mjs --table` (all of them, as Markdown), `--json` with either.
+
+import { readdir } from 'node:fs/promises';
+
+import { binary } from '../e2e/server.mjs';
+import { judge, play } from './scene.mjs';
+
+const kUsage = `usage: node run.mjs [--json] NAME... | --table
+  UPROAR_BINARY     the server, which must stand each attack
+  UPROAR_WEAKENED   uproar_weakened, which must not, without the defence that the attack is about
+    node run.mjs endless_fragments
+    node run.mjs --table > table.md`;
+
+const words = process.argv.slice(2);
+const as_json = words.includes('--json');
+const as_table = words.includes('--table');
+let names = words.filter((word) => !word.startsWith('--'));
+if (words.includes('--help') || (names.length === 0 && !as_table)) {
+  console.log(kUsage);
+  process.exit(words.includes('--help') ? 0 : 2);
+}
+const here = new URL('.', import.meta.url);
+if (as_table && names.length === 0) {
+  names = (await readdir(here)).filter((file) => file.endsWith('.attack.mjs')).map((file) => file.replace('.attack.mjs', '')).sort();
+}
+
+const failed = (verdict) => verdict.filter((line) => !line.ok);
+const say = (line) => { if (!as_json && !as_table) console.log(line); };
+const told = (verdict) => { for (const { what, ok, said } of verdict) say(`  ${ok ? 'ok  ' : 'FAIL'} ${what}${said ? ` (${said})` : ''}`); };
+
+async function play_both(name) {
+  const file = new URL(`${name}.attack.mjs`, here).href;
+  const { default: attack } = await import(file);
+  say(`${name}: ${attack.title}`);
+  const seen = await play(attack, file, { program: binary() });
+  const verdict = judge(attack, seen);
+  told(verdict);
+  const row = { name, title: attack.title, seen, failures: failed(verdict), unnoticed: [] };
+  for (const weakness of process.env.UPROAR_WEAKENED ? [attack.weakness].flat() : []) {
+    say(`${name} without ${weakness}: must fail`);
+    const weak = judge(attack, await play(attack, file, { program: process.env.UPROAR_WEAKENED, weakness }));
+    told(weak);
+    if (failed(weak).length === 0) row.unnoticed.push(weakness);
+  }
+  return row;
+}
+
+const rows = [];
+if (as_table) {
+  console.log('| attack | honest p50 / p99 without, ms | with, ms | arrived | got in | sent, KiB | server, ms | bytes per server ms |');
+  console.log('|---|---|---|---|---|---|---|---|');
+}
+for (const name of names) {
+  const row = await play_both(name);
+  rows.push(row);
+  if (!as_table) continue;
+  const { calm, attacked, result, server_ms } = row.seen;
+  const pair = (part) => `${part.p50_ms.toFixed(1)} / ${part.p99_ms.toFixed(1)}`;
+  const came = attacked.newcomers;
+  console.log(`| ${row.title} | ${pair(calm)} | ${pair(attacked)} | ${attacked.said - attacked.failures.length} of ${attacked.said} `
+    + `| ${came.came - came.failures.length} of ${came.came} | ${Math.round(result.sent_bytes / 1024)} | ${Math.round(server_ms)} `
+    + `| ${server_ms < 1 ? 'more than ' : ''}${Math.round(result.sent_bytes / Math.max(1, server_ms))} |`);
+}
+if (as_json) console.log(JSON.stringify(rows, null, 1));
+
+const bad = rows.filter((row) => row.failures.length > 0 || row.unnoticed.length > 0);
+for (const { name, failures, unnoticed } of bad) {
+  for (const { what, said } of failures) console.error(`${name}: not so: ${what} (${said})`);
+  for (const weakness of unnoticed) console.error(`${name}: passes without the defence ${weakness}, so it tests nothing`);
+}
+process.exit(bad.length === 0 ? 0 : 1);
