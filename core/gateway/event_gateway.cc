@@ -128,6 +128,7 @@ void EventGateway::on_open(net::ConnectionId connection) {
     upgrade.entering.connection = connection;
     parts_.net.set_context(connection, Note{.stage = Stage::kEntering}.packed());
     entering_.insert_or_assign(connection.slot, std::move(upgrade.entering));
+    parts_.net.pause(connection);  // what it says is read once it is known to be somebody
     if (parts_.node_tickets != nullptr) return judge_node_ticket(connection, upgrade.ticket);
     const TicketPresented presented{.connection = connection,
                                     .shard = static_cast<std::uint16_t>(parts_.link.self()),
@@ -163,6 +164,7 @@ void EventGateway::enter(net::ConnectionId connection, Entering entering) {
                                           crypto::random_u64(), crypto::random_u64()));
   }
   parts_.net.set_context(connection, Note{.stage = Stage::kEntering}.packed());
+  parts_.net.identify(connection, user.uuid());
   entering_.insert_or_assign(connection.slot, std::move(entering));
   if (parts_.known_users.contains(user)) return entered(connection);
   // A trusted backend's or an external issuer's token: the user is made at first sight.
@@ -342,6 +344,8 @@ void EventGateway::judged(const TicketJudged& verdict) {
   }
   found->second.user = verdict.user;
   found->second.session = verdict.session;
+  parts_.net.identify(verdict.connection, verdict.user.uuid());
+  parts_.net.resume(verdict.connection);
   entered(verdict.connection);
 }
 

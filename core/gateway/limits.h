@@ -10,6 +10,10 @@ namespace uproar::gateway {
 // A connection that came without a token says session.open within this time.
 inline constexpr std::int64_t kSessionOpenDeadlineUs = 10'000'000;
 
+// A message of who has no session yet, inflated too: session.open with its token. A token that is longer goes in the
+// Authorization header or in ?token=.
+inline constexpr std::uint32_t kSessionlessMessageBytesMax = 4 * 1024;
+
 // Messages that are no session.open with a good token, on a connection without one: the last of them closes it. A client
 // that tries out what is spoken here needs one or two; each may be 128 KiB.
 inline constexpr std::uint32_t kWrongMessagesMax = 5;

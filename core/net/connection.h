@@ -16,7 +16,8 @@
 //   kEnded      closed; Handler::on_closed() is owed, then the slot is free
 //
 // Memory of an idle, authenticated WebSocket connection with one topic (docs/operations.md):
-//   Connection 136 + timer 24 + membership 24 = 184 bytes; a topic of its own adds 96 + 21 + malloc 32 = 333.
+//   Connection 168 + timer 24 + membership 24 = 216 bytes; a topic of its own adds 96 + 21 + malloc 32 = 365. Its client
+//   (client_table.h) has 104, shared by its connections.
 
 #include <sys/mman.h>
 
@@ -27,6 +28,7 @@
 #include <variant>
 #include <vector>
 
+#include "core/net/client_table.h"
 #include "core/net/egress_queue.h"
 #include "core/net/handler.h"
 #include "core/net/http_stage.h"
@@ -93,6 +95,10 @@ struct Connection {
   bool recv_cancelled : 1 =
       false;  // for a pause: the recv that is armed has its last completion to come
   bool has_unread : 1 = false;  // received before the pause took effect: ShardCore keeps it
+  bool throttled : 1 =
+      false;              // nothing is received: its client has caused too much, or enough waits
+  bool owes : 1 = false;  // until read_again_ms
+  bool sessionless : 1 = false;  // stands among those of its address
 
   std::uint16_t batch_index = 0;  // of its record in the batch
   ws::CloseCode close_code = ws::CloseCode::kAbnormal;
@@ -103,7 +109,14 @@ struct Connection {
   // Of the current state: handshake, answer, close, linger; or of the fragment.
   std::uint32_t deadline_ms = 0;
   std::uint32_t timer_ms = 0;  // when the armed timer fires
+  std::uint32_t read_again_ms = 0;
   runtime::TimerHandle timer;
+
+  // Who pays: core/net/client_table.h. The same entry twice while no user is known.
+  ClientTable::Index address = ClientTable::kNone;
+  ClientTable::Index client = ClientTable::kNone;
+  ClientTable::Links sessionless_links;
+  std::uint32_t held_bytes = 0;  // of unfinished and unread input, as charged to `client`
 
   TopicLinks topics;
   std::uint64_t context = 0;
@@ -120,7 +133,7 @@ struct Connection {
   [[nodiscard]] const HttpStage* http() const { return const_cast<Connection*>(this)->http(); }
   [[nodiscard]] WsStage& ws() { return std::get<WsStage>(stage); }
 };
-static_assert(sizeof(Connection) <= 136, "hundreds of thousands of these are idle");
+static_assert(sizeof(Connection) <= 168, "hundreds of thousands of these are idle");
 
 // The slots of a shard. Address space for all of them is reserved at once and touched as they are used, so nothing
 // moves and an empty server is small. A freed slot is the next to be used.

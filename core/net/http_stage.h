@@ -88,7 +88,6 @@ class HttpStage {
   [[nodiscard]] std::size_t buffer_bytes() const {
     return parser_.buffer_bytes() + stash_.capacity();
   }
-  std::size_t charged_bytes = 0;  // of them, what the shard has counted
 
  private:
   http::RequestParser parser_;

@@ -60,6 +60,28 @@ inline constexpr std::uint32_t kRearmsPerTurnMax = 256;
 // errs on the side of letting people in.
 inline constexpr std::uint32_t kAddressEntries = 4096;
 
+// Clients without a connection that still owe work: 16,384 * 104 bytes = 1.7 MiB. Beyond it the one who left first is
+// forgiven.
+inline constexpr std::uint32_t kIndebtedClientsMax = 16'384;
+
+// --- Work that clients cause, in units of about 2.5 ns: to inflate one byte costs as much ---
+// A received byte. Small frames are what makes one expensive: one of 6 bytes takes 50 to 60 ns.
+inline constexpr std::uint32_t kReceivedByteUnits = 4;
+// A request: 10 us of parsing, handling and answering.
+inline constexpr std::uint32_t kRequestUnits = 4'000;
+// What one client may cause in one turn, and all together: 0.65 ms and 5 ms. The largest message fits the first. Whoever has
+// used it up goes on in the next turn, behind those who wait already.
+inline constexpr std::uint32_t kClientTurnUnits = 256 * 1024;
+inline constexpr std::uint32_t kShardTurnUnits = 8 * kClientTurnUnits;
+// Bytes of one connection that wait for its next turn before its receive is ended.
+inline constexpr std::uint32_t kUnreadBytesMax = 64 * 1024;
+
+// Slots that are kept free by ending connections that have no session, a 64th of them: what is being closed needs its slot for
+// a turn or two.
+constexpr std::uint32_t spare_slots(std::uint32_t slots_max) {
+  return slots_max < 64 ? 1 : slots_max / 64;
+}
+
 inline constexpr std::uint32_t kListenersMax = 16;
 
 // Direct descriptors and slots of one shard. 24 bits of generation and 32 of slot travel with each completion.

@@ -12,6 +12,8 @@ struct NetCounters {
   Gauge websockets;   // open WebSocket connections
   Counter accepted;
   Counter refused_address_rate;  // too many handshakes from one address
+  Counter refused_address_open;  // one address has as many connections as it may
+  Counter made_room;             // ended to make room: no session, of the address with most of them
   Counter refused_full;          // taken after accepting had stopped, closed at once
   Counter accept_paused;         // high-water mark reached: accepting stopped
   Counter accept_exhausted;      // EMFILE, ENFILE, ENOBUFS or ENOMEM from accept
@@ -37,8 +39,11 @@ struct NetCounters {
   Counter deadline_close;  // close handshake not finished by the peer
   Counter idle_timeouts;   // 4208
   Counter recv_bytes;
-  Counter recv_starved;       // receive ended because the buffer ring was empty
-  Counter reading_paused;     // backpressure: receives that were ended
+  Counter recv_starved;    // receive ended because the buffer ring was empty
+  Counter reading_paused;  // backpressure: receives that were ended
+  Counter
+      work_deferred;  // input that waits for a later turn: the client or the shard had done enough in this one
+  Counter work_throttled;     // input that waits until its client has paid for what it caused
   Counter stale_completions;  // for a slot that was freed meanwhile
 
   // Out.
@@ -55,9 +60,10 @@ struct NetCounters {
   Counter dropped_receipt;
   Counter closed_slow;        // 4201
   Counter shed_shard_egress;  // of them because the whole shard's budget was used
-  Counter shed_http_buffers;  // unfinished requests that the shard's budget had no room for
-  Counter shed_unread;        // paused WebSockets, likewise
-  Counter runs_spilled;       // a topic's run was full: members got references
+  Counter
+      shed_http_buffers;  // requests of who held most, ended because the shard's budget for input was used
+  Counter shed_unread;   // WebSockets, likewise
+  Counter runs_spilled;  // a topic's run was full: members got references
   Counter holds_overflowed;
   Gauge egress_bytes;  // all queues of this shard
 

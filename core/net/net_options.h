@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/net/limits.h"
+#include "core/net/work_share.h"
 
 namespace uproar::net {
 
@@ -36,12 +37,10 @@ struct NetOptions {
   // A request the handler has not answered: 503, then closed.
   std::uint32_t http_answer_ms = 60'000;
   std::uint32_t http_body_bytes_max = 1024 * 1024;
-  // What unfinished and waiting requests of the shard may keep together: 64 bodies of the largest size. Above: 503 for
-  // the one that needs more (counted as shed_http_buffers). Requests that arrive in one piece keep nothing.
-  std::uint64_t http_shard_bytes_max = 64ULL * 1024 * 1024;
-  // What had been received of paused WebSockets, of the whole shard: 16,384 messages of the largest
-  // size. Above: close 4200 for the one that needs more (counted as shed_unread).
-  std::uint64_t unread_shard_bytes_max = 256ULL * 1024 * 1024;
+  // What was received and is not done with, of the whole shard: requests and messages that are not whole, and what waits to be
+  // read. Above: connections of the client that holds most are ended (503, 4200; counted as shed_http_buffers and shed_unread)
+  // until a sixteenth is free. What arrives in one piece keeps nothing.
+  std::uint64_t input_shard_bytes_max = 256ULL * 1024 * 1024;
   // After an error answer or a refused upgrade: how long the peer's FIN is awaited so that the answer is not lost to
   // a reset.
   std::uint32_t linger_ms = 1'000;
@@ -51,6 +50,19 @@ struct NetOptions {
 
   // Accepting. 0: no limit.
   std::uint32_t handshakes_per_address_per_second_max = 50;
+  // Open connections of one address (IPv6: of its /64).
+  std::uint32_t connections_per_address_max = 0;
+  // Of the connections, how many may have no session. Beyond it, and when slots run short, the oldest of the address that has
+  // most of them goes for each that comes.
+  std::uint32_t sessionless_max = 0;
+  // The handler says identify() of WebSockets whose user it knows. False: it knows no users, and a WebSocket counts as a session.
+  bool has_sessions = false;
+  // The largest message before that. 0: message_bytes_max.
+  std::uint32_t sessionless_message_bytes_max = 0;
+
+  // Work that one address and one user may cause (units: limits.h). Whoever is over it is not read until it is paid.
+  WorkShare address_work;
+  WorkShare user_work;
 
   // Egress. A connection whose queue (bytes + 32 per frame) would grow beyond the first three loses that class; beyond
   // the last, queued lossy frames are shed, and if a message still does not fit it is closed with 4201.

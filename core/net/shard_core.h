@@ -4,6 +4,7 @@
 //   shard_net-inl.h        the public face
 //   shard_core_life-inl.h  accept, receive, close, deadlines: per event
 //   shard_core_pause-inl.h how reading stops for a while
+//   shard_core_share-inl.h what one client may use
 //   shard_core_drain-inl.h how a shard stops
 //   shard_core_talk-inl.h  HTTP and WebSocket: per request and per message
 //   shard_core_send-inl.h  queues, topics, batches: per frame and per recipient
@@ -12,6 +13,7 @@
 #include <sys/uio.h>
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -19,6 +21,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "core/net/address_limiter.h"
+#include "core/net/client_table.h"
 #include "core/net/connection.h"
 #include "core/net/egress_queue.h"
 #include "core/net/shard_net.h"
@@ -99,17 +102,43 @@ class ShardCore {
   void pause(ConnectionId id);
   void resume(ConnectionId id);
   void stop_reading(std::uint32_t slot, Connection& c);
+  void end_receive(std::uint32_t slot, Connection& c);
   void read_on(std::uint32_t slot, Connection& c);
   void list_resumed(std::uint32_t slot, Connection& c);
   void resume_reading(std::uint32_t slot, Connection& c);
   void keep_unread(std::uint32_t slot, Connection& c, MutableBytes bytes);
   [[nodiscard]] std::vector<std::byte> take_unread(std::uint32_t slot, Connection& c);
 
+  // What one client may use: shard_core_share-inl.h.
+  [[nodiscard]] auto links() {
+    return [this](std::uint32_t slot) -> ClientTable::Links& {
+      return table_[slot].sessionless_links;
+    };
+  }
+  void join_address(std::uint32_t slot, Connection& c, const PeerAddress& peer);
+  void leave_sessionless(std::uint32_t slot, Connection& c);
+  void leave_clients(Connection& c);
+  void identify(ConnectionId id, const Uuid& user);
+  [[nodiscard]] bool address_is_full(const PeerAddress& peer) const;
+  void make_room();
+  void charge(const Connection& c, std::uint64_t units);
+  [[nodiscard]] std::int64_t owes_us(const Connection& c) const;
+  [[nodiscard]] bool had_its_turn(const Connection& c) const;
+  [[nodiscard]] bool may_go_on(const Connection& c) const {
+    return !had_its_turn(c) && owes_us(c) == 0;
+  }
+  void defer(std::uint32_t slot, Connection& c);
+  void throttle(std::uint32_t slot, Connection& c);
+  void end_throttle(std::uint32_t slot, Connection& c);
+  void count_held(std::uint32_t slot, Connection& c);
+  void drop_input(std::uint32_t slot, Connection& c);
+  void shed_input();
+  void shed(std::uint32_t slot, Connection& c);
+
   // HTTP.
   [[nodiscard]] bool http_waits(const Connection& c) const;
   void resume_http(std::uint32_t slot, Connection& c);
-  [[nodiscard]] bool charge_http(Connection& c);
-  void leave_http(Connection& c);
+  void leave_http(std::uint32_t slot, Connection& c);
   void on_http_bytes(std::uint32_t slot, Connection& c, MutableBytes bytes);
   void on_upgrade(std::uint32_t slot, Connection& c, MutableBytes rest);
   void refuse(std::uint32_t slot, Connection& c, const HttpRefusal& refusal);
@@ -127,6 +156,7 @@ class ShardCore {
   void begin_close(std::uint32_t slot, Connection& c, ws::CloseCode code, std::string_view reason);
   void fail(std::uint32_t slot, Connection& c, ws::CloseCode code, std::string_view reason);
   void close_slow(std::uint32_t slot, Connection& c);
+  void await_close(Connection& c);
   void leave(Connection& c);
   void start_draining(std::uint32_t slot, Connection& c, bool linger);
   void finish_draining(std::uint32_t slot, Connection& c);
@@ -209,6 +239,9 @@ class ShardCore {
   EgressBudget egress_budget_;
   ws::AssemblerPool assembler_pool_;
   AddressLimiter addresses_;
+  ClientTable clients_;
+  std::uint32_t turn_ = 1;
+  std::uint64_t turn_units_ = 0;  // caused in this turn, by all
   runtime::TimerWheel timers_;
 
   std::vector<Listener> listeners_;
@@ -225,9 +258,8 @@ class ShardCore {
   std::vector<ConnectionId> dirty_;
   std::vector<ConnectionId> doomed_;
   std::vector<ConnectionId> starved_;
-  std::vector<ConnectionId> resume_;
-  std::uint64_t http_bytes_ = 0;    // kept by requests that are not whole or wait their turn
-  std::uint64_t unread_bytes_ = 0;  // kept of paused WebSockets
+  std::deque<ConnectionId> resume_;
+  std::uint64_t input_bytes_ = 0;  // kept of unfinished and unread input
   absl::flat_hash_map<std::uint32_t, std::vector<std::byte>> unread_;  // by slot, of who has_unread
   std::vector<ConnectionId> drained_ids_;
   std::vector<std::uint32_t> ended_;

@@ -13,6 +13,7 @@
 
 #include "core/net/shard_core.h"
 #include "proto/base/check.h"
+#include "proto/base/weakness.h"
 
 namespace uproar::net {
 
@@ -24,7 +25,7 @@ using enum ConnectionState;
   return c.state >= kHttp && c.state <= kLingering && !c.saw_fin;
 }
 [[nodiscard]] inline bool wants_recv(const Connection& c) {
-  return reads(c) && !c.recv_armed && !c.starved && !c.paused;
+  return reads(c) && !c.recv_armed && !c.starved && !c.paused && !c.throttled;
 }
 [[nodiscard]] inline bool passed(std::uint32_t now_ms, std::uint32_t deadline_ms) {
   return static_cast<std::int32_t>(now_ms - deadline_ms) >= 0;
@@ -192,6 +193,12 @@ void ShardCore<Io>::admit(int fd) {
     ::close(fd);
     return;
   }
+  if (!is_own && address_is_full(peer)) {
+    counters_.refused_address_open.add();
+    ::close(fd);
+    return;
+  }
+  make_room();
   const std::uint32_t slot = table_.take();
   if (!io_.adopt(slot, fd)) {  // closes fd in any case
     counters_.adopt_refused.add();
@@ -203,6 +210,7 @@ void ShardCore<Io>::admit(int fd) {
   Connection& c = table_[slot];
   c.state = ConnectionState::kHttp;
   c.stage = std::make_unique<HttpStage>(request_limits_, origins_, peer);
+  join_address(slot, c, peer);
   c.heard_ms = now_ms();
   arm_recv(slot, c);
   c.late = draining_;
@@ -281,7 +289,7 @@ void ShardCore<Io>::on_received(std::uint32_t slot, Connection& c, MutableBytes 
       break;
     case ConnectionState::kOpen:
     case ConnectionState::kCloseSent:
-      if (c.paused || c.has_unread) {
+      if (c.paused || c.throttled || c.has_unread) {
         keep_unread(slot, c, bytes);
       } else {
         on_ws_bytes(slot, c, bytes);
@@ -305,13 +313,14 @@ void ShardCore<Io>::on_peer_fin(std::uint32_t slot, Connection& c) {
   switch (c.state) {
     case ConnectionState::kHttp:
       // Half-closing after the request is allowed: what was asked for is still answered.
-      if (http_waits(c) || c.resume) return;
+      if (http_waits(c) || c.resume || c.throttled) return;
       start_draining(slot, c, false);
       return;
     case ConnectionState::kDraining:
       return;
     default:
-      if (c.paused || c.resume) return;  // its goodbye may be among what waits to be read
+      if (c.paused || c.throttled || c.resume)
+        return;  // its goodbye may be among what waits to be read
       end(slot, c);
   }
 }
@@ -347,7 +356,7 @@ void ShardCore<Io>::begin_close(std::uint32_t slot, Connection& c, ws::CloseCode
   c.close_code = code;
   queue_always(slot, c, SharedBytes::copy_of(ws::close_frame(code, reason).view()), 0,
                DeliveryClass::kMessage, EgressQueue::kNoTag);
-  c.state = ConnectionState::kCloseSent;
+  await_close(c);
   set_deadline(slot, c, options_.close_deadline_ms);
 }
 
@@ -376,8 +385,15 @@ void ShardCore<Io>::close_slow(std::uint32_t slot, Connection& c) {
       slot, c,
       SharedBytes::copy_of(ws::close_frame(ws::CloseCode::kSlowReader, "slow reader").view()), 0,
       DeliveryClass::kMessage, EgressQueue::kNoTag);
-  c.state = ConnectionState::kCloseSent;
+  await_close(c);
   set_deadline(slot, c, options_.close_deadline_ms);
+}
+
+// Of what the peer still says, only its close frame matters.
+template <class Io>
+void ShardCore<Io>::await_close(Connection& c) {
+  c.state = ConnectionState::kCloseSent;
+  if (!weakened(Weakness::kReadsAfterClose)) c.ws().skip_messages();
 }
 
 template <class Io>
@@ -385,11 +401,12 @@ void ShardCore<Io>::start_draining(std::uint32_t slot, Connection& c, bool linge
   if (c.state >= ConnectionState::kDraining) return;
   leave(c);
   read_on(slot, c);  // its FIN is awaited
+  end_throttle(slot, c);
   c.state = ConnectionState::kDraining;
   c.linger = linger;
   // A page may take its time over a thin line; a close frame may not.
   set_deadline(slot, c, c.http() != nullptr ? options_.http_answer_ms : options_.close_deadline_ms);
-  if (!c.in_input) leave_http(c);  // a handler may still look at its request
+  if (!c.in_input) leave_http(slot, c);  // a handler may still look at its request
   if (c.egress == nullptr) finish_draining(slot, c);
 }
 
@@ -411,6 +428,7 @@ template <class Io>
 void ShardCore<Io>::end(std::uint32_t slot, Connection& c) {
   if (c.state >= ConnectionState::kEnding) return;
   leave(c);
+  leave_sessionless(slot, c);
   drop_queue(c);
   (void)take_unread(slot, c);
   c.state = ConnectionState::kEnding;
@@ -440,7 +458,8 @@ void ShardCore<Io>::drop_connection(std::uint32_t slot, Connection& c) {
     handler_.on_closed(id_of(slot, c), {.clean = c.clean, .code = c.close_code});
   }
   timers_.cancel(c.timer);
-  leave_http(c);
+  drop_input(slot, c);
+  leave_clients(c);
   table_.give_back(slot);
   counters_.connections.set(table_.used());
 }
@@ -465,7 +484,8 @@ void ShardCore<Io>::arm_timer(std::uint32_t slot, Connection& c) {
     if (due_in < 0 || in < due_in) due_in = in;
   };
   if (c.has_deadline) consider(c.deadline_ms);
-  if (c.state == ConnectionState::kOpen && !c.paused) {
+  if (c.owes) consider(c.read_again_ms);
+  if (c.state == ConnectionState::kOpen && !c.paused && !c.throttled) {
     if (options_.ping_interval_ms > 0 && !c.ping_sent)
       consider(c.heard_ms + options_.ping_interval_ms);
     if (options_.idle_timeout_ms > 0) consider(c.heard_ms + options_.idle_timeout_ms);
@@ -489,10 +509,11 @@ void ShardCore<Io>::on_timer(std::uint64_t timer_key) {
   Connection* c = table_.find(slot, static_cast<std::uint32_t>(timer_key >> 32U));
   if (c == nullptr) return;
   c->timer = {};
+  if (c->owes && life::passed(now_ms(), c->read_again_ms)) end_throttle(slot, *c);
   if (c->has_deadline && life::passed(now_ms(), c->deadline_ms)) {
     c->has_deadline = false;
     on_deadline(slot, *c);
-  } else if (c->state == ConnectionState::kOpen && !c->doomed && !c->paused) {
+  } else if (c->state == ConnectionState::kOpen && !c->doomed && !c->paused && !c->throttled) {
     const std::uint32_t silent_ms = now_ms() - c->heard_ms;
     if (options_.idle_timeout_ms > 0 && silent_ms >= options_.idle_timeout_ms) {
       counters_.idle_timeouts.add();
@@ -556,6 +577,7 @@ void ShardCore<Io>::on_tick(Now now) {
   unsubmitted_ = false;  // the turn's submit lies between flush() and here
   timers_.advance(now.monotonic_us, life::kTimerStepsPerTickMax,
                   [this](std::uint64_t k) { on_timer(k); });
+  clients_.trim(now.monotonic_us);
   if (draining_) drain_some();
   arm_listeners();
 }

@@ -7,6 +7,9 @@
 //   HTTP       more than kPipelinedBytesMax behind an unanswered request; until what is kept has been looked at again
 //   WebSocket  from Handler's pause() to its resume(); the rest of what was received waits in `unread_`
 //
+// The same is kept of whoever is over their share (shard_core_share-inl.h): `throttled` beside `paused`, so that neither
+// ends the other.
+//
 // A multishot recv ends by being cancelled, and its last completion may come after reading has
 // begun again: it is armed anew there (on_recv), never twice.
 
@@ -23,6 +26,11 @@ template <class Io>
 void ShardCore<Io>::stop_reading(std::uint32_t slot, Connection& c) {
   if (c.paused) return;
   c.paused = true;
+  end_receive(slot, c);
+}
+
+template <class Io>
+void ShardCore<Io>::end_receive(std::uint32_t slot, Connection& c) {
   if (!c.recv_armed || c.recv_cancelled) return;
   counters_.reading_paused.add();
   c.recv_cancelled = true;
@@ -60,19 +68,15 @@ void ShardCore<Io>::resume(ConnectionId id) {
   if (Connection* c = find_open(id)) read_on(id.slot, *c);
 }
 
-// REQUIRES: paused or behind what is kept already, and a WebSocket.
+// REQUIRES: what it has said before is kept as well, or it may not go on; and a WebSocket.
 template <class Io>
 void ShardCore<Io>::keep_unread(std::uint32_t slot, Connection& c, MutableBytes bytes) {
   if (bytes.empty()) return;
-  if (unread_bytes_ + bytes.size() > options_.unread_shard_bytes_max) {
-    counters_.shed_unread.add();
-    fail(slot, c, ws::CloseCode::kOverloaded, "too much waits");
-    return;
-  }
   std::vector<std::byte>& unread = unread_[slot];
   unread.insert(unread.end(), bytes.begin(), bytes.end());
-  unread_bytes_ += bytes.size();
   c.has_unread = true;
+  count_held(slot, c);
+  if (unread.size() > kUnreadBytesMax && !c.paused) throttle(slot, c);
 }
 
 template <class Io>
@@ -82,7 +86,7 @@ std::vector<std::byte> ShardCore<Io>::take_unread(std::uint32_t slot, Connection
   const auto kept = unread_.find(slot);
   std::vector<std::byte> bytes = std::move(kept->second);
   unread_.erase(kept);
-  unread_bytes_ -= bytes.size();
+  count_held(slot, c);
   return bytes;
 }
 
@@ -90,6 +94,8 @@ std::vector<std::byte> ShardCore<Io>::take_unread(std::uint32_t slot, Connection
 template <class Io>
 void ShardCore<Io>::resume_reading(std::uint32_t slot, Connection& c) {
   c.resume = false;
+  c.throttled = false;
+  c.owes = false;
   const bool is_http = c.state == ConnectionState::kHttp;
   std::vector<std::byte> kept = is_http ? c.http()->take_stash() : take_unread(slot, c);
   const std::size_t bytes = kept.size();
@@ -103,7 +109,7 @@ void ShardCore<Io>::resume_reading(std::uint32_t slot, Connection& c) {
   } else if (c.state == ConnectionState::kOpen || c.state == ConnectionState::kCloseSent) {
     on_ws_bytes(slot, c, input);
   }
-  if (c.saw_fin && !c.paused && !c.resume) on_peer_fin(slot, c);
+  if (c.saw_fin && !c.paused && !c.throttled && !c.resume) on_peer_fin(slot, c);
   if (life::wants_recv(c)) arm_recv(slot, c);
 }
 

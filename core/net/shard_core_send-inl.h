@@ -22,6 +22,8 @@ namespace uproar::net {
 template <class Io>
 bool ShardCore<Io>::flush(Now now) {
   now_ = now;
+  ++turn_;
+  turn_units_ = 0;
   if (!batch_settled()) return true;
   confirm_batch();
   rearm_starved();
@@ -74,9 +76,18 @@ void ShardCore<Io>::report() {
     Connection* c = find(id);
     if (c != nullptr && c->doomed && c->state == ConnectionState::kOpen) close_slow(id.slot, *c);
   }
-  for (const ConnectionId id : std::exchange(resume_, {})) {
+  shed_input();
+  // Each that waits now has one turn, in the order in which they came; the others stay where they are.
+  for (std::size_t left = resume_.size(); left > 0 && turn_units_ < kShardTurnUnits; --left) {
+    const ConnectionId id = resume_.front();
+    resume_.pop_front();
     Connection* c = find(id);
-    if (c != nullptr && c->resume) resume_reading(id.slot, *c);
+    if (c == nullptr || !c->resume) continue;
+    if (c->state <= ConnectionState::kCloseSent && had_its_turn(*c)) {
+      resume_.push_back(id);  // without a look at what it keeps
+    } else {
+      resume_reading(id.slot, *c);
+    }
   }
   for (const ConnectionId id : std::exchange(drained_ids_, {})) {
     if (find_open(id) != nullptr) handler_.on_drained(id);

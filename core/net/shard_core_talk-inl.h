@@ -10,7 +10,9 @@
 #include "core/net/shard_core.h"
 #include "core/net/shard_core_life-inl.h"
 #include "core/net/shard_core_pause-inl.h"
+#include "core/net/shard_core_share-inl.h"
 #include "proto/base/check.h"
+#include "proto/base/weakness.h"
 
 namespace uproar::net {
 
@@ -29,49 +31,32 @@ void ShardCore<Io>::resume_http(std::uint32_t slot, Connection& c) {
   if (!c.in_input) list_resumed(slot, c);  // else the loop further up goes on by itself
 }
 
-// What requests that are not whole yet keep is bounded for the whole shard. False: more than that.
 template <class Io>
-bool ShardCore<Io>::charge_http(Connection& c) {
-  http_bytes_ += c.http()->buffer_bytes();
-  http_bytes_ -= std::exchange(c.http()->charged_bytes, c.http()->buffer_bytes());
-  return http_bytes_ <= options_.http_shard_bytes_max;
-}
-
-template <class Io>
-void ShardCore<Io>::leave_http(Connection& c) {
+void ShardCore<Io>::leave_http(std::uint32_t slot, Connection& c) {
   if (c.http() == nullptr) return;
-  http_bytes_ -= c.http()->charged_bytes;
   c.stage.template emplace<std::monostate>();
+  count_held(slot, c);
 }
 
 template <class Io>
 void ShardCore<Io>::on_http_bytes(std::uint32_t slot, Connection& c, MutableBytes bytes) {
   c.in_input = true;
   while (c.state == ConnectionState::kHttp) {
-    if (http_waits(c) || c.resume) {  // or what came before is about to be looked at
+    const bool must_wait = !bytes.empty() && !may_go_on(c);
+    if (http_waits(c) || must_wait || c.throttled ||
+        c.resume) {  // or what came before is about to be looked at
       c.http()->stash(bytes);
+      if (must_wait) defer(slot, c);
       if (c.http()->stash_bytes() > kPipelinedBytesMax) stop_reading(slot, c);
-      if (!charge_http(c)) {
-        // No answer may overtake the one that is due, so there is nothing to say.
-        counters_.shed_http_buffers.add();
-        end(slot, c);
-      }
       break;
     }
     if (bytes.empty()) break;
     const bool was_idle = c.http()->idle();
     const HttpStep step = c.http()->step(bytes);
     bytes = bytes.subspan(step.consumed);
+    charge(c, step.consumed * kReceivedByteUnits +
+                  (step.kind == HttpStep::Kind::kNeedMore ? 0 : kRequestUnits));
     if (step.kind == HttpStep::Kind::kNeedMore) {
-      if (!charge_http(c)) {
-        counters_.shed_http_buffers.add();
-        refuse(slot, c,
-               {.status = 503,
-                .code = "overloaded",
-                .message = "too many unfinished requests; try again",
-                .header = {.name = "Retry-After", .value = "1"}});
-        break;
-      }
       if (step.send_continue) {
         queue_always(slot, c, SharedBytes::copy_of(http::kContinueResponse), 0,
                      DeliveryClass::kMessage, EgressQueue::kNoTag);
@@ -94,9 +79,9 @@ void ShardCore<Io>::on_http_bytes(std::uint32_t slot, Connection& c, MutableByte
   }
   c.in_input = false;
   if (c.state == ConnectionState::kHttp)
-    (void)charge_http(c);  // who needs more is judged above; here it may be less
+    count_held(slot, c);
   else
-    leave_http(c);
+    leave_http(slot, c);
 }
 
 template <class Io>
@@ -131,9 +116,14 @@ void ShardCore<Io>::on_upgrade(std::uint32_t slot, Connection& c, MutableBytes r
   // A client that reads only small windows is not sent compressed frames: they are made once, for the large one.
   c.deflate = agreed.has_value() && agreed->server_max_window_bits == ws::kWindowBitsMax;
   c.context = answer.context;
-  leave_http(c);  // the request's views end here
-  c.stage.template emplace<WsStage>(WsStage::Options{
-      .message_bytes_max = options_.message_bytes_max, .deflate = agreed.has_value()});
+  leave_http(slot, c);  // the request's views end here
+  if (!options_.has_sessions) leave_sessionless(slot, c);
+  const bool is_limited = options_.has_sessions && options_.sessionless_message_bytes_max != 0 &&
+                          !weakened(Weakness::kSessionlessMessages);
+  c.stage.template emplace<WsStage>(
+      WsStage::Options{.message_bytes_max = is_limited ? options_.sessionless_message_bytes_max
+                                                       : options_.message_bytes_max,
+                       .deflate = agreed.has_value()});
   c.state = ConnectionState::kOpen;
   c.was_open = true;
   counters_.upgrades.add();
@@ -236,8 +226,16 @@ void ShardCore<Io>::on_ws_bytes(std::uint32_t slot, Connection& c, MutableBytes 
       keep_unread(slot, c, bytes);
       return;
     }
+    if (!bytes.empty() && !may_go_on(c)) {
+      keep_unread(slot, c, bytes);
+      defer(slot, c);
+      return;
+    }
+    const std::uint64_t inflated_before = assembler_pool_.inflated_bytes();
     const ws::AssemblerEvent event = c.ws().step(bytes, assembler_pool_);
     bytes = bytes.subspan(event.consumed);
+    charge(c, event.consumed * kReceivedByteUnits + assembler_pool_.inflated_bytes() -
+                  inflated_before);
     if (event.kind == ws::EventKind::kNeedMore) break;
     switch (event.kind) {
       case ws::EventKind::kText:
@@ -271,6 +269,8 @@ void ShardCore<Io>::on_ws_bytes(std::uint32_t slot, Connection& c, MutableBytes 
         break;
     }
   }
+  if (c.state == ConnectionState::kOpen || c.state == ConnectionState::kCloseSent)
+    count_held(slot, c);
   if (c.state != ConnectionState::kOpen) return;  // other states have deadlines of their own
   if (c.ws().idle()) {
     clear_deadline(c);

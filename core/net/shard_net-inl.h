@@ -107,6 +107,11 @@ void BasicShardNet<Io>::close(ConnectionId id, ws::CloseCode code, std::string_v
 }
 
 template <class Io>
+void BasicShardNet<Io>::identify(ConnectionId id, const Uuid& user) {
+  core_->identify(id, user);
+}
+
+template <class Io>
 void BasicShardNet<Io>::pause(ConnectionId id) {
   core_->pause(id);
 }

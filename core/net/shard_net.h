@@ -152,6 +152,10 @@ class BasicShardNet {
       ConnectionId id) const;  // queued, not yet taken by the kernel
   [[nodiscard]] bool negotiated_deflate(ConnectionId id) const;
 
+  // With NetOptions::has_sessions: it is known whose WebSocket this is. From now on its messages may have full size, what it
+  // causes and keeps is charged to this user instead of its address, and it does not make room for others.
+  void identify(ConnectionId id, const Uuid& user);
+
   // Backpressure: after pause() this WebSocket delivers no further message, ping or close until
   // resume(), and its socket is not read; what had been received waits in order. A pause made in
   // on_message() holds from the next message on. No-ops for who is paused, or is not, already. A

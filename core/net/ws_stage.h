@@ -30,6 +30,10 @@ class WsStage {
     return assembler_.step(input, pool);
   }
 
+  void raise_message_bytes_max(std::uint32_t bytes) { assembler_.raise_message_bytes_max(bytes); }
+  void skip_messages() { assembler_.skip_messages(); }
+  [[nodiscard]] std::size_t held_bytes() const { return assembler_.held_bytes(); }
+
   // True when no message and no frame is begun: outside it the fragment deadline runs.
   [[nodiscard]] bool idle() const { return assembler_.idle(); }
 

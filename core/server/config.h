@@ -39,6 +39,7 @@ struct Config {
   std::vector<std::string> allow_origins;       // besides the server's own; "*" allows all
   std::uint32_t connections_max = 0;            // per shard; 0: what RLIMIT_NOFILE allows
   std::uint32_t connections_per_address = 200;  // new ones a second from one address; 0: no limit
+  std::uint32_t open_per_address = 0;           // per shard; 0: three quarters of connections_max
   std::uint32_t connections_per_user = 20;      // all shards
   std::uint32_t commands_per_second = 100;      // per connection, four seconds' worth at once
   std::uint32_t logins_per_address = 60;        // a minute

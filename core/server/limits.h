@@ -7,6 +7,7 @@
 #include "core/chat/limits.h"
 #include "core/gateway/limits.h"
 #include "core/net/limits.h"
+#include "core/net/work_share.h"
 #include "proto/chat/limits.h"
 #include "storage/limits.h"
 
@@ -45,6 +46,12 @@ inline constexpr std::size_t kServerNamesMax = 64;
 // Addresses of this machine that are looked at: 1,024 * about 50 bytes per shard. A host of
 // containers has hundreds.
 inline constexpr std::size_t kOwnAddressesMax = 1'024;
+// What all connections of one address may make core/net do: a quarter of a core, and a quarter of a second at once. Ten
+// thousand people behind one address who say 200 bytes a second need 2 % of a core.
+inline constexpr net::WorkShare kAddressWork = net::WorkShare::of(100'000'000, 25'000'000);
+// What one user may, for each byte that commands may have (chat::ChatLimits::bytes_per_s): 16 units are four times what a
+// byte that is no longer inflated costs. By default 4 million units a second, 1 % of a core.
+inline constexpr std::uint64_t kUserWorkPerByte = 16;
 // Parcels handled in one turn, so that sockets and timers get their share.
 inline constexpr std::uint32_t kParcelsPerTurnMax = 4'096;
 

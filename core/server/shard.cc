@@ -23,7 +23,19 @@ net::NetOptions net_options(const Config& config, std::uint32_t direct_slots) {
   options.allowed_origins = config.allow_origins;
   options.handshakes_per_address_per_second_max = config.connections_per_address;
   options.egress_shard_bytes_max = std::uint64_t{config.egress_mb_max} << 20;
+  options.has_sessions = true;
+  options.sessionless_message_bytes_max = gateway::kSessionlessMessageBytesMax;
+  options.sessionless_max = options.connections_max / 2;
+  options.connections_per_address_max =
+      config.open_per_address != 0 ? config.open_per_address : options.connections_max / 4 * 3;
+  options.address_work = kAddressWork;
   return options;
+}
+
+// Said bytes are charged four times by core/net, and once more for each that inflating makes of them.
+net::WorkShare user_work(const chat::ChatLimits& limits) {
+  return net::WorkShare::of(kUserWorkPerByte * limits.bytes_per_s,
+                            kUserWorkPerByte * limits.bytes_burst);
 }
 
 chat::ChatLimits chat_limits(const Config& config) {
@@ -49,6 +61,7 @@ struct Bounds {
 Bounds bounds_of(const ShardEnvironment& environment, std::uint32_t direct_slots) {
   Bounds bounds{.net = net_options(environment.config, direct_slots),
                 .chat = chat_limits(environment.config)};
+  bounds.net.user_work = user_work(bounds.chat);
   if (environment.tune) environment.tune(bounds.net, bounds.chat);
   return bounds;
 }

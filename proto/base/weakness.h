@@ -18,7 +18,16 @@
 namespace uproar {
 
 // X(constant, "name")
-#define UPROAR_WEAKNESSES(X) X(kEndlessFragments, "endless_fragments")
+// clang-format off
+#define UPROAR_WEAKNESSES(X)                            \
+  X(kEndlessFragments, "endless_fragments")             \
+  X(kSessionlessMessages, "sessionless_messages")       \
+  X(kReadsAfterClose, "reads_after_close")              \
+  X(kWorkShare, "work_share")                           \
+  X(kConnectionsPerAddress, "connections_per_address")  \
+  X(kSessionlessSlots, "sessionless_slots")             \
+  X(kLargestHolder, "largest_holder")
+// clang-format on
 
 enum class Weakness : std::uint8_t {
 #define UPROAR_WEAKNESS(constant, name) constant,

@@ -61,6 +61,7 @@ class PartialBuffer {
   PartialBuffer& operator=(const PartialBuffer&) = delete;
 
   [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] std::size_t capacity() const { return capacity_; }
   [[nodiscard]] ByteView view() const { return {data_, size_}; }
   [[nodiscard]] ByteView tail(std::size_t from) const { return view().subspan(from); }
 
@@ -127,7 +128,11 @@ class AssemblerPool {
   [[nodiscard]] std::uint32_t partials_lent() const { return partials_lent_; }
   [[nodiscard]] std::uint32_t streams_lent() const { return streams_lent_; }
 
+  // All bytes that inflating has written since the pool was made: the difference over a step() is what that step cost.
+  [[nodiscard]] std::uint64_t inflated_bytes() const { return inflated_bytes_; }
+
   // The rest is for MessageAssembler.
+  void count_inflated(std::size_t bytes) { inflated_bytes_ += bytes; }
   [[nodiscard]] PartialPtr take_partial();
   [[nodiscard]] std::unique_ptr<InflateStream> take_stream();  // reset; null when all are lent
   void return_stream(std::unique_ptr<InflateStream> stream);
@@ -143,6 +148,7 @@ class AssemblerPool {
 
   const Options options_;
   std::size_t bytes_held_ = 0;
+  std::uint64_t inflated_bytes_ = 0;
   std::uint32_t partials_lent_ = 0;
   std::uint32_t streams_lent_ = 0;
   std::vector<std::unique_ptr<PartialMessage>> spare_partials_;

@@ -60,6 +60,10 @@ class FrameParser {
   // Reads from the front of `input`, unmasking in place.
   [[nodiscard]] FrameStep step(std::span<std::byte> input);
 
+  // For the frames that begin from now on.
+  void set_payload_bytes_max(std::uint32_t bytes) { payload_bytes_max_ = bytes; }
+  [[nodiscard]] bool deflate() const { return deflate_ != 0; }
+
   // True between frames: no header byte and no payload byte of an unfinished frame has been seen.
   [[nodiscard]] bool between_frames() const { return header_bytes_ == 0 && error_ == 0; }
 

@@ -48,6 +48,8 @@ inline constexpr std::uint16_t kMessageFramesMax = 1024;
 // * 39 KiB = 10 MiB a shard. Above: compressed bytes are kept until the last fragment, so a mistake
 // in the text is found there instead of at once.
 inline constexpr std::uint32_t kInflateStreamsMaxDefault = 256;
+// One stream: 7 KiB and its window of 32 KiB.
+inline constexpr std::uint32_t kInflateStreamBytes = 39U << 10;
 
 // Kept ready between messages, so that steady traffic allocates nothing: 4 * (64 KiB + 0.3 KiB) + 2
 // * 39 KiB = 335 KiB a shard.

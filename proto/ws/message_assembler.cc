@@ -3,6 +3,7 @@
 #include "proto/ws/message_assembler.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "proto/base/check.h"
 #include "proto/base/weakness.h"
@@ -36,6 +37,10 @@ EventKind kind_of(Opcode opcode) {
   return EventKind::kError;
 }
 
+constexpr std::uint32_t frame_bytes_max(std::uint32_t message_bytes_max, bool deflate) {
+  return deflate ? compressed_bytes_max(message_bytes_max) : message_bytes_max;
+}
+
 // "Go on": nothing for the caller yet.
 constexpr AssemblerEvent kGoOn{};
 
@@ -54,19 +59,29 @@ ProtocolError read_close_body(ByteView body, AssemblerEvent& event) {
 }  // namespace
 
 MessageAssembler::MessageAssembler(Options options)
-    : parser_({.payload_bytes_max = options.deflate
-                                        ? compressed_bytes_max(options.message_bytes_max)
-                                        : options.message_bytes_max,
+    : parser_({.payload_bytes_max = frame_bytes_max(options.message_bytes_max, options.deflate),
                .deflate = options.deflate}),
       message_bytes_max_(options.message_bytes_max) {
   UPROAR_CHECK(message_bytes_max_ >= 1 && message_bytes_max_ <= kMessageBytesMaxCeiling,
                message_bytes_max_);
 }
 
+void MessageAssembler::raise_message_bytes_max(std::uint32_t bytes) {
+  UPROAR_CHECK(bytes >= message_bytes_max_ && bytes <= kMessageBytesMaxCeiling, bytes);
+  message_bytes_max_ = bytes;
+  parser_.set_payload_bytes_max(frame_bytes_max(bytes, parser_.deflate()));
+}
+
+std::size_t MessageAssembler::held_bytes() const {
+  if (partial_ == nullptr) return 0;
+  return partial_->bytes.capacity() + (partial_->stream != nullptr ? kInflateStreamBytes : 0);
+}
+
 AssemblerEvent MessageAssembler::step(std::span<std::byte> input, AssemblerPool& pool) {
   if (deliver_message_ || deliver_control_) release_delivered();
   if (error_ != ProtocolError::kNone) return fail(error_, input.size());
   if (closed_) return {.consumed = input.size()};
+  if (skips_messages_ && partial_ != nullptr && partial_->message_open()) drop_message();
   std::size_t consumed = 0;
   for (;;) {
     const FrameStep step = parser_.step(input.subspan(consumed));
@@ -103,6 +118,7 @@ AssemblerEvent MessageAssembler::on_control(const FrameStep& step, std::size_t c
 
 AssemblerEvent MessageAssembler::on_data(const FrameStep& step, std::size_t consumed,
                                          AssemblerPool& pool) {
+  if (skips_messages_) return kGoOn;
   const FrameHeader& frame = step.frame;
   if (step.is_first) {
     if (const auto error = admit(frame); error != ProtocolError::kNone)
@@ -202,6 +218,7 @@ ProtocolError MessageAssembler::inflate_piece(PartialMessage& partial, InflateSt
       room = room.first(std::min(room.size(), left));
     }
     const InflateStream::Progress progress = stream.inflate(piece, room);
+    partial.pool.count_inflated(progress.written);
     if (progress.written > 0) {
       if (left == 0) return ProtocolError::kTooBig;
       out.commit(progress.written);
@@ -232,6 +249,12 @@ ProtocolError MessageAssembler::inflate_kept(PartialMessage& partial) {
   if (const auto error = inflate_piece(partial, stream, kept.view()); error != ProtocolError::kNone)
     return error;
   return end_inflate(partial, stream);
+}
+
+void MessageAssembler::drop_message() {
+  partial_->bytes.trim(0);
+  if (partial_->stream != nullptr) partial_->pool.return_stream(std::move(partial_->stream));
+  partial_->opcode = Opcode::kContinuation;
 }
 
 void MessageAssembler::release_delivered() {

@@ -75,6 +75,16 @@ class MessageAssembler {
   // the buffer of the last payload back.
   [[nodiscard]] AssemblerEvent step(std::span<std::byte> input, AssemblerPool& pool);
 
+  // What a message may have from now on. REQUIRES: not less than before; at most
+  // kMessageBytesMaxCeiling.
+  void raise_message_bytes_max(std::uint32_t bytes);
+  // From the next step on nothing of a message is kept, inflated or delivered, nor judged beyond its
+  // frame headers: for who has said its close frame and awaits the peer's.
+  void skip_messages() { skips_messages_ = true; }
+
+  // Memory of a message that is not whole, with the inflate stream that reads it.
+  [[nodiscard]] std::size_t held_bytes() const;
+
   // True when no frame and no message is begun: outside it, the fragment deadline runs.
   [[nodiscard]] bool idle() const { return parser_.between_frames() && partial_ == nullptr; }
 
@@ -93,14 +103,16 @@ class MessageAssembler {
   [[nodiscard]] ProtocolError end_inflate(PartialMessage& partial, InflateStream& stream);
   [[nodiscard]] ProtocolError inflate_kept(PartialMessage& partial);
   void release_delivered();
+  void drop_message();
 
   FrameParser parser_;
   PartialPtr partial_;  // null while idle
   std::uint32_t message_bytes_max_;
   ProtocolError error_ = ProtocolError::kNone;
-  bool closed_ = false;           // a close frame was delivered
-  bool deliver_message_ = false;  // the last event's payload is partial_->bytes
-  bool deliver_control_ = false;  // the last event's payload is partial_->control
+  bool closed_ : 1 = false;           // a close frame was delivered
+  bool deliver_message_ : 1 = false;  // the last event's payload is partial_->bytes
+  bool deliver_control_ : 1 = false;  // the last event's payload is partial_->control
+  bool skips_messages_ : 1 = false;
 };
 static_assert(sizeof(MessageAssembler) <= 48, "each idle connection keeps one");
 

@@ -16,6 +16,10 @@ export function frame(first_byte, payload = Buffer.alloc(0)) {
 export const kAttackerAddress = '127.0.0.66';
 
 export class RawSocket {
+  static #all = new Set();
+  // For an attack whose time is over and that waits for what never comes.
+  static destroy_all() { for (const raw of RawSocket.#all) raw.destroy(); }
+
   bytes_sent = 0;
   bytes_heard = 0;
   heard = Buffer.alloc(0);   // the first 64 KiB
@@ -25,7 +29,8 @@ export class RawSocket {
     const raw = new RawSocket();
     raw.socket = net.connect({ port, host, localAddress: local });
     raw.socket.setNoDelay(true);
-    raw.closed = new Promise((resolve) => { raw.socket.once('close', () => { raw.is_closed = true; resolve(); }); });
+    raw.closed = new Promise((resolve) => { raw.socket.once('close', () => { raw.is_closed = true; RawSocket.#all.delete(raw); resolve(); }); });
+    RawSocket.#all.add(raw);
     raw.socket.on('error', (error) => { raw.error = error; });
     raw.socket.on('data', (bytes) => {
       raw.bytes_heard += bytes.length;

@@ -38,7 +38,7 @@ function start_attacker(file, order) {
 }
 
 // -> {calm, attacked, server_ms, cpu_share, seconds, result}: what the honest had before and during the attack, the server's processor time for
-// it, and what the attacker reports.
+// it, what the attacker reports, and what the attack's own bystanders had (`meanwhile`) and the server shows afterwards (`extra`).
 export async function play(attack, file, { program, weakness } = {}) {
   const seconds = attack.seconds ?? kAttackSecondsDefault;
   const server = await Server.start({ program, usual: false, flags: { 'drain-seconds': '0', ...attack.flags },
@@ -54,11 +54,13 @@ export async function play(attack, file, { program, weakness } = {}) {
     const began_ms = await cpu_ms(server.pid);
     const began_at = performance.now();
     const attacker = start_attacker(file, { port: server.port, prepared, seconds });
-    const [attacked, result] = await Promise.all([pair.talk(seconds + kEndMs / 1000, attacker.catch(() => {})), attacker]);
+    const ended = attacker.catch(() => {});
+    const [attacked, result, meanwhile] = await Promise.all([pair.talk(seconds + kEndMs / 1000, ended), attacker,
+                                                             attack.meanwhile?.({ server, ended })]);
     const took_s = (performance.now() - began_at) / 1000;
     const server_ms = Math.max(0, await cpu_ms(server.pid) - began_ms - calm_ms_per_s * took_s);
     const extra = await attack.look?.({ server, result });
-    return { calm, attacked, server_ms, seconds: took_s, result, extra, alive: server.child.exitCode === null };
+    return { calm, attacked, server_ms, seconds: took_s, result, meanwhile, extra, alive: server.child.exitCode === null };
   } finally {
     server.expects_end = true;   // how it ends is judged by `alive`
     await server.stop();

@@ -131,7 +131,7 @@ TEST(HttpAnswers, ToHeadHaveNoBodyWhenTheRequestOrTheHandlerIsLate) {
 
 TEST(HttpAnswers, ToHeadHaveNoBodyWhenTheShardHasNoRoomForTheRequest) {
   NetOptions options;
-  options.http_shard_bytes_max = 512;
+  options.input_shard_bytes_max = 512;
   SimShard shard(options);
   const std::uint32_t slot = shard.connect();
   shard.io.peer_says(slot, "HEAD / HTTP/1.1\r\nHost: a\r\nX: " + std::string(1'000, 'a'));

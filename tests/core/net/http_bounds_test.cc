@@ -93,27 +93,25 @@ TEST(HttpBounds, UnreadAnswersOfAllStayWithinTheShardsBudget) {
 
 TEST(HttpBounds, UnfinishedRequestsOfAllStayWithinTheShardsBudgetAndGiveItBack) {
   NetOptions options;
-  options.http_shard_bytes_max = 64 * 1024;
+  options.input_shard_bytes_max = 200 * 1024;
   SimShard shard(options);
   answer_at_once(shard);
   const std::string part =
       "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 20001\r\n\r\n" + std::string(20'000, 'x');
-  const std::uint32_t first = shard.connect();
-  shard.io.peer_says(first, part);
+  const std::uint32_t honest = shard.connect_from("127.0.0.7");
+  shard.io.peer_says(honest, part);
   shard.settle();
-  std::uint32_t refused = first;
-  for (int i = 0; i < 4; ++i) {
-    refused = shard.connect();
-    shard.io.peer_says(refused, part);
+  for (int i = 0; i < 10; ++i) {
+    const std::uint32_t greedy = shard.connect_from("127.0.0.8");
+    shard.io.peer_says(greedy, part);
     shard.settle();
   }
-  EXPECT_THAT(shard.io.socket(refused).wire, StartsWith("HTTP/1.1 503 "));
-  EXPECT_THAT(shard.io.socket(refused).wire, HasSubstr("Retry-After: 1"));
   EXPECT_GT(shard.net.counters().shed_http_buffers.value(), 0U);
+  EXPECT_LT(shard.net.counters().shed_http_buffers.value(), 8U) << "some of them have room";
 
-  shard.io.peer_says(first, "x");  // the one who was there goes on
+  shard.io.peer_says(honest, "x");  // who holds least goes on
   shard.settle();
-  EXPECT_EQ(answers(shard, first), 1U);
+  EXPECT_EQ(answers(shard, honest), 1U);
 
   shard.pass_ms(shard.net.options().handshake_deadline_ms + 2'000);  // the others are ended
   const std::uint32_t later = shard.connect();

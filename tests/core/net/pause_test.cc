@@ -167,7 +167,7 @@ TEST(Pause, APeerThatBreaksMeanwhileIsGone) {
 
 TEST(Pause, WhatWaitsStaysWithinTheShardsBudget) {
   NetOptions options;
-  options.unread_shard_bytes_max = 1024;
+  options.input_shard_bytes_max = 1024;
   SimShard shard(options);
   const ConnectionId id = shard.open();
   shard.net.pause(id);  // before the cancel of its recv is submitted

@@ -12,6 +12,7 @@
 #include "core/net/shard_net.h"
 #include "proto/ws/frame_writer.h"
 #include "tests/core/net/client_frames.h"
+#include "tests/core/net/peer_socket.h"
 #include "tests/core/net/sim_io.h"
 
 namespace uproar::net {
@@ -103,9 +104,11 @@ class SimShard {
     settle();
   }
 
-  // A connection that has sent nothing yet.
-  std::uint32_t connect() {
-    UPROAR_CHECK(io.peer_connects());
+  // A connection that has sent nothing yet, from a local address ("127.0.0.7"); UINT32_MAX when it was not let in.
+  std::uint32_t connect_from(const char* address) { return connect(accepted_from(address)); }
+  // The same from nowhere: all of these are one client.
+  std::uint32_t connect(int fd = -1) {
+    UPROAR_CHECK(io.peer_connects(0, fd));
     // The slot: the one that was free before and is in use afterwards.
     std::vector<bool> used;
     for (std::uint32_t s = 0; s < 4096; ++s) used.push_back(io.socket(s).in_use);
@@ -116,9 +119,10 @@ class SimShard {
     return UINT32_MAX;
   }
   // An open WebSocket; its wire is empty afterwards.
-  ConnectionId open() {
-    const std::uint32_t slot = connect();
-    io.peer_says(slot, kUpgrade);
+  ConnectionId open() { return upgrade(connect()); }
+  ConnectionId open_from(const char* address) { return upgrade(connect_from(address)); }
+  ConnectionId upgrade(std::uint32_t slot, std::string_view request = kUpgrade) {
+    io.peer_says(slot, request);
     settle();
     UPROAR_CHECK(!handler.opened.empty());
     io.socket(slot).wire.clear();
