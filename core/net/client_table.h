@@ -134,8 +134,9 @@ class ClientTable {
   std::vector<Index> free_;
   std::deque<Index> indebted_;  // left by their last connection, in that order
   absl::flat_hash_map<ClientKey, Index> by_key_;
-  std::vector<Index> ranks_;  // by number of sessionless connections: the first address with so many
-  std::uint32_t most_ = 0;    // no address has more
+  std::vector<Index>
+      ranks_;               // by number of sessionless connections: the first address with so many
+  std::uint32_t most_ = 0;  // no address has more
   std::uint32_t sessionless_ = 0;
 };
 

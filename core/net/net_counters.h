@@ -59,7 +59,7 @@ struct NetCounters {
   Counter dropped_presence;
   Counter dropped_receipt;
   Counter closed_slow;        // 4201
-  Counter shed_shard_egress;  // of them because the whole shard's budget was used
+  Counter shed_shard_egress;  // of them, who held most when the whole shard's budget was used
   Counter
       shed_http_buffers;  // requests of who held most, ended because the shard's budget for input was used
   Counter shed_unread;   // WebSockets, likewise

@@ -71,8 +71,8 @@ struct NetOptions {
   std::uint32_t egress_receipt_bytes_max = 256 * 1024;
   std::uint32_t egress_bytes_max = 1024 * 1024;
   std::uint32_t egress_low_water_bytes = 32 * 1024;  // Handler::on_drained() speaks of this
-  // All queues of the shard together. Above: lossy classes are dropped, and a connection that needs more room for a
-  // message is closed with 4201 (counted as shed_shard_egress).
+  // All queues of the shard together. Above: lossy classes are dropped, and for a message the connections of the client that
+  // holds most are closed with 4201 (counted as shed_shard_egress) until a sixteenth is free.
   std::uint64_t egress_shard_bytes_max = 256ULL * 1024 * 1024;
 
   // Frames kept for a connection on hold(); overflow releases it.

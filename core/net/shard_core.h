@@ -134,6 +134,7 @@ class ShardCore {
   void drop_input(std::uint32_t slot, Connection& c);
   void shed_input();
   void shed(std::uint32_t slot, Connection& c);
+  void shed_egress();
 
   // HTTP.
   [[nodiscard]] bool http_waits(const Connection& c) const;

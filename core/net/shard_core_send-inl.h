@@ -74,7 +74,9 @@ template <class Io>
 void ShardCore<Io>::report() {
   for (const ConnectionId id : std::exchange(doomed_, {})) {
     Connection* c = find(id);
-    if (c != nullptr && c->doomed && c->state == ConnectionState::kOpen) close_slow(id.slot, *c);
+    if (c == nullptr || !c->doomed) continue;
+    if (c->state == ConnectionState::kOpen) close_slow(id.slot, *c);
+    if (c->state == ConnectionState::kHttp) end(id.slot, *c);  // its answer is cut short
   }
   shed_input();
   // Each that waits now has one turn, in the order in which they came; the others stay where they are.
@@ -301,7 +303,11 @@ SendOutcome ShardCore<Io>::queue_frame(std::uint32_t slot, Connection& c, const 
         }
         return SendOutcome::kDropped;
       case Admission::kShardFull:
-        counters_.shed_shard_egress.add();
+        shed_egress();
+        if (c.doomed) return SendOutcome::kSlowReader;
+        if (c.egress->admit(frame.size(), cls, options_, egress_budget_, counters_) ==
+            Admission::kTake)
+          break;
         [[fallthrough]];
       case Admission::kSlow:
         doom(slot, c);

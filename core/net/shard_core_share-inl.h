@@ -88,8 +88,7 @@ template <class Io>
 std::int64_t ShardCore<Io>::owes_us(const Connection& c) const {
   std::int64_t wait_us = clients_.wait_us(c.address, options_.address_work, now_.monotonic_us);
   if (c.client != c.address) {
-    wait_us = std::max(
-        wait_us, clients_.wait_us(c.client, options_.user_work, now_.monotonic_us));
+    wait_us = std::max(wait_us, clients_.wait_us(c.client, options_.user_work, now_.monotonic_us));
   }
   return weakened(Weakness::kWorkShare) ? 0 : wait_us;
 }
@@ -161,29 +160,35 @@ void ShardCore<Io>::drop_input(std::uint32_t slot, Connection& c) {
   count_held(slot, c);
 }
 
-// Over the budget: who holds most goes first, by client and then by connection, until a sixteenth is free. So this walk is
-// paid for by as many bytes that somebody had to send.
+// A connection that holds memory of a budget that is used up. Who holds most goes first, by client and then by connection,
+// until a sixteenth is free: so the walk that finds them is paid for by as many bytes.
+struct Holder {
+  std::uint64_t client_bytes;
+  std::uint32_t bytes;
+  std::uint32_t slot;
+
+  friend bool operator<(const Holder& a, const Holder& b) {
+    return std::pair(a.client_bytes, a.bytes) > std::pair(b.client_bytes, b.bytes);
+  }
+};
+
+[[nodiscard]] constexpr std::uint64_t with_a_sixteenth_free(std::uint64_t bytes_max) {
+  return bytes_max / 16 * 15;
+}
+
 template <class Io>
 void ShardCore<Io>::shed_input() {
   if (input_bytes_ <= options_.input_shard_bytes_max) return;
-  struct Holder {
-    std::uint64_t client_bytes;
-    std::uint32_t bytes;
-    std::uint32_t slot;
-  };
   std::vector<Holder> holders;
   for (std::uint32_t slot = 0; slot < table_.made(); ++slot) {
     const Connection& c = table_[slot];
     if (c.held_bytes > 0 && c.state < ConnectionState::kDraining)
       holders.push_back({clients_.held_bytes(c.client), c.held_bytes, slot});
   }
-  std::sort(holders.begin(), holders.end(), [](const Holder& a, const Holder& b) {
-    return std::pair(a.client_bytes, a.bytes) > std::pair(b.client_bytes, b.bytes);
-  });
+  std::sort(holders.begin(), holders.end());
   if (weakened(Weakness::kLargestHolder)) std::reverse(holders.begin(), holders.end());
-  const std::uint64_t enough = options_.input_shard_bytes_max / 16 * 15;
   for (const Holder& holder : holders) {
-    if (input_bytes_ <= enough) return;
+    if (input_bytes_ <= with_a_sixteenth_free(options_.input_shard_bytes_max)) return;
     shed(holder.slot, table_[holder.slot]);
   }
 }
@@ -206,6 +211,30 @@ void ShardCore<Io>::shed(std::uint32_t slot, Connection& c) {
     }
   }
   drop_input(slot, c);
+}
+
+// What slow readers have not taken. May be called while a topic is served: the readers are closed at the end of the turn
+// (4201), only their memory is given back at once.
+template <class Io>
+void ShardCore<Io>::shed_egress() {
+  std::vector<Holder> holders;
+  absl::flat_hash_map<ClientTable::Index, std::uint64_t> by_client;
+  for (std::uint32_t slot = 0; slot < table_.made(); ++slot) {
+    const Connection& c = table_[slot];
+    const bool can_go = c.state == ConnectionState::kHttp || c.state == ConnectionState::kOpen;
+    if (c.egress == nullptr || !can_go || c.doomed) continue;
+    holders.push_back({0, c.egress->unsent_bytes(), slot});
+    by_client[c.client] += c.egress->unsent_bytes();
+  }
+  for (Holder& holder : holders) holder.client_bytes = by_client[table_[holder.slot].client];
+  std::sort(holders.begin(), holders.end());
+  for (const Holder& holder : holders) {
+    if (egress_budget_.used <= with_a_sixteenth_free(options_.egress_shard_bytes_max)) return;
+    Connection& c = table_[holder.slot];
+    counters_.shed_shard_egress.add();
+    c.egress->forget_all_but_begun(egress_budget_);
+    doom(holder.slot, c);
+  }
 }
 
 }  // namespace uproar::net

@@ -182,9 +182,11 @@ bool ShardCore<Io>::write_answer(std::uint32_t slot, Connection& c, const http::
     UPROAR_CHECK(written.ok());
   }
   if (egress_budget_.used + out.size() > options_.egress_shard_bytes_max) {
-    counters_.shed_shard_egress.add();
-    end(slot, c);
-    return false;
+    shed_egress();
+    if (c.doomed) {
+      end(slot, c);
+      return false;
+    }
   }
   queue_always(slot, c, SharedBytes::copy_of(out), 0, DeliveryClass::kMessage, EgressQueue::kNoTag);
   return true;

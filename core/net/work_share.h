@@ -11,7 +11,8 @@ struct WorkShare {
   std::int64_t burst_ns = 0;
 
   // `units_per_s` for ever, and `burst_units` at once. 0 units a second: no bound.
-  [[nodiscard]] static constexpr WorkShare of(std::uint64_t units_per_s, std::uint64_t burst_units) {
+  [[nodiscard]] static constexpr WorkShare of(std::uint64_t units_per_s,
+                                              std::uint64_t burst_units) {
     if (units_per_s == 0) return {};
     return {.ns_per_1024_units = 1024ULL * 1'000'000'000 / units_per_s,
             .burst_ns = static_cast<std::int64_t>(burst_units * 1'000 / units_per_s * 1'000'000)};

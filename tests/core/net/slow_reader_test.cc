@@ -10,6 +10,7 @@
 namespace uproar::net {
 namespace {
 
+using ::testing::SizeIs;
 using ::testing::StartsWith;
 
 NetOptions small_queues() {
@@ -140,22 +141,64 @@ TEST_F(SlowReader, HearsAboutRoomWhenItsQueueHasDrained) {
   EXPECT_EQ(shard.net.egress_bytes(slow), 0U);
 }
 
-TEST(ShardEgress, TheBudgetOfTheWholeShardClosesTheOneThatNeedsMore) {
+TEST(ShardEgress, TheBudgetOfTheWholeShardIsGivenBackByWhoHoldsMost) {
   NetOptions options;
-  options.egress_shard_bytes_max = 2000;
+  options.egress_shard_bytes_max = 20'000;
   SimShard shard(options);
-  const ConnectionId a = shard.open();
-  const ConnectionId b = shard.open();
-  for (const ConnectionId id : {a, b}) shard.io.socket(id.slot).room = 0;
-  while (shard.net.send(a, text(std::string(66, 'a')), DeliveryClass::kMessage) ==
-         SendOutcome::kQueued) {
+  const ConnectionId honest = shard.open_from("127.0.0.7");
+  std::vector<ConnectionId> greedy;
+  for (int i = 0; i < 4; ++i) greedy.push_back(shard.open_from("127.0.0.8"));
+  const EncodedMessage message = text(std::string(466, 'a'));  // 500 bytes with its entry
+  shard.io.socket(honest.slot).room = 0;
+  for (const ConnectionId id : greedy) {
+    shard.io.socket(id.slot).room = 0;
+    shard.net.subscribe(id, topic(1));
   }
-  EXPECT_EQ(shard.net.counters().shed_shard_egress.value(), 1U);
-  EXPECT_EQ(shard.net.send(b, text("typing"), DeliveryClass::kEphemeral), SendOutcome::kDropped);
+  ASSERT_EQ(shard.net.send(honest, message, DeliveryClass::kMessage), SendOutcome::kQueued);
+  for (int i = 0; i < 9; ++i) {
+    shard.net.publish(topic(1), message, DeliveryClass::kMessage);
+    shard.settle();
+  }
+  EXPECT_EQ(shard.net.counters().shed_shard_egress.value(), 0U);
+  // Three more that the honest reader cannot take: room is made, by the others.
+  for (int i = 0; i < 3; ++i)
+    EXPECT_EQ(shard.net.send(honest, message, DeliveryClass::kMessage), SendOutcome::kQueued);
+  EXPECT_EQ(shard.net.counters().shed_shard_egress.value(), 1U) << "no more than need be";
   shard.settle();
-  EXPECT_FALSE(shard.net.is_open(a));
-  EXPECT_EQ(shard.net.send(b, text("now there is room"), DeliveryClass::kMessage),
-            SendOutcome::kQueued);
+  EXPECT_TRUE(shard.net.is_open(honest));
+  shard.io.peer_reads(honest.slot, SIZE_MAX);
+  shard.settle();
+  EXPECT_THAT(shard.heard(honest), SizeIs(4));
+  std::size_t closed = 0;
+  for (const ConnectionId id : greedy) {
+    shard.io.peer_reads(id.slot, SIZE_MAX);
+    shard.settle();
+    const std::string last = shard.heard(id).back();
+    closed += last.starts_with("\x10\x69") ? 1 : 0;  // 4201: sync again
+  }
+  EXPECT_EQ(closed, 1U);
+}
+
+// The reader who is closed may be one of those whom a topic is being sent to.
+TEST(ShardEgress, RoomIsMadeInTheMiddleOfAFanOut) {
+  NetOptions options;
+  options.egress_shard_bytes_max = 20'000;
+  SimShard shard(options);
+  std::vector<ConnectionId> members;
+  for (int i = 0; i < 60; ++i) {
+    members.push_back(shard.open());
+    shard.io.socket(members.back().slot).room = 0;
+    shard.net.subscribe(members.back(), topic(1));
+  }
+  for (int i = 0; i < 5; ++i) {
+    shard.net.publish(topic(1), text(std::string(466, 'a')), DeliveryClass::kMessage);
+    shard.settle();
+  }
+  EXPECT_LE(shard.net.counters().egress_bytes.value(), 20'000 + 60 * 64) << "and close frames";
+  std::size_t open = 0;
+  for (const ConnectionId id : members) open += shard.net.is_open(id) ? 1 : 0;
+  EXPECT_EQ(open + shard.net.counters().shed_shard_egress.value(), members.size());
+  EXPECT_GT(open, 0U);
 }
 
 TEST(EgressQueue, AMessageLargerThanTheQueueWaitsAlone) {
