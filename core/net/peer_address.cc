@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 
 namespace uproar::net {
@@ -38,11 +39,14 @@ std::string PeerAddress::text() const {
   return out;
 }
 
-PeerAddress PeerAddress::of_socket(int fd) {
+std::optional<PeerAddress> PeerAddress::of_socket(int fd) {
   PeerAddress out;
   sockaddr_storage storage{};
   socklen_t size = sizeof(storage);
-  if (getpeername(fd, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return out;
+  if (getpeername(fd, reinterpret_cast<sockaddr*>(&storage), &size) != 0) {
+    if (errno == ENOTCONN) return std::nullopt;
+    return out;
+  }
   if (storage.ss_family == AF_INET) {
     sockaddr_in v4{};
     std::memcpy(&v4, &storage, sizeof(v4));

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace uproar::net {
@@ -18,8 +19,8 @@ struct PeerAddress {
   // "203.0.113.7" or "2001:db8::1".
   [[nodiscard]] std::string text() const;
 
-  // The peer of a connected socket; all zero when the kernel does not say (a Unix socket, a reset peer).
-  [[nodiscard]] static PeerAddress of_socket(int fd);
+  // The peer of a connected socket; all zero for one without addresses (a Unix socket). nullopt: the peer has reset it.
+  [[nodiscard]] static std::optional<PeerAddress> of_socket(int fd);
 
   friend constexpr auto operator<=>(const PeerAddress&, const PeerAddress&) = default;
 };

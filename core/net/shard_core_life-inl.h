@@ -186,9 +186,16 @@ void ShardCore<Io>::admit(int fd) {
     ::close(fd);
     return;
   }
-  const PeerAddress peer = PeerAddress::of_socket(fd);
+  const auto known_peer = PeerAddress::of_socket(fd);
+  if (!known_peer) {  // reset while it waited to be accepted: of no address, and worth no slot
+    counters_.accept_errors.add();
+    ::close(fd);
+    return;
+  }
+  const PeerAddress peer = *known_peer;
   const bool is_own = peer == PeerAddress{};  // a probe of ours over a Unix socket
-  if (!is_own && !addresses_.allow(peer, now_s(), options_.handshakes_per_address_per_second_max)) {
+  if (!is_own && !addresses_.allow(peer, now_s(), options_.handshakes_per_address_per_second_max) &&
+      !weakened(Weakness::kHandshakesPerAddress)) {
     counters_.refused_address_rate.add();
     ::close(fd);
     return;

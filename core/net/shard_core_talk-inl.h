@@ -283,7 +283,8 @@ void ShardCore<Io>::on_ws_bytes(std::uint32_t slot, Connection& c, MutableBytes 
 
 template <class Io>
 void ShardCore<Io>::on_control(std::uint32_t slot, Connection& c, const ws::AssemblerEvent& event) {
-  if (!c.ws().control_allowed(now_s(), options_.control_frames_per_second_max)) {
+  if (!c.ws().control_allowed(now_s(), options_.control_frames_per_second_max) &&
+      !weakened(Weakness::kControlFrames)) {
     counters_.control_floods.add();
     fail(slot, c, ws::CloseCode::kPolicyViolation, "too many control frames");
     return;

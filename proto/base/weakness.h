@@ -26,7 +26,9 @@ namespace uproar {
   X(kWorkShare, "work_share")                           \
   X(kConnectionsPerAddress, "connections_per_address")  \
   X(kSessionlessSlots, "sessionless_slots")             \
-  X(kLargestHolder, "largest_holder")
+  X(kLargestHolder, "largest_holder")                   \
+  X(kControlFrames, "control_frames")                   \
+  X(kHandshakesPerAddress, "handshakes_per_address")
 // clang-format on
 
 enum class Weakness : std::uint8_t {

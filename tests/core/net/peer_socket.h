@@ -11,8 +11,10 @@
 
 namespace uproar::net {
 
-// `address`: of 127.0.0.0/8. The peer's own end is closed already.
-inline int accepted_from(const char* address) {
+enum class PeerEnd { kClosed, kReset };
+
+// `address`: of 127.0.0.0/8. The peer's own end is gone already.
+inline int accepted_from(const char* address, PeerEnd end = PeerEnd::kClosed) {
   const auto socket_at = [](const char* text) {
     const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in at{};
@@ -30,9 +32,15 @@ inline int accepted_from(const char* address) {
   UPROAR_CHECK(::connect(peer, reinterpret_cast<const sockaddr*>(&where), sizeof(where)) == 0);
   const int accepted = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
   UPROAR_CHECK(accepted >= 0);
+  const linger at_once{.l_onoff = 1, .l_linger = 0};
+  if (end == PeerEnd::kReset)
+    UPROAR_CHECK(::setsockopt(peer, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)) == 0);
   ::close(peer);
   ::close(listener);
   return accepted;
+}
+inline int accepted_and_reset_from(const char* address) {
+  return accepted_from(address, PeerEnd::kReset);
 }
 
 }  // namespace uproar::net

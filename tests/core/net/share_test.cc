@@ -249,6 +249,13 @@ TEST(Share, WithoutASessionOnlyAPartOfTheSlotsCanBeHeld) {
   EXPECT_TRUE(shard.net.is_open(alice));
 }
 
+TEST(Share, WhoHasResetTheirConnectionAlreadyGetsNoSlot) {
+  SimShard shard;
+  EXPECT_EQ(shard.connect(accepted_and_reset_from(kGreedy)), UINT32_MAX);
+  EXPECT_EQ(shard.net.counters().accept_errors.value(), 1U);
+  EXPECT_EQ(shard.net.counters().accepted.value(), 0U);
+}
+
 TEST(Share, AnAddressHasABoundOfItsOwn) {
   NetOptions options;
   options.connections_per_address_max = 3;
