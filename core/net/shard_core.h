@@ -2,7 +2,8 @@
 
 // The machine behind BasicShardNet<Io>: private to this folder, included by shard_net-inl.h alone. Bodies by subject:
 //   shard_net-inl.h        the public face
-//   shard_core_life-inl.h  accept, receive, close, deadlines: per event
+//   shard_core_accept-inl.h who is let in: per connection
+//   shard_core_life-inl.h  receive, close, deadlines: per event
 //   shard_core_pause-inl.h how reading stops for a while
 //   shard_core_share-inl.h what one client may use
 //   shard_core_drain-inl.h how a shard stops

@@ -1,6 +1,6 @@
 #pragma once
 
-// The life of a connection: accept, receive, close, deadlines; what is said on it in between is in
+// The life of a connection: receive, close, deadlines. How it begins is in shard_core_accept-inl.h, and what is said on it in
 // shard_core_talk-inl.h. See connection.h for the states. The closing sequence: FIN, cancel the recv, its last completion, close,
 // and only then is the slot free.
 
@@ -110,124 +110,6 @@ void ShardCore<Io>::on_completion(const runtime::Completion& completion) {
       return;
     default:
       return;
-  }
-}
-
-// --- Accepting ------------------------------------------------------------------------------------------------------
-
-template <class Io>
-void ShardCore<Io>::add_listener(int fd) {
-  UPROAR_CHECK(listeners_.size() < kListenersMax);
-  listeners_.push_back({.fd = fd, .armed = false, .cancelling = false});
-  arm_listeners();
-}
-
-template <class Io>
-void ShardCore<Io>::arm_listeners() {
-  if (draining_ || now_.monotonic_us < accept_again_us_) return;
-  if (accept_paused_) {
-    // A little room first, or each close would start and stop accepting.
-    const std::uint32_t room = std::max<std::uint32_t>(1, table_.slots_max() / 64);
-    if (table_.used() + room > table_.slots_max()) return;
-    accept_paused_ = false;
-  }
-  for (std::uint32_t i = 0; i < listeners_.size(); ++i) {
-    Listener& listener = listeners_[i];
-    if (listener.armed) continue;
-    listener = {.fd = listener.fd, .armed = true, .cancelling = false};
-    io_.arm_accept(listener.fd, {.kind = runtime::OpKind::kAccept, .generation = 0, .slot = i});
-  }
-}
-
-template <class Io>
-void ShardCore<Io>::pause_accept() {
-  for (std::uint32_t i = 0; i < listeners_.size(); ++i) {
-    Listener& listener = listeners_[i];
-    if (!listener.armed || listener.cancelling) continue;
-    listener.cancelling = true;
-    io_.cancel({.kind = runtime::OpKind::kAccept, .generation = 0, .slot = i},
-               {.kind = runtime::OpKind::kCancel, .generation = 0, .slot = i});
-  }
-}
-
-template <class Io>
-void ShardCore<Io>::on_accept(const runtime::Completion& completion) {
-  if (completion.key.slot >= listeners_.size()) {
-    if (completion.result >= 0) ::close(completion.result);
-    return;
-  }
-  Listener& listener = listeners_[completion.key.slot];
-  if (!completion.more) listener.armed = false;
-  if (completion.result >= 0) admit(completion.result);
-  if (draining_) {
-    if (!listener.armed) stop_listening(listener);
-    return;
-  }
-  if (completion.result >= 0) return;
-  switch (-completion.result) {
-    case ECANCELED:
-      return;
-    case EMFILE:
-    case ENFILE:
-    case ENOBUFS:
-    case ENOMEM:
-      counters_.accept_exhausted.add();
-      break;
-    default:  // the peer gave up before it was accepted, and the like
-      counters_.accept_errors.add();
-  }
-  accept_again_us_ = now_.monotonic_us + life::kAcceptRetryUs;
-}
-
-template <class Io>
-void ShardCore<Io>::admit(int fd) {
-  if (table_.used() >= table_.slots_max()) {
-    counters_.refused_full.add();
-    ::close(fd);
-    return;
-  }
-  const auto known_peer = PeerAddress::of_socket(fd);
-  if (!known_peer) {  // reset while it waited to be accepted: of no address, and worth no slot
-    counters_.accept_errors.add();
-    ::close(fd);
-    return;
-  }
-  const PeerAddress peer = *known_peer;
-  const bool is_own = peer == PeerAddress{};  // a probe of ours over a Unix socket
-  if (!is_own && !addresses_.allow(peer, now_s(), options_.handshakes_per_address_per_second_max) &&
-      !weakened(Weakness::kHandshakesPerAddress)) {
-    counters_.refused_address_rate.add();
-    ::close(fd);
-    return;
-  }
-  if (!is_own && address_is_full(peer)) {
-    counters_.refused_address_open.add();
-    ::close(fd);
-    return;
-  }
-  make_room();
-  const std::uint32_t slot = table_.take();
-  if (!io_.adopt(slot, fd)) {  // closes fd in any case
-    counters_.adopt_refused.add();
-    table_.give_back(slot);
-    return;
-  }
-  counters_.accepted.add();
-  counters_.connections.set(table_.used());
-  Connection& c = table_[slot];
-  c.state = ConnectionState::kHttp;
-  c.stage = std::make_unique<HttpStage>(request_limits_, origins_, peer);
-  join_address(slot, c, peer);
-  c.heard_ms = now_ms();
-  arm_recv(slot, c);
-  c.late = draining_;
-  set_deadline(slot, c,
-               draining_ ? std::min(options_.handshake_deadline_ms, life::kLateDeadlineMs)
-                         : options_.handshake_deadline_ms);
-  if (table_.used() >= table_.slots_max()) {
-    accept_paused_ = true;
-    counters_.accept_paused.add();
-    pause_accept();
   }
 }
 

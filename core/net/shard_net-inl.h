@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/net/shard_core.h"
+#include "core/net/shard_core_accept-inl.h"
 #include "core/net/shard_core_drain-inl.h"
 #include "core/net/shard_core_life-inl.h"
 #include "core/net/shard_core_pause-inl.h"
