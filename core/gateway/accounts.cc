@@ -22,6 +22,10 @@ Uuid fresh_id(Now now) {
                   crypto::random_u64());
 }
 
+chat::Error come_back(std::uint32_t wait_ms) {
+  return {.code = chat::ErrorCode::kRateLimited, .detail = {}, .retry_after_ms = wait_ms};
+}
+
 chat::Error wrong_login() {
   return {.code = chat::ErrorCode::kUnauthorized,
           .detail = "name or password is wrong",
@@ -48,19 +52,22 @@ struct Accounts::Pending {
   std::string password;
   storage::User user;
   Caller caller;
+  LoginLimits::Attempt attempt;  // of a login
   Answered answered;
 };
 
 Accounts::Accounts(storage::Directory& directory, PasswordWorker& passwords,
                    storage::Reactor& reactor, const auth::TokenSigner& signer,
-                   IssueTicket issue_ticket, std::function<Now()> clock, LoginLimits& limits)
+                   IssueTicket issue_ticket, std::function<Now()> clock, LoginLimits& limits,
+                   const DeviceCookies& devices)
     : directory_(directory),
       passwords_(passwords),
       reactor_(reactor),
       signer_(signer),
       issue_ticket_(std::move(issue_ticket)),
       clock_(std::move(clock)),
-      limits_(limits) {}
+      limits_(limits),
+      devices_(devices) {}
 
 void Accounts::fail_soon(Answered answered, chat::Error error) {
   reactor_.post([answered = std::move(answered), error] { answered(Err{error}); });
@@ -81,26 +88,28 @@ void Accounts::sign_up(chat::RegisterRequest request, Caller caller, Answered an
                                            .detail = auth::kPasswordRule,
                                            .retry_after_ms = 0});
   }
-  if (const std::uint32_t wait_ms = limits_.attempt(caller.address, {}, clock_()); wait_ms != 0) {
-    return fail_soon(
-        std::move(answered),
-        {.code = chat::ErrorCode::kRateLimited, .detail = {}, .retry_after_ms = wait_ms});
-  }
+  if (const std::uint32_t wait_ms = limits_.registration(caller.address, clock_()); wait_ms != 0)
+    return fail_soon(std::move(answered), come_back(wait_ms));
   auto pending = std::make_shared<Pending>();
   pending->name = *name;
   pending->caller = std::move(caller);
   pending->answered = std::move(answered);
-  const bool accepted = passwords_.hash(std::move(request.password),
-                                        [this, pending](std::optional<std::string> hash) {
-                                          password_hashed(pending, std::move(hash));
-                                        });
+  const bool accepted = passwords_.hash(
+      {.cls = PasswordClass::kRegistration, .lane = pending->caller.address.limit_key()},
+      std::move(request.password), [this, pending](std::optional<std::string> hash) {
+        password_hashed(pending, std::move(hash));
+      });
   if (!accepted) {
+    limits_.not_registered(pending->caller.address);
     fail_soon(std::move(pending->answered), busy());
   }
 }
 
 void Accounts::password_hashed(const PendingPtr& pending, std::optional<std::string> hash) {
-  if (!hash) return fail(pending, busy());
+  if (!hash) {
+    limits_.not_registered(pending->caller.address);
+    return fail(pending, busy());
+  }
   const Now now = clock_();
   pending->user = {.id = UserId(fresh_id(now)),
                    .name = pending->name,
@@ -109,23 +118,26 @@ void Accounts::password_hashed(const PendingPtr& pending, std::optional<std::str
                    .last_online_us = 0};
   directory_.create_user(pending->user,
                          [this, pending](Result<UserId, storage::StoreError> created) {
-                           if (!created.ok()) return fail(pending, error_of(created.error()));
+                           if (!created.ok()) {
+                             limits_.not_registered(pending->caller.address);
+                             return fail(pending, error_of(created.error()));
+                           }
+                           limits_.registered(devices_.tag(pending->name), pending->caller.address);
                            open_session(pending);
                          });
 }
 
 void Accounts::login(chat::LoginRequest request, Caller caller, Answered answered) {
   const auto name = auth::normalize_name(request.name);
-  if (const std::uint32_t wait_ms =
-          limits_.attempt(caller.address, name ? *name : std::string_view{}, clock_());
-      wait_ms != 0) {
-    return fail_soon(
-        std::move(answered),
-        {.code = chat::ErrorCode::kRateLimited, .detail = {}, .retry_after_ms = wait_ms});
-  }
+  // What can be nobody's name is counted as one account: that it is wrong costs nothing but the
+  // answer.
+  const auto [wait_ms, attempt] = limits_.login(devices_.tag(name.value_or(std::string())),
+                                                caller.address, caller.known, clock_());
+  if (wait_ms != 0) return fail_soon(std::move(answered), come_back(wait_ms));
   if (!name) return fail_soon(std::move(answered), wrong_login());
   auto pending = std::make_shared<Pending>();
   pending->name = *name;
+  pending->attempt = attempt;
   pending->password = std::move(request.password);
   pending->caller = std::move(caller);
   pending->answered = std::move(answered);
@@ -138,17 +150,30 @@ void Accounts::login(chat::LoginRequest request, Caller caller, Answered answere
 void Accounts::user_found(const PendingPtr& pending,
                           Result<storage::User, storage::StoreError> user) {
   if (!user.ok() && user.error() != storage::StoreError::kNotFound)
-    return fail(pending, error_of(user.error()));
+    return fail_undecided(pending, error_of(user.error()));
   if (user.ok()) pending->user = std::move(user.value());
-  const bool accepted =
-      passwords_.verify(std::move(pending->password), pending->user.password_hash,
-                        [this, pending](bool right) { password_checked(pending, right); });
-  if (!accepted) fail(pending, busy());
+  const bool accepted = passwords_.verify(
+      pending->attempt.turn(), std::move(pending->password), pending->user.password_hash,
+      [this, pending](PasswordVerdict verdict) { password_checked(pending, verdict); });
+  if (!accepted) fail_undecided(pending, busy());
 }
 
-void Accounts::password_checked(const PendingPtr& pending, bool right) {
-  if (!right) return fail(pending, wrong_login());
-  open_session(pending);
+void Accounts::password_checked(const PendingPtr& pending, PasswordVerdict verdict) {
+  switch (verdict) {
+    case PasswordVerdict::kWrong:
+      return fail(pending, wrong_login());
+    case PasswordVerdict::kUnserved:
+      return fail_undecided(pending, busy());
+    case PasswordVerdict::kRight:
+      if (const std::uint32_t wait_ms = limits_.right(pending->attempt, clock_()); wait_ms != 0)
+        return fail(pending, come_back(wait_ms));
+      return open_session(pending);
+  }
+}
+
+void Accounts::fail_undecided(const PendingPtr& pending, chat::Error error) {
+  limits_.undecided(pending->attempt);
+  fail(pending, error);
 }
 
 void Accounts::open_session(const PendingPtr& pending) {
@@ -170,11 +195,8 @@ void Accounts::open_session(const PendingPtr& pending) {
 
 void Accounts::refresh(chat::RefreshRequest request, Caller caller, Answered answered) {
   const auto digest = auth::refresh_token_digest(request.refresh_token);
-  if (const std::uint32_t wait_ms = limits_.attempt(caller.address, {}, clock_()); wait_ms != 0) {
-    return fail_soon(
-        std::move(answered),
-        {.code = chat::ErrorCode::kRateLimited, .detail = {}, .retry_after_ms = wait_ms});
-  }
+  if (const std::uint32_t wait_ms = limits_.refresh(caller.address, clock_()); wait_ms != 0)
+    return fail_soon(std::move(answered), come_back(wait_ms));
   if (!digest)
     return fail_soon(std::move(answered),
                      {.code = chat::ErrorCode::kUnauthorized, .detail = {}, .retry_after_ms = 0});
@@ -202,14 +224,16 @@ void Accounts::refresh(chat::RefreshRequest request, Caller caller, Answered ans
                                 .retry_after_ms = 0});
         }
         const SessionId id = session.value().id;
-        directory_.find_users({session.value().user},
-                              [this, pending, id, text](
-                                  Result<std::vector<storage::User>, storage::StoreError> users) {
-                                if (!users.ok()) return fail(pending, error_of(users.error()));
-                                if (users.value().empty()) return fail(pending, wrong_login());
-                                pending->user = users.value().front();
-                                sign_in(pending, id, text);
-                              });
+        directory_.find_users(
+            {session.value().user},
+            [this, pending, id,
+             text](Result<std::vector<storage::User>, storage::StoreError> users) {
+              if (!users.ok()) return fail(pending, error_of(users.error()));
+              if (users.value().empty()) return fail(pending, wrong_login());
+              pending->user = users.value().front();
+              limits_.refreshed(devices_.tag(pending->user.name), pending->caller.address);
+              sign_in(pending, id, text);
+            });
       });
 }
 

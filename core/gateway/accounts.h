@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 
+#include "core/gateway/device_cookie.h"
 #include "core/gateway/login_limits.h"
 #include "core/gateway/password_worker.h"
 #include "core/net/peer_address.h"
@@ -30,14 +31,15 @@ class Accounts {
 
   struct Caller {
     net::PeerAddress address;
-    std::string device;  // User-Agent, cut
-    std::string ws_url;  // where this caller connects
+    std::string device;      // User-Agent, cut
+    std::string ws_url;      // where this caller connects
+    KnownDevice known = {};  // by its cookie
   };
 
   // Everything outlives this object. `clock`: the shard's turn time.
   Accounts(storage::Directory& directory, PasswordWorker& passwords, storage::Reactor& reactor,
            const auth::TokenSigner& signer, IssueTicket issue_ticket, std::function<Now()> clock,
-           LoginLimits& limits);
+           LoginLimits& limits, const DeviceCookies& devices);
 
   void sign_up(chat::RegisterRequest request, Caller caller, Answered answered);
   void login(chat::LoginRequest request, Caller caller, Answered answered);
@@ -56,7 +58,9 @@ class Accounts {
 
   void password_hashed(const PendingPtr& pending, std::optional<std::string> hash);
   void user_found(const PendingPtr& pending, Result<storage::User, storage::StoreError> user);
-  void password_checked(const PendingPtr& pending, bool right);
+  void password_checked(const PendingPtr& pending, PasswordVerdict verdict);
+  // A login of which nobody looked at the password.
+  void fail_undecided(const PendingPtr& pending, chat::Error error);
   void open_session(const PendingPtr& pending);
   void sign_in(const PendingPtr& pending, SessionId session, const std::string& refresh_token);
   void fail(const PendingPtr& pending, chat::Error error);
@@ -69,6 +73,7 @@ class Accounts {
   const IssueTicket issue_ticket_;
   const std::function<Now()> clock_;
   LoginLimits& limits_;
+  const DeviceCookies& devices_;
   std::function<void(SessionId, UserId)> session_ended_ = [](SessionId, UserId) {};
 };
 

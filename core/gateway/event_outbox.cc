@@ -250,9 +250,11 @@ void EventOutbox::deliver(const SendFrames& frames) {
 void EventOutbox::deliver(AnswerRequest answer) {
   const auto waiting = requests_.take(answer.slot, answer.generation);
   if (!waiting) return;  // the client hung up
-  respond_json(
-      net_, waiting->connection,
-      {.status = answer.status, .body = answer.body, .retry_after_ms = answer.retry_after_ms});
+  respond_json(net_, waiting->connection,
+               {.status = answer.status,
+                .body = answer.body,
+                .retry_after_ms = answer.retry_after_ms,
+                .set_cookie = answer.set_cookie});
 }
 
 void EventOutbox::deliver(const CloseConnection& closing) {

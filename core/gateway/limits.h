@@ -23,13 +23,56 @@ inline constexpr std::uint32_t kWrongMessagesMax = 5;
 // it the connection is closed with `overloaded`.
 inline constexpr std::uint32_t kEarlyBytesMax = 64 * 1024;
 
-// Login attempts. One argon2id costs about 20 ms of a core: 10 a second from one address would keep a fifth of it busy.
+// --- Logins (login_limits.h) ---
+
+// One argon2id costs about 20 ms of a core. What an address may ask for is counted in tenths of a
+// wrong guess: a registration or a wrong refresh costs ten, a login or a good refresh one. Of wrong
+// guesses these many are free.
 inline constexpr std::uint32_t kLoginsPerAddressBurst = 30;
-// Guessing one account's password: 10 at once, then one every six seconds, from wherever.
-inline constexpr std::uint32_t kLoginsPerAccountBurst = 10;
+inline constexpr std::uint32_t kTenths = 10;
+// Then an address that guesses passwords of whomever waits 60 s / --logins-per-address for the next
+// one and twice as long after each, up to 16 times that: 3.75 a minute, 5,400 a day where the
+// setting is 60.
+inline constexpr std::int64_t kAddressWaitGrowthMax = 16;
+
+// One account's password, guessed by one device or address: the first are free, then the wait
+// doubles from 1 s to a quarter of an hour, which is 96 guesses a day.
+inline constexpr std::uint32_t kGuessesOfKnownFree = 10;
+inline constexpr std::uint32_t kGuessesOfStrangerFree = 5;
+inline constexpr std::int64_t kGuessWaitUsFirst = 1'000'000;
+inline constexpr std::int64_t kGuessWaitUsMax = 15LL * 60 * 1'000'000;
+// By all addresses that the account does not know together: ten are free and one more every six
+// seconds, then each of these addresses waits for itself, up to half a minute: as long as its owner
+// at a new place waits while others guess.
+inline constexpr std::uint32_t kGuessesOfAccountFree = 10;
+inline constexpr std::int64_t kAccountForgetUs = 6'000'000;
+inline constexpr std::int64_t kAccountWaitUsMax = 30'000'000;
+
+// Logins of one account with the right password: each leaves a row in the store for a month. 14,400
+// a day are 3 MB.
+inline constexpr std::uint32_t kLoginsPerAccountBurst = 30;
 inline constexpr std::uint32_t kLoginsPerAccountPerMinute = 10;
-// Buckets remembered per shard: 65,536 * 32 bytes = 2 MiB; the oldest is forgotten first, and a full bucket needs no memory.
+
+// Remembered per node, the least recently used is forgotten first. Addresses and accounts: 65,536 *
+// about 90 bytes = 6 MiB each. Guessers: 262,144 * about 120 bytes = 30 MiB, so many that somebody
+// who waits for half a minute is not pushed out by fewer than 8,700 new addresses a second.
+// Addresses that accounts know: 65,536 * about 150 bytes = 9 MiB.
 inline constexpr std::uint32_t kLoginBucketsMax = 65'536;
+inline constexpr std::uint32_t kGuessersMax = 262'144;
+inline constexpr std::uint32_t kKnownAccountsMax = 65'536;
+inline constexpr std::uint32_t kKnownAddressesPerAccount = 8;
+
+// The device cookie: 8 accounts are 182 characters. Half a year, from the last login of each.
+inline constexpr std::size_t kDeviceAccountsMax = 8;
+inline constexpr std::uint32_t kDeviceKnownDays = 180;
+
+// Passwords that wait for their hashing, per node (password_queue.h): 128 logins of each class and
+// 64 registrations, half of them of one lane; 320 * 20 ms on two threads are 3 s at most, and those
+// of known places are never behind more than 128.
+inline constexpr std::size_t kLoginsWaitingMax = 128;
+inline constexpr std::size_t kRegistrationsWaitingMax = 64;
+inline constexpr std::size_t kPasswordsWaitingMax =
+    2 * kLoginsWaitingMax + kRegistrationsWaitingMax;
 
 // When whoever meets a shard, a store or a hashing thread that has too much to do is told to try again, and as much later at
 // random: a second is many turns, and who was refused together comes back one by one.

@@ -16,26 +16,32 @@ class RateBuckets {
  public:
   struct Options {
     std::uint32_t burst;
-    std::uint32_t per_minute;
+    std::int64_t us_per_token;  // 0: no limit
     std::uint32_t buckets_max;
   };
   explicit RateBuckets(Options options) : options_(options) {}
 
-  // Takes one token. 0: granted; else the milliseconds until the next one.
-  [[nodiscard]] std::uint32_t take(std::uint64_t key, Now now) {
-    const std::int64_t us_per_token = 60'000'000LL / options_.per_minute;
-    const std::int64_t full_us = us_per_token * options_.burst;
+  // Takes so many tokens. 0: granted; else the milliseconds until there are as many.
+  [[nodiscard]] std::uint32_t take(std::uint64_t key, Now now, std::uint32_t tokens = 1) {
+    if (options_.us_per_token == 0) return 0;
+    const std::int64_t full_us = options_.us_per_token * options_.burst;
     forget_full_ones(now);
     auto [entry, added] = spent_until_us_.try_emplace(key, now.monotonic_us);
     if (added) order_.push_back(key);
-    // `spent until` is the moment at which the bucket will be full again; a token moves it on by its own refill time.
+    // `spent until` is the moment at which the bucket will be full again; tokens move it on by
+    // their own refill time.
     const std::int64_t base = std::max(entry->second, now.monotonic_us);
-    const std::int64_t next = base + us_per_token;
+    const std::int64_t next = base + options_.us_per_token * tokens;
     if (next - now.monotonic_us > full_us) {
       return static_cast<std::uint32_t>((next - now.monotonic_us - full_us + 999) / 1000);
     }
     entry->second = next;
     return 0;
+  }
+  // What was taken and turned out to cost nothing. A bucket that has been forgotten is full.
+  void give_back(std::uint64_t key, std::uint32_t tokens = 1) {
+    const auto entry = spent_until_us_.find(key);
+    if (entry != spent_until_us_.end()) entry->second -= options_.us_per_token * tokens;
   }
   [[nodiscard]] std::size_t size() const { return spent_until_us_.size(); }
 

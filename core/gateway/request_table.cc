@@ -52,10 +52,11 @@ chat::SyncAnswer* RequestTable::collected(const chat::Endpoint& request) {
 
 void respond_json(net::ShardNet& net, net::ConnectionId to, const JsonAnswer& answer) {
   const std::string seconds = std::to_string((std::uint64_t{answer.retry_after_ms} + 999) / 1000);
-  std::array<net::ReplyHeader, 4> headers{{{"Cache-Control", "no-store"}}};
+  std::array<net::ReplyHeader, 5> headers{{{"Cache-Control", "no-store"}}};
   std::size_t count = 1;
   if (answer.retry_after_ms > 0) headers[count++] = {"Retry-After", seconds};
   if (!answer.allow.empty()) headers[count++] = {"Allow", answer.allow};
+  if (!answer.set_cookie.empty()) headers[count++] = {"Set-Cookie", answer.set_cookie};
   if (answer.status == 401)
     headers[count++] = {"WWW-Authenticate", challenge(answer.token_refused)};
   (void)net.respond(

@@ -55,6 +55,7 @@ struct JsonAnswer {
   std::string_view body;
   std::uint32_t retry_after_ms = 0;  // above 0: Retry-After in whole seconds, rounded up
   std::string_view allow = {};       // of a 405: Allow (RFC 9110 §15.5.6)
+  std::string_view set_cookie = {};  // Set-Cookie; empty: none
   bool shared = true;                // net::Reply::shared
   bool token_refused = false;        // of a 401: a token was given, and it is not good
 };

@@ -8,6 +8,7 @@
 #include "core/gateway/door.h"
 #include "core/gateway/limits.h"
 #include "proto/auth/names.h"
+#include "proto/http/chars.h"
 #include "proto/http/target.h"
 
 namespace uproar::gateway {
@@ -134,14 +135,16 @@ void RestGateway::refuse_waiting(const chat::Endpoint& waiting, const chat::Erro
 }
 
 template <class Answer>
-void RestGateway::answer(const chat::Endpoint& waiting, const Answer& body, int status) {
+void RestGateway::answer(const chat::Endpoint& waiting, const Answer& body, int status,
+                         std::string set_cookie) {
   chat::JsonWriter json;
   chat::encode(body, json);
   parts_.outbox.deliver(AnswerRequest{.slot = waiting.slot,
                                       .generation = waiting.generation,
                                       .status = status,
                                       .retry_after_ms = 0,
-                                      .body = std::string(json.text())});
+                                      .body = std::string(json.text()),
+                                      .set_cookie = std::move(set_cookie)});
 }
 
 std::optional<chat::Endpoint> RestGateway::wait_charged(net::ConnectionId connection, UserId user) {
@@ -196,6 +199,12 @@ std::string RestGateway::told_url(const http::Request& request) {
   return parts_.login_address.usual_url();
 }
 
+bool RestGateway::came_over_https(const http::Request& request) const {
+  const auto origin = request.headers.find("Origin");
+  return parts_.advertised_url.starts_with("wss://") ||
+         (origin && http::equals_ignoring_case(origin->substr(0, 8), "https://"));
+}
+
 void RestGateway::account(net::ConnectionId connection, const http::Request& request,
                           RestAction action) {
   const auto waiting = wait(connection);
@@ -203,14 +212,18 @@ void RestGateway::account(net::ConnectionId connection, const http::Request& req
   const auto agent = request.headers.find("User-Agent");
   Accounts::Caller caller{.address = parts_.net.peer_address(connection),
                           .device = std::string(agent.value_or("").substr(0, 128)),
-                          .ws_url = told_url(request) + "/ws"};
+                          .ws_url = told_url(request) + "/ws",
+                          .known = parts_.devices.read(request.headers, parts_.now)};
   const int status = action == RestAction::kRegister ? 201 : 200;
-  auto answered = [this, waiting = *waiting, status,
-                   action](Result<chat::SignedIn, chat::Error> result) {
-    count(action, result);
-    if (!result.ok()) return refuse_waiting(waiting, result.error());
-    answer(waiting, result.value(), status);
-  };
+  auto answered =
+      [this, waiting = *waiting, status, action, device = caller.known,
+       over_https = came_over_https(request)](const Result<chat::SignedIn, chat::Error>& result) {
+        count(action, result);
+        if (!result.ok()) return refuse_waiting(waiting, result.error());
+        const AccountTag account = parts_.devices.tag(result->name);
+        answer(waiting, result.value(), status,
+               parts_.devices.write(device, account, over_https, parts_.now));
+      };
   PaddedBytes body(request.body);
   if (action == RestAction::kRegister) {
     auto decoded = parts_.decoder.decode_register(body.bytes());

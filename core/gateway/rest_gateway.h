@@ -12,6 +12,7 @@
 
 #include "core/chat/chat_shard.h"
 #include "core/gateway/accounts.h"
+#include "core/gateway/device_cookie.h"
 #include "core/gateway/event_gateway.h"
 #include "core/gateway/event_outbox.h"
 #include "core/gateway/known_users.h"
@@ -53,6 +54,7 @@ class RestGateway {
     storage::StoreClient& store;
     const auth::TokenVerifier& verifier;
     Accounts& accounts;
+    const DeviceCookies& devices;
     Revocations& revocations;
     KnownUsers& known_users;
     ShardLink& link;
@@ -84,6 +86,8 @@ class RestGateway {
   void account(net::ConnectionId connection, const http::Request& request, RestAction action);
   // Where whoever asks for tokens is told to connect: a base URL.
   [[nodiscard]] std::string told_url(const http::Request& request);
+  // As far as can be seen from here: a page of https asks, or clients are told to come by wss.
+  [[nodiscard]] bool came_over_https(const http::Request& request) const;
   void count(RestAction action, const Result<chat::SignedIn, chat::Error>& result);
   // Every shard refuses its tokens, and its live connections are closed, wherever they are.
   void end_session(SessionId session, UserId user);
@@ -101,7 +105,8 @@ class RestGateway {
   void refuse_method(net::ConnectionId connection, std::string_view allowed);
   void refuse_waiting(const chat::Endpoint& waiting, const chat::Error& error);
   template <class Answer>
-  void answer(const chat::Endpoint& waiting, const Answer& body, int status = 200);
+  void answer(const chat::Endpoint& waiting, const Answer& body, int status = 200,
+              std::string set_cookie = {});
   // A waiting slot, or the request is refused as overloaded and nullopt comes back.
   [[nodiscard]] std::optional<chat::Endpoint> wait(net::ConnectionId connection);
   // The same for what the store answers without the domain: counts against the user's rate, too.

@@ -40,6 +40,7 @@ struct AnswerRequest {
   int status = 200;
   std::uint32_t retry_after_ms = 0;
   std::string body;
+  std::string set_cookie = {};  // empty: none
 };
 
 struct CloseConnection {

@@ -36,15 +36,16 @@ struct Config {
   std::string jwt_issuer;        // required with jwks
   std::string jwt_audience;      // required with jwks
 
-  std::vector<std::string> allow_origins;       // besides the server's own; "*" allows all
-  std::uint32_t connections_max = 0;            // per shard; 0: what RLIMIT_NOFILE allows
-  std::uint32_t connections_per_address = 200;  // new ones a second from one address; 0: no limit
-  std::uint32_t open_per_address = 0;           // per shard; 0: three quarters of connections_max
-  std::uint32_t connections_per_user = 20;      // all shards
-  std::uint32_t commands_per_second = 100;      // per connection, four seconds' worth at once
-  std::uint32_t logins_per_address = 60;        // a minute
-  std::uint32_t openings_per_second = 2'000;    // sessions that begin, per shard. 0: no bound
-  std::uint32_t resumes_per_second = 2'000;     // sessions that resume, per shard. 0: no bound
+  std::vector<std::string> allow_origins;         // besides the server's own; "*" allows all
+  std::uint32_t connections_max = 0;              // per shard; 0: what RLIMIT_NOFILE allows
+  std::uint32_t connections_per_address = 200;    // new ones a second from one address; 0: no limit
+  std::uint32_t open_per_address = 0;             // per shard; 0: three quarters of connections_max
+  std::uint32_t connections_per_user = 20;        // all shards
+  std::uint32_t commands_per_second = 100;        // per connection, four seconds' worth at once
+  std::uint32_t logins_per_address = 60;          // a minute
+  std::uint32_t registrations_per_address = 100;  // an hour; 0: no limit
+  std::uint32_t openings_per_second = 2'000;      // sessions that begin, per shard. 0: no bound
+  std::uint32_t resumes_per_second = 2'000;       // sessions that resume, per shard. 0: no bound
   std::uint32_t heartbeat_timeout_s = 120;
   bool deflate = true;                     // permessage-deflate for clients that offer it
   std::uint32_t deflate_bytes_min = 1024;  // smaller messages go out plain

@@ -14,6 +14,7 @@
 #include <optional>
 #include <utility>
 
+#include "core/gateway/limits.h"
 #include "core/net/listener.h"
 #include "core/runtime/blocking_pool.h"
 #include "core/runtime/clock.h"
@@ -96,6 +97,7 @@ struct Server::State {
   std::unique_ptr<storage::Store> store;
   StoreCounters store_counters;  // of `store`
   std::unique_ptr<runtime::BlockingPool> pool;
+  std::unique_ptr<PasswordLine> passwords;
   std::unique_ptr<MailboxGrid> grid;
   std::unique_ptr<gateway::LoginLimits> login_limits;
   std::optional<Cluster> cluster;  // with --redis
@@ -164,14 +166,18 @@ Result<void, SystemError> Server::State::open_environment() {
   auto key = read_key_file(config.auth_secret_file,
                            config.auth_secret_file == config.data_dir + "/auth.key");
   if (!key.ok()) return Err{key.error()};
-  pool = std::make_unique<runtime::BlockingPool>(runtime::BlockingPool::Options{});
+  pool = std::make_unique<runtime::BlockingPool>(
+      runtime::BlockingPool::Options{.jobs_max = gateway::kPasswordsWaitingMax});
+  passwords = std::make_unique<PasswordLine>(*pool);
   grid = std::make_unique<MailboxGrid>(config.shards);
-  login_limits = std::make_unique<gateway::LoginLimits>(config.logins_per_address);
+  login_limits = std::make_unique<gateway::LoginLimits>(
+      gateway::LoginLimits::Options{.logins_per_address = config.logins_per_address,
+                                    .registrations_per_address = config.registrations_per_address});
   // Made in its place: of a temporary's strings g++ 12 is not sure that they were ever made.
   environment.reset(new ShardEnvironment{
       .config = config,
       .store = *store,
-      .blocking_pool = *pool,
+      .passwords = *passwords,
       .login_limits = *login_limits,
       .auth_key = std::move(key.value()),
       .jwks_document = jwks_document,

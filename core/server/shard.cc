@@ -131,14 +131,15 @@ struct Shard::Parts {
         tickets(static_cast<std::uint16_t>(context.index())),
         node_tickets(environment.auth_key),
         known_nodes(environment.self, context.index()),
-        passwords(environment.blocking_pool, context.inbox()),
+        devices(environment.auth_key),
+        passwords(environment.passwords, context.inbox()),
         accounts(
             store->directory(), passwords, shard.reactor_, signer,
             [this](UserId user, SessionId session, Now at) -> std::optional<std::string> {
               if (nodes) return node_tickets.issue(user, session, at);
               return tickets.issue(user, session, at);
             },
-            [&context] { return context.now(); }, environment.login_limits),
+            [&context] { return context.now(); }, environment.login_limits, devices),
         events({.net = net,
                 .outbox = outbox,
                 .chat = chat,
@@ -162,6 +163,7 @@ struct Shard::Parts {
               .store = *store,
               .verifier = verifier,
               .accounts = accounts,
+              .devices = devices,
               .revocations = revocations,
               .known_users = known_users,
               .link = shard.router_,
@@ -213,6 +215,7 @@ struct Shard::Parts {
   gateway::Nodes known_nodes;
   gateway::Revocations revocations;
   gateway::KnownUsers known_users;
+  const gateway::DeviceCookies devices;
   PasswordPool passwords;
   gateway::Accounts accounts;
   gateway::EventGateway events;

@@ -40,7 +40,7 @@ namespace uproar::server {
 struct ShardEnvironment {
   const Config& config;
   storage::Store& store;
-  runtime::BlockingPool& blocking_pool;
+  PasswordLine& passwords;
   gateway::LoginLimits& login_limits;  // of the node, under its own lock
   std::string auth_key;
   std::string jwks_document;  // empty: no external issuer

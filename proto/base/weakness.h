@@ -28,7 +28,9 @@ namespace uproar {
   X(kSessionlessSlots, "sessionless_slots")             \
   X(kLargestHolder, "largest_holder")                   \
   X(kControlFrames, "control_frames")                   \
-  X(kHandshakesPerAddress, "handshakes_per_address")
+  X(kHandshakesPerAddress, "handshakes_per_address")  \
+  X(kGuessingLocksOwner, "guessing_locks_owner")        \
+  X(kRegistrationFlood, "registration_flood")
 // clang-format on
 
 enum class Weakness : std::uint8_t {

@@ -1,7 +1,10 @@
 // Register, login, refresh, logout and tickets.
 
 import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 
 import { Client } from './client.mjs';
@@ -69,7 +72,7 @@ describe('accounts', () => {
   it('guessing one account\'s password is slowed down', async () => {
     const limited_before = await server().metric('uproar_gateway_logins_limited_total');
     await post('register', { name: 'victim', password: kPassword });
-    // Ten guesses at once on the whole node, not on each of its shards; a few more while these take their time.
+    // Ten guesses at once where it has been before, on the whole node, not on each of its shards.
     let limited;
     let guesses = 0;
     for (; guesses < 15 && !limited; ++guesses) {
@@ -154,6 +157,25 @@ describe('accounts', () => {
   });
 });
 
+describe('registrations from one address', () => {
+  it('are limited by the hour; those that made no account are not counted', async () => {
+    const server = await Server.start({ flags: { 'registrations-per-address': '3' } });
+    try {
+      const register = (name) => server.rest('POST', '/api/v1/register', { body: { name, password: kPassword } });
+      for (let i = 0; i < 3; ++i) {
+        assert.equal((await register(`pupil-${i}`)).status, 201);
+        if (i < 2) assert.equal((await register('pupil-0')).status, 409);
+      }
+      const limited = await register('pupil-3');
+      assert.deepEqual([limited.status, limited.body.code], [429, 'rate_limited']);
+      assert.ok(limited.body.retry_after_ms > 600_000 && limited.body.retry_after_ms <= 1_200_000, limited.text);
+      assert.equal((await server.rest('POST', '/api/v1/login', { body: { name: 'pupil-0', password: kPassword } })).status, 200);
+    } finally {
+      await server.stop();
+    }
+  });
+});
+
 describe('logins from one address', () => {
   it('are limited, with the time to wait', async () => {
     const server = await Server.start({ flags: { 'logins-per-address': '1' } });
@@ -169,6 +191,106 @@ describe('logins from one address', () => {
       await server.stop();
     }
   });
+});
+
+// -> {status, body, cookie: what a browser sends back, set_cookie}. From an address of ours.
+function post_from(server, localAddress, path, body, headers = {}) {
+  return new Promise((resolve, reject) => {
+    const asked = request(`${server.url}/api/v1/${path}`, { method: 'POST', localAddress, headers: { 'content-type': 'application/json', ...headers } }, (answer) => {
+      let text = '';
+      answer.on('data', (bytes) => { text += bytes; });
+      answer.on('end', () => {
+        const [set_cookie] = answer.headers['set-cookie'] ?? [];
+        resolve({ status: answer.statusCode, body: JSON.parse(text), set_cookie, cookie: set_cookie?.split(';')[0] });
+      });
+    });
+    asked.on('error', reject);
+    asked.end(JSON.stringify(body));
+  });
+}
+
+describe('an account whose password is guessed', () => {
+  const right = { name: 'owner', password: kPassword };
+  const login = (server, from, cookie) => post_from(server, from, 'login', right, cookie ? { cookie } : {});
+  // A guess of each of so many addresses that were never here before -> how many were looked at
+  let addresses = 0;
+  const guess_from = async (server, count) => {
+    const answers = await Promise.all(Array.from({ length: count }, () => {
+      const from = `127.1.${addresses >> 8}.${addresses++ & 255}`;
+      return post_from(server, from, 'login', { ...right, password: `guess ${from}` });
+    }));
+    for (const { status, body } of answers) assert.ok(status === 401 || (status === 429 && body.retry_after_ms > 0), JSON.stringify(body));
+    return answers.filter(({ status }) => status === 401).length;
+  };
+
+  it('is open to its owner where they are known, and after a stated time where they are not', async () => {
+    const data = await mkdtemp(join(tmpdir(), 'uproar-e2e-'));
+    let server = await Server.start({ data, shards: 2 });
+    try {
+      const { cookie } = await post_from(server, '127.0.0.1', 'register', right);
+      const looked_at = await guess_from(server, 60);
+      assert.ok(looked_at >= 10 && looked_at < 30, `${looked_at} of 60 guesses were looked at`);
+      assert.equal((await login(server, '127.0.0.1')).status, 200, 'by its address');
+      assert.equal((await login(server, '127.0.9.1', cookie)).status, 200, 'by its cookie');
+      assert.equal((await login(server, '127.0.9.1')).status, 200, 'by its address since then');
+      await guess_from(server, 20);
+      const stranger = await login(server, '127.0.9.2');
+      is_limited(stranger, 30_000);
+      is_limited(await login(server, '127.0.9.2'), stranger.body.retry_after_ms);
+      await guess_from(server, 20);
+      is_limited(await login(server, '127.0.9.3', cookie.replace(/.$/, (last) => (last === 'A' ? 'B' : 'A'))), 30_000);
+      const others = (await post_from(server, '127.0.0.1', 'register', { ...right, name: 'other' })).cookie;
+      await guess_from(server, 20);
+      is_limited(await login(server, '127.0.9.4', others), 30_000);
+      await server.stop();
+      server = await Server.start({ data });
+      await guess_from(server, 20);
+      is_limited(await login(server, '127.0.0.1'), 30_000);   // addresses are not kept
+      assert.equal((await login(server, '127.0.9.5', cookie)).status, 200, 'cookies are');
+    } finally {
+      await server.stop();
+      await rm(data, { recursive: true, force: true });
+    }
+  });
+
+  it('waits as told at a new place, while the guessing goes on', async () => {
+    const server = await Server.start();
+    try {
+      await post_from(server, '127.0.0.1', 'register', right);
+      await guess_from(server, 12);   // as many as are free, and no more: the wait is a second or two
+      const told = await login(server, '127.0.9.2');
+      is_limited(told, 4_000);
+      await new Promise((resolve) => { setTimeout(resolve, told.body.retry_after_ms + 5); });
+      await guess_from(server, 40);
+      assert.equal((await login(server, '127.0.9.2')).status, 200);
+    } finally {
+      await server.stop();
+    }
+  });
+
+  it('a cookie gathers the accounts of a browser, and a refresh renews it', async () => {
+    const server = await Server.start();
+    try {
+      const first = await post_from(server, '127.0.0.1', 'register', right);
+      assert.match(first.set_cookie, /^uproar_device=1\.[\w-]+; Path=\/api\/v1; Max-Age=15552000; HttpOnly; SameSite=Strict$/);
+      const origin = server.url.replace('http:', 'https:');   // a proxy before us ends TLS
+      const second = await post_from(server, '127.0.0.1', 'register', { ...right, name: 'second' }, { cookie: first.cookie, origin });
+      assert.equal(second.status, 201, JSON.stringify(second.body));
+      assert.match(second.set_cookie, /; Secure$/);
+      const renewed = await post_from(server, '127.0.0.1', 'refresh', { refresh_token: first.body.refresh_token }, { cookie: second.cookie });
+      await guess_from(server, 40);
+      assert.equal((await login(server, '127.0.9.1', second.cookie)).status, 200);
+      assert.equal((await login(server, '127.0.9.2', renewed.cookie)).status, 200);
+      assert.equal((await post_from(server, '127.0.9.3', 'login', { ...right, password: 'wrong horse' }, { cookie: first.cookie })).set_cookie, undefined);
+    } finally {
+      await server.stop();
+    }
+  });
+
+  function is_limited({ status, body }, wait_ms_max) {
+    assert.deepEqual([status, body.code], [429, 'rate_limited'], JSON.stringify(body));
+    assert.ok(body.retry_after_ms > 0 && body.retry_after_ms <= wait_ms_max, `${body.retry_after_ms} ms`);
+  }
 });
 
 // fetch() says its own Host.

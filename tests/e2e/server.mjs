@@ -25,6 +25,7 @@ export function binary() {
 const kUsualFlags = {
   'drain-seconds': '0',
   'logins-per-address': '1000000',
+  'registrations-per-address': '0',
   'connections-per-address': '0',
   'openings-per-second': '0',
   'resumes-per-second': '0',

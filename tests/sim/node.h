@@ -86,6 +86,7 @@ class Node {
   server::Cluster cluster_;
   server::StartGate gate_;
   runtime::BlockingPool pool_{{.threads = 0}};  // nobody logs in with a password
+  server::PasswordLine passwords_{pool_};
   server::MailboxGrid grid_;
   gateway::LoginLimits login_limits_;
   std::atomic<bool> draining_{false};

@@ -43,6 +43,13 @@ export function sign_in_view({ words, entered }) {
     name.focus();
   }
 
+  function words_for(error) {
+    if (mode === 'register' && error.code === 'name_taken') return 'Somebody else has this name. Is it you? Then sign in.';
+    if (error.code === 'rate_limited' && error.retry_after_ms > 0)
+      return `Too many attempts. Try again in ${Math.ceil(error.retry_after_ms / 1000)} s.`;
+    return error.message;
+  }
+
   async function go(event) {
     event.preventDefault();
     submit.disabled = true;
@@ -54,8 +61,7 @@ export function sign_in_view({ words, entered }) {
       } catch { /* asked again next time */ }
       entered(account);
     } catch (error) {
-      problem.textContent = mode === 'register' && error.code === 'name_taken'
-        ? 'Somebody else has this name. Is it you? Then sign in.' : error.message;
+      problem.textContent = words_for(error);
       submit.disabled = false;
     }
   }

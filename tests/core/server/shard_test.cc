@@ -79,11 +79,12 @@ class ShardTest : public ::testing::Test {
   Config config_ = small_config();
   storage::MemoryStore store_;
   runtime::BlockingPool pool_{runtime::BlockingPool::Options{}};
-  gateway::LoginLimits login_limits_{60};
+  PasswordLine passwords_{pool_};
+  gateway::LoginLimits login_limits_{gateway::LoginLimits::Options{}};
   std::atomic<bool> draining_{false};
   ShardEnvironment environment_{.config = config_,
                                 .store = store_,
-                                .blocking_pool = pool_,
+                                .passwords = passwords_,
                                 .login_limits = login_limits_,
                                 .auth_key = std::string(64, 'k'),
                                 .jwks_document = {},
