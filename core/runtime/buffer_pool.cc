@@ -44,6 +44,8 @@ Result<std::unique_ptr<BufferPool>, SystemError> BufferPool::create(io_uring& ri
                     .code = errno,
                     .hint = "give the process more memory or configure fewer receive buffers"}};
   }
+  // What clients send, passwords and tokens among it, is in no core dump. Refused: then it is.
+  (void)::madvise(pool->memory_, memory_bytes(count, bytes), MADV_DONTDUMP);
   io_uring_buf_reg registration{};
   registration.ring_addr = reinterpret_cast<std::uint64_t>(pool->entries_);
   registration.ring_entries = count;

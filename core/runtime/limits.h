@@ -65,6 +65,10 @@ inline constexpr std::uint32_t kBlockingJobsMax = 64;
 // idle one all: a flood of logins waits for the talk, not the talk for the flood.
 inline constexpr int kBlockingNice = 10;
 
+// At the end of a start every thread is interrupted once. One that waits for a slow disk answers when
+// that does.
+inline constexpr std::uint32_t kThreadAnswerMs = 10'000;
+
 static_assert(kCqEntries >= kRecvBuffers + 2 * kSqEntries,
               "the completion queue holds a busy turn");
 static_assert(kCompletionsPerTurnMax <= kCqEntries);

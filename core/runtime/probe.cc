@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "core/runtime/ring.h"
+#include "core/runtime/ring_restrictions.h"
 #include "core/runtime/uring_abi.h"
 
 namespace uproar::runtime {
@@ -442,6 +443,10 @@ std::vector<Finding> probe_features(const ProbeOptions& options) {
   auto first = Ring::create(small);
   auto second = Ring::create(small);
   const bool made = first.ok() && second.ok();
+  if (made)
+    findings.push_back(
+        ok("ring restrictions", std::to_string(allowed_operations()) +
+                                    " operations, those in use; all others are refused"));
   findings.push_back(made ? ok("buffer ring", "provided buffers, file table")
                           : refused("buffer ring", true, (first.ok() ? second : first).error().code,
                                     (first.ok() ? second : first).error().text(),

@@ -15,6 +15,7 @@
 
 #include "core/runtime/buffer_pool.h"
 #include "core/runtime/probe.h"
+#include "core/runtime/ring_restrictions.h"
 #include "core/runtime/uring_abi.h"
 
 namespace uproar::runtime {
@@ -81,6 +82,8 @@ Result<std::unique_ptr<Ring>, SystemError> Ring::create(const Options& options) 
                                     options.recv_buffers_at_first, options.recv_buffer_bytes);
   if (!buffers.ok()) return Err{buffers.error()};
   ring->buffers_ = std::move(*buffers);
+  if (const int rc = restrict_ring(*ring->ring_); rc < 0)
+    return Err{explain_ring_refusal("io_uring_register restrictions", -rc)};
   return ring;
 }
 

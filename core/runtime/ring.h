@@ -8,7 +8,8 @@
 // to call anything here except fd() and counters(), and calls shut_down() before it ends. Set-up
 // flags: SINGLE_ISSUER, DEFER_TASKRUN (completions run when we ask for them, so a busy shard does
 // not empty its buffer ring behind its own back), SUBMIT_ALL (one refused entry does not stop a
-// batch), R_DISABLED, CLAMP, CQSIZE.
+// batch), R_DISABLED, CLAMP, CQSIZE. It takes no other operations than those below
+// (ring_restrictions.h).
 //
 // Sends use MSG_NOSIGNAL|MSG_DONTWAIT|MSG_WAITALL and IOSQE_CQE_SKIP_SUCCESS. The pair matters:
 // without WAITALL a short send counts as success and is silent. ring_send_test.cc holds the truth
