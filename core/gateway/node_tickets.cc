@@ -17,7 +17,7 @@ constexpr std::size_t kBytes = kSaidBytes + sizeof(crypto::Sha256Digest);
 constexpr std::size_t kChars = 1 + (kBytes * 8 + 5) / 6;  // base64url without padding
 
 // Nothing else that is signed with the key looks like this.
-crypto::Sha256Digest sign(const std::string& key, ByteView said) {
+crypto::Sha256Digest sign(std::string_view key, ByteView said) {
   return crypto::hmac_sha256(as_bytes(key),
                              as_bytes("uproar ticket 1" + std::string(as_text(said))));
 }
@@ -32,7 +32,7 @@ std::string NodeTickets::issue(UserId user, SessionId session, Now now) const {
   std::memcpy(bytes.data() + 32, number.data(), number.size());
   const std::int64_t expires_s = (now.wall_us + kTicketLifeUs) / 1'000'000;
   storage::write_big_endian(static_cast<std::uint64_t>(expires_s), bytes.data() + 48);
-  const auto signature = sign(key_, ByteView(bytes).first(kSaidBytes));
+  const auto signature = sign(key_.text(), ByteView(bytes).first(kSaidBytes));
   std::memcpy(bytes.data() + kSaidBytes, signature.data(), signature.size());
   return "n" + crypto::base64url_encode(bytes);
 }
@@ -48,7 +48,8 @@ std::optional<NodeTickets::Ticket> NodeTickets::read(std::string_view ticket, No
   const ByteView bytes = as_bytes(*text);
   crypto::Sha256Digest signature;
   std::memcpy(signature.data(), bytes.data() + kSaidBytes, signature.size());
-  if (!crypto::same_digest(signature, sign(key_, bytes.first(kSaidBytes)))) return std::nullopt;
+  if (!crypto::same_digest(signature, sign(key_.text(), bytes.first(kSaidBytes))))
+    return std::nullopt;
   const auto expires_s = storage::read_big_endian<std::uint64_t>(bytes.data() + 48);
   if (static_cast<std::int64_t>(expires_s) <= now.wall_us / 1'000'000) return std::nullopt;
   return Ticket{.holder = {.user = UserId(Uuid::from_bytes(bytes.data())),

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "core/gateway/tickets.h"
+#include "proto/auth/secret.h"
 #include "proto/base/now.h"
 #include "proto/base/uuid.h"
 
@@ -35,7 +36,7 @@ class NodeTickets {
   };
 
   // `key`: what all nodes sign with.
-  explicit NodeTickets(std::string key) : key_(std::move(key)) {}
+  explicit NodeTickets(auth::Secret key) : key_(std::move(key)) {}
 
   [[nodiscard]] std::string issue(UserId user, SessionId session, Now now) const;
   // nullopt: not signed by a node, changed, or expired. It may have been used.
@@ -44,7 +45,7 @@ class NodeTickets {
   [[nodiscard]] static bool is_one(std::string_view ticket);
 
  private:
-  const std::string key_;
+  const auth::Secret key_;
 };
 
 }  // namespace uproar::gateway

@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
+#include <string_view>
 #include <utility>
 
 #include "proto/auth/limits.h"
@@ -51,7 +52,7 @@ Err<SystemError> failure(std::string operation, const std::string& path) {
   return failure(std::move(operation), path, std::move(hint));
 }
 
-Result<std::string, SystemError> make_key(const std::string& path) {
+Result<auth::Secret, SystemError> make_key(const std::string& path) {
   // The data folder may be missing where the store is elsewhere. Should this fail, opening the file says why.
   if (const auto slash = path.rfind('/'); slash != std::string::npos && slash != 0)
     static_cast<void>(::mkdir(path.substr(0, slash).c_str(), 0700));
@@ -65,14 +66,15 @@ Result<std::string, SystemError> make_key(const std::string& path) {
     errno = code;
     return failure("create key file", path, hint + "name another with --auth-secret-file");
   }
-  const std::string key = crypto::base64url_encode(crypto::random_bytes<32>());
-  const std::string line = key + "\n";
+  std::string line = crypto::base64url_encode(crypto::random_bytes<32>()) + "\n";
+  auth::Secret key(std::string_view(line).substr(0, line.size() - 1));
   // On disk before the first token is signed: a key that is lost makes every token worthless.
   const bool is_written =
       ::write(file.get(), line.data(), line.size()) == static_cast<ssize_t>(line.size()) &&
       ::fsync(file.get()) == 0;
   const bool is_named = is_written && ::link(draft.c_str(), path.c_str()) == 0;
   const int error = errno;
+  auth::forget(line);
   ::unlink(draft.c_str());
   if (is_named) return key;
   errno = error;
@@ -83,7 +85,7 @@ Result<std::string, SystemError> make_key(const std::string& path) {
 
 }  // namespace
 
-Result<std::string, SystemError> read_key_file(const std::string& path, bool make) {
+Result<auth::Secret, SystemError> read_key_file(const std::string& path, bool make) {
   const Fd file(
       ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));  // a pipe would wait for its writer
   if (file.get() < 0) {
@@ -107,8 +109,11 @@ Result<std::string, SystemError> read_key_file(const std::string& path, bool mak
   std::array<char, auth::kHmacKeyBytesMax + 2> bytes{};
   const ssize_t count = ::read(file.get(), bytes.data(), bytes.size());
   if (count < 0) return failure("read key file", path);
-  std::string key(bytes.data(), static_cast<std::size_t>(count));
-  while (!key.empty() && (key.back() == '\n' || key.back() == '\r')) key.pop_back();
+  std::string_view text(bytes.data(), static_cast<std::size_t>(count));
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.remove_suffix(1);
+  auth::Secret secret(text);
+  auth::forget(bytes.data(), bytes.size());
+  const std::string_view key = secret.text();
   if (key.size() < auth::kHmacKeyBytesMin || key.size() > auth::kHmacKeyBytesMax) {
     errno = 0;
     const std::string size = key.size() > auth::kHmacKeyBytesMax
@@ -119,11 +124,14 @@ Result<std::string, SystemError> read_key_file(const std::string& path, bool mak
                        std::to_string(auth::kHmacKeyBytesMin) + " to " +
                        std::to_string(auth::kHmacKeyBytesMax) + " bytes)");
   }
-  return key;
+  return secret;
 }
 
-std::string key_fingerprint(const std::string& key) {
-  const auto digest = crypto::sha256(as_bytes("uproar auth key " + key));
+std::string key_fingerprint(std::string_view key) {
+  std::string said = "uproar auth key ";
+  said += key;
+  const auto digest = crypto::sha256(as_bytes(said));
+  auth::forget(said);
   std::string out;
   for (std::size_t i = 0; i < 8; ++i) {
     const auto byte = std::to_integer<unsigned>(digest[i]);

@@ -221,7 +221,7 @@ void Server::State::introduce() {
                        .url = config.advertise.empty() ? here : config.advertise,
                        .shards = config.shards,
                        .started_us = now.wall_us,
-                       .key_fingerprint = key_fingerprint(environment->auth_key)};
+                       .key_fingerprint = key_fingerprint(environment->auth_key.text())};
   environment->login_address =
       login_address(config, bound_address(listeners.front()), port, own_addresses());
 }

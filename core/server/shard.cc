@@ -74,7 +74,7 @@ runtime::ShardThread::Options thread_options(const Config& config, std::uint32_t
 }
 
 auth::TokenVerifier make_verifier(const ShardEnvironment& environment) {
-  auto verifier = auth::TokenVerifier::make(environment.auth_key);
+  auto verifier = auth::TokenVerifier::make(environment.auth_key.text());
   UPROAR_CHECK(verifier.has_value());  // the key was checked when it was read
   if (!environment.jwks_document.empty()) {
     auto keys = auth::parse_jwks(environment.jwks_document);
@@ -127,7 +127,7 @@ struct Shard::Parts {
               .presence = nodes ? &nodes->presence() : nullptr},
              bounds.chat, environment.config.node_id),
         verifier(make_verifier(environment)),
-        signer(std::move(*auth::TokenSigner::make(environment.auth_key))),
+        signer(std::move(*auth::TokenSigner::make(environment.auth_key.text()))),
         tickets(static_cast<std::uint16_t>(context.index())),
         node_tickets(environment.auth_key),
         known_nodes(environment.self, context.index()),

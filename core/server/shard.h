@@ -42,7 +42,7 @@ struct ShardEnvironment {
   storage::Store& store;
   PasswordLine& passwords;
   gateway::LoginLimits& login_limits;  // of the node, under its own lock
-  std::string auth_key;
+  auth::Secret auth_key;
   std::string jwks_document;  // empty: no external issuer
   std::function<std::string()> render_metrics;
   const std::atomic<bool>& draining;

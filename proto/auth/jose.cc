@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "proto/auth/limits.h"
+#include "proto/auth/secret.h"
 
 namespace uproar::auth {
 namespace {
@@ -51,6 +52,7 @@ std::string_view string_member(const json_t* object, const char* name) {
 
 Jwk make_hmac_key(std::string_view key) {
   if (key.size() < kHmacKeyBytesMin || key.size() > kHmacKeyBytesMax) return nullptr;
+  const SecretAllocations scope;
   return Jwk(cjose_jwk_create_oct_spec(reinterpret_cast<const std::uint8_t*>(key.data()),
                                        key.size(), nullptr));
 }

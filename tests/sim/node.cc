@@ -50,7 +50,7 @@ Node::Node(Kernel& kernel, SimStore& store, Options options)
                     .store = store_,
                     .passwords = passwords_,
                     .login_limits = login_limits_,
-                    .auth_key = std::string(kAuthKey),
+                    .auth_key = auth::Secret(kAuthKey),
                     .jwks_document = {},
                     .render_metrics = [] { return std::string(); },
                     .draining = draining_,

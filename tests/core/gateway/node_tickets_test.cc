@@ -21,7 +21,7 @@ Now at(std::int64_t wall_us) {
 
 class NodeTicketsTest : public ::testing::Test {
  protected:
-  const std::string key_ = std::string(40, 'k');
+  const auth::Secret key_{std::string(40, 'k')};
   const NodeTickets here_{key_};
   const NodeTickets there_{key_};
 };
@@ -56,7 +56,7 @@ TEST_F(NodeTicketsTest, AreNoneWhenAnyCharacterIsAnotherOrTheKeyIs) {
     changed[i] = changed[i] == 'A' ? 'B' : 'A';
     EXPECT_FALSE(there_.read(changed, at(kStart)).has_value()) << i;
   }
-  const NodeTickets stranger(std::string(40, 's'));
+  const NodeTickets stranger(auth::Secret(std::string(40, 's')));
   EXPECT_FALSE(stranger.read(ticket, at(kStart)).has_value());
 }
 

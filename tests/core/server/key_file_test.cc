@@ -36,12 +36,12 @@ TEST(KeyFile, IsMadeOnceWith32RandomBytesAndForItsOwnerOnly) {
   struct stat status {};
   ASSERT_EQ(::stat(path.c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 07777, 0600U);
-  const auto bytes = crypto::base64url_decode(*made);
+  const auto bytes = crypto::base64url_decode(made->text());
   ASSERT_TRUE(bytes);
   EXPECT_EQ(bytes->size(), 32U);
   const auto again = read_key_file(path, true);
   ASSERT_TRUE(again.ok());
-  EXPECT_EQ(*again, *made) << "tokens survive a restart";
+  EXPECT_EQ(again->text(), made->text()) << "tokens survive a restart";
 }
 
 TEST(KeyFile, IsOneForAllWhoMakeItAtTheSameTime) {
@@ -50,7 +50,8 @@ TEST(KeyFile, IsOneForAllWhoMakeItAtTheSameTime) {
     std::vector<std::string> keys(4);
     std::vector<std::thread> makers;
     for (std::string& key : keys)
-      makers.emplace_back([&] { key = read_key_file(folder.file("auth.key"), true).value(); });
+      makers.emplace_back(
+          [&] { key = read_key_file(folder.file("auth.key"), true).value().text(); });
     for (std::thread& maker : makers) maker.join();
     for (const std::string& key : keys) EXPECT_EQ(key, keys.front());
     const std::filesystem::directory_iterator files(folder.path());
@@ -60,7 +61,8 @@ TEST(KeyFile, IsOneForAllWhoMakeItAtTheSameTime) {
 
 TEST(KeyFile, NoTwoAreAlike) {
   const TempFolder folder;
-  EXPECT_NE(*read_key_file(folder.file("a"), true), *read_key_file(folder.file("b"), true));
+  EXPECT_NE(read_key_file(folder.file("a"), true).value().text(),
+            read_key_file(folder.file("b"), true).value().text());
 }
 
 TEST(KeyFile, IsNotMadeWhereAnOperatorNamedOne) {
@@ -111,12 +113,13 @@ TEST(KeyFile, LosesTheNewlineOfAnEditorAndNothingElse) {
   for (const std::string end : {"", "\n", "\r\n", "\n\n"}) {
     const auto read = read_key_file(write_key(folder, key + end), false);
     ASSERT_TRUE(read.ok());
-    EXPECT_EQ(*read, key);
+    EXPECT_EQ(read->text(), key);
   }
-  EXPECT_EQ(*read_key_file(write_key(folder, " " + key + " \n"), false), " " + key + " ")
+  EXPECT_EQ(read_key_file(write_key(folder, " " + key + " \n"), false).value().text(),
+            " " + key + " ")
       << "blanks are part of a key";
   const std::string binary = std::string("\0\n\xFF", 3) + key;
-  EXPECT_EQ(*read_key_file(write_key(folder, binary), false), binary);
+  EXPECT_EQ(read_key_file(write_key(folder, binary), false).value().text(), binary);
 }
 
 TEST(KeyFile, HoldsAKeyOfTheRightSize) {

@@ -191,7 +191,8 @@ UserId LocalServer::fresh_user() {
 
 std::string LocalServer::token(const TokenSpec& spec) const {
   const std::string key =
-      spec.key.empty() ? read_key_file(folder_.file("auth.key"), false).value() : spec.key;
+      spec.key.empty() ? std::string(read_key_file(folder_.file("auth.key"), false).value().text())
+                       : spec.key;
   const std::int64_t now_s = runtime::read_clock().wall_us / 1'000'000;
   return auth::TokenSigner::make(key)->sign({.user = spec.user.is_nil() ? fresh_user() : spec.user,
                                              .sid = spec.sid,

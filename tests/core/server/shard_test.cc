@@ -60,7 +60,7 @@ class ShardTest : public ::testing::Test {
   }
   [[nodiscard]] std::string token() const {
     const std::int64_t now_s = runtime::read_clock().wall_us / 1'000'000;
-    return auth::TokenSigner::make(environment_.auth_key)
+    return auth::TokenSigner::make(environment_.auth_key.text())
         ->sign({.user = LocalServer::fresh_user(),
                 .sid = {},
                 .name = {},
@@ -86,7 +86,7 @@ class ShardTest : public ::testing::Test {
                                 .store = store_,
                                 .passwords = passwords_,
                                 .login_limits = login_limits_,
-                                .auth_key = std::string(64, 'k'),
+                                .auth_key = auth::Secret(std::string(64, 'k')),
                                 .jwks_document = {},
                                 .render_metrics = [] { return std::string(); },
                                 .draining = draining_};
