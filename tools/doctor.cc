@@ -23,8 +23,8 @@ int doctor(const std::vector<std::string>& arguments) {
       const bool help = arguments[i] == "--help" || arguments[i] == "-h";
       std::fputs(
           "usage: uproar doctor [--json] [--shards N]\n\n"
-          "Tries what uproar needs of the kernel and its limits, and says how to mend what is "
-          "missing.\n"
+          "Tries what uproar needs of the kernel and its limits and what it gives up once it has "
+          "started, looks how it was built, and says how to mend what is missing.\n"
           "Exit code 0: uproar runs here; 1: it does not.\n\n"
           "Example: uproar doctor --shards 4\n",
           help ? stdout : stderr);

@@ -7,6 +7,7 @@
 #include "core/server/config.h"
 #include "core/server/last_words.h"
 #include "core/server/log.h"
+#include "core/server/posture.h"
 #include "core/server/server.h"
 #include "tools/command.h"
 
@@ -24,6 +25,18 @@ std::vector<std::pair<std::string, std::string>> environment() {
       out.emplace_back(text.substr(0, equals), text.substr(equals + 1));
   }
   return out;
+}
+
+// The last step of a start. What is missing is a warning of its own: the line at info may be switched off.
+void give_up_what_is_not_needed(const server::PostureOptions& options) {
+  const auto findings = server::confine(options);
+  server::log(server::LogLevel::kInfo, server::posture_line(findings));
+  for (const auto& finding : findings) {
+    if (finding.status == runtime::Finding::Status::kOk) continue;
+    server::log(server::LogLevel::kWarn,
+                "posture: " + finding.name + ": " + finding.detail +
+                    (finding.remedy.empty() ? "" : ". Try: " + finding.remedy));
+  }
 }
 
 }  // namespace
@@ -48,11 +61,15 @@ int serve(const std::vector<std::string>& arguments) {
   const std::string host = config->listen_host.find(':') != std::string::npos
                                ? "[" + config->listen_host + "]"
                                : config->listen_host;
+  server::prepare_posture(*config);
+  // Asked now: what the settings name need not be readable later.
+  const server::PostureOptions posture = server::posture_of(*config);
   server::Server server(std::move(config.value()));
   if (const auto started = server.start(); !started.ok()) {
     std::fprintf(stderr, "uproar serve: %s\n", started.error().text().c_str());
     return 1;
   }
+  give_up_what_is_not_needed(posture);
   server::log(server::LogLevel::kInfo,
               "listening on http://" + host + ":" + std::to_string(server.port()));
   server.run_until_signal();

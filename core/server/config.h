@@ -51,6 +51,8 @@ struct Config {
   std::uint32_t deflate_bytes_min = 1024;  // smaller messages go out plain
   std::uint32_t egress_mb_max = 256;       // per shard, all slow readers together
   std::uint32_t drain_seconds = 10;        // SIGTERM: reconnects are spread over this time
+  std::string seccomp = "enforce";         // what becomes of a system call that no server makes
+  bool landlock = true;                    // files and ports that are not needed are out of reach
 };
 
 struct ConfigInput {

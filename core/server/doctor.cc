@@ -5,6 +5,8 @@
 #include <vector>
 
 #include "core/runtime/probe.h"
+#include "core/server/build_posture.h"
+#include "core/server/posture.h"
 #include "proto/chat/json_writer.h"
 
 namespace uproar::server {
@@ -60,7 +62,12 @@ std::string as_table(const std::vector<runtime::Finding>& findings, bool fit) {
 }  // namespace
 
 DoctorReport examine_machine(std::uint32_t shards, bool json) {
-  const auto findings = runtime::probe_features({.shards = shards});
+  // The child that tries what cannot be taken back is made before anything has a thread.
+  const auto posture = try_confine(posture_of(Config{}));
+  auto findings = runtime::probe_features({.shards = shards});
+  findings.insert(findings.end(), posture.begin(), posture.end());
+  const auto build = build_findings();
+  findings.insert(findings.end(), build.begin(), build.end());
   const bool fit = runtime::require_features(findings).ok();
   return {.fit = fit, .text = json ? as_json(findings, fit) : as_table(findings, fit)};
 }

@@ -7,6 +7,7 @@
 
 #include "core/server/metric_rows.h"
 #include "core/server/node_metrics.h"
+#include "core/server/seccomp_filter.h"
 #include "storage/postgres/postgres_store.h"
 #include "storage/sqlite/sqlite_store.h"
 
@@ -409,6 +410,17 @@ void add_postgres(const storage::PostgresStore& store, std::vector<MetricFamily>
   add(sessions, kPostgresHistograms, families);
 }
 
+MetricFamily refused_calls() {
+  MetricFamily family{"uproar_seccomp_refused_total",
+                      "system calls that a server does not make, refused with EPERM",
+                      MetricType::Counter,
+                      {}};
+  prometheus::ClientMetric metric;
+  metric.counter.value = static_cast<double>(refused_system_calls());
+  family.metric.push_back(std::move(metric));
+  return family;
+}
+
 }  // namespace
 
 std::string render_metrics(const std::vector<std::unique_ptr<Shard>>& shards,
@@ -442,6 +454,7 @@ std::string render_metrics(const std::vector<std::unique_ptr<Shard>>& shards,
   add(router, kRouterCounters, families);
   add(router, kRouterGauges, families);
   add_node_metrics(shards, families);
+  families.push_back(refused_calls());
   if (store.sqlite != nullptr) add_sqlite(*store.sqlite, families);
   if (store.postgres != nullptr) add_postgres(*store.postgres, families);
   return prometheus::TextSerializer().Serialize(families);

@@ -8,6 +8,7 @@
 #include "core/chat/limits.h"
 #include "core/gateway/login_address.h"
 #include "core/server/limits.h"
+#include "core/server/seccomp_filter.h"
 #include "proto/base/parse_number.h"
 #include "proto/http/chars.h"
 #include "proto/http/limits.h"
@@ -104,6 +105,12 @@ Problem read_log_level(Config& config, const std::string& text) {
     return "expected trace, debug, info, warn, error or off";
   }
   config.log_level = text;
+  return std::nullopt;
+}
+
+Problem read_seccomp(Config& config, const std::string& text) {
+  if (!parse_seccomp_mode(text)) return "expected kill, enforce, log or off";
+  config.seccomp = text;
   return std::nullopt;
 }
 
@@ -357,6 +364,12 @@ const std::vector<Setting>& settings() {
              &Config::deflate_bytes_min, 0, 1'000'000),
       number("egress-mb-max", "memory per shard for what slow readers have not taken yet",
              &Config::egress_mb_max, 1, 65536),
+      custom("seccomp", "MODE",
+             "system calls that no server makes: kill (ends the process), enforce (refused, "
+             "counted, logged), log (let through; the kernel's audit log has them) or off",
+             read_seccomp, [](const Config& config) { return config.seccomp; }),
+      on_off("landlock", "leave the server no files but those that it needs, and no new listeners",
+             &Config::landlock),
       number("drain-seconds", "on SIGTERM, spread the clients' reconnects over this time",
              &Config::drain_seconds, 0, 3600),
   };

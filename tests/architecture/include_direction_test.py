@@ -43,9 +43,10 @@ THIRD_PARTY = {
     r"toml|CLI/": {"core/server", "tools"},
     r"spdlog/|fmt/": {"core/server"},
     r"prometheus/": {"core/server"},
+    r"seccomp\.h": {"core/server"},
     r"mimalloc": {"tools"},
 }
-SYSTEM = re.compile(r"(sys|net|netinet|arpa|linux|asm|bits)/|(unistd|fcntl|poll|pthread|sched|signal|errno|time|netdb|ifaddrs|"
+SYSTEM = re.compile(r"(sys|net|netinet|arpa|linux|asm|bits)/|(unistd|fcntl|link|semaphore|poll|pthread|sched|signal|errno|time|netdb|ifaddrs|"
                     r"pwd|grp|dirent|dlfcn|getopt|malloc|execinfo|cpuid|immintrin|x86intrin|arm_neon|"
                     r"stdio|stdlib|string|strings|math|limits|stdint|stddef)\.h$")
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
