@@ -79,7 +79,7 @@ int give_up(const void* what) {
 }
 
 std::string what_landlock_leaves(const LandlockRuleset& ruleset, bool reaches_out) {
-  std::string text = reaches_out ? "files: the data, what names and certificates are looked up in"
+  std::string text = reaches_out ? "files: what names and certificates are looked up in, and data"
                                  : "files: the data";
   if (!ruleset.has_network()) return text + "; no rules for TCP before Linux 6.7";
   return text + (reaches_out ? "; TCP: to connect, not to listen"

@@ -118,6 +118,8 @@ const std::vector<Row>& rows() {
       {"deflate-bytes-min", "1024", "0", "0", {"1000001", "1k"}},
       {"egress-mb-max", "256", "64", "64", {"0", "65537", "64MB"}},
       {"drain-seconds", "10", "0", "0", {"3601", "-5"}},
+      {"seccomp", "enforce", "kill", "kill", {"on", "true", "", "Enforce"}},
+      {"landlock", "true", "false", "false", {"maybe", "TRUE", "", "2"}},
   };
   return table;
 }

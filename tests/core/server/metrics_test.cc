@@ -162,9 +162,9 @@ TEST_F(Metrics, TimesAreInSecondsAndHistogramsNameTheirUnit) {
 
 const std::set<std::string> kShards{"0", "1"};
 
-// The store is of the process: shards share it.
+// The store is of the process: shards share it. So is what the process is allowed.
 bool is_of_process(const std::string& name) {
-  return name.starts_with("uproar_store_");
+  return name.starts_with("uproar_store_") || name.starts_with("uproar_seccomp_");
 }
 
 TEST_F(Metrics, EverySampleBelongsToItsFamilyAndNamesItsShardOnce) {
