@@ -41,6 +41,15 @@ inline constexpr std::size_t kQueryParametersMax = 64;
 inline constexpr std::size_t kQueryValueBytesMax = std::size_t{8} * 1024;
 static_assert(kQueryValueBytesMax <= RequestLimits{}.request_line_bytes_max);
 
+// forwarded.h: lines of one name, and trusted proxies that a request may have passed. A proxy adds to the line it finds, or
+// a line of its own; chains of more than three are rare.
+inline constexpr std::size_t kForwardedLinesMax = 16;
+inline constexpr std::size_t kForwardedHopsMax = 16;
+
+// proxy_header.h: what may follow the fixed part of a version 2 header: addresses (36 bytes) and TLVs. Those with a
+// client's certificate are the largest, 1 to 3 KiB.
+inline constexpr std::uint32_t kProxyHeaderRestBytesMax = 4096;
+
 // origin.h: origins an operator may list, each compared in turn once per handshake.
 inline constexpr std::size_t kAllowedOriginsMax = 64;
 
