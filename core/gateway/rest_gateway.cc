@@ -210,7 +210,7 @@ void RestGateway::account(net::ConnectionId connection, const http::Request& req
   const auto waiting = wait(connection);
   if (!waiting) return;
   const auto agent = request.headers.find("User-Agent");
-  Accounts::Caller caller{.address = parts_.net.peer_address(connection),
+  Accounts::Caller caller{.address = parts_.net.client_address(connection),
                           .device = std::string(agent.value_or("").substr(0, 128)),
                           .ws_url = told_url(request) + "/ws",
                           .known = parts_.devices.read(request.headers, parts_.now)};

@@ -112,7 +112,8 @@ struct Connection {
   std::uint32_t read_again_ms = 0;
   runtime::TimerHandle timer;
 
-  // Who pays: core/net/client_table.h. The same entry twice while no user is known.
+  // Who pays: core/net/client_table.h. The same entry twice while no user is known; none while a trusted proxy has not
+  // said whose it is.
   ClientTable::Index address = ClientTable::kNone;
   ClientTable::Index client = ClientTable::kNone;
   ClientTable::Links sessionless_links;

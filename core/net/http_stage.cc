@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <iterator>
 
+#include "proto/base/weakness.h"
+#include "proto/http/forwarded.h"
+
 namespace uproar::net {
 
 namespace {
@@ -30,7 +33,9 @@ HttpStep refused(std::size_t consumed, int status, std::string_view code, std::s
   HttpStep step{.kind = HttpStep::Kind::kRefused,
                 .send_continue = false,
                 .consumed = consumed,
-                .refusal = {}};
+                .refusal = {},
+                .names_client = false,
+                .is_new_client = false};
   step.refusal = {.status = status, .code = code, .message = message, .header = {}};
   if (const auto colon = header_line.find(':'); colon != std::string_view::npos) {
     std::string_view value = header_line.substr(colon + 1);
@@ -66,7 +71,59 @@ std::string error_body(std::string_view code, std::string_view message) {
   return out;
 }
 
+HttpStage::HttpStage(const http::RequestLimits& limits, const http::OriginPolicy& origins,
+                     const HttpPeer& peer)
+    : parser_(limits),
+      origins_(origins),
+      trusted_proxies_(peer.trusted_proxies),
+      source_(peer.address),
+      client_(peer.address),
+      counted_(peer.address) {
+  if (peer.sends_proxy_header) {
+    proxy_header_ = std::make_unique<http::ProxyHeaderParser>();
+  } else {
+    is_shared_ = is_in(trusted_proxies_, source_);
+  }
+}
+
+HttpStep HttpStage::proxy_header_step(ByteView input) {
+  HttpStep out;
+  const auto step = proxy_header_->step(input);
+  out.consumed = step.consumed;
+  if (step.status == http::ProxyHeaderParser::Status::kNeedMore) return out;
+  if (step.status == http::ProxyHeaderParser::Status::kError) {
+    out.kind = HttpStep::Kind::kNoProxyHeader;
+    return out;
+  }
+  // Where it names nobody, the connection is the proxy's own; headers in it would be those of nobody knows whom.
+  if (const auto& source = proxy_header_->source()) {
+    source_ = client_ = PeerAddress{*source};
+    is_shared_ = is_in(trusted_proxies_, source_);  // one proxy before the other
+  }
+  proxy_header_.reset();
+  out.kind = HttpStep::Kind::kProxied;
+  return named(out);
+}
+
+std::string_view HttpStage::find_client() {
+  client_ = source_;
+  if (!is_shared_ && !weakened(Weakness::kForgedForwarded)) return {};
+  const auto named = http::forwarded_client(request_.headers, source_, trusted_proxies_);
+  if (!named.ok()) return http::forwarded_error_text(named.error());
+  client_ = PeerAddress{named.value()};
+  return {};
+}
+
+// The step with what a proxy has said.
+HttpStep HttpStage::named(HttpStep step) {
+  step.names_client = !is_in(trusted_proxies_, client_);
+  step.is_new_client = step.names_client && client_ != counted_;
+  if (step.names_client) counted_ = client_;
+  return step;
+}
+
 HttpStep HttpStage::step(ByteView input) {
+  if (proxy_header_ != nullptr) return proxy_header_step(input);
   const auto parsed = parser_.step(input, request_);
   head_request_ = parser_.is_head();
   switch (parsed.status) {
@@ -74,7 +131,9 @@ HttpStep HttpStage::step(ByteView input) {
       return {.kind = HttpStep::Kind::kNeedMore,
               .send_continue = parser_.take_continue(),
               .consumed = parsed.consumed,
-              .refusal = {}};
+              .refusal = {},
+              .names_client = false,
+              .is_new_client = false};
     case http::RequestParser::Status::kError: {
       const auto& info = http::request_error_info(parser_.error());
       return refused(parsed.consumed, info.status, error_code_of(info.status), info.text);
@@ -85,14 +144,16 @@ HttpStep HttpStage::step(ByteView input) {
   keep_alive_ = request_.keep_alive;
   version_minor_ = request_.version_minor;
   listed_origin_ = origins_.listed_origin(request_).value_or("");
+  if (const std::string_view problem = find_client(); !problem.empty())
+    return refused(parsed.consumed, 400, error_code_of(400), problem);
 
   const ws::HandshakeRequest shake = handshake();
+  HttpStep step;
+  step.consumed = parsed.consumed;
   if (!shake.wants_websocket() && !smells_of_websocket(request_.headers)) {
     awaiting_ = true;
-    return {.kind = HttpStep::Kind::kRequest,
-            .send_continue = false,
-            .consumed = parsed.consumed,
-            .refusal = {}};
+    step.kind = HttpStep::Kind::kRequest;
+    return is_shared_ ? named(step) : step;
   }
   if (const auto error = shake.check(); error != ws::HandshakeError::kNone) {
     const ws::HandshakeRefusal refusal = ws::refusal(error);
@@ -104,10 +165,8 @@ HttpStep HttpStage::step(ByteView input) {
                    "this page's origin may not connect here");
   }
   awaiting_ = true;
-  return {.kind = HttpStep::Kind::kUpgrade,
-          .send_continue = false,
-          .consumed = parsed.consumed,
-          .refusal = {}};
+  step.kind = HttpStep::Kind::kUpgrade;
+  return is_shared_ ? named(step) : step;
 }
 
 ws::HandshakeRequest HttpStage::handshake() const {
@@ -126,6 +185,7 @@ http::ResponseContext HttpStage::answer_context(std::string_view date) const {
 void HttpStage::answered() {
   awaiting_ = false;
   request_ = {};
+  client_ = source_;
   listed_origin_.clear();
   parser_.release();
 }

@@ -82,6 +82,10 @@ constexpr std::uint32_t spare_slots(std::uint32_t slots_max) {
   return slots_max < 64 ? 1 : slots_max / 64;
 }
 
+// Networks of trusted proxies, each compared in turn once per connection and once per hop of a request that a proxy
+// sends. The largest content networks publish some twenty.
+inline constexpr std::uint32_t kTrustedProxiesMax = 64;
+
 inline constexpr std::uint32_t kListenersMax = 16;
 
 // Direct descriptors and slots of one shard. 24 bits of generation and 32 of slot travel with each completion.

@@ -14,6 +14,8 @@ struct NetCounters {
   Counter refused_address_rate;  // too many handshakes from one address
   Counter refused_address_open;  // one address has as many connections as it may
   Counter made_room;             // ended to make room: no session, of the address with most of them
+  Counter refused_no_proxy;      // with proxy_protocol: not from a trusted proxy
+  Counter refused_proxy_header;  // from one, and it does not begin with a PROXY header
   Counter refused_full;          // taken after accepting had stopped, closed at once
   Counter accept_paused;         // high-water mark reached: accepting stopped
   Counter accept_exhausted;      // EMFILE, ENFILE, ENOBUFS or ENOMEM from accept

@@ -8,6 +8,7 @@
 
 #include "core/net/limits.h"
 #include "core/net/work_share.h"
+#include "proto/base/ip_address.h"
 
 namespace uproar::net {
 
@@ -48,7 +49,7 @@ struct NetOptions {
   // header are not browsers and pass.
   std::vector<std::string> allowed_origins;
 
-  // Accepting. 0: no limit.
+  // Accepting. 0: no limit. Of a client behind a trusted proxy, when the proxy names it.
   std::uint32_t handshakes_per_address_per_second_max = 50;
   // Open connections of one address (IPv6: of its /64).
   std::uint32_t connections_per_address_max = 0;
@@ -63,6 +64,10 @@ struct NetOptions {
   // Work that one address and one user may cause (units: limits.h). Whoever is over it is not read until it is paid.
   WorkShare address_work;
   WorkShare user_work;
+  // Who may say for whom it speaks (http_stage.h). With proxy_protocol nobody else may connect, and each connection
+  // begins with a PROXY header.
+  std::vector<IpNetwork> trusted_proxies;
+  bool proxy_protocol = false;
 
   // Egress. A connection whose queue (bytes + 32 per frame) would grow beyond the first three loses that class; beyond
   // the last, queued lossy frames are shed, and if a message still does not fit it is closed with 4201.

@@ -5,6 +5,7 @@
 //   shard_core_accept-inl.h who is let in: per connection
 //   shard_core_life-inl.h  receive, close, deadlines: per event
 //   shard_core_pause-inl.h how reading stops for a while
+//   shard_core_proxy-inl.h whose the connections of trusted proxies are
 //   shard_core_share-inl.h what one client may use
 //   shard_core_drain-inl.h how a shard stops
 //   shard_core_talk-inl.h  HTTP and WebSocket: per request and per message
@@ -90,6 +91,18 @@ class ShardCore {
   void arm_listeners();
   void pause_accept();
   void stop_listening(const Listener& listener);
+  // Whose connection it is while it speaks HTTP, or whose request waits for its answer; all zero: a probe of our own,
+  // and a WebSocket.
+  [[nodiscard]] static PeerAddress client_address(const Connection& c) {
+    return c.http() == nullptr ? PeerAddress{} : c.http()->client_address();
+  }
+  [[nodiscard]] std::string_view refusal_of(const PeerAddress& client, bool is_handshake);
+
+  // Connections of trusted proxies: shard_core_proxy-inl.h.
+  [[nodiscard]] bool take_client(std::uint32_t slot, Connection& c, const HttpStep& step);
+  void leave_address(std::uint32_t slot, Connection& c);
+  void refuse_client(std::uint32_t slot, Connection& c, HttpStep::Kind kind,
+                     std::string_view message, std::int64_t retry_after_s);
 
   // Receiving.
   void on_recv(const runtime::Completion& completion);

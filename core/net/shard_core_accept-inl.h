@@ -95,14 +95,14 @@ void ShardCore<Io>::admit(int fd) {
   }
   const PeerAddress peer = *known_peer;
   const bool is_own = peer == PeerAddress{};  // a probe of ours over a Unix socket
-  if (!is_own && !addresses_.allow(peer, now_s(), options_.handshakes_per_address_per_second_max) &&
-      !weakened(Weakness::kHandshakesPerAddress)) {
-    counters_.refused_address_rate.add();
+  const bool is_proxy = is_in(options_.trusted_proxies, peer);
+  if (options_.proxy_protocol && !is_own && !is_proxy) {
+    counters_.refused_no_proxy.add();
     ::close(fd);
     return;
   }
-  if (!is_own && address_is_full(peer)) {
-    counters_.refused_address_open.add();
+  // Whose connection a proxy brings is not known yet: shard_core_proxy-inl.h.
+  if (!is_own && !is_proxy && !refusal_of(peer, true).empty()) {
     ::close(fd);
     return;
   }
@@ -117,8 +117,12 @@ void ShardCore<Io>::admit(int fd) {
   counters_.connections.set(table_.used());
   Connection& c = table_[slot];
   c.state = ConnectionState::kHttp;
-  c.stage = std::make_unique<HttpStage>(request_limits_, origins_, peer);
-  join_address(slot, c, peer);
+  c.stage = std::make_unique<HttpStage>(
+      request_limits_, origins_,
+      HttpPeer{.address = peer,
+               .trusted_proxies = options_.trusted_proxies,
+               .sends_proxy_header = options_.proxy_protocol && is_proxy});
+  if (!is_proxy) join_address(slot, c, peer);
   c.heard_ms = now_ms();
   arm_recv(slot, c);
   c.late = draining_;
@@ -130,6 +134,22 @@ void ShardCore<Io>::admit(int fd) {
     counters_.accept_paused.add();
     pause_accept();
   }
+}
+
+// Why an address may have no further connection; empty: it may, and a handshake is counted.
+template <class Io>
+std::string_view ShardCore<Io>::refusal_of(const PeerAddress& client, bool is_handshake) {
+  if (is_handshake &&
+      !addresses_.allow(client, now_s(), options_.handshakes_per_address_per_second_max) &&
+      !weakened(Weakness::kHandshakesPerAddress)) {
+    counters_.refused_address_rate.add();
+    return "too many new connections from this address; wait a second";
+  }
+  if (address_is_full(client)) {
+    counters_.refused_address_open.add();
+    return "too many open connections from this address";
+  }
+  return {};
 }
 
 }  // namespace uproar::net

@@ -25,6 +25,7 @@ template <class Io>
 void ShardCore<Io>::join_address(std::uint32_t slot, Connection& c, const PeerAddress& peer) {
   c.address = clients_.join(client_key(peer));
   c.client = c.address;
+  clients_.hold(c.client, c.held_bytes);  // of a request that a proxy sent in pieces
   c.sessionless = true;
   clients_.add_sessionless(c.address, slot, links());
 }
@@ -79,6 +80,7 @@ void ShardCore<Io>::make_room() {
 template <class Io>
 void ShardCore<Io>::charge(const Connection& c, std::uint64_t units) {
   turn_units_ += units;
+  if (c.address == ClientTable::kNone) return;  // of a proxy that has not said whose it is
   clients_.charge(c.address, units, options_.address_work, now_.monotonic_us, turn_);
   if (c.client != c.address)
     clients_.charge(c.client, units, options_.user_work, now_.monotonic_us, turn_);
@@ -86,6 +88,7 @@ void ShardCore<Io>::charge(const Connection& c, std::uint64_t units) {
 
 template <class Io>
 std::int64_t ShardCore<Io>::owes_us(const Connection& c) const {
+  if (c.address == ClientTable::kNone) return 0;
   std::int64_t wait_us = clients_.wait_us(c.address, options_.address_work, now_.monotonic_us);
   if (c.client != c.address) {
     wait_us = std::max(wait_us, clients_.wait_us(c.client, options_.user_work, now_.monotonic_us));
@@ -96,7 +99,8 @@ std::int64_t ShardCore<Io>::owes_us(const Connection& c) const {
 template <class Io>
 bool ShardCore<Io>::had_its_turn(const Connection& c) const {
   if (weakened(Weakness::kWorkShare)) return false;
-  return turn_units_ >= kShardTurnUnits || clients_.turn_units(c.client, turn_) >= kClientTurnUnits;
+  if (turn_units_ >= kShardTurnUnits) return true;
+  return c.client != ClientTable::kNone && clients_.turn_units(c.client, turn_) >= kClientTurnUnits;
 }
 
 // The input that this connection has kept is looked at later. REQUIRES: !may_go_on(c).
@@ -147,7 +151,7 @@ void ShardCore<Io>::count_held(std::uint32_t slot, Connection& c) {
   if (c.has_unread) bytes += unread_.find(slot)->second.size();
   const auto more = static_cast<std::int64_t>(bytes) - std::int64_t{c.held_bytes};
   if (more == 0) return;
-  clients_.hold(c.client, more);
+  if (c.client != ClientTable::kNone) clients_.hold(c.client, more);
   input_bytes_ += static_cast<std::uint64_t>(more);
   c.held_bytes = static_cast<std::uint32_t>(bytes);
 }
@@ -182,8 +186,10 @@ void ShardCore<Io>::shed_input() {
   std::vector<Holder> holders;
   for (std::uint32_t slot = 0; slot < table_.made(); ++slot) {
     const Connection& c = table_[slot];
-    if (c.held_bytes > 0 && c.state < ConnectionState::kDraining)
-      holders.push_back({clients_.held_bytes(c.client), c.held_bytes, slot});
+    if (c.held_bytes == 0 || c.state >= ConnectionState::kDraining) continue;
+    const bool is_known = c.client != ClientTable::kNone;
+    holders.push_back(
+        {is_known ? clients_.held_bytes(c.client) : c.held_bytes, c.held_bytes, slot});
   }
   std::sort(holders.begin(), holders.end());
   if (weakened(Weakness::kLargestHolder)) std::reverse(holders.begin(), holders.end());

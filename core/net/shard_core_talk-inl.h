@@ -10,6 +10,7 @@
 #include "core/net/shard_core.h"
 #include "core/net/shard_core_life-inl.h"
 #include "core/net/shard_core_pause-inl.h"
+#include "core/net/shard_core_proxy-inl.h"
 #include "core/net/shard_core_share-inl.h"
 #include "proto/base/check.h"
 #include "proto/base/weakness.h"
@@ -54,6 +55,7 @@ void ShardCore<Io>::on_http_bytes(std::uint32_t slot, Connection& c, MutableByte
     const bool was_idle = c.http()->idle();
     const HttpStep step = c.http()->step(bytes);
     bytes = bytes.subspan(step.consumed);
+    if (step.names_client && !take_client(slot, c, step)) continue;
     charge(c, step.consumed * kReceivedByteUnits +
                   (step.kind == HttpStep::Kind::kNeedMore ? 0 : kRequestUnits));
     if (step.kind == HttpStep::Kind::kNeedMore) {
@@ -69,6 +71,12 @@ void ShardCore<Io>::on_http_bytes(std::uint32_t slot, Connection& c, MutableByte
       refuse(slot, c, step.refusal);
       break;
     }
+    if (step.kind == HttpStep::Kind::kNoProxyHeader) {
+      counters_.refused_proxy_header.add();
+      end(slot, c);
+      break;
+    }
+    if (step.kind == HttpStep::Kind::kProxied) continue;
     if (step.kind == HttpStep::Kind::kUpgrade) {
       on_upgrade(slot, c, bytes);
       return;
@@ -213,6 +221,7 @@ void ShardCore<Io>::answer_done(std::uint32_t slot, Connection& c, bool keep_ali
     start_draining(slot, c, true);
     return;
   }
+  if (c.http()->is_shared()) leave_address(slot, c);
   set_deadline(slot, c, options_.http_idle_ms);
   resume_http(slot, c);
 }

@@ -139,9 +139,9 @@ void BasicShardNet<Io>::set_context(ConnectionId id, std::uint64_t context) {
 }
 
 template <class Io>
-PeerAddress BasicShardNet<Io>::peer_address(ConnectionId id) const {
+PeerAddress BasicShardNet<Io>::client_address(ConnectionId id) const {
   const Connection* c = core_->find(id);
-  return c == nullptr || c->http() == nullptr ? PeerAddress{} : c->http()->peer();
+  return c == nullptr ? PeerAddress{} : ShardCore<Io>::client_address(*c);
 }
 
 template <class Io>

@@ -146,8 +146,9 @@ class BasicShardNet {
   [[nodiscard]] bool is_open(ConnectionId id) const;           // WebSocket, and not closing
   [[nodiscard]] std::uint64_t context(ConnectionId id) const;  // 0 for unknown ids
   void set_context(ConnectionId id, std::uint64_t context);
-  // Of who speaks HTTP, the request for an upgrade included; all zero afterwards.
-  [[nodiscard]] PeerAddress peer_address(ConnectionId id) const;
+  // Whose request this connection delivered last, the one for an upgrade included: the peer, or whom a trusted proxy
+  // names (NetOptions). Another request may be another client's. All zero of our own probes and after the upgrade.
+  [[nodiscard]] PeerAddress client_address(ConnectionId id) const;
   [[nodiscard]] std::uint32_t egress_bytes(
       ConnectionId id) const;  // queued, not yet taken by the kernel
   [[nodiscard]] bool negotiated_deflate(ConnectionId id) const;

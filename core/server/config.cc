@@ -134,6 +134,9 @@ Problem check_together(const Config& config) {
            "would accept tokens that were made for others";
   if (config.jwks.starts_with("http://"))
     return "--jwks: fetching keys over plain http lets anybody replace them; use https or a file";
+  if (config.proxy_protocol && config.trusted_proxies.empty())
+    return "--proxy-protocol needs --trusted-proxy: a PROXY header is believed of the proxies that "
+           "it names. Try: --trusted-proxy 127.0.0.1, for a proxy on this host";
   return check_nodes(config);
 }
 

@@ -7,8 +7,10 @@
 
 #include "core/chat/limits.h"
 #include "core/gateway/login_address.h"
+#include "core/net/limits.h"
 #include "core/server/limits.h"
 #include "core/server/seccomp_filter.h"
+#include "proto/base/ip_address.h"
 #include "proto/base/parse_number.h"
 #include "proto/http/chars.h"
 #include "proto/http/limits.h"
@@ -89,6 +91,27 @@ Problem read_origin(Config& config, const std::string& text) {
     return "expected at most " + std::to_string(http::kAllowedOriginsMax) +
            " of them; * allows all";
   config.allow_origins.push_back(text);
+  return std::nullopt;
+}
+
+Problem read_trusted_proxy(Config& config, const std::string& text) {
+  const auto network = IpNetwork::parse(text);
+  if (!network.ok()) {
+    switch (network.error()) {
+      case IpNetworkError::kNotANetwork:
+        return "expected an address or a network such as 10.0.0.5, 10.0.0.0/8 or 2001:db8::/64 (no "
+               "name, no port)";
+      case IpNetworkError::kBitsBeyondPrefix:
+        return "expected an address or a whole network: the address has bits beyond its prefix, as "
+               "10.0.0.5/8 has where 10.0.0.5 or 10.0.0.0/8 is meant";
+      case IpNetworkError::kEverybody:
+        return "expected the proxies' addresses: this is everybody's, and whoever connects could "
+               "take any address";
+    }
+  }
+  if (config.trusted_proxies.size() == net::kTrustedProxiesMax)
+    return "expected at most " + std::to_string(net::kTrustedProxiesMax) + " of them";
+  config.trusted_proxies.push_back(text);
   return std::nullopt;
 }
 
@@ -336,6 +359,15 @@ const std::vector<Setting>& settings() {
       repeatable("allow-origin", "ORIGIN",
                  "browser origin besides our own; may be repeated; * for all", read_origin,
                  &Config::allow_origins),
+      repeatable("trusted-proxy", "CIDR",
+                 "address or network of a proxy that says who the client is, by Forwarded, "
+                 "X-Forwarded-For or the PROXY protocol; nobody else is believed; may be repeated",
+                 read_trusted_proxy, &Config::trusted_proxies),
+      on_off(
+          "proxy-protocol",
+          "each connection must be from a trusted proxy and begin with a PROXY header (version 1 "
+          "or 2)",
+          &Config::proxy_protocol),
       number("connections-max", "connections per shard; 0: what RLIMIT_NOFILE allows",
              &Config::connections_max, 0, 4'000'000),
       number("connections-per-address", "new connections a second from one address; 0: no limit",

@@ -22,6 +22,12 @@ net::NetOptions net_options(const Config& config, std::uint32_t direct_slots) {
   options.ping_interval_ms = ping_interval_ms_of(options.idle_timeout_ms);
   options.allowed_origins = config.allow_origins;
   options.handshakes_per_address_per_second_max = config.connections_per_address;
+  for (const std::string& text : config.trusted_proxies) {
+    const auto network = IpNetwork::parse(text);
+    UPROAR_CHECK(network.ok());  // it was read when it was set
+    options.trusted_proxies.push_back(network.value());
+  }
+  options.proxy_protocol = config.proxy_protocol;
   options.egress_shard_bytes_max = std::uint64_t{config.egress_mb_max} << 20;
   options.has_sessions = true;
   options.sessionless_message_bytes_max = gateway::kSessionlessMessageBytesMax;

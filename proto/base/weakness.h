@@ -28,9 +28,10 @@ namespace uproar {
   X(kSessionlessSlots, "sessionless_slots")             \
   X(kLargestHolder, "largest_holder")                   \
   X(kControlFrames, "control_frames")                   \
-  X(kHandshakesPerAddress, "handshakes_per_address")  \
+  X(kHandshakesPerAddress, "handshakes_per_address")    \
   X(kGuessingLocksOwner, "guessing_locks_owner")        \
-  X(kRegistrationFlood, "registration_flood")
+  X(kRegistrationFlood, "registration_flood")           \
+  X(kForgedForwarded, "forged_forwarded")
 // clang-format on
 
 enum class Weakness : std::uint8_t {

@@ -158,7 +158,7 @@ class RingShard : public ::testing::Test {
 TEST_F(RingShard, UpgradesEchoesAndKnowsThePeer) {
   echo();
   std::string peer;
-  handler_.when_upgrade = [&](ConnectionId id) { peer = net_->peer_address(id).text(); };
+  handler_.when_upgrade = [&](ConnectionId id) { peer = net_->client_address(id).text(); };
   open();
   EXPECT_EQ(peer, "127.0.0.1");
   clients_[0]->say(client_frame(1, "hello"));

@@ -104,6 +104,13 @@ const std::vector<Row>& rows() {
        "https://chat.example.com",
        "https://chat.example.com",
        {"chat.example.com", "https://chat.example.com/", "ftp://x", "", "**"}},
+      {"trusted-proxy",
+       "(none)",
+       "10.0.0.0/8",
+       "10.0.0.0/8",
+       {"", "proxy.example.com", "10.0.0.5/8", "10.0.0.0/33", "10.0.0.0/", "0.0.0.0/0", "::/0",
+        "127.0.0.1:80", "[::1]", "2001:db8::/129", "10.0.0.0/8 ", "*", "10.0.0"}},
+      {"proxy-protocol", "false", "true", "true", {"maybe", ""}, {"--trusted-proxy", "127.0.0.1"}},
       {"connections-max", "0", "100000", "100000", {"4000001", "many", "-1"}},
       {"connections-per-address", "200", "0", "0", {"1000001", "-1"}},
       {"open-per-address", "0", "100", "100", {"4000001", "-1"}},
@@ -244,6 +251,14 @@ TEST_F(ConfigTest, AWrongValueIsRefusedWhereverItStandsAndTheErrorNamesThePlaceA
   }
 }
 
+TEST_F(ConfigTest, AProxyHeaderIsOnlyBelievedOfProxiesThatAreNamed) {
+  expect_in(trouble({"--proxy-protocol", "true"}), "--proxy-protocol needs --trusted-proxy");
+  const auto config =
+      read({"--trusted-proxy", "10.0.0.0/8", "--trusted-proxy", "::1", "--proxy-protocol=true"});
+  ASSERT_TRUE(config.ok()) << config.error().text;
+  EXPECT_EQ(shown(*config).at("trusted-proxy"), "10.0.0.0/8 ::1");
+}
+
 TEST_F(ConfigTest, SchemesOfAUrlHaveNoCase) {
   const auto config = read({"--advertise", "WSS://chat.example.com:8443"});
   ASSERT_TRUE(config.ok()) << config.error().text;
@@ -261,6 +276,7 @@ TEST_F(ConfigTest, FlagsWinOverVariablesAndVariablesOverTheFile) {
                               : name == "postgres"       ? "postgres://other/chat"
                               : name == "node-id"        ? "other"
                               : name == "allow-origin"   ? "https://other.example.com"
+                              : name == "trusted-proxy"  ? "192.0.2.1"
                                                          : row.usual;
     folder_.write("uproar.toml", key_of(name) + " = \"" + other + "\"\n");
     const auto by_variable = read({}, {{variable_of(name), row.value}});
