@@ -1,6 +1,7 @@
 """compose.yaml without an engine for containers: settings that the server knows, files that are there. UPROAR_BINARY names the server. What nginx does with
 its nginx.conf has nginx_test.py."""
 
+import ipaddress
 import os
 import pathlib
 import re
@@ -25,6 +26,14 @@ class Compose(unittest.TestCase):
         files = re.findall(r"seccomp:(\S+)", COMPOSE) + re.findall(r"- (\./\S+?):", COMPOSE)
         self.assertEqual(len(files), 2)
         self.assertEqual([name for name in files if not (ROOT / name).is_file()], [])
+
+    def test_the_nodes_believe_nginx_and_nobody_else(self):
+        trusted = re.findall(r"--trusted-proxy=(\S+)", NODE)
+        fixed = re.findall(r"ipv4_address: ([0-9.]+)", COMPOSE)
+        self.assertEqual(trusted, fixed)
+        subnet, given_out = (ipaddress.ip_network(re.search(rf"{name}: ([0-9./]+)", COMPOSE).group(1)) for name in ("subnet", "ip_range"))
+        self.assertIn(ipaddress.ip_address(fixed[0]), subnet)
+        self.assertNotIn(ipaddress.ip_address(fixed[0]), given_out)
 
     def test_nginx_knows_every_node(self):
         nodes = re.findall(r"server (\w+):8080", (ROOT / "tools/cluster/nginx.conf").read_text())

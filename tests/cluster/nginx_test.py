@@ -203,6 +203,14 @@ class Passed(unittest.TestCase):
             ask(nginx, "GET", "/", headers={"Host": "chat.example.com:8443"})
             self.assertEqual(asked.requests[0][1]["Host"], "chat.example.com:8443")
 
+    def test_the_client_is_told_last_and_what_it_says_of_itself_before(self):
+        asked = Asked(dies_at_first=False)
+        with nginx_before(asked) as nginx:
+            ask(nginx, "GET", "/", OF_ANOTHER_HOST, {"X-Forwarded-For": "203.0.113.7", "Forwarded": "for=203.0.113.7"})
+            headers = asked.requests[0][1]
+        self.assertEqual(headers["X-Forwarded-For"], f"203.0.113.7, {OF_ANOTHER_HOST}")
+        self.assertNotIn("Forwarded", headers)
+
     def test_metrics_and_administration_are_not_public(self):
         asked = Asked(dies_at_first=False)
         with nginx_before(asked) as nginx:

@@ -23,7 +23,7 @@ class Node(Service):
         super().__init__(folder, port)
         self.binary = pathlib.Path(binary)
         self.flags = {"listen": f"127.0.0.1:{self.port}", "shards": shards, "data": self.folder.resolve() / "data", "auth-secret-file": auth_key_file.resolve(),
-                      "postgres": postgres, "redis": redis, "etcd": etcd, "node-id": name, "advertise": self.ws_url(), "node-lease": lease, **(settings or {})}
+                      "postgres": postgres, "redis": redis, "etcd": etcd, "node-id": name, "advertise": self.ws_url(), "node-lease": lease, "trusted-proxy": "127.0.0.1", **(settings or {})}
 
     def command(self):
         if not os.access(self.binary, os.X_OK):
