@@ -3,6 +3,7 @@
 #   docker build -t uproar .
 #   docker run --rm -p 8080:8080 -v uproar-data:/var/lib/uproar \
 #     --security-opt seccomp=tools/seccomp.json uproar
+#   docker exec CONTAINER curl -s http://127.0.0.1:9080/metrics   # operators' port: --admin-listen
 #
 # The seccomp profile is not optional with Docker and Podman: their default profile refuses io_uring.
 

@@ -70,6 +70,10 @@ int serve(const std::vector<std::string>& arguments) {
     return 1;
   }
   give_up_what_is_not_needed(posture);
+  // Before the line that says that clients may come: who waits for that one has read this one.
+  server::log(server::LogLevel::kInfo, server.admin_url().empty()
+                                           ? "metrics and administration are off"
+                                           : "metrics and administration on " + server.admin_url());
   server::log(server::LogLevel::kInfo,
               "listening on http://" + host + ":" + std::to_string(server.port()));
   server.run_until_signal();

@@ -5,7 +5,6 @@ as many conversations tells whether they grow with clients or with conversations
 
 import threading
 import time
-import urllib.request
 
 from load import faults_of, load
 
@@ -66,11 +65,10 @@ def refusals_of(cluster):
     """Counters of all nodes, in sum, whose names speak of a refusal."""
     found = {}
     for node in cluster.nodes:
-        with urllib.request.urlopen(f"{node.url()}/metrics", timeout=10) as answer:
-            for line in answer.read().decode().splitlines():
-                name = line.partition("{")[0].partition(" ")[0]
-                if not line.startswith("#") and name.endswith("_total") and set(REFUSALS) & set(name.split("_")):
-                    found[name] = found.get(name, 0) + float(line.rpartition(" ")[2])
+        for line in node.metrics().splitlines():
+            name = line.partition("{")[0].partition(" ")[0]
+            if not line.startswith("#") and name.endswith("_total") and set(REFUSALS) & set(name.split("_")):
+                found[name] = found.get(name, 0) + float(line.rpartition(" ")[2])
     return found
 
 

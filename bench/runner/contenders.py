@@ -44,6 +44,15 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def operators_port(program, port):
+    """(where this build answers operators, the flags for that): builds of before had one port for all."""
+    said = subprocess.run([program, "serve", "--help"], capture_output=True, text=True, check=False).stdout
+    if "--admin-listen" not in said:
+        return port, []
+    own = free_port()
+    return own, ["--admin-listen", f"127.0.0.1:{own}"]
+
+
 def is_listening(port):
     try:
         socket.create_connection(("127.0.0.1", port), 1).close()
@@ -222,8 +231,10 @@ class Uproar(Contender):
         self.key.write_text(secrets.token_hex(32))
 
     def command(self):
-        return self.pinned([str(self.build / "tools/uproar"), "serve", "--listen", f"127.0.0.1:{self.port}", "--data",
-                            str(self.folder / "data"), "--auth-secret-file", str(self.key), *merged(UPROAR_FLAGS, self.flags)])
+        program = str(self.build / "tools/uproar")
+        self.admin_port, flags = operators_port(program, self.port)
+        return self.pinned([program, "serve", "--listen", f"127.0.0.1:{self.port}", *flags, "--data", str(self.folder / "data"),
+                            "--auth-secret-file", str(self.key), *merged(UPROAR_FLAGS, self.flags)])
 
     def load_arguments(self):
         return [*super().load_arguments(), "--auth-key-file", str(self.key), "--world", str(self.folder / "world")]
@@ -233,7 +244,7 @@ class Uproar(Contender):
 
     def metrics(self, names):
         """{name: value}, of all shards together."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=START_SECONDS) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.admin_port}/metrics", timeout=START_SECONDS) as answer:
             text = answer.read().decode()
         return {name: sum_of(text, name) for name in names}
 

@@ -1,7 +1,7 @@
 #pragma once
 
 // HTTP requests other than upgrades: REST commands into the domain, accounts, people, the page and the documents.
-// Health and metrics are AdminGateway's.
+// Health is HealthGateway's, what operators ask AdminGateway's.
 
 #include <cstdint>
 #include <functional>

@@ -26,6 +26,12 @@ inline constexpr std::uint32_t kRecvBufferBytes = 2048;
 inline constexpr std::uint32_t kRecvBuffersAtFirst = 32;
 inline constexpr std::uint32_t kRecvBuffersMax = 32'768;  // the kernel's bound for one buffer ring
 
+// A ring of 64 connections beside those of the shards: each has a receive, a send and a close at most in one turn, so 256
+// entries; completions as above, 64 + 2 * 256, next power of two. About 50 KiB of locked memory.
+inline constexpr std::uint32_t kSmallSqEntries = 256;
+inline constexpr std::uint32_t kSmallCqEntries = 1024;
+inline constexpr std::uint32_t kSmallRecvBuffers = 64;
+
 // Direct-descriptor table: 65,536 * ~40 bytes of kernel memory = 2.5 MiB per shard. Bounded again
 // at start by the hard RLIMIT_NOFILE (per table, not in sum over tables) and by the kernel's 2^20.
 inline constexpr std::uint32_t kDirectSlots = 65'536;
@@ -71,6 +77,7 @@ inline constexpr std::uint32_t kThreadAnswerMs = 10'000;
 
 static_assert(kCqEntries >= kRecvBuffers + 2 * kSqEntries,
               "the completion queue holds a busy turn");
+static_assert(kSmallCqEntries >= kSmallRecvBuffers + 2 * kSmallSqEntries);
 static_assert(kCompletionsPerTurnMax <= kCqEntries);
 static_assert((kRecvBuffers & (kRecvBuffers - 1)) == 0 && kRecvBuffers <= kRecvBuffersMax);
 

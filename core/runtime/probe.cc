@@ -72,10 +72,16 @@ std::string errno_text(int code) {
 
 // What one shard has charged to RLIMIT_MEMLOCK: entries of 64 and 16 bytes, index array, buffer
 // ring.
-std::uint64_t locked_bytes(const ProbeOptions& options) {
-  return std::uint64_t{options.sq_entries} * (64 + 4) + std::uint64_t{options.cq_entries} * 16 +
-         std::uint64_t{kRecvBuffers} * 16 + 16'384;
+constexpr std::uint64_t locked_bytes_of(std::uint64_t sq_entries, std::uint64_t cq_entries,
+                                        std::uint64_t recv_buffers) {
+  return sq_entries * (64 + 4) + cq_entries * 16 + recv_buffers * 16 + 16'384;
 }
+std::uint64_t locked_bytes(const ProbeOptions& options) {
+  return locked_bytes_of(options.sq_entries, options.cq_entries, kRecvBuffers);
+}
+// The ring beside those of the shards.
+constexpr std::uint64_t kSmallRingBytes =
+    locked_bytes_of(kSmallSqEntries, kSmallCqEntries, kSmallRecvBuffers);
 
 // A ring as a shard has it, driven through the library, for trying single operations.
 class TrialRing {
@@ -303,7 +309,7 @@ void probe_wake(Ring& from, Ring& to, std::vector<Finding>& findings) {
 
 void probe_limits(const ProbeOptions& options, std::vector<Finding>& findings) {
   rlimit limit{};
-  const std::uint64_t need = locked_bytes(options) * options.shards;
+  const std::uint64_t need = locked_bytes(options) * options.shards + kSmallRingBytes;
   const bool unbounded =
       (std::strtoull(process_status("CapEff").c_str(), nullptr, 16) & kCapIpcLock) != 0;
   if (::getrlimit(RLIMIT_MEMLOCK, &limit) == 0) {

@@ -239,6 +239,10 @@ Result<Config, ConfigError> read_config(const ConfigInput& input) {
   return config;
 }
 
+AdminAddress admin_address(const Config& config) {
+  return config.admin_listen.value_or(usual_admin_address(config.listen_port));
+}
+
 Result<storage::redis::RedisUrl, SystemError> redis_url(const Config& config) {
   UPROAR_CHECK(!config.redis.empty());
   auto url = storage::redis::RedisUrl::parse(config.redis.front());

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/server/admin_address.h"
 #include "proto/base/result.h"
 #include "storage/limits.h"
 #include "storage/redis/redis_url.h"
@@ -20,7 +21,8 @@ namespace uproar::server {
 struct Config {
   std::string listen_host = "127.0.0.1";
   std::uint16_t listen_port = 8080;
-  std::uint32_t shards = 0;  // 0: one per processor this process may use
+  std::optional<AdminAddress> admin_listen;  // nullopt: usual_admin_address(listen_port)
+  std::uint32_t shards = 0;                  // 0: one per processor this process may use
   std::string data_dir = "uproar-data";
   std::string postgres;            // URL; empty: everything is kept in data_dir
   std::vector<std::string> redis;  // URLs, of one server or cluster; empty: this node is alone
@@ -73,6 +75,8 @@ struct ConfigError {
 // All that config.redis names, as one. REQUIRES: it names one at least. The error: they do not go together.
 [[nodiscard]] Result<storage::redis::RedisUrl, SystemError> redis_url(const Config& config);
 [[nodiscard]] std::vector<std::string> etcd_urls(const Config& config);
+
+[[nodiscard]] AdminAddress admin_address(const Config& config);
 
 // One "name value" line per setting; secrets are paths, never contents.
 [[nodiscard]] std::string show_config(const Config& config);

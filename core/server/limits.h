@@ -52,6 +52,14 @@ inline constexpr net::WorkShare kAddressWork = net::WorkShare::of(100'000'000, 2
 // What one user may, for each byte that commands may have (chat::ChatLimits::bytes_per_s): 16 units are four times what a
 // byte that is no longer inflated costs. By default 4 million units a second, 1 % of a core.
 inline constexpr std::uint64_t kUserWorkPerByte = 16;
+// The listener of operators (admin_thread.h): scrapers, a person and a few more. Beyond, whoever connects waits.
+inline constexpr std::uint32_t kAdminConnectionsMax = 64;
+// Nothing that is asked there has a body. Requests that are not whole: 64 * 16 KiB of headers.
+inline constexpr std::uint32_t kAdminBodyBytesMax = 1024;
+inline constexpr std::uint64_t kAdminRequestBytesMax = 1024 * 1024;
+// Of answers that are not read: a text has about 45 KB on two shards and 20 KB for each further one, so 16 MiB are
+// twelve of the largest (64 shards), or one for each connection with ten shards.
+inline constexpr std::uint64_t kAdminAnswerBytesMax = 16 * 1024 * 1024;
 // Parcels handled in one turn, so that sockets and timers get their share.
 inline constexpr std::uint32_t kParcelsPerTurnMax = 4'096;
 

@@ -5,6 +5,7 @@
 
 #include <prometheus/text_serializer.h>
 
+#include "core/server/admin_thread.h"
 #include "core/server/metric_rows.h"
 #include "core/server/node_metrics.h"
 #include "core/server/seccomp_filter.h"
@@ -427,10 +428,29 @@ MetricFamily refused_calls() {
   return family;
 }
 
+constexpr auto kAdminCounters = std::to_array<Row<gateway::AdminCounters, Counter>>({
+    {"uproar_admin_scrapes_total", "answers with metrics", &gateway::AdminCounters::scrapes},
+    {"uproar_admin_renderings_total", "texts rendered for them, at most one a second",
+     &gateway::AdminCounters::renderings},
+    {"uproar_admin_refused_hosts_total",
+     "requests at a loopback address that said another host than localhost or an address",
+     &gateway::AdminCounters::strangers},
+});
+constexpr auto kAdminHistograms = std::to_array<HistogramRow<AdminThreadCounters>>({
+    {"uproar_admin_rendering_seconds", "rendering a text of metrics, on the thread for that",
+     &AdminThreadCounters::rendering_us, Unit::kMicroseconds},
+});
+
+void add_admin(const AdminThreadCounters& counters, std::vector<MetricFamily>& families) {
+  add(std::vector<Source<gateway::AdminCounters>>{{"", &counters.gateway}}, kAdminCounters,
+      families);
+  add(std::vector<Source<AdminThreadCounters>>{{"", &counters}}, kAdminHistograms, families);
+}
+
 }  // namespace
 
 std::string render_metrics(const std::vector<std::unique_ptr<Shard>>& shards,
-                           const StoreCounters& store) {
+                           const StoreCounters& store, const AdminThreadCounters* admin) {
   std::vector<MetricFamily> families;
   const auto ring = per_shard(shards, [](const Shard& shard) { return &shard.ring_counters(); });
   add(ring, kRingCounters, families);
@@ -463,6 +483,7 @@ std::string render_metrics(const std::vector<std::unique_ptr<Shard>>& shards,
   families.push_back(refused_calls());
   if (store.sqlite != nullptr) add_sqlite(*store.sqlite, families);
   if (store.postgres != nullptr) add_postgres(*store.postgres, families);
+  if (admin != nullptr) add_admin(*admin, families);
   return prometheus::TextSerializer().Serialize(families);
 }
 

@@ -15,6 +15,7 @@ class SqliteStore;
 namespace uproar::server {
 
 class Shard;
+struct AdminThreadCounters;
 
 // The store that is open; the other is null.
 struct StoreCounters {
@@ -22,8 +23,9 @@ struct StoreCounters {
   const storage::PostgresStore* postgres = nullptr;
 };
 
-// Any thread: counters are read while their shards write them.
+// Any thread: counters are read while their shards write them, and cost them nothing. `admin`: null without its thread.
 [[nodiscard]] std::string render_metrics(const std::vector<std::unique_ptr<Shard>>& shards,
-                                         const StoreCounters& store);
+                                         const StoreCounters& store,
+                                         const AdminThreadCounters* admin);
 
 }  // namespace uproar::server

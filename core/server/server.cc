@@ -19,6 +19,7 @@
 #include "core/runtime/blocking_pool.h"
 #include "core/runtime/clock.h"
 #include "core/runtime/probe.h"
+#include "core/server/admin_thread.h"
 #include "core/server/departure.h"
 #include "core/server/jwks_source.h"
 #include "core/server/key_file.h"
@@ -103,6 +104,8 @@ struct Server::State {
   std::optional<Cluster> cluster;  // with --redis
   std::unique_ptr<StartGate> gate;
   std::unique_ptr<ShardEnvironment> environment;
+  std::unique_ptr<AdminListener> admin_listener;  // until the thread has it
+  std::unique_ptr<AdminThread> admin;             // null: off
   std::vector<std::unique_ptr<Shard>> shards;
   std::unique_ptr<JwksRefresher> refresher;
 
@@ -110,7 +113,9 @@ struct Server::State {
   [[nodiscard]] Result<void, SystemError> open_postgres();
   [[nodiscard]] Result<void, SystemError> open_environment();
   [[nodiscard]] Result<void, SystemError> open_listeners();
+  [[nodiscard]] Result<void, SystemError> open_admin_listener();
   void introduce();
+  [[nodiscard]] Result<void, SystemError> prepare_admin();
   void join_cluster();
   [[nodiscard]] Result<void, SystemError> start_shards();
   void drain();
@@ -129,6 +134,14 @@ Server::~Server() {
 
 std::uint16_t Server::port() const {
   return state_->port;
+}
+
+std::string Server::admin_url() const {
+  return state_->admin ? state_->admin->listener().url() : "";
+}
+
+std::uint16_t Server::admin_port() const {
+  return state_->admin ? state_->admin->listener().address().port : std::uint16_t{0};
 }
 
 Result<void, SystemError> Server::State::open_sqlite() {
@@ -174,15 +187,13 @@ Result<void, SystemError> Server::State::open_environment() {
       gateway::LoginLimits::Options{.logins_per_address = config.logins_per_address,
                                     .registrations_per_address = config.registrations_per_address});
   // Made in its place: of a temporary's strings g++ 12 is not sure that they were ever made.
-  environment.reset(new ShardEnvironment{
-      .config = config,
-      .store = *store,
-      .passwords = *passwords,
-      .login_limits = *login_limits,
-      .auth_key = std::move(key.value()),
-      .jwks_document = jwks_document,
-      .render_metrics = [this] { return server::render_metrics(shards, store_counters); },
-      .draining = draining});
+  environment.reset(new ShardEnvironment{.config = config,
+                                         .store = *store,
+                                         .passwords = *passwords,
+                                         .login_limits = *login_limits,
+                                         .auth_key = std::move(key.value()),
+                                         .jwks_document = jwks_document,
+                                         .draining = draining});
   if (!jwks_document.empty()) {
     refresher = std::make_unique<JwksRefresher>(config.jwks, jwks_document,
                                                 [this](const std::string& document) {
@@ -208,6 +219,34 @@ Result<void, SystemError> Server::State::open_listeners() {
     port = net::local_port(listener.value());  // with port 0 the first listener chooses for all
   }
   return {};
+}
+
+Result<void, SystemError> Server::State::open_admin_listener() {
+  const AdminAddress address = admin_address(config);
+  if (address.kind == AdminAddress::Kind::kOff) return {};
+  auto opened = AdminListener::open(address);
+  if (!opened.ok()) return Err{opened.error()};
+  admin_listener = std::move(opened.value());
+  if (!address.is_local())
+    log(LogLevel::kWarn, "--admin-listen " + address.text() +
+                             " wants no token: whoever reaches it reads metrics and the list of "
+                             "nodes. Try: keep it to a private network");
+  return {};
+}
+
+// Before the shards run: they tell it of nodes.
+Result<void, SystemError> Server::State::prepare_admin() {
+  if (!admin_listener) return {};
+  admin = std::make_unique<AdminThread>(AdminThread::Parts{
+      .listener = std::move(admin_listener),
+      .self = environment->self,
+      .render_metrics =
+          [this] { return server::render_metrics(shards, store_counters, &admin->counters()); },
+      .draining = [this] { return draining.load(std::memory_order_relaxed); }});
+  environment->on_nodes = [this](const std::vector<storage::NodeRecord>& nodes) {
+    admin->see(nodes);
+  };
+  return admin->prepare();
 }
 
 // Who this node is, to the others if there are any. Its port is known by now.
@@ -252,8 +291,11 @@ Result<void, SystemError> Server::State::start_shards() {
   for (const auto& shard : shards) {
     if (auto started = shard->start(); !started.ok()) return started;
   }
-  if (gate) return gate->wait(std::chrono::milliseconds(services_wait_ms));
-  return {};
+  if (gate) {
+    if (auto joined = gate->wait(std::chrono::milliseconds(services_wait_ms)); !joined.ok())
+      return joined;
+  }
+  return admin ? admin->start() : Result<void, SystemError>();
 }
 
 Result<void, SystemError> Server::start() {
@@ -272,7 +314,9 @@ Result<void, SystemError> Server::start() {
   }
   auto started = state.open_environment();
   if (started.ok()) started = state.open_listeners();
+  if (started.ok()) started = state.open_admin_listener();
   if (started.ok()) state.introduce();
+  if (started.ok()) started = state.prepare_admin();
   if (started.ok()) state.join_cluster();
   if (started.ok()) started = state.start_shards();
   if (!started.ok()) stop();
@@ -320,7 +364,10 @@ void Server::State::stop() {
   if (pool) pool->stop();
   for (const auto& shard : shards) shard->request_stop();
   for (const auto& shard : shards) shard->join();
+  if (admin) admin->stop();  // it reads what they count
   shards.clear();
+  admin.reset();
+  admin_listener.reset();
   environment.reset();
   gate.reset();
   cluster.reset();
@@ -335,7 +382,8 @@ void Server::stop() {
 }
 
 std::string Server::render_metrics() const {
-  return server::render_metrics(state_->shards, state_->store_counters);
+  return server::render_metrics(state_->shards, state_->store_counters,
+                                state_->admin ? &state_->admin->counters() : nullptr);
 }
 
 }  // namespace uproar::server

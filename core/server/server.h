@@ -33,6 +33,9 @@ class Server {
   void stop();
 
   [[nodiscard]] std::uint16_t port() const;
+  // Where metrics and administration are: "http://127.0.0.1:9080", "unix:/PATH"; empty: --admin-listen off.
+  [[nodiscard]] std::string admin_url() const;
+  [[nodiscard]] std::uint16_t admin_port() const;  // 0: none
   // Prometheus text format. REQUIRES: start() has succeeded, stop() has not been called.
   [[nodiscard]] std::string render_metrics() const;
 

@@ -73,6 +73,13 @@ Problem read_listen(Config& config, const std::string& text) {
   return std::nullopt;
 }
 
+Problem read_admin_listen(Config& config, const std::string& text) {
+  config.admin_listen = parse_admin_address(text);
+  if (config.admin_listen) return std::nullopt;
+  return "expected HOST:PORT, unix:/PATH (absolute, of at most 107 bytes) or off, for example "
+         "127.0.0.1:9080 or unix:/run/uproar/admin.sock";
+}
+
 Problem read_switch(const std::string& text, bool& out) {
   if (text == "true" || text == "on" || text == "1" || text == "yes")
     out = true;
@@ -318,6 +325,10 @@ const std::vector<Setting>& settings() {
   static const std::vector<Setting> table = {
       custom("listen", "HOST:PORT", "address to serve HTTP and WebSocket on", read_listen,
              show_listen),
+      custom("admin-listen", "HOST:PORT",
+             "address that alone serves /metrics and /api/v1/admin, to whoever reaches it; or "
+             "unix:/PATH, or off; default: 127.0.0.1, 1000 above the port of --listen",
+             read_admin_listen, [](const Config& config) { return admin_address(config).text(); }),
       number("shards", "threads, each with a ring of its own; 0: one per processor",
              &Config::shards, 0, 64),
       custom("data", "DIR", "folder of the embedded store and keys; made if missing", read_data,

@@ -180,18 +180,17 @@ struct Shard::Parts {
               .advertised_url = environment.config.advertise,
               .login_address = environment.login_address}),
         canary([this](int fd) { net.admit(fd); }, *store, shard.reactor_, now),
-        admin({.net = net,
-               .canary = canary,
-               .link = shard.router_,
-               .reactor = shard.reactor_,
-               .render_metrics = environment.render_metrics,
-               .draining =
-                   [&environment] { return environment.draining.load(std::memory_order_relaxed); },
-               .nodes = known_nodes,
-               .bus_state = [this]() -> std::optional<storage::BusState> {
-                 if (!nodes) return std::nullopt;
-                 return nodes->bus_state();
-               }}) {
+        health({.net = net,
+                .canary = canary,
+                .link = shard.router_,
+                .reactor = shard.reactor_,
+                .now = now,
+                .draining =
+                    [&environment] { return environment.draining.load(std::memory_order_relaxed); },
+                .bus_state = [this]() -> std::optional<storage::BusState> {
+                  if (!nodes) return std::nullopt;
+                  return nodes->bus_state();
+                }}) {
     log.set_listener(chat);
     if (nodes) nodes->attach(chat, store->nodes_at_work());
   }
@@ -227,7 +226,7 @@ struct Shard::Parts {
   gateway::EventGateway events;
   gateway::RestGateway rest;
   gateway::Canary canary;
-  gateway::AdminGateway admin;
+  gateway::HealthGateway health;
 };
 
 Shard::Shard(ShardEnvironment& environment, std::uint32_t index, MailboxGrid& grid, int listen_fd)
@@ -337,6 +336,7 @@ void Shard::open_door() {
 void Shard::tell_nodes(const gateway::NodesSeen& seen) {
   for (std::uint32_t shard = 0; shard < router_.shard_count(); ++shard)
     router_.post(shard, gateway::ShardParcel(seen));
+  if (environment_.on_nodes) environment_.on_nodes(seen.nodes);
 }
 
 void Shard::on_completion(const runtime::Completion& completion) {
@@ -396,8 +396,8 @@ void Shard::on_parcel(gateway::ShardParcel&& parcel) {
     void operator()(gateway::SessionRevoked& p) const { parts.events.revoked(p); }
     void operator()(gateway::TicketPresented& p) const { parts.events.judge(p); }
     void operator()(gateway::TicketJudged& p) const { parts.events.judged(p); }
-    void operator()(gateway::CanaryAsked& p) const { parts.admin.asked(p); }
-    void operator()(gateway::CanaryAnswered& p) const { parts.admin.answered(p); }
+    void operator()(gateway::CanaryAsked& p) const { parts.health.asked(p); }
+    void operator()(gateway::CanaryAnswered& p) const { parts.health.answered(p); }
     void operator()(gateway::NodesSeen& p) const {
       parts.nodes->on_nodes(p);
       if (p.may_have_missed) {
@@ -517,7 +517,7 @@ const NodeLink* Shard::node_link() const {
 // ---- net::Handler --------------------------------------------------------------------------------------------------
 
 void Shard::on_request(net::ConnectionId connection, const http::Request& request) {
-  if (parts_->admin.on_request(connection, request)) return;
+  if (parts_->health.on_request(connection, request)) return;
   parts_->rest.on_request(connection, request);
 }
 

@@ -12,9 +12,9 @@
 
 #include "core/chat/chat_shard.h"
 #include "core/gateway/accounts.h"
-#include "core/gateway/admin_gateway.h"
 #include "core/gateway/event_gateway.h"
 #include "core/gateway/event_outbox.h"
+#include "core/gateway/health_gateway.h"
 #include "core/gateway/login_address.h"
 #include "core/gateway/rest_gateway.h"
 #include "core/gateway/revocations.h"
@@ -44,13 +44,14 @@ struct ShardEnvironment {
   gateway::LoginLimits& login_limits;  // of the node, under its own lock
   auth::Secret auth_key;
   std::string jwks_document;  // empty: no external issuer
-  std::function<std::string()> render_metrics;
   const std::atomic<bool>& draining;
   std::shared_ptr<StoreWatch> store_watch = std::make_shared<StoreWatch>(store);
   storage::NodeRecord self = {};
   gateway::LoginAddress login_address = {{}, "ws://localhost"};
   const Cluster* cluster = nullptr;  // null: this node is alone
   StartGate* gate = nullptr;         // null: no shard needs more than the store
+  // Told by the watching shard, on its thread, which nodes there are; empty: nobody asks.
+  std::function<void(const std::vector<storage::NodeRecord>&)> on_nodes = {};
   // Has the last word on the bounds that are made of `config`. For simulations, where bounds are to be met; else empty.
   std::function<void(net::NetOptions&, chat::ChatLimits&)> tune = {};
 };

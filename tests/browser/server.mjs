@@ -24,7 +24,7 @@ export async function start_server() {
   const port = await free_port();
   // What is meant for the test is no setting of the server, which refuses UPROAR_* names that it does not know.
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('UPROAR_')));
-  const child = spawn(binary, ['serve', '--listen', `127.0.0.1:${port}`, '--data', data],
+  const child = spawn(binary, ['serve', '--listen', `127.0.0.1:${port}`, '--admin-listen', 'off', '--data', data],
                       { env, stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {

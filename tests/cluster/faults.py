@@ -48,7 +48,7 @@ def wait_until_listed(world):
     """All nodes, at every node: whose lease has ended by the fault before cannot lose it, and nobody would see them die."""
     def deaf():
         return [node.name for node in world.cluster.nodes
-                if node.metric("uproar_nodes") != len(world.cluster.nodes) or node.metric("uproar_nodes_state") != LIST_IS_UP]
+                if node.values("uproar_nodes", "uproar_nodes_state") != [len(world.cluster.nodes), LIST_IS_UP]]
     if not wait_until(lambda: not deaf()):
         raise Broken(f"the list of nodes is not whole again {LOOK_SECONDS} s after the fault before, at {', '.join(deaf())}")
 

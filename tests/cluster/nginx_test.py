@@ -211,12 +211,6 @@ class Passed(unittest.TestCase):
         self.assertEqual(headers["X-Forwarded-For"], f"203.0.113.7, {OF_ANOTHER_HOST}")
         self.assertNotIn("Forwarded", headers)
 
-    def test_metrics_and_administration_are_not_public(self):
-        asked = Asked(dies_at_first=False)
-        with nginx_before(asked) as nginx:
-            self.assertEqual([ask(nginx, "GET", path)[0] for path in ("/metrics", "/api/v1/admin/nodes")], [404, 404])
-        self.assertEqual(asked.requests, [])
-
 
 class Limits(unittest.TestCase):
     def answers(self, burst, source):

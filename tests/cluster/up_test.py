@@ -76,6 +76,7 @@ class TwoNodes(unittest.TestCase):
         ann = rest(self.cluster["url"], "/api/v1/register", {"name": "ann", "password": "correct horse 1"})
         for node in self.cluster["nodes"]:
             self.assertEqual(rest(node["url"], "/api/v1/me", token=ann["access_token"])["user_id"], ann["user_id"])
+            self.assertEqual(len(rest(node["admin_url"], "/api/v1/admin/nodes")["nodes"]), 2)
         self.stop(signal.SIGINT)
 
     def test_keeps_accounts_for_the_next_time_and_says_which_part_died(self):

@@ -89,7 +89,7 @@ describe('a slow reader', () => {
       let last;
       // Loopback sockets buffer several megabytes before the first byte waits in the server.
       while (await server.metric('uproar_net_closed_slow_total') === 0 && sent < 4000) {
-        const acks = await Promise.all(Array.from({ length: 50 }, () => a.get(
+        const acks = await Promise.all(Array.from({ length: 200 }, () => a.get(
           { type: 'message.send', conversation_id, client_id: `m${sent++}`, content }, 'message.sent')));
         last = acks.at(-1).seq;
       }
@@ -121,7 +121,7 @@ describe('a slow reader', () => {
       const data = 'e'.repeat(8000);
       let count = 0;
       while (await server.metric('uproar_net_dropped_ephemeral_total') === 0 && count < 6000) {
-        for (let i = 0; i < 100; ++i) a.send({ type: 'event.publish', conversation_id, name: 'n', data, n: count++ });
+        for (let i = 0; i < 400; ++i) a.send({ type: 'event.publish', conversation_id, name: 'n', data, n: count++ });
         await a.ping();
       }
       assert.ok(await server.metric('uproar_net_dropped_ephemeral_total') > 0, `after ${count} events`);

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -128,6 +129,83 @@ describe('two servers', () => {
   });
 });
 
+describe('what only operators are answered', () => {
+  const kPaths = ['/metrics', '/api/v1/admin/nodes'];
+
+  it('is at --admin-listen, and at the public address as unknown as any other path', async () => {
+    const server = await Server.start();
+    try {
+      assert.match(server.admin_url, /^http:\/\/127\.0\.0\.1:\d+$/);
+      const { text: unknown } = await server.rest('GET', '/nowhere');
+      for (const path of kPaths) {
+        assert.equal((await server.admin(path)).status, 200, path);
+        const told = await server.rest('GET', path);
+        assert.deepEqual([told.status, told.text], [404, unknown], path);
+      }
+      const { status, text } = await server.admin('/api/v1/me');
+      assert.deepEqual([status, text], [404, unknown], 'and the public paths are not there');
+    } finally {
+      await server.stop();
+    }
+  });
+
+  it('is a thousand ports above the public one unless it is said, so that nodes of one machine do not meet', async () => {
+    const { output } = await run(['serve', '--listen', '127.0.0.1:8123', '--data', '/nowhere/at/all']);
+    assert.match(output, /admin-listen +127\.0\.0\.1:9123/);
+  });
+
+  it('may be a Unix socket that is its owner\'s alone, gone with the server', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'uproar-e2e-'));
+    const path = join(folder, 'admin.sock');
+    try {
+      const server = await Server.start({ flags: { 'admin-listen': `unix:${path}` } });
+      assert.equal(server.admin_url, `unix:${path}`);
+      assert.equal((await stat(path)).mode & 0o777, 0o600);
+      const text = await new Promise((resolve, reject) => {
+        get({ socketPath: path, path: '/metrics' }, (answer) => {
+          let heard = '';
+          answer.on('data', (bytes) => { heard += bytes; });
+          answer.on('end', () => resolve(heard));
+        }).on('error', reject);
+      });
+      assert.match(text, /^uproar_store_up 1$/m);
+      await server.stop();
+      await assert.rejects(stat(path), { code: 'ENOENT' });
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+
+  it('may be off, and may be anywhere, which is warned of', async () => {
+    const silent = await Server.start({ flags: { 'admin-listen': 'off' } });
+    try {
+      assert.match(silent.output, /metrics and administration are off/);
+      for (const path of kPaths) assert.equal((await silent.rest('GET', path)).status, 404);
+      assert.equal((await silent.rest('GET', '/readyz')).status, 200);
+    } finally {
+      await silent.stop();
+    }
+    const open = await Server.start({ flags: { 'admin-listen': '0.0.0.0:0' } });
+    try {
+      assert.match(open.output, /--admin-listen 0\.0\.0\.0:0 wants no token/);
+    } finally {
+      await open.stop();
+    }
+  });
+
+  it('goes on while the node drains', async () => {
+    const server = await Server.start({ flags: { 'drain-seconds': '3' } });
+    server.expects_end = true;
+    const ada = await server.person();
+    const clients = await Promise.all(Array.from({ length: 30 }, () => ada.connect()));   // a few at a time are sent away
+    server.child.kill('SIGTERM');
+    await Promise.any(clients.map((client) => client.waitFor({ type: 'server.draining' }, 'the drain', 10_000)));
+    const { body } = await server.admin('/api/v1/admin/nodes');
+    assert.equal(body.nodes[0].state, 'draining');
+    await server.stop();
+  });
+});
+
 for (const shards of [1, 2]) {
   describe(`health on ${shards} shard${shards > 1 ? 's' : ''}`, () => {
     const server = use_server(before, after, { shards });
@@ -148,7 +226,7 @@ for (const shards of [1, 2]) {
       const committed = await server().metric('uproar_chat_messages_committed_total');
       await client.get({ type: 'message.send', to: bob.id, client_id: 'k', content: 'x' }, 'message.sent');
       assert.equal(await server().metric('uproar_chat_messages_committed_total'), committed + 1);
-      const { text, headers } = await server().rest('GET', '/metrics');
+      const { text, headers } = await server().admin('/metrics');
       assert.match(headers.get('content-type'), /^text\/plain; version=0\.0\.4/);
       const families = new Map();
       const samples = new Set();

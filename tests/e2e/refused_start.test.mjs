@@ -56,6 +56,29 @@ describe('a start that is refused', () => {
     await refused({ listen: 'no-such-host.invalid:8080' }, 'no-such-host.invalid:8080: ', /Try: correct the host in --listen/);
   });
 
+  it('by the address for operators', async () => {
+    const taken = createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    try {
+      const where = `127.0.0.1:${taken.address().port}`;
+      await refused({ 'admin-listen': where }, `--admin-listen ${where}: Address already in use`, /Try: stop what listens there \(ss -ltnp names it\), or .*--admin-listen off/);
+    } finally {
+      taken.close();
+    }
+    await refused({ 'admin-listen': '192.0.2.1:9080' }, '192.0.2.1:9080: Cannot assign requested address', /Try: name an address of this machine .*--admin-listen/);
+    await refused({ 'admin-listen': 'no-such-host.invalid:9080' }, 'no-such-host.invalid:9080: ', /Try: correct the host in --admin-listen/);
+    await refused({ 'admin-listen': `unix:${folder}/none/a.sock` }, `unix:${folder}/none/a.sock: No such file`, /Try: its folder must be there/);
+    const file = join(folder, 'no-socket');
+    await writeFile(file, 'x');
+    await refused({ 'admin-listen': `unix:${file}` }, `unix:${file}: File exists`, /Try: a file that is no socket stands at this path/);
+    const first = await Server.start({ flags: { 'admin-listen': `unix:${folder}/a.sock` } });
+    try {
+      await refused({ 'admin-listen': `unix:${folder}/a.sock` }, `unix:${folder}/a.sock: Address already in use`, /Try: another process answers/);
+    } finally {
+      await first.stop();
+    }
+  });
+
   it('by its data folder', async () => {
     const file = join(folder, 'file');
     await writeFile(file, 'x');

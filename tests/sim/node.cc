@@ -52,7 +52,6 @@ Node::Node(Kernel& kernel, SimStore& store, Options options)
                     .login_limits = login_limits_,
                     .auth_key = auth::Secret(kAuthKey),
                     .jwks_document = {},
-                    .render_metrics = [] { return std::string(); },
                     .draining = draining_,
                     .cluster = options.network != nullptr ? &cluster_ : nullptr,
                     .gate = &gate_,

@@ -5,7 +5,7 @@ import pathlib
 import re
 import urllib.request
 
-from services import Service, Unavailable, http_says
+from services import Service, Unavailable, free_port, http_says
 
 METRICS_SECONDS = 10
 
@@ -22,7 +22,8 @@ class Node(Service):
         self.name = name
         super().__init__(folder, port)
         self.binary = pathlib.Path(binary)
-        self.flags = {"listen": f"127.0.0.1:{self.port}", "shards": shards, "data": self.folder.resolve() / "data", "auth-secret-file": auth_key_file.resolve(),
+        self.admin_port = free_port()
+        self.flags = {"listen": f"127.0.0.1:{self.port}", "admin-listen": f"127.0.0.1:{self.admin_port}", "shards": shards, "data": self.folder.resolve() / "data", "auth-secret-file": auth_key_file.resolve(),
                       "postgres": postgres, "redis": redis, "etcd": etcd, "node-id": name, "advertise": self.ws_url(), "node-lease": lease, "trusted-proxy": "127.0.0.1", **(settings or {})}
 
     def command(self):
@@ -38,10 +39,19 @@ class Node(Service):
         return http_says(f"{self.url()}/readyz")
 
     def metric(self, name):
-        """Its sum over all shards, as /metrics has it; 0 where it is not there."""
-        with urllib.request.urlopen(f"{self.url()}/metrics", timeout=METRICS_SECONDS) as answer:
-            lines = answer.read().decode().splitlines()
-        return sum(float(line.rpartition(" ")[2]) for line in lines if re.match(rf"{name}[ {{]", line))
+        """Its sum over all shards; 0 where it is not there. For several, values(): a text of metrics is made at most once a second, and who asks sooner waits."""
+        return self.values(name)[0]
+
+    def values(self, *names):
+        lines = self.metrics().splitlines()
+        return [sum(float(line.rpartition(" ")[2]) for line in lines if re.match(rf"{name}[ {{]", line)) for name in names]
+
+    def metrics(self):
+        with urllib.request.urlopen(f"{self.admin_url()}/metrics", timeout=METRICS_SECONDS) as answer:
+            return answer.read().decode()
+
+    def admin_url(self):
+        return f"http://127.0.0.1:{self.admin_port}"
 
     def url(self):
         return f"http://127.0.0.1:{self.port}"

@@ -28,7 +28,8 @@ Register two people, and give each a terminal ({front} is nginx: any node answer
   python3 -m websockets "{ws}/ws?token=$(token register ben 'correct horse 2')"
   > {{"type":"message.send","id":1,"to":"USER_ID OF ANN","client_id":"b1","content":"hello ann"}}
 
-`wscat -c` takes the same address. The page for browsers is at {front}/, each node has /metrics and /readyz at its own address.
+`wscat -c` takes the same address. The page for browsers is at {front}/, each node has /readyz at its own address and /metrics beside it
+({admin}/metrics is the first one's).
 Stop all of it with Ctrl-C."""
 
 
@@ -53,7 +54,7 @@ def picture(cluster):
     """What runs where, for programs."""
     return {"folder": str(cluster.folder.resolve()), "auth_key_file": str(cluster.auth_key_file.resolve()), "url": cluster.nginx.url(),
             "ws_url": cluster.nginx.url().replace("http", "ws", 1) + "/ws",
-            "nodes": [{"name": node.name, "url": node.url(), "ws_url": node.ws_url() + "/ws", "pid": node.pid(), "log": str(node.folder / "log")} for node in cluster.nodes],
+            "nodes": [{"name": node.name, "url": node.url(), "ws_url": node.ws_url() + "/ws", "admin_url": node.admin_url(), "pid": node.pid(), "log": str(node.folder / "log")} for node in cluster.nodes],
             "services": {part.name: {"url": address(part), "pid": part.pid(), "log": str(part.folder / "log")}
                          for part in (cluster.nginx, cluster.postgres, cluster.redis, cluster.etcd)}}
 
@@ -106,7 +107,7 @@ def main(arguments):
             print(json.dumps(picture(cluster)), flush=True)
         else:
             tell(f"\nA cluster of {chosen.nodes}, in {cluster.folder}\n\n{table(cluster)}")
-            tell(DEMO.format(front=cluster.nginx.url(), ws=cluster.nginx.url().replace("http", "ws", 1)))
+            tell(DEMO.format(front=cluster.nginx.url(), ws=cluster.nginx.url().replace("http", "ws", 1), admin=cluster.nodes[0].admin_url()))
         status = watch(cluster, tell)
     except Stopped:
         tell("\nstopping")

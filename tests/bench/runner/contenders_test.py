@@ -29,6 +29,23 @@ class Flags(unittest.TestCase):
         self.assertNotIn("--core", contenders.load_command(bed, "idle", server, None, ()))
 
 
+class OperatorsPort(unittest.TestCase):
+    def of(self, help_text):
+        with tempfile.TemporaryDirectory() as folder:
+            program = pathlib.Path(folder, "uproar")
+            program.write_text(f"#!/bin/sh\n[ \"$*\" = 'serve --help' ] && echo '{help_text}'\n")
+            program.chmod(0o755)
+            return contenders.operators_port(str(program), 8080)
+
+    def test_a_build_that_has_one_gets_one_that_is_free(self):
+        port, flags = self.of("--listen HOST:PORT --admin-listen HOST:PORT")
+        self.assertNotEqual(port, 8080)
+        self.assertEqual(flags, ["--admin-listen", f"127.0.0.1:{port}"])
+
+    def test_an_older_build_answers_them_at_the_public_one(self):
+        self.assertEqual(self.of("--listen HOST:PORT"), (8080, []))
+
+
 class Counting(unittest.TestCase):
     def test_a_build_without_the_library_that_counts_is_not_told_to_have_waited_for_nothing(self):
         with tempfile.TemporaryDirectory() as folder:

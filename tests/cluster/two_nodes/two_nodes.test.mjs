@@ -159,7 +159,7 @@ for (const discovery of ['etcd', 'redis']) {
 
     it('list each other for operators', async () => {
       for (const node of nodes) {
-        const { status, body } = await node.rest('GET', '/api/v1/admin/nodes');
+        const { status, body } = await node.admin('/api/v1/admin/nodes');
         assert.equal(status, 200);
         assert.deepEqual(body.nodes.map((listed) => listed.url).sort(), nodes.map((each) => each.ws_url.replace('/ws', '')).sort());
         assert.deepEqual(body.nodes.filter((listed) => listed.self).map((listed) => `${listed.url}/ws`), [node.ws_url]);
@@ -259,7 +259,7 @@ for (const discovery of ['etcd', 'redis']) {
       assert.equal((await leaving.ended).code, 0);
       await hears(b, id, last.seq);
       assert.deepEqual(replica.breaks, []);
-      const { body } = await nodes[1].rest('GET', '/api/v1/admin/nodes');
+      const { body } = await nodes[1].admin('/api/v1/admin/nodes');
       assert.deepEqual(body.nodes.map((node) => node.name).sort(), ['one', 'two'], 'it said goodbye: nobody waits for its lease');
       assert.equal(await nodes[1].metric('uproar_nodes_deaths_total'), 0);
     });

@@ -67,7 +67,7 @@ TEST_F(ClusterStart, NodesOnOneDatabaseAndOneBusFindEachOther) {
   const auto second = two.start();
   ASSERT_TRUE(second.ok()) << second.error().text();
   Client client(two.port());
-  const HttpAnswer nodes = client.request("GET", "/api/v1/admin/nodes");
+  const HttpAnswer nodes = Client(two.admin_port()).request("GET", "/api/v1/admin/nodes");
   EXPECT_EQ(nodes.status, 200);
   EXPECT_THAT(nodes.body, AllOf(HasSubstr(R"("name":"one")"), HasSubstr(R"("name":"two")")))
       << "whoever started knows who was there";
@@ -187,7 +187,7 @@ TEST_F(ClusterStart, NodesFindEachOtherByEtcd) {
   const auto started = two.start();
   ASSERT_TRUE(started.ok()) << started.error().text();
   // A node that starts is in the list when its own word has come back by the watch.
-  Client client(two.port());
+  Client client(two.admin_port());
   std::string listed;
   EXPECT_TRUE(services::wait_until([&] {
     listed = client.request("GET", "/api/v1/admin/nodes").body;

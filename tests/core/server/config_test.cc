@@ -44,6 +44,11 @@ const std::vector<Row>& rows() {
        "[::1]:9000",
        "[::1]:9000",
        {"9000", "", "localhost:", "a:65536", "a:-1", "a:1x", "a: 1"}},
+      {"admin-listen",
+       "127.0.0.1:9080",
+       "unix:/run/uproar/admin.sock",
+       "unix:/run/uproar/admin.sock",
+       {"9080", "", "localhost:", "a:65536", "unix:admin.sock", "unix:/", "none"}},
       {"shards", "0", "4", "4", {"65", "-1", "four", "", "1.5", "4 ", "0x4"}},
       {"data", "uproar-data", "/var/lib/uproar", "/var/lib/uproar", {""}},
       {"postgres",
@@ -497,6 +502,12 @@ TEST_F(ConfigTest, TheAddressToListenOnHasItsForms) {
     EXPECT_EQ(config->listen_host, form.host);
     EXPECT_EQ(config->listen_port, form.port);
   }
+}
+
+TEST_F(ConfigTest, OperatorsFindEachNodeAThousandPortsAboveItsClientsUnlessSaidOtherwise) {
+  EXPECT_EQ(admin_address(*read({"--listen", "127.0.0.1:8081"})).text(), "127.0.0.1:9081");
+  EXPECT_EQ(admin_address(*read({"--listen", "127.0.0.1:8081", "--admin-listen", "off"})).text(),
+            "off");
 }
 
 TEST_F(ConfigTest, APasswordIsNeverShown) {

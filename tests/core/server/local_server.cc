@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -36,6 +37,8 @@ std::uint64_t big_endian(std::string_view bytes) {
   return value;
 }
 
+}  // namespace
+
 Config local_config(const std::string& folder) {
   Config config;
   config.listen_port = 0;
@@ -47,8 +50,6 @@ Config local_config(const std::string& folder) {
   return config;
 }
 
-}  // namespace
-
 int WsMessage::close_code() const {
   return opcode == 8 && payload.size() >= 2
              ? static_cast<int>(big_endian(std::string_view(payload).substr(0, 2)))
@@ -56,13 +57,25 @@ int WsMessage::close_code() const {
 }
 
 Client::Client(std::uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-  const timeval limit{.tv_sec = 10, .tv_usec = 0};
-  EXPECT_EQ(::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)), 0);
+  set_limit();
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(port);
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   EXPECT_EQ(::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+}
+
+Client::Client(const std::string& path) : fd_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  set_limit();
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof(address.sun_path) - 1);
+  EXPECT_EQ(::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+}
+
+void Client::set_limit() const {
+  const timeval limit{.tv_sec = 10, .tv_usec = 0};
+  EXPECT_EQ(::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)), 0);
 }
 
 Client::~Client() {

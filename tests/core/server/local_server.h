@@ -38,6 +38,7 @@ class Client {
   using Headers = std::vector<std::pair<std::string, std::string>>;
 
   explicit Client(std::uint16_t port);
+  explicit Client(const std::string& path);  // of a Unix socket
   ~Client();
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
@@ -59,6 +60,7 @@ class Client {
   WsMessage hear();                       // one whole frame; pings are skipped
 
  private:
+  void set_limit() const;
   bool fill();
   std::string take(std::size_t bytes);
 
@@ -67,12 +69,15 @@ class Client {
   std::string ending_;
 };
 
+// Two shards, so that a connection's shard is not always the one that holds what it asks for.
+[[nodiscard]] Config local_config(const std::string& folder);
+
 class LocalServer {
  public:
-  // Two shards, so that a connection's shard is not always the one that holds what it asks for.
   LocalServer();
 
   [[nodiscard]] std::uint16_t port() const { return server_.port(); }
+  [[nodiscard]] std::uint16_t admin_port() const { return server_.admin_port(); }
   [[nodiscard]] std::string metrics() const { return server_.render_metrics(); }
   [[nodiscard]] const std::string& folder() const { return folder_.path(); }
 

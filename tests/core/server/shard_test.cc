@@ -88,7 +88,6 @@ class ShardTest : public ::testing::Test {
                                 .login_limits = login_limits_,
                                 .auth_key = auth::Secret(std::string(64, 'k')),
                                 .jwks_document = {},
-                                .render_metrics = [] { return std::string(); },
                                 .draining = draining_};
   MailboxGrid grid_{1};
   int listen_fd_ = -1;
