@@ -97,7 +97,8 @@ for (const shards of [1, 2]) {
         assert.deepEqual(declared.map((parameter) => parameter.name).sort(), [...names].sort(), `${method} ${path}: declared parameters`);
         if (path === '/api/v1/logout') continue;
         const where = path.replace(/\{(\w+)\}/g, (_, name) => { assert.ok(places[name], name); return places[name]; });
-        const answer = await ada.rest(method.toUpperCase(), where, operation.requestBody ? {} : undefined);
+        const is_elsewhere = operation.servers !== undefined;   // for operators
+        const answer = is_elsewhere ? await server().admin(where) : await ada.rest(method.toUpperCase(), where, operation.requestBody ? {} : undefined);
         assert.ok(![404, 405].includes(answer.status), `${method} ${where}: ${answer.status} ${answer.text}`);
         assert.ok(operation.responses[answer.status], `${method} ${path}: ${answer.status} is not documented: ${answer.text}`);
         const wants_token = (operation.security ?? document.security).some((scheme) => Object.keys(scheme).length > 0);
