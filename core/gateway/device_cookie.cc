@@ -24,7 +24,7 @@ constexpr std::size_t kCharsMax = kVersion.size() + (kBytesMax * 8 + 5) / 6;
 constexpr std::int64_t kDayUs = 24LL * 3600 * 1'000'000;
 
 // Nothing else that is signed with the key looks like what these two sign.
-crypto::Sha256Digest sign(const std::string& key, std::string_view said) {
+crypto::Sha256Digest sign(std::string_view key, std::string_view said) {
   return crypto::hmac_sha256(as_bytes(key), as_bytes("uproar device 1" + std::string(said)));
 }
 
@@ -62,7 +62,7 @@ bool KnownDevice::knows(AccountTag account) const {
 
 AccountTag DeviceCookies::tag(std::string_view name) const {
   const auto digest =
-      crypto::hmac_sha256(as_bytes(key_), as_bytes("uproar account 1" + std::string(name)));
+      crypto::hmac_sha256(as_bytes(key_.text()), as_bytes("uproar account 1" + std::string(name)));
   return storage::read_big_endian<AccountTag>(digest.data());
 }
 
@@ -76,7 +76,7 @@ KnownDevice DeviceCookies::read(const http::Headers& headers, Now now) const {
   const std::string_view said = std::string_view(*bytes).substr(0, said_bytes);
   crypto::Sha256Digest signature;
   std::memcpy(signature.data(), bytes->data() + said_bytes, kSignatureBytes);
-  if (!crypto::same_digest(signature, sign(key_, said))) return {};
+  if (!crypto::same_digest(signature, sign(key_.text(), said))) return {};
   const std::byte* at = as_bytes(said).data();
   KnownDevice device;
   device.id = storage::read_big_endian<std::uint64_t>(at);
@@ -103,7 +103,7 @@ std::string DeviceCookies::write(KnownDevice device, AccountTag account, bool ov
     append(said, login.account);
     append(said, login.day);
   }
-  const auto signature = sign(key_, said);
+  const auto signature = sign(key_.text(), said);
   said.append(reinterpret_cast<const char*>(signature.data()), signature.size());
   constexpr std::int64_t kMaxAgeS = std::int64_t{kDeviceKnownDays} * 24 * 3600;
   std::string out(kName);

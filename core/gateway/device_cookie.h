@@ -10,8 +10,10 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "proto/auth/secret.h"
 #include "proto/base/now.h"
 #include "proto/http/headers.h"
 
@@ -33,7 +35,7 @@ struct KnownDevice {
 
 class DeviceCookies {
  public:
-  explicit DeviceCookies(std::string_view key) : key_(key) {}
+  explicit DeviceCookies(auth::Secret key) : key_(std::move(key)) {}
 
   // `name`: as auth::normalize_name() gives it.
   [[nodiscard]] AccountTag tag(std::string_view name) const;
@@ -44,7 +46,7 @@ class DeviceCookies {
                                   Now now) const;
 
  private:
-  std::string key_;
+  auth::Secret key_;
 };
 
 }  // namespace uproar::gateway

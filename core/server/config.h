@@ -40,8 +40,8 @@ struct Config {
 
   std::vector<std::string> trusted_proxies;  // addresses and networks; they say who the client is
   bool proxy_protocol = false;               // each connection begins with a PROXY header
-  std::vector<std::string> allow_origins;         // besides the server's own; "*" allows all
-  std::uint32_t connections_max = 0;              // per shard; 0: what RLIMIT_NOFILE allows
+  std::vector<std::string> allow_origins;    // besides the server's own; "*" allows all
+  std::uint32_t connections_max = 0;         // per shard; 0: what RLIMIT_NOFILE allows
   std::uint32_t connections_per_address = 200;    // new ones a second from one address; 0: no limit
   std::uint32_t open_per_address = 0;             // per shard; 0: three quarters of connections_max
   std::uint32_t connections_per_user = 20;        // all shards

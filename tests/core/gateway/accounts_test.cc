@@ -115,7 +115,7 @@ class AccountsTest : public ::testing::Test {
   Worker worker_;
   auth::TokenSigner signer_ = std::move(*auth::TokenSigner::make(std::string(64, 'k')));
   LoginLimits limits_{LoginLimits::Options{}};
-  DeviceCookies devices_{std::string(64, 'k')};
+  DeviceCookies devices_{auth::Secret(std::string(64, 'k'))};
   Accounts accounts_{client_->directory(),
                      worker_,
                      reactor_,

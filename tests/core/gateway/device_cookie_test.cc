@@ -33,7 +33,7 @@ class DeviceCookiesTest : public ::testing::Test {
     return sent(cookies_.write({}, cookies_.tag(name), false, kToday));
   }
 
-  DeviceCookies cookies_{std::string(64, 'k')};
+  DeviceCookies cookies_{auth::Secret(std::string(64, 'k'))};
 };
 
 TEST_F(DeviceCookiesTest, KnowTheAccountThatLoggedInAndNoOther) {
@@ -95,7 +95,7 @@ TEST_F(DeviceCookiesTest, SayNothingWhenAnythingWasAltered) {
        {std::string(), std::string("uproar_device"), std::string("uproar_device="), good + "A",
         "uproar_device=1." + std::string(10'000, 'A'), std::string("uproar_device=1.AAAA")})
     EXPECT_TRUE(read(cookies).logins.empty()) << cookies.substr(0, 80);
-  const DeviceCookies others(std::string(64, 'x'));
+  const DeviceCookies others(auth::Secret(std::string(64, 'x')));
   const std::string lines = "Cookie: " + good + "\r\n";
   EXPECT_TRUE(others.read(http::Headers(lines), kToday).logins.empty()) << "another key";
 }
