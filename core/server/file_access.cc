@@ -65,6 +65,9 @@ std::vector<FileRule> files_needed(const Config& config, bool reaches_out) {
   // On PostgreSQL the folder holds a key, which has been read.
   if (config.postgres.empty()) add(rules, config.data_dir, May::kWrite);
   add(rules, "/dev/null", May::kWrite);
+  // The socket for operators goes with the server.
+  if (const AdminAddress admin = admin_address(config); admin.kind == AdminAddress::Kind::kUnix)
+    add(rules, std::filesystem::path(admin.path).parent_path().string(), May::kRemove);
   for (const char* path : kOfMachine) add(rules, path, May::kRead);
   const bool is_url = config.jwks.starts_with("https://");
   if (!config.jwks.empty() && !is_url) add_replaceable(rules, config.jwks);

@@ -31,6 +31,18 @@ constexpr std::uint64_t kWriteFile = kReadFile | LANDLOCK_ACCESS_FS_WRITE_FILE |
 constexpr std::uint64_t kWrite =
     kRead | kWriteFile | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REMOVE_FILE;
 
+std::uint64_t rights_of(FileRule::May may) {
+  switch (may) {
+    case FileRule::May::kRead:
+      return kRead;
+    case FileRule::May::kWrite:
+      return kWrite;
+    case FileRule::May::kRemove:
+      return LANDLOCK_ACCESS_FS_REMOVE_FILE;
+  }
+  return 0;
+}
+
 std::uint64_t known_to(int abi) {
   std::uint64_t rights = kAllOfVersion1;
   if (abi >= 2) rights |= LANDLOCK_ACCESS_FS_REFER;
@@ -58,7 +70,7 @@ int add_rule(int ruleset, const FileRule& rule, std::uint64_t known) {
   if (fd < 0) return errno == ENOENT || errno == ENOTDIR || errno == EACCES ? 0 : errno;
   struct stat status {};
   const bool is_folder = ::fstat(fd, &status) == 0 && S_ISDIR(status.st_mode);
-  std::uint64_t rights = rule.may == FileRule::May::kWrite ? kWrite : kRead;
+  std::uint64_t rights = rights_of(rule.may);
   if (!is_folder) rights &= kWriteFile;
   const landlock_path_beneath_attr beneath{.allowed_access = rights & known, .parent_fd = fd};
   const long rc =

@@ -16,8 +16,9 @@ namespace uproar::server {
 
 struct FileRule {
   enum class May : std::uint8_t {
-    kRead,   // files and folders
-    kWrite,  // files in a folder: read, write, make, remove
+    kRead,    // files and folders
+    kWrite,   // files in a folder: read, write, make, remove
+    kRemove,  // files in a folder, and nothing else of it
   };
   std::string path;  // none there: the rule says nothing
   May may = May::kRead;

@@ -70,7 +70,7 @@ export async function play(attack, file, { program, weakness } = {}) {
 // -> [{what, ok, said}]
 export function judge(attack, seen) {
   const { calm, attacked } = seen;
-  const p99_max_ms = Math.max(kSlowFloorMs, kSlowerMax * calm.p99_ms);
+  const p99_max_ms = Math.max(attack.slow_floor_ms ?? kSlowFloorMs, kSlowerMax * calm.p99_ms);
   const usual = [
     ['the server is there', seen.alive, ''],
     ['every message of the honest pair arrives', attacked.failures.length === 0,

@@ -14,6 +14,7 @@ namespace uproar::server {
 namespace {
 
 using ::testing::Contains;
+using ::testing::IsEmpty;
 using ::testing::Not;
 
 std::vector<std::string> paths(const Config& config, FileRule::May may) {
@@ -30,6 +31,16 @@ TEST(FileAccess, ANodeByItselfHasItsDataAndNothingOfTheMachines) {
   EXPECT_THAT(paths(config, FileRule::May::kWrite), Contains("/srv/uproar"));
   for (const char* foreign : {"/", "/etc", "/proc", "/tmp", "/usr/lib", "/home"})
     EXPECT_THAT(paths(config, FileRule::May::kRead), Not(Contains(foreign)));
+}
+
+TEST(FileAccess, TheFolderOfTheSocketForOperatorsLosesThatAndNothingIsReadThere) {
+  Config config;
+  config.admin_listen = parse_admin_address("unix:/run/uproar/admin.sock");
+  EXPECT_THAT(paths(config, FileRule::May::kRemove), Contains("/run/uproar"));
+  EXPECT_THAT(paths(config, FileRule::May::kRead), Not(Contains("/run/uproar")));
+  EXPECT_THAT(paths(config, FileRule::May::kWrite), Not(Contains("/run/uproar")));
+  config.admin_listen = parse_admin_address("127.0.0.1:9080");
+  EXPECT_THAT(paths(config, FileRule::May::kRemove), IsEmpty());
 }
 
 TEST(FileAccess, WhatSettingsReachOutTo) {
