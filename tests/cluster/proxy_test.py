@@ -90,7 +90,9 @@ class Alone(Node):
             return False
 
     def metric(self, name):
-        text = said(self.port, self.begin + b"GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").decode()
+        text = said(self.admin_port, b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").decode()
+        if name not in text:
+            raise KeyError(f"the node has no metric {name}")
         return sum(float(line.rpartition(" ")[2]) for line in text.splitlines() if re.match(rf"{name}[ {{]", line))
 
 
