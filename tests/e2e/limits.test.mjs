@@ -93,6 +93,7 @@ describe('a slow reader', () => {
           const acks = await Promise.all(Array.from({ length: 50 }, () => a.get(
             { type: 'message.send', conversation_id, client_id: `m${sent++}`, content }, 'message.sent')));
           last = acks.at(-1).seq;
+          await b.waitFor({ type: 'message.new', seq: last }, 'bob to keep up', 20_000);
         }
       }
       assert.equal(await server.metric('uproar_net_closed_slow_total'), 1, `after ${sent} messages`);
