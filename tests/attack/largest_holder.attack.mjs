@@ -10,7 +10,6 @@ export default {
   weakness: 'largest_holder',
   flags: { 'connections-per-address': '0', 'openings-per-second': '0' },
   seconds: 8,
-  slow_floor_ms: 400,   // 270 MB go through this machine meanwhile, from one process into another
 
   prepare: async ({ server }) => ({
     tokens: await Promise.all(Array.from({ length: kUsers }, (_, i) => server.token({ name: `mallory-${i}` }))),

@@ -12,7 +12,7 @@ const kCalmSeconds = 1.5;
 const kAttackSecondsDefault = 3;
 const kEndMs = 30_000;       // from the end of the attack's time to the attacker's last word
 const kSlowerMax = 10;       // README.md says why so much
-const kSlowFloorMs = 100;
+const kSlowFloorMs = 1_000;
 
 // Processor time of all threads of a process, in ms.
 async function cpu_ms(pid) {
@@ -70,7 +70,7 @@ export async function play(attack, file, { program, weakness } = {}) {
 // -> [{what, ok, said}]
 export function judge(attack, seen) {
   const { calm, attacked } = seen;
-  const p99_max_ms = Math.max(attack.slow_floor_ms ?? kSlowFloorMs, kSlowerMax * calm.p99_ms);
+  const p99_max_ms = Math.max(kSlowFloorMs, kSlowerMax * calm.p99_ms);
   const usual = [
     ['the server is there', seen.alive, ''],
     ['every message of the honest pair arrives', attacked.failures.length === 0,
