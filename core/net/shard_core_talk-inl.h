@@ -124,6 +124,8 @@ void ShardCore<Io>::on_upgrade(std::uint32_t slot, Connection& c, MutableBytes r
   // A client that reads only small windows is not sent compressed frames: they are made once, for the large one.
   c.deflate = agreed.has_value() && agreed->server_max_window_bits == ws::kWindowBitsMax;
   c.context = answer.context;
+  // A trusted proxy that names nobody opens it for itself: somebody has to pay for it.
+  if (c.address == ClientTable::kNone) join_address(slot, c, client_address(c));
   leave_http(slot, c);  // the request's views end here
   if (!options_.has_sessions) leave_sessionless(slot, c);
   const bool is_limited = options_.has_sessions && options_.sessionless_message_bytes_max != 0 &&

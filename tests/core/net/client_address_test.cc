@@ -299,6 +299,24 @@ TEST_F(ClientAddress, WhoOwesWorkIsToldSoAndStopsNobodyElseOfTheSameProxy) {
   EXPECT_EQ(seen_.back(), "/e 203.0.113.7");
 }
 
+// A program on the machine of the proxy, or a proxy that was not told to name anybody.
+TEST_F(ClientAddress, AWebSocketForWhomNobodyIsNamedIsTheProxysOwn) {
+  NetOptions options = behind_proxy(false);
+  options.has_sessions = true;
+  options.sessionless_message_bytes_max = 100;
+  options.connections_per_address_max = 1;
+  start(options);
+  const std::uint32_t slot = say(connect(kProxy), std::string(kUpgrade));
+  ASSERT_EQ(shard_->handler.opened.size(), 1U);
+  shard_->net.identify(shard_->handler.opened[0], Uuid{.high = 1, .low = 1});
+  const std::string large(1'000, 'x');
+  say(slot, client_frame(1, large));
+  EXPECT_THAT(shard_->handler.messages, ElementsAre("text:" + large)) << "it has a session";
+  shard_->io.peer_breaks(slot);
+  shard_->settle();
+  EXPECT_EQ(shard_->handler.closed.size(), 1U);
+}
+
 TEST_F(ClientAddress, ARequestInPiecesIsChargedToItsClientOnceItIsKnown) {
   start(behind_proxy(false));
   const std::uint32_t slot = connect(kProxy);
