@@ -28,8 +28,7 @@ void ShardCore<Io>::arm_listeners() {
   if (draining_ || now_.monotonic_us < accept_again_us_) return;
   if (accept_paused_) {
     // A little room first, or each close would start and stop accepting.
-    const std::uint32_t room = std::max<std::uint32_t>(1, table_.slots_max() / 64);
-    if (table_.used() + room > table_.slots_max()) return;
+    if (table_.used() + spare_slots(table_.slots_max()) > table_.slots_max()) return;
     accept_paused_ = false;
   }
   for (std::uint32_t i = 0; i < listeners_.size(); ++i) {

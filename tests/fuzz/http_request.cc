@@ -15,6 +15,7 @@
 #include "proto/http/request_parser.h"
 #include "proto/http/response_writer.h"
 #include "proto/http/target.h"
+#include "tests/fuzz/cut.h"
 #include "tests/proto/http/feed.h"
 
 namespace uproar::http {
@@ -29,19 +30,6 @@ constexpr RequestLimits kSmall{
     .request_line_bytes_max = 64, .head_bytes_max = 200, .headers_max = 6, .body_bytes_max = 20};
 constexpr RequestLimits kDefault;
 constexpr std::size_t kControlBytes = 3;
-
-std::vector<std::string_view> cut(std::string_view text, std::size_t cuts, std::uint32_t seed) {
-  std::vector<std::size_t> at{0, text.size()};
-  for (std::size_t i = 0; i < cuts; ++i) {
-    seed = seed * 1664525U + 1013904223U;
-    at.push_back((seed >> 8U) % (text.size() + 1));
-  }
-  std::sort(at.begin(), at.end());
-  std::vector<std::string_view> pieces;
-  for (std::size_t i = 1; i < at.size(); ++i)
-    pieces.push_back(text.substr(at[i - 1], at[i] - at[i - 1]));
-  return pieces;
-}
 
 // What holds for every accepted request, and the helpers that are called on one.
 void check_request(const Seen& request, const RequestLimits& limits) {
@@ -77,7 +65,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                               size - kControlBytes);
 
   const Outcome whole = feed({text}, limits);
-  UPROAR_CHECK(feed(cut(text, data[1] % 8, data[2]), limits) == whole);
+  UPROAR_CHECK(feed(uproar::cut(text, data[1] % 8, data[2]), limits) == whole);
   UPROAR_CHECK(feed(one_by_one(text), limits) == whole);
   for (const Seen& request : whole.requests) check_request(request, limits);
   return 0;

@@ -4,7 +4,6 @@
 
 #include "proto/http/proxy_header.h"
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -15,25 +14,13 @@
 
 #include "proto/base/check.h"
 #include "proto/http/limits.h"
+#include "tests/fuzz/cut.h"
 
 namespace uproar::http {
 namespace {
 
 constexpr std::size_t kControlBytes = 2;
 constexpr std::size_t kHeaderBytesMax = 16 + kProxyHeaderRestBytesMax;
-
-std::vector<std::string_view> cut(std::string_view text, std::size_t cuts, std::uint32_t seed) {
-  std::vector<std::size_t> at{0, text.size()};
-  for (std::size_t i = 0; i < cuts; ++i) {
-    seed = seed * 1664525U + 1013904223U;
-    at.push_back((seed >> 8U) % (text.size() + 1));
-  }
-  std::sort(at.begin(), at.end());
-  std::vector<std::string_view> pieces;
-  for (std::size_t i = 1; i < at.size(); ++i)
-    pieces.push_back(text.substr(at[i - 1], at[i] - at[i - 1]));
-  return pieces;
-}
 
 // The verdict, whom it names, and how many bytes were the header's.
 std::string verdict(const std::vector<std::string_view>& pieces) {
@@ -65,7 +52,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view text(reinterpret_cast<const char*>(data) + kControlBytes,
                               size - kControlBytes);
   const std::string whole = verdict({text});
-  UPROAR_CHECK(verdict(cut(text, data[0] % 8, data[1])) == whole);
+  UPROAR_CHECK(verdict(uproar::cut(text, data[0] % 8, data[1])) == whole);
   std::vector<std::string_view> one_by_one;
   for (std::size_t i = 0; i < text.size(); ++i) one_by_one.push_back(text.substr(i, 1));
   UPROAR_CHECK(verdict(one_by_one) == whole);
