@@ -27,6 +27,8 @@ struct ChatCounters {
   Counter sessions_refused;  // connections per user, tables full, store down
   Counter audience_loads;    // reads of what sessions hear from their start, each for many of them
   Counter heartbeat_timeouts;
+  Counter sessions_expired;    // their token has, and no other one came
+  Counter sessions_refreshed;  // by session.refresh
   Counter syncs;
   Counter sync_pages;
   Counter warm_reads;      // of the newest rows of a conversation, for all who resume in it

@@ -146,10 +146,14 @@ ChatShard::ChatShard(ChatPorts ports, ChatLimits limits, std::string node)
     : roles_(std::make_unique<Roles>(ports, limits, std::move(node))) {}
 ChatShard::~ChatShard() = default;
 
-void ChatShard::open_session(const Endpoint& session, UserId user, SessionId id,
+void ChatShard::set_token_judge(TokenJudge& tokens) {
+  roles_->sessions.set_token_judge(tokens);
+}
+
+void ChatShard::open_session(const Endpoint& session, const TokenProof& proof,
                              bool resume_announced, const Now& now) {
   roles_->context.now = now;
-  roles_->sessions.open(session, user, id, resume_announced);
+  roles_->sessions.open(session, proof, resume_announced);
 }
 
 void ChatShard::close_session(const Endpoint& session, bool clean, const Now& now) {
@@ -293,16 +297,16 @@ void ChatShard::tick(const Now& now) {
     if (!due) break;
     roles_->run_due(*due);
   }
-  roles_->sessions.advance_heartbeats();
+  roles_->sessions.advance_deadlines();
   roles_->conversations.trim();
 }
 
 std::optional<std::int64_t> ChatShard::next_deadline() const {
   const auto timer = roles_->context.deadlines.next_us();
-  const auto heartbeat = roles_->sessions.next_heartbeat_us();
-  if (!timer) return heartbeat;
-  if (!heartbeat) return timer;
-  return std::min(*timer, *heartbeat);
+  const auto session = roles_->sessions.next_deadline_us();
+  if (!timer) return session;
+  if (!session) return timer;
+  return std::min(*timer, *session);
 }
 
 const ChatCounters& ChatShard::counters() const {

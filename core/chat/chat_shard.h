@@ -29,6 +29,7 @@
 #include "core/chat/id_source.h"
 #include "core/chat/limits.h"
 #include "core/chat/ports.h"
+#include "core/chat/token_proof.h"
 #include "proto/base/now.h"
 #include "storage/directory.h"
 #include "storage/history.h"
@@ -56,11 +57,16 @@ class ChatShard final : public storage::CommitListener {
   ChatShard(const ChatShard&) = delete;
   ChatShard& operator=(const ChatShard&) = delete;
 
+  // Says what a session.refresh proves. Outlives the shard.
+  // REQUIRES: once, before the first command.
+  void set_token_judge(TokenJudge& tokens);
+
   // An authenticated connection of this shard begins: Endpoint::kSession with this shard's number. session.ready
   // follows when everything committed from then on will be heard; or Outbox::close() with too_many_connections or
   // overloaded. `resume_announced`: the client said that a sync follows, live traffic is held for it for up to 10 s.
-  // Commands may be applied before session.ready; they wait (bounded).
-  void open_session(const Endpoint& session, UserId user, SessionId id, bool resume_announced,
+  // Commands may be applied before session.ready; they wait (bounded). `proof`: its session is not
+  // nil. It ends after its token, with token_expired, unless it brings another (session.refresh).
+  void open_session(const Endpoint& session, const TokenProof& proof, bool resume_announced,
                     const Now& now);
   // Exactly once for every open_session(), also after Outbox::close(). `clean`: a goodbye (presence ends at once).
   // The gateway's subscriptions of the connection are gone by then or go with it; none is unsubscribed one by one.

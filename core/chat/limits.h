@@ -42,7 +42,7 @@ struct ChatLimits {
   std::uint32_t connections_per_user_max = 20;  // all shards; the newest is closed with 4009
 
   // --- tables ---
-  std::uint32_t sessions_max = 300'000;  // ~128 bytes each: 38 MB. Above: closed, 4200
+  std::uint32_t sessions_max = 300'000;  // ~136 bytes each: 41 MB. Above: closed, 4200
   // Hot ones at their owner; the idle ones are forgotten first. All busy: overloaded.
   std::uint32_t conversations_max = 50'000;
   std::uint32_t page_rows_max = 100;  // of a sync page; page_bytes_max cuts it shorter
@@ -54,11 +54,21 @@ struct ChatLimits {
 };
 
 // --- session ---
-// Deadlines are kept in buckets of this width and run early rather than late: closed 115 to 120 s after the last frame.
-inline constexpr std::uint32_t kHeartbeatBucketMs = 4'000;
-inline constexpr std::uint32_t kHeartbeatBuckets = kHeartbeatTimeoutMs / kHeartbeatBucketMs + 2;
-static_assert(kHeartbeatTimeoutMs % kHeartbeatBucketMs == 0 &&
-              ChatLimits().heartbeat_interval_ms * 2 + kHeartbeatBucketMs < kHeartbeatTimeoutMs);
+// Deadlines are kept in buckets of a second and run early rather than late: closed 119 to 120 s
+// after the last frame. No session waits longer than that to be looked at: the wheel is no larger.
+inline constexpr std::uint32_t kSessionBuckets = kHeartbeatTimeoutMs / 1'000 + 2;
+static_assert(kHeartbeatTimeoutMs % 1'000 == 0 &&
+              ChatLimits().heartbeat_interval_ms * 2 + 1'000 < kHeartbeatTimeoutMs);
+// Sessions that are told of their end, or ended, in a turn. Where a backend lets all its tokens end
+// at once the others wait for the next one, behind what is said meanwhile.
+inline constexpr std::uint32_t kSessionsDueMax = 256;
+// session.expiring comes so long before the token's exp, at half of what is left where that is
+// later. A client has to ask for a token, over a bad line, perhaps twice.
+inline constexpr std::uint32_t kExpiringS = 60;
+static_assert(kExpiringS <= 255, "Session::warns_s");
+// A session outlives the exp of its token by so much: a session.refresh on its way is not late.
+// Then closed, 4101.
+inline constexpr std::uint32_t kExpiryLeewayS = 5;
 // Live traffic waits for a first sync that may follow.
 inline constexpr std::uint32_t kHoldMs = 250;
 inline constexpr std::uint32_t kHoldResumeMs = 10'000;  // the same when a sync was announced

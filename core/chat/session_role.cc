@@ -36,17 +36,18 @@ SessionRole::SessionRole(ShardContext& context, std::string node)
 
 // --- life ----------------------------------------------------------------------------------------------------------
 
-void SessionRole::open(const Endpoint& endpoint, UserId user, SessionId id, bool resume_announced) {
+void SessionRole::open(const Endpoint& endpoint, const TokenProof& proof, bool resume_announced) {
   UPROAR_CHECK(endpoint.kind == Endpoint::Kind::kSession && endpoint.shard == context_.self,
                endpoint.shard);
   Session& session = table_.at(endpoint.slot);
   UPROAR_CHECK(session.state == Session::State::kFree, endpoint.slot, session.generation,
                endpoint.generation);
   session = Session();
-  session.user = user;
-  session.id = id;
+  session.user = proof.user;
+  session.id = proof.session;
   session.generation = endpoint.generation;
   session.heartbeat_s = static_cast<std::uint32_t>(context_.now.monotonic_us / 1'000'000);
+  keep_until(session, proof);
   if (session_count_ >= context_.limits.sessions_max) {
     session.state = Session::State::kClosing;
     ++session_count_;
@@ -62,7 +63,7 @@ void SessionRole::open(const Endpoint& endpoint, UserId user, SessionId id, bool
   session.is_held = true;
   wheel_.insert(endpoint.slot, session, context_.now.monotonic_us);
   context_.outbox.hold(endpoint);
-  context_.send(context_.owner(user), SessionStart{endpoint, user});
+  context_.send(context_.owner(proof.user), SessionStart{endpoint, proof.user});
 }
 
 Session* SessionRole::live(const Endpoint& endpoint) {
@@ -160,8 +161,10 @@ void SessionRole::become_ready(const Endpoint& endpoint, Session& session) {
                                           .history_limit_max = limits.history_limit_max,
                                           .sync_conversations_max = limits.sync_conversations_max,
                                           .presence_watch_max = limits.presence_watch_max},
-                               .node = node_}),
+                               .node = node_,
+                               .expires_at_us = std::int64_t{session.expires_at_s} * 1'000'000}),
       Delivery::kMessage);
+  warn_before_expiry(endpoint.slot, session);
   const std::int64_t hold_us = std::int64_t{resume_announced ? kHoldResumeMs : kHoldMs} * 1000;
   context_.deadlines.arm(context_.now.monotonic_us + hold_us, Deadline::Kind::kReleaseHold,
                          key_of(endpoint));
@@ -219,7 +222,7 @@ void SessionRole::detach(const Endpoint& endpoint, Session& session, std::int64_
     drop_puller(extras->unread_puller);
   const std::vector<std::uint32_t> topics = std::exchange(session.topics, {});
   for (const std::uint32_t topic : topics) topics_.release(topic);
-  wheel_.remove(endpoint.slot, session);
+  wheel_.remove(session);
   context_.send(context_.owner(session.user), SessionEnd{endpoint, session.user, offline_at_us});
 }
 
@@ -243,18 +246,6 @@ void SessionRole::on_heartbeat(const Endpoint& endpoint) {
   if (Session* session = live(endpoint)) {
     session->heartbeat_s = static_cast<std::uint32_t>(context_.now.monotonic_us / 1'000'000);
   }
-}
-
-void SessionRole::advance_heartbeats() {
-  wheel_.advance(context_.now.monotonic_us, [this](std::uint32_t slot) {
-    Session& session = table_.at(slot);
-    const Endpoint endpoint{.shard = static_cast<std::uint16_t>(context_.self),
-                            .kind = Endpoint::Kind::kSession,
-                            .slot = slot,
-                            .generation = session.generation};
-    context_.counters.heartbeat_timeouts.add();
-    fail(endpoint, session, ErrorCode::kHeartbeatTimeout);
-  });
 }
 
 void SessionRole::on(const RevokeSession& revoke) {
@@ -397,7 +388,9 @@ void SessionRole::apply(Command command, std::uint32_t payload_bytes) {
 
 // REQUIRES: the session is live.
 void SessionRole::run(Command command) {
-  if (!std::holds_alternative<Sync>(command.event)) {
+  // A refresh answers the server, and says nothing of whether a sync follows.
+  if (!std::holds_alternative<Sync>(command.event) &&
+      !std::holds_alternative<SessionRefresh>(command.event)) {
     Session* session = live(command.actor.from);
     release_hold(command.actor.from, *session);
   }
@@ -427,6 +420,7 @@ void SessionRole::route(Command command) {
   const Actor& actor = command.actor;
   std::visit(
       Overloaded{[&](SessionOpen&) { context_.refuse(actor, ErrorCode::kAlreadyOpen); },
+                 [&](SessionRefresh& fresh) { refresh(actor, fresh); },
                  [&](Ping&) { context_.reply(actor, ServerEvent(Pong{})); },
                  [&](MessageSend& send) {
                    if (!send.to.is_nil() && send.to == actor.user) {

@@ -9,8 +9,9 @@
 // comes before reading: a membership that changes meanwhile is then either in what was read, or comes as a notice, or
 // both.
 //
-// Bodies: session_role.cc (life, rate, routing), session_pull.cc (sync, joined conversations), session_membership.cc
-// (who joined, who left), session_presence.cc, session_audience.cc (with several nodes: what it may not have been told of).
+// Bodies: session_role.cc (life, rate, routing), session_expiry.cc (how long it may last),
+// session_pull.cc (sync, joined conversations), session_membership.cc (who joined, who left),
+// session_presence.cc, session_audience.cc (with several nodes: what it may not have been told of).
 
 #include <array>
 #include <deque>
@@ -20,11 +21,12 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
-#include "core/chat/heartbeat_wheel.h"
 #include "core/chat/local_topics.h"
 #include "core/chat/puller.h"
 #include "core/chat/session_table.h"
+#include "core/chat/session_wheel.h"
 #include "core/chat/shard_context.h"
+#include "core/chat/token_proof.h"
 
 namespace uproar::chat {
 
@@ -32,7 +34,10 @@ class SessionRole {
  public:
   SessionRole(ShardContext& context, std::string node);
 
-  void open(const Endpoint& endpoint, UserId user, SessionId id, bool resume_announced);
+  // Outlives this object. REQUIRES: once, before the first session.refresh.
+  void set_token_judge(TokenJudge& tokens) { tokens_ = &tokens; }
+
+  void open(const Endpoint& endpoint, const TokenProof& proof, bool resume_announced);
   void close(const Endpoint& endpoint, bool clean);
   void on_heartbeat(const Endpoint& endpoint);
   void on_drained(const Endpoint& endpoint);
@@ -59,8 +64,8 @@ class SessionRole {
   void resume_pull(const Uuid& key);
   void retry_audience_looks();
   void gathered_audiences();
-  void advance_heartbeats();
-  [[nodiscard]] std::optional<std::int64_t> next_heartbeat_us() const { return wheel_.next_us(); }
+  void advance_deadlines();
+  [[nodiscard]] std::optional<std::int64_t> next_deadline_us() const { return wheel_.next_us(); }
 
   [[nodiscard]] std::size_t sessions() const { return session_count_; }
   [[nodiscard]] std::size_t topics() const { return topics_.size(); }
@@ -108,6 +113,14 @@ class SessionRole {
   void fail(const Endpoint& endpoint, Session& session, ErrorCode code,
             std::string_view detail = {});
   void detach(const Endpoint& endpoint, Session& session, std::int64_t offline_at_us);
+
+  // --- how long it may last (session_expiry.cc) ---
+  [[nodiscard]] std::uint32_t monotonic_expiry_s(const TokenProof& proof) const;
+  void keep_until(Session& session, const TokenProof& proof) const;
+  void warn_before_expiry(std::uint32_t slot, Session& session);
+  // A deadline of it has come. False: it has ended.
+  [[nodiscard]] bool look_at(std::uint32_t slot);
+  void refresh(const Actor& actor, const SessionRefresh& command);
 
   // --- topics ---
   [[nodiscard]] bool hear(const Endpoint& endpoint, Session& session,
@@ -172,8 +185,9 @@ class SessionRole {
 
   ShardContext& context_;
   const std::string node_;
+  TokenJudge* tokens_ = nullptr;
   SessionTable table_;
-  HeartbeatWheel wheel_;
+  SessionWheel wheel_;
   LocalTopics topics_;
   std::size_t session_count_ = 0;
   absl::flat_hash_map<std::uint32_t, std::unique_ptr<Puller>> pullers_;

@@ -79,14 +79,23 @@ struct Session {
   std::unique_ptr<SessionExtras> extras;  // null: has none
   std::uint32_t generation = 0;
   std::uint32_t heartbeat_s = 0;     // monotonic seconds of the last frame, rounded down
-  std::uint32_t wheel_next = kNone;  // slots: the heartbeat bucket that the session is in
+  std::uint32_t expires_s = 0;       // the same of the end of its token
+  std::uint32_t expires_at_s = 0;    // which the token says in Unix seconds; from 2106 on: then
+  std::uint32_t wheel_next = kNone;  // slots: the bucket of SessionWheel that the session is in
   std::uint32_t wheel_prev = kNone;
   std::uint16_t wheel_bucket = 0;
   std::uint16_t rate_strikes = 0;
   State state = State::kFree;
+  // So long before its token ends it is told so. 0: it has been, or is not ready.
+  std::uint8_t warns_s = 0;
   bool is_held = false;
   bool look_due = false;  // what it hears is to be compared with the store: not begun
 
+  // Monotonic seconds at which something is due for its token.
+  [[nodiscard]] std::uint64_t token_deadline_s() const {
+    if (warns_s == 0) return std::uint64_t{expires_s} + kExpiryLeewayS;
+    return expires_s - std::min<std::uint32_t>(expires_s, warns_s);
+  }
   [[nodiscard]] SessionStarting* starting() {
     return extras && extras->starting ? &*extras->starting : nullptr;
   }
@@ -143,7 +152,7 @@ struct Session {
     if (extras && extras->empty()) extras.reset();
   }
 };
-static_assert(sizeof(Session) <= 104, "idle sessions are most of what a shard holds");
+static_assert(sizeof(Session) <= 112, "idle sessions are most of what a shard holds");
 
 class SessionTable {
  public:
@@ -178,7 +187,7 @@ class SessionTable {
   }
 
  private:
-  static constexpr std::size_t kChunk = 512;  // whole pages: 104 * 512 = 13 * 4,096
+  static constexpr std::size_t kChunk = 512;  // whole pages: 112 * 512 = 14 * 4,096
   std::vector<std::unique_ptr<std::array<Session, kChunk>>> chunks_;  // addresses stay
 };
 

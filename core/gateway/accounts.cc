@@ -253,7 +253,9 @@ void Accounts::sign_in(const PendingPtr& pending, SessionId session,
                                          .expires_at_s = now_s + kLifeS});
   signed_in.expires_in_s = static_cast<std::uint32_t>(kLifeS);
   signed_in.refresh_token = refresh_token;
-  signed_in.ticket = issue_ticket_(pending->user.id, session, now).value_or("");
+  const chat::TokenProof proof{
+      .user = pending->user.id, .session = session, .expires_at_s = now_s + kLifeS};
+  signed_in.ticket = issue_ticket_(proof, now).value_or("");
   signed_in.ws_url = pending->caller.ws_url;
   pending->answered(std::move(signed_in));
 }

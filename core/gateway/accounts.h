@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 
+#include "core/chat/token_proof.h"
 #include "core/gateway/device_cookie.h"
 #include "core/gateway/login_limits.h"
 #include "core/gateway/password_worker.h"
@@ -25,7 +26,7 @@ namespace uproar::gateway {
 class Accounts {
  public:
   // nullopt: none can be given now.
-  using IssueTicket = std::function<std::optional<std::string>(UserId, SessionId, Now)>;
+  using IssueTicket = std::function<std::optional<std::string>(const chat::TokenProof&, Now)>;
   // Exactly once per call, on the shard, never inside the call itself.
   using Answered = std::function<void(Result<chat::SignedIn, chat::Error>)>;
 

@@ -56,16 +56,22 @@ Result<EventGateway::Entering, chat::Error> EventGateway::admit(std::string_view
     return Err{error(auth::error_code_of(claims.error()))};
   }
   Entering entering;
-  entering.user = claims->user;
+  entering.proof = {.user = claims->user, .session = {}, .expires_at_s = claims->expires_at_s};
   if (const auto session = SessionId::parse(claims->sid)) {
     if (parts_.revocations.contains(*session)) {
       counters_.tokens_refused.add();
       return Err{error(chat::ErrorCode::kTokenRevoked)};
     }
-    entering.session = *session;
+    entering.proof.session = *session;
   }
   entering.name = auth::display_name(claims->name);
   return entering;
+}
+
+Result<chat::TokenProof, chat::Error> EventGateway::judge(std::string_view token) {
+  const auto admitted = admit(token);
+  if (!admitted.ok()) return Err{admitted.error()};
+  return admitted->proof;
 }
 
 net::UpgradeAnswer EventGateway::turn_away(const chat::Error& failure, bool token_refused) {
@@ -120,7 +126,7 @@ void EventGateway::on_open(net::ConnectionId connection) {
   auto found = upgrades_.extract(connection.slot);
   if (found.empty()) return;
   Upgrade upgrade = std::move(found.mapped());
-  const bool has_proof = !upgrade.ticket.empty() || !upgrade.entering.user.is_nil();
+  const bool has_proof = !upgrade.ticket.empty() || !upgrade.entering.proof.user.is_nil();
   // Before the ticket is redeemed: it is good for one time, and for the next attempt then.
   if (has_proof && !has_room(connection, {}, upgrade.entering.resumes)) return;
   if (!upgrade.ticket.empty()) {
@@ -136,7 +142,7 @@ void EventGateway::on_open(net::ConnectionId connection) {
     if (owner == parts_.link.self() || owner >= parts_.link.shard_count()) return judge(presented);
     return parts_.link.post(owner, presented);
   }
-  if (!upgrade.entering.user.is_nil()) {
+  if (!upgrade.entering.proof.user.is_nil()) {
     return enter(connection, std::move(upgrade.entering));
   }
   awaiting_token_.emplace_back(parts_.now.monotonic_us + kSessionOpenDeadlineUs, connection);
@@ -156,12 +162,12 @@ bool EventGateway::has_room(net::ConnectionId connection, const chat::RequestId&
 }
 
 void EventGateway::enter(net::ConnectionId connection, Entering entering) {
-  const UserId user = entering.user;
+  const UserId user = entering.proof.user;
   std::string name = std::move(entering.name);
   entering.connection = connection;
-  if (entering.session.is_nil()) {
-    entering.session = SessionId(Uuid::v7(static_cast<std::uint64_t>(parts_.now.wall_ms()),
-                                          crypto::random_u64(), crypto::random_u64()));
+  if (entering.proof.session.is_nil()) {
+    entering.proof.session = SessionId(Uuid::v7(static_cast<std::uint64_t>(parts_.now.wall_ms()),
+                                                crypto::random_u64(), crypto::random_u64()));
   }
   parts_.net.set_context(connection, Note{.stage = Stage::kEntering}.packed());
   parts_.net.identify(connection, user.uuid());
@@ -184,14 +190,14 @@ void EventGateway::entered(net::ConnectionId connection) {
   Entering entering = std::move(found->second);
   entering_.erase(found);
   if (!parts_.net.is_open(connection)) return;
-  if (parts_.revocations.contains(entering.session)) {  // logged out while the store was asked
+  if (parts_.revocations.contains(
+          entering.proof.session)) {  // logged out while the store was asked
     counters_.tokens_refused.add();
     return refuse(connection, {}, error(chat::ErrorCode::kTokenRevoked));
   }
   parts_.net.set_context(connection, Note{.stage = Stage::kOpen}.packed());
   counters_.sessions_opened.add();
-  parts_.chat.open_session(endpoint_of(connection), entering.user, entering.session,
-                           entering.resumes, parts_.now);
+  parts_.chat.open_session(endpoint_of(connection), entering.proof, entering.resumes, parts_.now);
   for (const auto& [kind, text] : entering.early) {
     PaddedBytes payload(as_bytes(text));
     on_message(connection, kind, payload.bytes());
@@ -311,24 +317,21 @@ void EventGateway::on_closed(net::ConnectionId connection, net::CloseCause cause
 }
 
 void EventGateway::judge_node_ticket(net::ConnectionId connection, std::string_view ticket) {
-  TicketJudged verdict{.connection = connection, .valid = false, .user = {}, .session = {}};
+  TicketJudged verdict{.connection = connection, .valid = false, .holder = {}};
   const auto read = parts_.node_tickets->read(ticket, parts_.now);
   if (!read) return judged(verdict);
-  verdict.user = read->holder.user;
-  verdict.session = read->holder.session;
+  verdict.holder = read->holder;
   parts_.ticket_claims->claim(read->number, [this, verdict](bool is_first) mutable {
-    verdict.valid = is_first && !parts_.revocations.contains(verdict.session);
+    verdict.valid = is_first && !parts_.revocations.contains(verdict.holder.session);
     judged(verdict);
   });
 }
 
 void EventGateway::judge(const TicketPresented& presented) {
-  TicketJudged verdict{
-      .connection = presented.connection, .valid = false, .user = {}, .session = {}};
+  TicketJudged verdict{.connection = presented.connection, .valid = false, .holder = {}};
   if (const auto holder = parts_.tickets.redeem(presented.ticket, parts_.now)) {
     verdict.valid = !parts_.revocations.contains(holder->session);
-    verdict.user = holder->user;
-    verdict.session = holder->session;
+    verdict.holder = *holder;
   }
   if (presented.shard == parts_.link.self()) return judged(verdict);
   parts_.link.post(presented.shard, verdict);
@@ -342,9 +345,8 @@ void EventGateway::judged(const TicketJudged& verdict) {
     return refuse(verdict.connection, {},
                   error(chat::ErrorCode::kUnauthorized, "the ticket was used or has expired"));
   }
-  found->second.user = verdict.user;
-  found->second.session = verdict.session;
-  parts_.net.identify(verdict.connection, verdict.user.uuid());
+  found->second.proof = verdict.holder;
+  parts_.net.identify(verdict.connection, verdict.holder.user.uuid());
   parts_.net.resume(verdict.connection);
   entered(verdict.connection);
 }

@@ -40,7 +40,7 @@ struct EventCounters {
   Counter resumes_turned_away;   // the same of those who resume
 };
 
-class EventGateway {
+class EventGateway final : public chat::TokenJudge {
  public:
   struct Parts {  // all outlive the gateway
     net::ShardNet& net;
@@ -72,6 +72,9 @@ class EventGateway {
   void on_draining(net::ConnectionId connection);
   void spread_reconnects(std::uint32_t spread_ms) { reconnect_spread_ms_ = spread_ms; }
   void on_closed(net::ConnectionId connection, net::CloseCause cause);
+
+  // What a session.refresh brings.
+  [[nodiscard]] Result<chat::TokenProof, chat::Error> judge(std::string_view token) override;
 
   // A ticket of ours, presented on another shard; and the verdict on one presented here.
   void judge(const TicketPresented& presented);
@@ -105,8 +108,7 @@ class EventGateway {
   // Who asks to come in, and what they said meanwhile.
   struct Entering {
     net::ConnectionId connection;
-    UserId user;
-    SessionId session;
+    chat::TokenProof proof;
     bool resumes = false;
     std::string name;  // for a user that is made
     std::uint32_t early_bytes = 0;

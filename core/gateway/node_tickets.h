@@ -4,7 +4,8 @@
 // says itself whose it is, signed with the key that all nodes share; that it is used once is kept where all nodes look
 // (TicketClaims). Alone, Tickets does without both.
 //
-//   "n" and base64url of: user (16) | session (16) | number (16, random) | expires, Unix seconds (8) | HMAC-SHA-256 (32)
+//   "n" and base64url of: user (16) | session (16) | number (16, random) |
+//   expires, Unix seconds (8) | the access token expires, Unix seconds (8) | HMAC-SHA-256 (32)
 
 #include <cstdint>
 #include <functional>
@@ -31,14 +32,15 @@ class TicketClaims {
 class NodeTickets {
  public:
   struct Ticket {
-    Tickets::Holder holder;
+    chat::TokenProof holder;
     Uuid number;
   };
 
   // `key`: what all nodes sign with.
   explicit NodeTickets(auth::Secret key) : key_(std::move(key)) {}
 
-  [[nodiscard]] std::string issue(UserId user, SessionId session, Now now) const;
+  // `holder`: what the access token proves that is issued with it.
+  [[nodiscard]] std::string issue(const chat::TokenProof& holder, Now now) const;
   // nullopt: not signed by a node, changed, or expired. It may have been used.
   [[nodiscard]] std::optional<Ticket> read(std::string_view ticket, Now now) const;
   // By its looks.

@@ -12,6 +12,7 @@
 
 #include "core/chat/endpoint.h"
 #include "core/chat/parcel.h"
+#include "core/chat/token_proof.h"
 #include "core/net/handler.h"
 #include "storage/bus.h"
 #include "storage/node_record.h"
@@ -65,8 +66,7 @@ struct TicketPresented {
 struct TicketJudged {
   net::ConnectionId connection;
   bool valid = false;
-  UserId user;
-  SessionId session;
+  chat::TokenProof holder;
 };
 
 // /readyz travels through every shard and comes back.

@@ -14,7 +14,7 @@ constexpr std::size_t kSecretBytes = 32;
 constexpr std::size_t kTicketChars = kShardChars + 43;  // base64url of 32 bytes without padding
 }  // namespace
 
-std::optional<std::string> Tickets::issue(UserId user, SessionId session, Now now) {
+std::optional<std::string> Tickets::issue(const chat::TokenProof& holder, Now now) {
   forget_expired(now);
   if (by_expiry_.size() >= kTicketsMax)
     return std::nullopt;  // redeemed ones keep their place until they expire
@@ -26,17 +26,16 @@ std::optional<std::string> Tickets::issue(UserId user, SessionId session, Now no
   std::string ticket(shard.data(), shard.size());
   ticket += crypto::base64url_encode(secret);
   const std::int64_t expires_us = now.monotonic_us + kTicketLifeUs;
-  entries_.emplace(ticket,
-                   Entry{.holder = {.user = user, .session = session}, .expires_us = expires_us});
+  entries_.emplace(ticket, Entry{.holder = holder, .expires_us = expires_us});
   by_expiry_.emplace_back(expires_us, ticket);
   return ticket;
 }
 
-std::optional<Tickets::Holder> Tickets::redeem(std::string_view ticket, Now now) {
+std::optional<chat::TokenProof> Tickets::redeem(std::string_view ticket, Now now) {
   forget_expired(now);
   const auto entry = entries_.find(std::string(ticket));
   if (entry == entries_.end()) return std::nullopt;
-  const Holder holder = entry->second.holder;
+  const chat::TokenProof holder = entry->second.holder;
   entries_.erase(entry);  // its place in the queue is passed over when it comes to the front
   return holder;
 }

@@ -10,30 +10,26 @@
 #include <string_view>
 
 #include "absl/container/flat_hash_map.h"
+#include "core/chat/token_proof.h"
 #include "proto/base/now.h"
-#include "proto/chat/ids.h"
 
 namespace uproar::gateway {
 
 class Tickets {
  public:
-  struct Holder {
-    UserId user;
-    SessionId session;
-  };
-
   explicit Tickets(std::uint16_t shard) : shard_(shard) {}
 
   // nullopt: too many are out; the client uses its token instead.
-  [[nodiscard]] std::optional<std::string> issue(UserId user, SessionId session, Now now);
+  // `holder`: what the access token proves that is issued with it; the ticket is as good as that.
+  [[nodiscard]] std::optional<std::string> issue(const chat::TokenProof& holder, Now now);
   // Valid once. REQUIRES: shard_of(ticket) is this shard.
-  [[nodiscard]] std::optional<Holder> redeem(std::string_view ticket, Now now);
+  [[nodiscard]] std::optional<chat::TokenProof> redeem(std::string_view ticket, Now now);
   // Which shard issued it; nullopt for what is no ticket at all.
   [[nodiscard]] static std::optional<std::uint16_t> shard_of(std::string_view ticket);
 
  private:
   struct Entry {
-    Holder holder;
+    chat::TokenProof holder;
     std::int64_t expires_us = 0;
   };
   void forget_expired(Now now);

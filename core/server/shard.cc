@@ -141,9 +141,9 @@ struct Shard::Parts {
         passwords(environment.passwords, context.inbox()),
         accounts(
             store->directory(), passwords, shard.reactor_, signer,
-            [this](UserId user, SessionId session, Now at) -> std::optional<std::string> {
-              if (nodes) return node_tickets.issue(user, session, at);
-              return tickets.issue(user, session, at);
+            [this](const chat::TokenProof& holder, Now at) -> std::optional<std::string> {
+              if (nodes) return node_tickets.issue(holder, at);
+              return tickets.issue(holder, at);
             },
             [&context] { return context.now(); }, environment.login_limits, devices),
         events({.net = net,
@@ -192,6 +192,7 @@ struct Shard::Parts {
                   return nodes->bus_state();
                 }}) {
     log.set_listener(chat);
+    chat.set_token_judge(events);
     if (nodes) nodes->attach(chat, store->nodes_at_work());
   }
 

@@ -31,8 +31,9 @@ namespace uproar {
   X(kHandshakesPerAddress, "handshakes_per_address")    \
   X(kGuessingLocksOwner, "guessing_locks_owner")        \
   X(kRegistrationFlood, "registration_flood")           \
-  X(kForgedForwarded, "forged_forwarded")           \
-  X(kScrapeStorm, "scrape_storm")
+  X(kForgedForwarded, "forged_forwarded")               \
+  X(kScrapeStorm, "scrape_storm")                       \
+  X(kOutlivesToken, "outlives_token")
 // clang-format on
 
 enum class Weakness : std::uint8_t {

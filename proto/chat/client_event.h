@@ -23,6 +23,9 @@ struct SessionOpen {
   std::string token;
   bool resume = false;
 };  // resume: a sync follows
+struct SessionRefresh {
+  std::string token;
+};
 struct Ping {};
 struct MessageSend {
   ConversationId conversation;  // nil when `to` is given
@@ -127,11 +130,11 @@ struct UnreadFetch {
 };  // newest per conversation
 
 using ClientEvent =
-    std::variant<SessionOpen, Ping, MessageSend, MessageEdit, MessageDelete, ReactionChange,
-                 MarkAdvance, EventPublish, TypingChange, PresenceSubscribe, PresenceUnsubscribe,
-                 PresenceGet, ConversationCreate, ConversationList, ConversationGet,
-                 ConversationJoin, ConversationLeave, MemberAdd, MemberRemove, ConversationRename,
-                 MemberRole, ConversationMute, History, Sync, UnreadFetch>;
+    std::variant<SessionOpen, SessionRefresh, Ping, MessageSend, MessageEdit, MessageDelete,
+                 ReactionChange, MarkAdvance, EventPublish, TypingChange, PresenceSubscribe,
+                 PresenceUnsubscribe, PresenceGet, ConversationCreate, ConversationList,
+                 ConversationGet, ConversationJoin, ConversationLeave, MemberAdd, MemberRemove,
+                 ConversationRename, MemberRole, ConversationMute, History, Sync, UnreadFetch>;
 
 // What the sender wants echoed in the reply: the raw JSON token of "id" (string or number, at most 64 bytes), or empty
 // when no reply is wanted beyond what the command always answers.

@@ -153,6 +153,10 @@ void build(Builder& in, SessionOpen& out) {
   out.resume = resume != 0;
 }
 
+void build(Builder& in, SessionRefresh& out) {
+  in.required_text(Field::kToken, 1, kTokenBytesMax, out.token);
+}
+
 void build(Builder& in, MessageSend& out) {
   in.id(Field::kConversationId, out.conversation);
   in.id(Field::kTo, out.to);
@@ -362,6 +366,8 @@ Result<ClientEvent, Error> build_command(CommandType type, const CommandFields& 
   switch (type) {
     case CommandType::kSessionOpen:
       return finish(in, SessionOpen{});
+    case CommandType::kSessionRefresh:
+      return finish(in, SessionRefresh{});
     case CommandType::kPing:
       return ClientEvent(Ping{});
     case CommandType::kMessageSend:

@@ -11,6 +11,7 @@ namespace uproar::chat {
 
 enum class CommandType : std::uint8_t {
   kSessionOpen,
+  kSessionRefresh,
   kPing,
   kMessageSend,
   kMessageEdit,

@@ -32,6 +32,13 @@ struct SessionReady {  // session.ready
   std::uint32_t resume_window_s = 0;
   Limits limits;
   std::string node;
+  std::int64_t expires_at_us = 0;  // of the token that opened it
+};
+struct SessionExpiring {  // session.expiring
+  std::int64_t expires_at_us = 0;
+};
+struct SessionRefreshed {  // session.refreshed
+  std::int64_t expires_at_us = 0;
 };
 struct Pong {};       // pong
 struct Ok {};         // ok
@@ -155,9 +162,9 @@ struct ServerDraining {
 };  // server.draining
 
 using ServerEvent =
-    std::variant<SessionReady, Pong, Ok, Error, MessageSent, MessageNew, MessageUpdated,
-                 MessageDeleted, ReactionUpdated, ReceiptUpdate, Event, TypingUpdate,
-                 PresenceUpdate, PresenceList, ConversationCreated, ConversationPage,
+    std::variant<SessionReady, SessionExpiring, SessionRefreshed, Pong, Ok, Error, MessageSent,
+                 MessageNew, MessageUpdated, MessageDeleted, ReactionUpdated, ReceiptUpdate, Event,
+                 TypingUpdate, PresenceUpdate, PresenceList, ConversationCreated, ConversationPage,
                  ConversationInfo, ConversationJoined, ConversationUpdated, MemberAdded,
                  MemberRemoved, ConversationMuted, HistoryPage, SyncDone, ServerDraining>;
 

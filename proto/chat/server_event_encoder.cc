@@ -251,6 +251,21 @@ void encode(const SessionReady& event, std::string_view id, JsonWriter& out) {
   out.number(limits.presence_watch_max);
   out.raw('}');
   optional_string(out, R"(,"node":)", event.node);
+  optional_time(out, R"(,"expires_at":)", event.expires_at_us);
+  out.raw('}');
+}
+
+void encode(const SessionExpiring& event, std::string_view id, JsonWriter& out) {
+  open(out, R"({"type":"session.expiring")", id);
+  out.raw(R"(,"expires_at":)");
+  out.time(event.expires_at_us);
+  out.raw('}');
+}
+
+void encode(const SessionRefreshed& event, std::string_view id, JsonWriter& out) {
+  open(out, R"({"type":"session.refreshed")", id);
+  out.raw(R"(,"expires_at":)");
+  out.time(event.expires_at_us);
   out.raw('}');
 }
 

@@ -22,6 +22,8 @@ void encode(const ServerEvent& event, std::string_view id, JsonWriter& out);
 
 // The same for one alternative, for callers that know it: no variant is built or visited.
 void encode(const SessionReady& event, std::string_view id, JsonWriter& out);
+void encode(const SessionExpiring& event, std::string_view id, JsonWriter& out);
+void encode(const SessionRefreshed& event, std::string_view id, JsonWriter& out);
 void encode(const Pong& event, std::string_view id, JsonWriter& out);
 void encode(const Ok& event, std::string_view id, JsonWriter& out);
 void encode(const Error& event, std::string_view id, JsonWriter& out);

@@ -17,6 +17,8 @@ constexpr std::array<std::string_view, 5> kSystemEvents = {"", "member.added", "
                                                            "conversation.renamed", "role.changed"};
 constexpr std::array<std::string_view, std::variant_size_v<ServerEvent>> kEvents = {
     "session.ready",
+    "session.expiring",
+    "session.refreshed",
     "pong",
     "ok",
     "error",

@@ -140,6 +140,9 @@ struct Speaker {
   std::string operator()(const UnreadFetch& e) const {
     return Object("unread.fetch", id).field("limit", e.limit).end();
   }
+  std::string operator()(const SessionRefresh& e) const {
+    return Object("session.refresh", id).field("token", e.token).end();
+  }
   std::string operator()(const Ping&) const { return Object("ping", id).end(); }
   template <class Other>
   std::string operator()(const Other&) const {
@@ -246,6 +249,8 @@ std::optional<ServerEvent> reply(std::string_view type, const object& from) {
     out.user = id<UserId>(from, "user_id");
     return out;
   }
+  if (type == "session.expiring") return SessionExpiring{time(from, "expires_at")};
+  if (type == "session.refreshed") return SessionRefreshed{time(from, "expires_at")};
   if (type == "message.sent") {
     MessageSent out;
     out.message = id<MessageId>(from, "message_id");

@@ -100,7 +100,9 @@ Connection& World::connect(UserId user, std::uint32_t shard, bool resume) {
   Connection& made = *connections.back();
   live_[made.endpoint] = &made;
   log("connects", shard, topic_of(user), made.endpoint.generation, resume ? 1 : 0);
-  shards_[shard]->chat->open_session(made.endpoint, user, made.session, resume, now);
+  shards_[shard]->chat->open_session(
+      made.endpoint, {.user = user, .session = made.session, .expires_at_s = expires_at_s}, resume,
+      now);
   if (!options_.is_manual) settle();
   return made;
 }

@@ -150,6 +150,8 @@ class World {
   [[nodiscard]] bool choices_left() const { return !options_.choices.empty(); }
   [[nodiscard]] std::uint64_t trace_hash() const { return trace_; }
 
+  std::int64_t expires_at_s = 4'000'000'000;  // of tokens: Unix seconds
+  std::map<std::string, TokenProof> tokens;   // by what a session.refresh brings; others are bad
   Now now{.monotonic_us = 1'000'000'000, .wall_us = 1'700'000'000'000'000};
   std::vector<std::unique_ptr<Connection>> connections;
   std::map<std::uint32_t, std::vector<Heard>> requests;

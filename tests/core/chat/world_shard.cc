@@ -18,6 +18,13 @@ World::Shard::Shard(World& w, std::uint32_t i)
   chat = std::make_unique<ChatShard>(ChatPorts{*this, *this, *this, *this, *this, *this,
                                                w.bus_ ? this : nullptr, w.bus_ ? this : nullptr},
                                      w.options_.limits, "node-1");
+  chat->set_token_judge(*this);
+}
+
+Result<TokenProof, Error> World::Shard::judge(std::string_view token) {
+  const auto known = world.tokens.find(std::string(token));
+  if (known != world.tokens.end()) return known->second;
+  return Err{Error{.code = ErrorCode::kUnauthorized, .detail = {}, .retry_after_ms = 0}};
 }
 
 // --- Outbox ---------------------------------------------------------------------------------------------------------

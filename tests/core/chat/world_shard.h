@@ -31,7 +31,8 @@ struct World::Shard final : Outbox,
                             storage::Directory,
                             IdSource,
                             NodeBus,
-                            PresenceExchange {
+                            PresenceExchange,
+                            TokenJudge {
   struct Read {
     std::function<void()> execute;
     std::function<void()> answer;
@@ -70,6 +71,9 @@ struct World::Shard final : Outbox,
   void read(std::vector<UserId> users, storage::PresenceStore::Found found) override;
   void watch(UserId user) override { world.bus_->listen(number, presence_topic(user)); }
   void unwatch(UserId user) override { world.bus_->unlisten(number, presence_topic(user)); }
+
+  // --- TokenJudge ---
+  Result<TokenProof, Error> judge(std::string_view token) override;
 
   // --- Router ---
   [[nodiscard]] std::uint32_t self() const override { return index; }

@@ -13,6 +13,7 @@ namespace {
 constexpr std::int64_t kStart = 1'700'000'000'000'000;
 const UserId kAnn(Uuid{.high = 1, .low = 11});
 const SessionId kSession(Uuid{.high = 2, .low = 22});
+const chat::TokenProof kHolder{.user = kAnn, .session = kSession, .expires_at_s = 1'700'000'900};
 
 // Nodes have clocks of their own on the wall, and no monotonic time in common.
 Now at(std::int64_t wall_us) {
@@ -27,30 +28,31 @@ class NodeTicketsTest : public ::testing::Test {
 };
 
 TEST_F(NodeTicketsTest, SayAtEveryNodeWhoseTheyAre) {
-  const std::string ticket = here_.issue(kAnn, kSession, at(kStart));
+  const std::string ticket = here_.issue(kHolder, at(kStart));
   EXPECT_TRUE(NodeTickets::is_one(ticket));
   const auto read = there_.read(ticket, at(kStart));
   ASSERT_TRUE(read.has_value());
   EXPECT_EQ(read->holder.user, kAnn);
   EXPECT_EQ(read->holder.session, kSession);
+  EXPECT_EQ(read->holder.expires_at_s, 1'700'000'900) << "of the token that was issued with it";
   EXPECT_FALSE(read->number.is_nil());
 }
 
 TEST_F(NodeTicketsTest, HaveANumberEach) {
   std::set<Uuid> numbers;
   for (int i = 0; i < 100; ++i)
-    numbers.insert(there_.read(here_.issue(kAnn, kSession, at(kStart)), at(kStart))->number);
+    numbers.insert(there_.read(here_.issue(kHolder, at(kStart)), at(kStart))->number);
   EXPECT_EQ(numbers.size(), 100U);
 }
 
 TEST_F(NodeTicketsTest, ExpireAfterThirtySeconds) {
-  const std::string ticket = here_.issue(kAnn, kSession, at(kStart));
+  const std::string ticket = here_.issue(kHolder, at(kStart));
   EXPECT_TRUE(there_.read(ticket, at(kStart + kTicketLifeUs - 1)).has_value());
   EXPECT_FALSE(there_.read(ticket, at(kStart + kTicketLifeUs)).has_value());
 }
 
 TEST_F(NodeTicketsTest, AreNoneWhenAnyCharacterIsAnotherOrTheKeyIs) {
-  const std::string ticket = here_.issue(kAnn, kSession, at(kStart));
+  const std::string ticket = here_.issue(kHolder, at(kStart));
   for (std::size_t i = 0; i < ticket.size(); ++i) {
     std::string changed = ticket;
     changed[i] = changed[i] == 'A' ? 'B' : 'A';
@@ -61,7 +63,7 @@ TEST_F(NodeTicketsTest, AreNoneWhenAnyCharacterIsAnotherOrTheKeyIs) {
 }
 
 TEST_F(NodeTicketsTest, AreNoneOfAnotherLength) {
-  const std::string ticket = here_.issue(kAnn, kSession, at(kStart));
+  const std::string ticket = here_.issue(kHolder, at(kStart));
   for (const std::string& wrong :
        {std::string(), std::string("n"), ticket.substr(0, 50), ticket + "A", ticket.substr(1),
         std::string(ticket.size(), '='), "n" + std::string(ticket.size() - 1, '\0')}) {
@@ -70,9 +72,9 @@ TEST_F(NodeTicketsTest, AreNoneOfAnotherLength) {
 }
 
 TEST_F(NodeTicketsTest, AreNotTakenForThoseOfANodeThatIsAlone) {
-  EXPECT_EQ(Tickets::shard_of(here_.issue(kAnn, kSession, at(kStart))), std::nullopt);
+  EXPECT_EQ(Tickets::shard_of(here_.issue(kHolder, at(kStart))), std::nullopt);
   Tickets alone(0);
-  EXPECT_FALSE(NodeTickets::is_one(*alone.issue(kAnn, kSession, at(kStart))));
+  EXPECT_FALSE(NodeTickets::is_one(*alone.issue(kHolder, at(kStart))));
 }
 
 }  // namespace

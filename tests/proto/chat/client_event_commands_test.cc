@@ -18,6 +18,10 @@ using testing::conversation;
 using testing::decoded;
 using testing::kNow;
 
+TEST(Decoder, SessionRefresh) {
+  EXPECT_EQ(decoded<SessionRefresh>(R"({"type":"session.refresh","token":"abc"})").token, "abc");
+}
+
 TEST(Decoder, SessionOpen) {
   EXPECT_EQ(decoded<SessionOpen>(R"({"type":"session.open","token":"abc"})").token, "abc");
   EXPECT_FALSE(decoded<SessionOpen>(R"({"type":"session.open","token":"abc"})").resume);

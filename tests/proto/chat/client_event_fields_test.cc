@@ -24,6 +24,7 @@ struct FieldCase {
 TEST(Decoder, NamesTheFieldThatIsMissing) {
   const FieldCase cases[] = {
       {"token", ErrorCode::kMissingField, R"({"type":"session.open"})"},
+      {"token", ErrorCode::kMissingField, R"({"type":"session.refresh","id":7})"},
       {"conversation_id or to", ErrorCode::kMissingField,
        R"({"type":"message.send","client_id":"k","content":"x"})"},
       {"client_id", ErrorCode::kMissingField, R"({"type":"message.send","to":"$B","content":"x"})"},
@@ -64,6 +65,7 @@ TEST(Decoder, NamesTheFieldThatIsWrong) {
   const std::string send = R"({"type":"message.send","to":"$B","client_id":"k","content":"x",)";
   const FieldCase cases[] = {
       {"token", ErrorCode::kInvalidField, R"({"type":"session.open","token":""})"},
+      {"token", ErrorCode::kInvalidField, R"({"type":"session.refresh","token":""})"},
       {"token", ErrorCode::kInvalidField,
        R"({"type":"session.open","token":)" + std::string(1, '"') + std::string(8193, 'x') + "\"}"},
       {"resume", ErrorCode::kInvalidField, R"({"type":"session.open","token":"t","resume":1})"},

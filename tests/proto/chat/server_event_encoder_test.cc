@@ -70,12 +70,22 @@ TEST(Encoder, SessionReady) {
                   .sync_conversations_max = 6,
                   .presence_watch_max = 7};
   ready.node = "n1";
+  ready.expires_at_us = kAt + 900'000'000;
   expect_encoded(
       ready,
       R"({"type":"session.ready","session_id":"$M","user_id":"$A","server_time":"2026-01-02T03:04:05.678Z",)"
       R"("heartbeat_interval_ms":30000,"resume_window_s":86400,"limits":{"content_bytes_max":1,)"
       R"("event_bytes_max":2,"message_bytes_max":3,"members_max":4,"history_limit_max":5,)"
-      R"("sync_conversations_max":6,"presence_watch_max":7},"node":"n1"})");
+      R"("sync_conversations_max":6,"presence_watch_max":7},"node":"n1",)"
+      R"("expires_at":"2026-01-02T03:19:05.678Z"})");
+}
+
+TEST(Encoder, WhenASessionEnds) {
+  expect_encoded(SessionExpiring{.expires_at_us = kAt},
+                 R"({"type":"session.expiring","expires_at":"2026-01-02T03:04:05.678Z"})");
+  expect_encoded(SessionRefreshed{.expires_at_us = kAt},
+                 R"({"type":"session.refreshed","id":"r","expires_at":"2026-01-02T03:04:05.678Z"})",
+                 R"("r")");
 }
 
 TEST(Encoder, ShortReplies) {
@@ -403,6 +413,8 @@ TEST(Encoder, AppendsWithoutClearing) {
 
 TEST(Encoder, NamesEveryEventAsTheTableDoes) {
   const ServerEvent all[] = {SessionReady{},
+                             SessionExpiring{},
+                             SessionRefreshed{},
                              Pong{},
                              Ok{},
                              Error{},
