@@ -35,6 +35,7 @@ export async function start_server() {
 
   const server = {
     port,
+    data,
     output: () => output,
     async stop() {
       child.kill('SIGTERM');

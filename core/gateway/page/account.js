@@ -4,7 +4,7 @@ import * as api from './api.js';
 import { keep, kept, forget } from './keep.js';
 
 const kKey = 'uproar.account';
-const kRefreshEarlyMs = 60_000;
+const kRefreshEarlyMs = 60_000;   // or half of its life, where that is less
 const kTicketMs = 25_000;   // the server's 30 s, less the way there
 
 export class Account {
@@ -29,7 +29,8 @@ export class Account {
 
   // An access token with some life left. Rejects with 401 when the login has ended.
   async token() {
-    if (Date.now() > this.signed_in.expires_at - kRefreshEarlyMs) await this.renew();
+    const { expires_at, expires_in } = this.signed_in;
+    if (Date.now() > expires_at - Math.min(kRefreshEarlyMs, expires_in * 500)) await this.renew();
     return this.signed_in.access_token;
   }
 

@@ -4,7 +4,8 @@
 //   connecting -> open (session.ready) -> closed -> waiting (backoff) -> connecting …
 //                                             \-> stopped (the server said: do not come back)
 //
-// The token never stands in a URL: just after signing in a single-use ticket does, later session.open carries it.
+// The token never stands in a URL: just after signing in a single-use ticket does, later session.open carries it. Before it
+// ends the server says session.expiring, and session.refresh carries the next one over the same connection.
 
 import { advice_of, backoff_ms, final_words } from './backoff.js';
 
@@ -12,6 +13,7 @@ const kSubprotocol = 'uproar.v1';
 const kAnswerMs = 15_000;    // a ping, or the way to session.ready, may take this long: a busy server reads on within 10 s
 const kElsewhereMs = 3_000;  // another address than the page's own may take so long to be reached
 const kRequestMs = 30_000;
+const kRefreshAgainMs = 5_000;   // a token that could not be had is asked for again
 
 export class Connection extends EventTarget {
   // Events: 'state', 'ready' (detail: session.ready), 'event' (detail: any message that answers no request),
@@ -26,6 +28,7 @@ export class Connection extends EventTarget {
     this.attempt = 0;
     this.asks_here = false;           // where the page came from, not where the login was told to connect
     this.has_opened = false;          // the socket of this dial
+    this.token = null;                // that this connection lives by
     this.renew_first = false;
     this.reconnect_after_ms = null;   // from server.draining
     this.pending = new Map();         // id -> {resolve, reject, part, timer}
@@ -49,6 +52,7 @@ export class Connection extends EventTarget {
       this.renew_first = false;
       ticket = this.account.take_ticket();
       if (!ticket) token = await this.account.token();
+      this.token = this.account.signed_in.access_token;   // a ticket is as good as the token that came with it
     } catch (error) {
       if (dial !== this.dials || this.state !== 'connecting') return;
       if (error.status === 401) return this.#sign_out();
@@ -119,6 +123,7 @@ export class Connection extends EventTarget {
       this.#become('open');
       return this.#tell('ready', message);
     }
+    if (message.type === 'session.expiring') return this.#refresh();
     if (message.type === 'server.draining') this.reconnect_after_ms = message.reconnect_after_ms ?? 0;
     const pending = this.pending.get(message.id);
     if (pending) {
@@ -130,6 +135,24 @@ export class Connection extends EventTarget {
       return pending.resolve(message);
     }
     this.#tell('event', message);
+  }
+
+  // Should it come to nothing, the server closes with 4101, and the next connection begins with a fresh token.
+  async #refresh() {
+    const { socket } = this;
+    try {
+      // Unless somebody else on this page has asked for a fresh one since.
+      if (this.account.signed_in.access_token === this.token) await this.account.renew();
+      const token = await this.account.token();
+      if (this.socket !== socket) return;
+      await this.request({ type: 'session.refresh', token });
+      this.token = token;
+    } catch (error) {
+      if (this.socket !== socket) return;
+      if (error.status === 401) return this.#sign_out();
+      const again_ms = Math.max(kRefreshAgainMs, error.retry_after_ms ?? 0);
+      this.timers.refresh = setTimeout(() => { this.#refresh(); }, again_ms);
+    }
   }
 
   #ping() {
