@@ -203,6 +203,7 @@ void Client::take_text(const std::string& text) {
   kernel_.note(chat::testing::seq_of(heard->event));
   oracle_.receive(*this, *heard);
   if (when_heard) when_heard(*heard);
+  if (when_expiring && std::holds_alternative<chat::SessionExpiring>(heard->event)) when_expiring();
 }
 
 std::string Client::state() const {

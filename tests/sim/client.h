@@ -51,6 +51,8 @@ class Client final : public Peer, public chat::testing::Oracle::Client {
 
   // Every event in its order, for who waits for an answer.
   std::function<void(const Heard&)> when_heard;
+  // Its token ends soon.
+  std::function<void()> when_expiring;
   // A planted bug: the texts of frames that arrive together, wrong on purpose. Empty: none.
   std::function<void(std::vector<std::string>&)> falsify_frames;
   // Something that no server may say.

@@ -45,7 +45,11 @@ std::int64_t Kernel::between(std::int64_t low, std::int64_t high) {
 // --- time ------------------------------------------------------------------------------------------------------------
 
 Now Kernel::now() const {
-  const auto offset = wall_offset_.find(running_node_);
+  return now_of(running_node_);
+}
+
+Now Kernel::now_of(std::uint32_t node) const {
+  const auto offset = wall_offset_.find(node);
   return {
       .monotonic_us = now_us_,
       .wall_us = kWallAtStartUs + now_us_ + (offset == wall_offset_.end() ? 0 : offset->second)};

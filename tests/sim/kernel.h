@@ -70,6 +70,8 @@ class Kernel {
   [[nodiscard]] std::int64_t now_us() const { return now_us_; }
   // As the shard that runs sees it: its node's wall clock may be wrong.
   [[nodiscard]] Now now() const;
+  // As that node would see it.
+  [[nodiscard]] Now now_of(std::uint32_t node) const;
   void after(std::int64_t delay_us, std::function<void()> run);
   // The earliest that is due. False: nothing will ever happen.
   bool step();

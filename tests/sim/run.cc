@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::int64_t kSecondUs = 1'000'000;
 constexpr std::uint32_t kPeople = 4;
+constexpr std::int64_t kFarS = 4'000'000'000;  // no clock gets there
 // Of one connection: the bound of its queue, and as much again for what was begun or must be said.
 constexpr std::uint32_t kEgressMostBytes = 300'000;
 // After the last fault everybody is patient for so long: a vanished connection is noticed after two minutes, what it was
@@ -64,6 +65,7 @@ RunResult Run::go() {
 // --- the world -------------------------------------------------------------------------------------------------------
 
 void Run::make_world() {
+  has_short_tokens_ = seed_ % 9 == 4 && plant_ == Plant::kNone;
   cast_.is_restless = seed_ % 5 == 0 && plant_ == Plant::kNone;  // which are found sooner in peace
   store_.when_committed = [this](const storage::Operation& operation,
                                  const storage::Outcome& outcome) {
@@ -76,14 +78,17 @@ void Run::make_world() {
     user.name = "user" + std::to_string(i);
     UPROAR_CHECK(store_.model.create_user(user).ok());
     cast_.users.push_back(user.id);
-    tokens_[user.id] = signer_.sign(
-        {.user = user.id, .sid = {}, .name = {}, .issued_at_s = 0, .expires_at_s = 4'000'000'000});
     for (int device = 0; device < (i == 0 ? 2 : 1); ++device) {
       clients_.push_back(std::make_unique<Client>(kernel_, oracle_, listener_));
       Client& client = *clients_.back();
       client.user = user.id;
       client.next_client_id = 1 + clients_.size() * 1'000'000;
       client.when_wrong = [this](const std::string& what) { wrong(what); };
+      client.when_expiring = [this, &client] {
+        if (!is_peace_ && kernel_.chance(30)) return meets("tokens that end");
+        meets("refreshes");
+        client.say(chat::SessionRefresh{token(client, client.node())}, "refresh");
+      };
     }
   }
   for (std::uint64_t i = 0; i < 3; ++i) {  // two groups and a channel, there from the start
@@ -152,10 +157,18 @@ void Run::meets(const char* what) {
   kernel_.tell(what);
 }
 
+// By the clock of the node, which may be wrong, and may jump before the token is there.
+std::string Run::token(const Client& client, std::uint32_t node) {
+  const std::int64_t expires_at_s =
+      has_short_tokens_ ? kernel_.now_of(node).wall_us / kSecondUs + kernel_.between(4, 40) : kFarS;
+  return signer_.sign(
+      {.user = client.user, .sid = {}, .name = {}, .issued_at_s = 0, .expires_at_s = expires_at_s});
+}
+
 void Run::connect(Client& client) {
   const auto node = static_cast<std::uint32_t>(kernel_.random(topology_.nodes));
   const bool resumes = kernel_.chance(50) && !client.known.empty();
-  client.connect(node, next_connection_++, tokens_.at(client.user), resumes, cast_.conversations,
+  client.connect(node, next_connection_++, token(client, node), resumes, cast_.conversations,
                  kernel_.between(50, 20'000));
   if (nodes_[node] != nullptr && nodes_[node]->is_leaving()) client.node_drains();
   meets(resumes ? "resumes" : "connects");

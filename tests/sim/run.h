@@ -62,6 +62,7 @@ class Run {
   void make_world();
   void start_node(std::uint32_t number);
   void tune(net::NetOptions& net, chat::ChatLimits& chat) const;
+  [[nodiscard]] std::string token(const Client& client, std::uint32_t node);
   void connect(Client& client);
   void act(Client& client);
   void live(std::int64_t until_us);
@@ -104,7 +105,7 @@ class Run {
   Listener listener_;
   auth::TokenSigner signer_;
   chat::testing::Cast cast_;
-  std::map<UserId, std::string> tokens_;
+  bool has_short_tokens_ = false;
   std::vector<std::unique_ptr<Node>> nodes_;  // null: it is down
   std::vector<std::uint64_t> lives_;
   std::vector<std::unique_ptr<Client>> clients_;
