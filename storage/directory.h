@@ -37,8 +37,10 @@ struct Membership {
   Seq joined_seq = 0;
 };
 struct Audience {
-  std::vector<Membership> conversations;  // at most conversations_max, most recently active first
-  std::vector<UserId> peers;  // the others in direct and small group conversations, without repeats
+  // At most conversations_max: those in which the user has sent or read something first, as nobody else can bring that
+  // about; then the most recently active.
+  std::vector<Membership> conversations;
+  std::vector<UserId> peers;  // the others in direct and small ones of these, without repeats
 };
 struct AudienceBounds {
   std::uint32_t conversations_max = 0;
@@ -65,6 +67,9 @@ class Directory {
   virtual void find_user_by_name(std::string name, Done<User> done) = 0;  // kNotFound
   virtual void find_users(std::vector<UserId> ids,
                           Done<std::vector<User>> done) = 0;  // unknown ids are left out
+  // Of `users`, those who are in a conversation with `of`; by id. More than kFindUsersMax: kOverloaded.
+  virtual void find_companions(UserId of, std::vector<UserId> users,
+                               Done<std::vector<UserId>> done) = 0;
   // Makes the user when it is unknown (a trusted backend's token); an existing one is left as it is. A name that is
   // taken is dropped, not refused.
   virtual void ensure_user(UserId id, std::string name, std::int64_t at_us, Done<User> done) = 0;

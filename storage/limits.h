@@ -30,7 +30,7 @@ static_assert(kProbeRowsMax <= kBatchRowsMax);
 inline constexpr std::uint32_t kPageRowsMax = 500;
 // Conversations of one list answer; more are cut to this with has_more.
 inline constexpr std::uint32_t kListRowsMax = 1000;
-// Ids of one find_users; a longer list is answered kOverloaded.
+// Ids of one find_users or find_companions; a longer list is answered kOverloaded.
 inline constexpr std::uint32_t kFindUsersMax = 4096;
 // Conversations whose last seq is asked for together: more than a shard's attaches (core/chat/limits.h). 1 MiB of ids.
 inline constexpr std::uint32_t kFindLastSeqsMax = 65'536;

@@ -37,11 +37,12 @@ struct AppendMessage {
   chat::MessageType type = chat::MessageType::kText;
   std::string content{};
   std::string attachments{};
-  Seq reply_to = 0;  // kNotFound when no such message
+  Seq reply_to = 0;  // kNotFound when the actor can read no such message
   std::vector<UserId> mentions{};
   // Of somebody who may not post (any more): a retry is answered, anything else is kForbidden and stores nothing.
   bool retry_only = false;
 };
+// Of a message from before the actor has joined, which is hidden from them: kNotFound, as of none.
 struct EditMessage {
   chat::MessageRef message{};
   std::string content{};

@@ -25,6 +25,7 @@ struct ChatCounters {
   Counter presence_updates;
   Counter sessions_opened;
   Counter sessions_refused;  // connections per user, tables full, store down
+  Counter not_live;          // conversations that a session found no room for
   Counter audience_loads;    // reads of what sessions hear from their start, each for many of them
   Counter heartbeat_timeouts;
   Counter sessions_expired;    // their token has, and no other one came

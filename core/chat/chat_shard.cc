@@ -118,6 +118,9 @@ struct ChatShard::Roles final : ParcelSink {
       case Deadline::Kind::kParked:
         conversations.parked_due(ConversationId(due.key));
         break;
+      case Deadline::Kind::kNotLive:
+        sessions.tell_not_live(due.key);
+        break;
       case Deadline::Kind::kAudience:
         sessions.retry_audience_looks();
         break;

@@ -66,9 +66,9 @@ void ConversationRole::refuse_attaches(
   }
 }
 
-// The store is away, and what it has is not published here: who asked need not wait for its return, they can ask again. To
-// refuse who was told that they have joined would end their session (SessionRole::stay_silent), so they wait: what is missing
-// comes with the repair.
+// The store is away, and what it has is not published here: who asked need not wait for its return, they can ask again. Who
+// was told that they have joined asked for nothing, and would have to now (SessionRole::stay_silent), so they wait: what is
+// missing comes with the repair.
 void ConversationRole::refuse_waiting(Conversation& conversation) {
   using Step = AttachState::Step;
   std::vector<std::pair<Endpoint, std::uint32_t>> refused;

@@ -2,7 +2,8 @@
 
 // What is due when: a heap for the few things that have a deadline of their own (heartbeats have a wheel). Entries are
 // never cancelled; whoever is called looks whether it still has something to do. Each owner arms at most one at a
-// time, so the heap holds at most one entry per starting session, paused sync, user in grace and busy conversation.
+// time, so the heap holds at most one entry per starting session, session with news, paused sync,
+// user in grace and busy conversation.
 
 #include <algorithm>
 #include <cstdint>
@@ -21,6 +22,7 @@ struct Deadline {
     kVerify,          // key: conversation
     kRepair,          // key: conversation
     kParked,          // key: conversation
+    kNotLive,         // key: slot and generation of a session
     kAudience,        // no key
     kAudienceGather,  // no key
     kOffline,         // key: user

@@ -31,6 +31,8 @@ struct ChatLimits {
   std::uint32_t sync_conversations_max = kSyncConversationsMax;  // cursors of one sync. too_large
   // presence.subscribe per connection. too_large.
   std::uint32_t presence_watch_max = kPresenceListMax;
+  // Who is online is told to everybody who asks; else to whom shares a conversation with them.
+  bool presence_is_public = false;
   std::uint32_t heartbeat_interval_ms =
       heartbeat_interval_ms_of(kHeartbeatTimeoutMs);  // advised in session.ready
 
@@ -45,6 +47,12 @@ struct ChatLimits {
   std::uint32_t sessions_max = 300'000;  // ~136 bytes each: 41 MB. Above: closed, 4200
   // Hot ones at their owner; the idle ones are forgotten first. All busy: overloaded.
   std::uint32_t conversations_max = 50'000;
+  // Conversations that others have put a session's user in since it began, and in which the user
+  // has done nothing on it: so many of them it hears. Above: not live, and told so.
+  std::uint32_t joined_live_max = 1'024;
+  // Conversations that a session is to look at when live traffic is released. Above: it looks at
+  // all of its user's, which is one read.
+  std::uint32_t early_checks_max = 64;
   std::uint32_t page_rows_max = 100;  // of a sync page; page_bytes_max cuts it shorter
   // Of any page; a row may exceed it: at least one is sent.
   std::uint32_t page_bytes_max = 64 * 1024;
@@ -79,15 +87,13 @@ inline constexpr std::uint32_t kResumeWindowS = 7 * 24 * 3600;
 // Commands are large, 32 * 128 KiB, but bytes_burst bounds them; a refusal is about 100 bytes.
 inline constexpr std::size_t kEarlyCommandsMax = 32;
 inline constexpr std::size_t kEarlyMessagesMax = 128;
-// Membership changes before session.ready; above: 4200.
-inline constexpr std::size_t kEarlyNoticesMax = 64;
 // Refusals in a row before the connection is closed.
 inline constexpr std::uint32_t kRateStrikesMax = 200;
 // REST: users that hash alike share one; 8 bytes each.
 inline constexpr std::size_t kRequestBuckets = 4096;
 
-// What a session hears from its start. A conversation beyond the bound (the least recently active ones) goes live when
-// it is named in a sync.
+// What a session hears from its start: first those in which its user has done something, then the most recently active
+// ones. A conversation beyond the bound is not live until it is named in a sync.
 inline constexpr std::uint32_t kAudienceConversationsMax = 2048;
 inline constexpr std::uint32_t kAudiencePeersMax = 512;
 // Reads of audiences under way, each of up to storage::kAudienceUsersMax sessions; the others wait for the next.
@@ -98,6 +104,19 @@ inline constexpr std::uint32_t kAudienceLoadsPerS = 100;
 inline constexpr std::uint32_t kAudienceLoadsBurst = 32;
 // Peers of groups up to this size see each other online.
 inline constexpr std::uint32_t kSmallGroupMembersMax = 32;
+// What a session hears in all, which is what core/net allows a connection. From the start, by joinings of others and by
+// presence.subscribe it may be 3,840; the rest is for what the session asks for. Above: not live, or refused.
+inline constexpr std::uint32_t kSessionTopicsMax = 4'096;
+static_assert(kAudienceConversationsMax + kAudiencePeersMax + ChatLimits().joined_live_max +
+                  kPresenceListMax + 256 <=
+              kSessionTopicsMax);
+// Joinings by others that a session is told of; a joining costs its reader 400 bytes and its owner a page. Above: not
+// live. An import puts somebody into hundreds of groups at once, nobody into dozens every second.
+inline constexpr std::uint32_t kJoiningsPerS = 32;
+inline constexpr std::uint32_t kJoiningsBurst = 256;
+// A session is told once in so long what is not live, so many by their ids: 1.3 KB a second.
+inline constexpr std::uint32_t kNotLiveMs = 1'000;
+inline constexpr std::size_t kNotLiveNamedMax = 32;
 // Distinct topics with a local subscriber, about 40 bytes each: 40 MB. Above: the session is closed, 4200.
 inline constexpr std::uint32_t kTopicsMax = 1'000'000;
 // presence.get and snapshots under way; above: overloaded.
@@ -110,9 +129,10 @@ inline constexpr std::uint32_t kSyncWindow = 4;  // conversations paged at a tim
 inline constexpr std::uint64_t kSyncEgressBytesMax = 128ULL * 1024;
 // A paused one looks again, should no on_drained() come.
 inline constexpr std::uint32_t kSyncRetryMs = 50;
-// A whole sync and 512 conversations joined meanwhile; 4200.
-inline constexpr std::uint32_t kSyncQueueMax = 1'512;
-// Conversations of a session that wait to be synced again, ~40 bytes each. Above: closed, 4200.
+// A whole sync and what was joined meanwhile. Above: not live.
+inline constexpr std::uint32_t kSyncQueueMax = kSyncConversationsMax + ChatLimits().joined_live_max;
+// Conversations of a session that wait to be synced again, ~40 bytes each. Above: closed, 4200. Of those that it did not
+// ask for half as many, others may be told anew as joined.
 inline constexpr std::size_t kSilentMax = 2 * std::size_t{kSyncConversationsMax};
 // News of a joining come by the user's shard, those of the leaving directly: the older may be later, by as much as a shard
 // stands still. So long, and of so many conversations, is a leaving remembered.
@@ -184,6 +204,8 @@ inline constexpr std::size_t kHeldBytesMax = 16ULL << 20;  // payloads, all of t
 inline constexpr std::uint32_t kLooksInFlightMax = 32;
 // Joinings that are looked up at a time; the others wait.
 inline constexpr std::uint32_t kAudienceLooksInFlightMax = 16;
+// Of all sessions, ~50 bytes each. Above: the session looks at all of its user's conversations.
+inline constexpr std::size_t kAudienceLooksMax = 65'536;
 inline constexpr std::uint32_t kAudienceLookRetryMs = 1'000;  // when the store cannot be read
 // Who is not a member by what was read within this time is refused; by what is older, the store is asked again: the
 // joining may have been another node's.

@@ -58,6 +58,12 @@ class LocalTopics {
   [[nodiscard]] bool refused(Index index) const { return topics_[index].refused; }
   void wait(Index index, const Endpoint& session) { waiters_[index].push_back(session); }
   [[nodiscard]] const TopicId& id(Index index) const { return topics_[index].id; }
+  // REQUIRES: the topic is one of a user.
+  [[nodiscard]] UserId user(Index index) const {
+    const Topic& topic = topics_[index];
+    return UserId(Uuid{topic.id.uuid().high,
+                       topic.id.uuid().low << 2 >> 2 | std::uint64_t{topic.user_variant} << 62});
+  }
 
   [[nodiscard]] std::optional<Index> find(const TopicId& topic) const {
     const auto it = index_of_.find(topic);
@@ -88,7 +94,11 @@ class LocalTopics {
       free_.pop_back();
     }
     it->second = index;
-    topics_[index] = {.id = topic, .hearers = 1, .token = 0, .heard = !is_announced(topic)};
+    topics_[index] = {.id = topic,
+                      .hearers = 1,
+                      .token = 0,
+                      .user_variant = static_cast<std::uint8_t>(user.uuid().low >> 62),
+                      .heard = !is_announced(topic)};
     if (is_announced(topic)) announce(topics_[index], user);
     return index;
   }
@@ -97,6 +107,7 @@ class LocalTopics {
     TopicId id;
     std::uint32_t hearers = 0;
     std::uint32_t token = 0;
+    std::uint8_t user_variant = 0;  // of a user: the two bits that topic_of() overwrites
     bool heard = false;
     bool refused = false;  // its owner had no room, and was not asked since
   };

@@ -65,8 +65,9 @@ struct UserNotice {  // to owner(user), who passes it to every device
 struct SessionNotice {
   Endpoint session;
   MembershipChange change;
-  bool is_told = false;  // what it was answered says it: it is attached and told no more
-  bool is_over = false;  // the answer came late: another leaving or joining has followed
+  bool is_told = false;      // what it was answered says it: it is attached and told no more
+  bool is_over = false;      // the answer came late: another leaving or joining has followed
+  bool is_admitted = false;  // there was room for it: it is what the session has looked up
   std::unique_ptr<RequestId> request;  // not null: what it is told answers this
 };
 

@@ -20,6 +20,7 @@ class RateBucket {
   void take(std::uint64_t cost, std::uint32_t per_s, std::int64_t now_us) {
     full_at_us_ = std::max(full_at_us_, now_us) + us_of(cost, per_s);
   }
+  [[nodiscard]] bool is_unused() const { return full_at_us_ == 0; }
 
  private:
   static std::int64_t us_of(std::uint64_t amount, std::uint32_t per_s) {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/chat/session_role.h"
+#include "proto/base/weakness.h"
 #include "storage/limits.h"
 
 namespace uproar::chat {
@@ -32,25 +33,44 @@ void SessionRole::on(const MemberAnswer& answer) {
   for (const ConversationId conversation : answer.left) {
     // Joined again, perhaps, where it is not known here so far.
     if (unhear(answer.session, *session, topic_of(conversation), PendingFrames::kDrop))
-      starting->check_later(conversation);
+      check_later(answer.session, *session, conversation);
   }
+  if (live(answer.session) == nullptr) return;
   if (--starting->checks_awaited == 0) become_ready(answer.session, *session);
+}
+
+// May end the session (in a test build).
+void SessionRole::check_later(const Endpoint& endpoint, Session& session,
+                              ConversationId conversation) {
+  SessionStarting& starting = *session.starting();
+  const std::uint32_t max = context_.limits.early_checks_max;
+  if (weakened(Weakness::kJoiningFlood) && starting.checks.size() >= max)
+    return fail(endpoint, session, ErrorCode::kOverloaded);
+  starting.check_later(conversation, max);
 }
 
 void SessionRole::on(const AudienceCheck& check) {
   Session* session = live(check.session);
   if (session == nullptr) return;
-  if (SessionStarting* starting = session->starting()) {  // after the release, as all news
-    starting->check_later(check.conversation);
-    return;
+  if (session->starting() != nullptr) {  // after the release, as all news
+    check_later(check.session, *session, check.conversation);
+  } else {
+    check_now(check.session, *session, check.conversation);
   }
-  look_up(check.session, check.conversation);
+}
+
+void SessionRole::check_now(const Endpoint& endpoint, Session& session,
+                            ConversationId conversation) {
+  if (!conversation.is_nil() && !is_provided_for(session, conversation)) {
+    if (!admit_joining(endpoint, session, conversation)) return;
+  }
+  look_up(endpoint, conversation);
 }
 
 // A look that has not begun sees all that happens until then: another one would be a read for nothing, and while the store
 // is away they would add up.
 void SessionRole::look_up(const Endpoint& endpoint, ConversationId conversation) {
-  if (conversation.is_nil()) {
+  if (conversation.is_nil() || audience_looks_.size() >= kAudienceLooksMax) {
     Session* session = live(endpoint);
     if (session == nullptr || std::exchange(session->look_due, true)) return;
     audiences_due_.push_back({.session = endpoint, .is_look = true});
@@ -97,7 +117,7 @@ void SessionRole::load_audiences() {
     context_.counters.audience_loads.add();
     context_.directory.load_audiences(
         std::move(users),
-        {.conversations_max = kAudienceConversationsMax,
+        {.conversations_max = kAudienceConversationsMax + 1,  // one more: whether that is all
          .peers_max = peers_max,
          .small_group_max = kSmallGroupMembersMax},
         [this,
@@ -201,10 +221,11 @@ bool SessionRole::is_provided_for(const Session& session, ConversationId convers
 }
 
 void SessionRole::audience_compared(const Endpoint& endpoint, const storage::Audience& audience) {
-  const Session* session = live(endpoint);
+  Session* session = live(endpoint);
   if (session == nullptr) return;
   for (const storage::Membership& membership : audience.conversations) {
-    if (!is_provided_for(*session, membership.conversation))
+    if (!is_provided_for(*session, membership.conversation) &&
+        admit_joining(endpoint, *session, membership.conversation))
       look_up(endpoint, membership.conversation);
   }
 }
@@ -217,6 +238,7 @@ void SessionRole::membership_viewed(std::uint32_t number, const AudienceCheck& l
   if (session == nullptr || !viewed.ok()) return;
   SessionNotice joined;
   joined.session = look.session;
+  joined.is_admitted = true;
   joined.change.added = true;
   joined.change.conversation = std::move(*viewed);
   ConversationView& view = joined.change.conversation;

@@ -1,5 +1,5 @@
-// News of memberships: a session is told of each joining once and goes live from it, and of each leaving as the last of
-// what it hears; of what changed from before it joined it is shown nothing. Joinings and leavings are told by the owner of
+// News of memberships: a session is told of each joining once and goes live from it if there is room (session_live.cc), and
+// of each leaving as the last of what it hears; of what changed from before it joined it is shown nothing. Joinings and leavings are told by the owner of
 // the conversation, by the owner of the user, or by a look at the store, in any order and more than once; what the session
 // hears, pulls or is to sync again tells the old news from the new.
 #include <algorithm>
@@ -13,12 +13,10 @@ namespace uproar::chat {
 void SessionRole::on(SessionNotice said) {
   Session* session = live(said.session);
   if (session == nullptr) return;
-  if (SessionStarting* starting = session->starting()) {
-    if (starting->notices.size() >= kEarlyNoticesMax) {
-      fail(said.session, *session, ErrorCode::kOverloaded);
-      return;
-    }
-    starting->notices.push_back(std::move(said));
+  if (session->starting() != nullptr) {
+    // A leaving needs no look: until it begins to hear its owners are asked (MemberCheck), from then on HearingEnd comes.
+    if (said.change.added || context_.nodes != nullptr)
+      check_later(said.session, *session, said.change.conversation.id);
     return;
   }
   const Endpoint endpoint = said.session;
@@ -29,15 +27,18 @@ void SessionRole::on(SessionNotice said) {
 void SessionRole::on(const HearingEnd& end) {
   const TopicId topic = topic_of(end.conversation);
   if (!topics_.find(topic)) return;
+  std::vector<Endpoint> of_user;
   for (const Endpoint& endpoint : context_.outbox.subscribers(topic)) {
     Session* session = live(endpoint);
     if (session == nullptr || session->user != end.user) continue;
+    of_user.push_back(endpoint);
     const bool was_shown = session->state == Session::State::kReady;  // or will be, when released
     outdate_looks(endpoint, end.conversation);
     if (unhear(endpoint, *session, topic,
                was_shown ? PendingFrames::kDeliver : PendingFrames::kDrop))
       session->note_leaving(end.conversation, end.seq, context_.now.monotonic_us);
   }
+  judge_presence_again(end.user, of_user);
 }
 
 // Whoever joined later is shown fewer rows, and no others: how many are hidden names the page.
@@ -121,13 +122,22 @@ void SessionRole::joined(const Endpoint& endpoint, Session& session, const Sessi
       return;
     }
   }
+  const bool is_asked_for = said.request != nullptr || said.is_told;
+  if (!is_asked_for && !said.is_admitted && !admit_joining(endpoint, session, conversation)) return;
   if (!pull(endpoint, session,
             {.kind = PullItem::Kind::kJoined,
              .conversation = conversation,
              .cursor = said.change.seq,
              .seq_floor = said.change.seq,
-             .joined_at = {}}))
+             .joined_at = {}},
+            is_asked_for)) {
+    not_live(endpoint, session, conversation);
+    if (said.request == nullptr) return;
+    ConversationInfo info{said.change.conversation};
+    info.conversation.is_live = false;
+    answer(ServerEvent(std::move(info)));
     return;
+  }
   const ServerEvent told(ConversationJoined{said.change.conversation});
   if (said.request != nullptr) {
     answer(told);
@@ -137,17 +147,20 @@ void SessionRole::joined(const Endpoint& endpoint, Session& session, const Sessi
   pump(session.puller());
 }
 
-bool SessionRole::pull(const Endpoint& endpoint, Session& session, PullItem item) {
+bool SessionRole::pull(const Endpoint& endpoint, Session& session, PullItem item,
+                       bool is_asked_for) {
+  if (!has_room(session, is_asked_for)) return false;
   const auto index = topics_.acquire(item.conversation);
+  if (!index) return false;
   std::uint32_t number = session.puller();
-  if (index && number == 0) number = make_puller(endpoint, session.user, Attach::Mode::kLive);
-  if (!index || number == 0 || pullers_.at(number)->queue.size() >= kSyncQueueMax) {
-    if (index) topics_.release(*index);
-    fail(endpoint, session,
-         ErrorCode::kOverloaded);  // never a conversation that goes unheard in silence
+  if (number == 0) number = make_puller(endpoint, session.user, Attach::Mode::kLive);
+  if (number == 0 || pullers_.at(number)->queue.size() >= kSyncQueueMax) {
+    topics_.release(*index);
     return false;
   }
-  session.make_extras().puller = number;
+  SessionExtras& extras = session.make_extras();
+  extras.puller = number;
+  if (!is_asked_for) extras.joinings.unasked.push_back(*index);
   item.topic = *index;
   pullers_.at(number)->queue.push_back(std::move(item));
   return true;
@@ -159,7 +172,7 @@ bool SessionRole::pull_stranger(std::uint32_t number, const MembershipChange& jo
   const auto stranger =
       std::find_if(puller.strangers.begin(), puller.strangers.end(),
                    [&](const auto& refused) { return refused.first == joined.conversation.id; });
-  if (stranger == puller.strangers.end()) return false;
+  if (stranger == puller.strangers.end() || !has_room(*live(puller.to), true)) return false;
   const auto index = topics_.acquire(stranger->first);
   if (!index) return false;
   puller.queue.push_back({.kind = PullItem::Kind::kSync,

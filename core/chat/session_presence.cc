@@ -1,9 +1,14 @@
+// Who is online, for those who may know it: who shares a conversation with them, or everybody (--presence).
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <utility>
 
 #include "core/chat/session_role.h"
+#include "core/chat/store_error.h"
+#include "proto/base/weakness.h"
+#include "storage/limits.h"
 
 namespace uproar::chat {
 namespace {
@@ -22,20 +27,116 @@ PresenceState* find_state(std::vector<PresenceState>& sorted, UserId user) {
 
 }  // namespace
 
+// --- who may know --------------------------------------------------------------------------------------------------
+
+// Whom the session hears already it has a right to; of the others the store knows. A stranger is answered as somebody
+// whom nobody knows is, and their owner is not asked: neither the answer nor its time tells of them.
+void SessionRole::judge_presence(const Actor& actor, const std::vector<UserId>& users,
+                                 Judged done) {
+  if (context_.limits.presence_is_public || weakened(Weakness::kPresenceOfStrangers))
+    return done({});
+  const Session* session = live_session(actor.from);
+  std::vector<UserId> unknown;
+  for (const UserId user : users) {
+    const bool is_known =
+        user == actor.user || (session != nullptr && hears(*session, topic_of(user)));
+    if (!is_known) unknown.push_back(user);
+  }
+  if (unknown.empty()) return done({});
+  context_.directory.find_companions(
+      actor.user, unknown,
+      [this, actor, unknown,
+       done = std::move(done)](Result<std::vector<UserId>, storage::StoreError> found) {
+        if (!found.ok()) return context_.refuse(actor, error_of(found.error()));
+        std::vector<UserId> strangers;
+        std::set_difference(unknown.begin(), unknown.end(), found->begin(), found->end(),
+                            std::back_inserter(strangers));
+        done(std::move(strangers));
+      });
+}
+
+void SessionRole::judge_presence_again(UserId user, const std::vector<Endpoint>& of_user) {
+  if (context_.limits.presence_is_public) return;
+  std::vector<Endpoint> watchers = context_.outbox.subscribers(topic_of(user));
+  std::vector<UserId> others;
+  for (const Endpoint& watcher : watchers)
+    if (const Session* session = live(watcher)) others.push_back(session->user);
+  for (const Endpoint& endpoint : of_user) {
+    const Session* session = live(endpoint);
+    if (session == nullptr) continue;
+    for (const std::uint32_t index : session->topics)
+      if (is_user_topic(topics_.id(index))) others.push_back(topics_.user(index));
+  }
+  std::erase(others, user);
+  remove_repeats(others);
+  watchers.insert(watchers.end(), of_user.begin(), of_user.end());
+  for (std::size_t from = 0; from < others.size(); from += storage::kFindUsersMax) {
+    const auto begin = others.begin() + static_cast<std::ptrdiff_t>(from);
+    const std::size_t count = std::min<std::size_t>(others.size() - from, storage::kFindUsersMax);
+    std::vector<UserId> asked(begin, begin + static_cast<std::ptrdiff_t>(count));
+    context_.directory.find_companions(
+        user, asked,
+        [this, user, watchers, asked](Result<std::vector<UserId>, storage::StoreError> found) {
+          if (!found.ok()) return;  // as things were, until they connect again
+          std::vector<UserId> strangers;
+          std::set_difference(asked.begin(), asked.end(), found->begin(), found->end(),
+                              std::back_inserter(strangers));
+          part(user, strangers, watchers);
+        });
+  }
+}
+
+// `sessions` of the user and of those who are strangers to them by now.
+void SessionRole::part(UserId user, const std::vector<UserId>& strangers,
+                       const std::vector<Endpoint>& sessions) {
+  for (const Endpoint& endpoint : sessions) {
+    const Session* session = live(endpoint);
+    if (session == nullptr) continue;
+    if (session->user == user) {
+      for (const UserId stranger : strangers) unwatch(endpoint, stranger);
+    } else if (std::binary_search(strangers.begin(), strangers.end(), session->user)) {
+      unwatch(endpoint, user);
+    }
+  }
+}
+
+// From now on they are shown as strangers are.
+void SessionRole::unwatch(const Endpoint& endpoint, UserId user) {
+  Session* session = live(endpoint);
+  if (session == nullptr || session->state != Session::State::kReady) return;
+  if (!unhear(endpoint, *session, topic_of(user), PendingFrames::kDrop)) return;
+  context_.outbox.tell(endpoint, ServerEvent(PresenceUpdate{PresenceState{.user = user}}),
+                       Delivery::kPresence);
+}
+
+// --- commands ------------------------------------------------------------------------------------------------------
+
 void SessionRole::presence_subscribe(const Actor& actor, PresenceSubscribe command) {
   remove_repeats(command.users);
-  if (Session* session = live(actor.from)) {
-    std::vector<UserId> fresh;
-    for (const UserId user : command.users) {
-      if (!hears(*session, topic_of(user))) fresh.push_back(user);
-    }
-    const std::size_t watched = session->extras ? session->extras->watches.size() : 0;
-    if (watched + fresh.size() > context_.limits.presence_watch_max) {
+  if (const Session* session = live_session(actor.from)) {
+    std::size_t watched = session->extras ? session->extras->watches.size() : 0;
+    for (const UserId user : command.users) watched += hears(*session, topic_of(user)) ? 0 : 1;
+    if (watched > context_.limits.presence_watch_max) {
       context_.refuse(actor, ErrorCode::kTooLarge, "user_ids: too many are watched");
       return;
     }
-    for (const UserId user : fresh) {
-      if (!hear(actor.from, *session, user)) {
+  }
+  std::vector<UserId> users = command.users;
+  judge_presence(actor, command.users,
+                 [this, actor, users = std::move(users)](std::vector<UserId> strangers) {
+                   presence_watch(actor, users, std::move(strangers));
+                 });
+}
+
+void SessionRole::presence_watch(const Actor& actor, std::vector<UserId> users,
+                                 std::vector<UserId> strangers) {
+  if (Session* session = live(actor.from)) {
+    for (const UserId user : users) {
+      if (hears(*session, topic_of(user)) ||
+          std::binary_search(strangers.begin(), strangers.end(), user))
+        continue;
+      const std::size_t watched = session->extras ? session->extras->watches.size() : 0;
+      if (watched >= context_.limits.presence_watch_max || !hear(actor.from, *session, user)) {
         context_.refuse(actor, ErrorCode::kOverloaded);
         return;
       }
@@ -43,40 +144,61 @@ void SessionRole::presence_subscribe(const Actor& actor, PresenceSubscribe comma
     }
   }
   // Asked behind the announcements and on the same way: what changes after the answer is heard.
-  presence_ask(actor, std::move(command.users), PresenceAsk::Kind::kWatch);
+  presence_ask(actor, std::move(users), PresenceAsk::Kind::kWatch, std::move(strangers));
+}
+
+void SessionRole::presence_get(const Actor& actor, std::vector<UserId> users) {
+  remove_repeats(users);
+  judge_presence(actor, users, [this, actor, users](std::vector<UserId> strangers) {
+    presence_ask(actor, users, PresenceAsk::Kind::kGet, std::move(strangers));
+  });
 }
 
 void SessionRole::presence_unsubscribe(const Actor& actor, PresenceUnsubscribe command) {
   remove_repeats(command.users);
-  if (Session* session = live(actor.from)) {
-    for (const UserId user : command.users) {
-      (void)unhear(actor.from, *session, topic_of(user), PendingFrames::kDeliver);
-    }
-  }
-  presence_ask(actor, std::move(command.users), PresenceAsk::Kind::kGet);
+  judge_presence(actor, command.users,
+                 [this, actor, users = command.users](std::vector<UserId> strangers) {
+                   if (Session* session = live(actor.from)) {
+                     for (const UserId user : users)
+                       (void)unhear(actor.from, *session, topic_of(user), PendingFrames::kDeliver);
+                   }
+                   presence_ask(actor, users, PresenceAsk::Kind::kGet, std::move(strangers));
+                 });
 }
 
 void SessionRole::presence_ask(const Actor& actor, std::vector<UserId> users,
-                               PresenceAsk::Kind kind) {
+                               PresenceAsk::Kind kind, std::vector<UserId> strangers) {
   remove_repeats(users);
   std::vector<PresenceState> states;
   states.reserve(users.size());
   for (const UserId user : users) states.push_back({.user = user});
   if (kind == PresenceAsk::Kind::kSnapshot || states.empty()) {
-    ask_owners({.actor = actor, .kind = kind, .owners_awaited = 0, .users = std::move(states)});
+    ask_owners({.actor = actor,
+                .kind = kind,
+                .owners_awaited = 0,
+                .users = std::move(states),
+                .strangers = {}});
     return;
   }
   // When they were last here comes from the store, and first: what the owners say must not wait after it was said.
+  std::erase_if(users, [&](UserId user) {
+    return std::binary_search(strangers.begin(), strangers.end(), user);
+  });
   context_.directory.find_users(
-      std::move(users), [this, actor, kind, states = std::move(states)](
-                            Result<std::vector<storage::User>, storage::StoreError> found) mutable {
+      std::move(users),
+      [this, actor, kind, states = std::move(states), strangers = std::move(strangers)](
+          Result<std::vector<storage::User>, storage::StoreError> found) mutable {
         if (found.ok()) {  // otherwise the answer goes without times
           for (const storage::User& user : *found) {
             if (PresenceState* state = find_state(states, user.id))
               state->last_online_us = user.last_online_us;
           }
         }
-        ask_owners({.actor = actor, .kind = kind, .owners_awaited = 0, .users = std::move(states)});
+        ask_owners({.actor = actor,
+                    .kind = kind,
+                    .owners_awaited = 0,
+                    .users = std::move(states),
+                    .strangers = std::move(strangers)});
       });
 }
 
@@ -89,8 +211,10 @@ void SessionRole::ask_owners(PresenceAsk ask) {
     return;
   }
   std::map<std::uint32_t, std::vector<UserId>> by_owner;
-  for (const PresenceState& state : ask.users)
-    by_owner[context_.owner(state.user)].push_back(state.user);
+  for (const PresenceState& state : ask.users) {
+    if (!std::binary_search(ask.strangers.begin(), ask.strangers.end(), state.user))
+      by_owner[context_.owner(state.user)].push_back(state.user);
+  }
   if (by_owner.empty()) {
     presence_known(std::move(ask));
     return;
@@ -115,7 +239,8 @@ void SessionRole::on(const PresenceAnswer& answer) {
             ? said.online
             : ask.kind == PresenceAsk::Kind::kCorrection &&
                   (said.online != state->online || said.uncertain != state->uncertain);
-    if (is_news && live(ask.actor.from) != nullptr) {
+    const Session* hearer = is_news ? live(ask.actor.from) : nullptr;
+    if (hearer != nullptr && hears(*hearer, topic_of(said.user))) {  // and not parted meanwhile
       context_.outbox.tell(ask.actor.from, ServerEvent(PresenceUpdate{said}), Delivery::kPresence);
     }
     state->online = said.online;
@@ -131,6 +256,11 @@ void SessionRole::on(const PresenceAnswer& answer) {
 void SessionRole::presence_known(PresenceAsk ask) {
   if (ask.kind == PresenceAsk::Kind::kSnapshot || ask.kind == PresenceAsk::Kind::kCorrection)
     return;
+  const Session* watcher =
+      ask.kind == PresenceAsk::Kind::kWatch ? live_session(ask.actor.from) : nullptr;
+  for (PresenceState& state : ask.users) {  // whoever parted meanwhile has been shown so
+    if (watcher != nullptr && !hears(*watcher, topic_of(state.user))) state = {.user = state.user};
+  }
   context_.reply(ask.actor, ServerEvent(PresenceList{ask.users}));
   // With several owners the first one's word waited for the last one's, and an update may have overtaken it: whoever
   // watches is told once more what differs.

@@ -66,11 +66,12 @@ void SessionRole::sync(const Actor& actor, Sync command) {
     if (session != nullptr) {
       session->end_silence(conversation);
       // The announcement must not lapse between the old subscription and the new one.
-      const auto index = topics_.acquire(conversation);
+      const auto index = is_provided_for(*session, conversation) || has_room(*session, true)
+                             ? topics_.acquire(conversation)
+                             : std::nullopt;
       if (!index) {
         puller.refused.emplace_back(conversation, ErrorCode::kOverloaded);
         --puller.sync_left;
-        if (!silence(actor.from, *session, conversation, cursor)) return;
         continue;
       }
       item.topic = *index;
@@ -81,6 +82,7 @@ void SessionRole::sync(const Actor& actor, Sync command) {
         context_.outbox.forget_held(actor.from, topic);
       if (auto before = take_item(puller, conversation)) {
         topics_.release(before->topic);
+        session->forget_unasked(before->topic);
         item.joined_at = before->joined_at;
         if (before->kind == PullItem::Kind::kJoined)
           item.joined_at = std::max(item.joined_at, std::optional(before->seq_floor));
@@ -411,12 +413,15 @@ void SessionRole::go_live(const Puller& puller, Session& session, const PullItem
 bool SessionRole::stay_silent(const Endpoint& endpoint, Session& session, const PullItem& item,
                               ErrorCode refused) {
   topics_.release(item.topic);
+  session.forget_unasked(item.topic);
   const bool is_sync = item.kind == PullItem::Kind::kSync;
   if (refused != ErrorCode::kNotMember) {
     if (is_sync) return silence(endpoint, session, item.conversation, item.cursor);
-    // Nobody asked, so nobody can be told but by closing.
-    fail(endpoint, session, ErrorCode::kOverloaded);
-    return false;
+    // Nobody asked, so nobody can be refused. What others did leaves room for the session's own syncs.
+    auto& silent = session.make_extras().silent;
+    if (silent.size() < kSilentMax / 2) silent.insert_or_assign(item.conversation, item.cursor);
+    not_live(endpoint, session, item.conversation);
+    return true;
   }
   // The refusal tells of a leaving above what they have seen; who has seen nothing can be told nothing twice.
   if (is_sync && item.cursor > 0) {

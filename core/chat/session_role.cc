@@ -104,6 +104,10 @@ void SessionRole::audience_loaded(const Endpoint& endpoint, storage::Audience au
     return true;
   };
   bool fits = true;
+  if (audience.conversations.size() > kAudienceConversationsMax) {
+    audience.conversations.resize(kAudienceConversationsMax);
+    starting.hears_all = false;
+  }
   for (const auto& membership : audience.conversations)
     fits = fits && listen(membership.conversation);
   for (const UserId peer : audience.peers) fits = fits && listen(peer);
@@ -136,12 +140,8 @@ void SessionRole::on(const InterestReady& ready) {
 void SessionRole::become_ready(const Endpoint& endpoint, Session& session) {
   session.state = Session::State::kReady;
   SessionStarting& starting = *session.starting();
-  // It hears from here on: what was published before may be older than its membership. Who has left meanwhile hears none.
+  // It hears from here on: what was published before may be older than its membership.
   context_.outbox.hold(endpoint);
-  for (const SessionNotice& said : starting.notices) {
-    if (!said.change.added)
-      (void)unhear(endpoint, session, topic_of(said.change.conversation.id), PendingFrames::kDrop);
-  }
   const std::vector<UserId> peers = std::move(starting.peers);
   std::vector<EarlyMessage> early = std::move(starting.early);
   const bool resume_announced = starting.resume_announced;
@@ -186,15 +186,15 @@ void SessionRole::release_hold(const Endpoint& endpoint, Session& session) {
   if (!session.is_held) return;
   session.is_held = false;
   context_.outbox.release(endpoint);
-  std::vector<SessionNotice> notices = std::move(session.starting()->notices);
   const std::vector<ConversationId> checks = std::move(session.starting()->checks);
+  const bool hears_all = session.starting()->hears_all;
   session.extras->starting.reset();
   session.free_empty_extras();
-  for (SessionNotice& said : notices) {
-    if (live(endpoint) == nullptr) return;
-    notice(endpoint, session, std::move(said));
+  for (const ConversationId conversation : checks) {
+    const bool is_told = context_.nodes == nullptr && is_provided_for(session, conversation);
+    if (!is_told) check_now(endpoint, session, conversation);  // alone, what it hears is its own
   }
-  for (const ConversationId conversation : checks) look_up(endpoint, conversation);
+  if (!hears_all) not_live(endpoint, session, ConversationId());
 }
 
 void SessionRole::hold_ended(const Uuid& key) {
@@ -283,6 +283,7 @@ bool SessionRole::unhear(const Endpoint& endpoint, Session& session, const Topic
   if (!index || std::erase(session.topics, *index) == 0) return false;
   if (session.extras) {
     std::erase(session.extras->watches, *index);
+    std::erase(session.extras->joinings.unasked, *index);
     session.free_empty_extras();
   }
   (void)context_.outbox.unsubscribe(endpoint, topic, pending);
@@ -412,6 +413,7 @@ void SessionRole::on(const Backpressure& said) {
 }
 
 void SessionRole::forward(Command command, ConversationId conversation) {
+  if (Session* session = live_session(command.actor.from)) act_in(*session, conversation);
   context_.send(context_.owner(conversation), ForwardedCommand{std::move(command), conversation});
 }
 
@@ -443,7 +445,7 @@ void SessionRole::route(Command command) {
                      context_.refuse(actor, ErrorCode::kTooLarge, "user_ids: too many");
                      return;
                    }
-                   presence_ask(actor, std::move(get.users), PresenceAsk::Kind::kGet);
+                   presence_get(actor, std::move(get.users));
                  },
                  [&](Sync& command_sync) { sync(actor, std::move(command_sync)); },
                  [&](UnreadFetch& fetch) { unread(actor, fetch); },
@@ -488,6 +490,7 @@ void SessionRole::list_conversations(const Actor& actor, const ConversationList&
           context_.refuse(actor, error_of(listed.error()));
           return;
         }
+        for (ConversationView& view : listed->conversations) note_live(actor, view);
         context_.reply(
             actor, ServerEvent(ConversationPage{.conversations = std::move(listed->conversations),
                                                 .has_more = listed->has_more,
@@ -503,6 +506,7 @@ void SessionRole::get_conversation(const Actor& actor, ConversationId conversati
           context_.refuse(actor, error_of(viewed.error()));
           return;
         }
+        note_live(actor, *viewed);
         context_.reply(actor, ServerEvent(ConversationInfo{std::move(*viewed)}));
       });
 }

@@ -5,16 +5,19 @@
 //
 // Start: register at owner(user) -> read the audience -> subscribe, announce new topics to their owners -> all of them
 // know -> they say of which conversations the user is a member still -> session.ready -> who is online -> early commands
-// -> the first command (a sync?) or a timer releases what was held: live traffic and news of memberships. Registering
+// -> the first command (a sync?) or a timer releases what was held: live traffic, and looks at memberships that have
+// changed. Registering
 // comes before reading: a membership that changes meanwhile is then either in what was read, or comes as a notice, or
 // both.
 //
 // Bodies: session_role.cc (life, rate, routing), session_expiry.cc (how long it may last),
 // session_pull.cc (sync, joined conversations), session_membership.cc (who joined, who left),
-// session_presence.cc, session_audience.cc (with several nodes: what it may not have been told of).
+// session_live.cc (what finds room), session_presence.cc, session_audience.cc (what it may not have
+// been told of).
 
 #include <array>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -62,6 +65,7 @@ class SessionRole {
 
   void hold_ended(const Uuid& key);
   void resume_pull(const Uuid& key);
+  void tell_not_live(const Uuid& key);
   void retry_audience_looks();
   void gathered_audiences();
   void advance_deadlines();
@@ -84,6 +88,7 @@ class SessionRole {
     Kind kind{};
     std::uint32_t owners_awaited = 0;
     std::vector<PresenceState> users;  // by id
+    std::vector<UserId> strangers;     // of these, by id: nobody is asked about them
   };
 
   // --- life and routing ---
@@ -108,7 +113,7 @@ class SessionRole {
   void list_conversations(const Actor& actor, const ConversationList& list);
   void get_conversation(const Actor& actor, ConversationId conversation);
   [[nodiscard]] bool admit(Session& session, const Actor& actor, std::uint32_t payload_bytes);
-  // Live traffic goes out, then what was said of memberships. May end the session.
+  // Live traffic goes out, and memberships that may have changed are looked at.
   void release_hold(const Endpoint& endpoint, Session& session);
   void fail(const Endpoint& endpoint, Session& session, ErrorCode code,
             std::string_view detail = {});
@@ -131,8 +136,9 @@ class SessionRole {
 
   // --- sync and joined conversations ---
   void notice(const Endpoint& endpoint, Session& session, SessionNotice notice);
-  // Of what it neither hears nor pulls. False: too much is pulled, and the session has ended.
-  [[nodiscard]] bool pull(const Endpoint& endpoint, Session& session, PullItem item);
+  // Of what it neither hears nor pulls. False: there is no room.
+  [[nodiscard]] bool pull(const Endpoint& endpoint, Session& session, PullItem item,
+                          bool is_asked_for);
   void joined(const Endpoint& endpoint, Session& session, const SessionNotice& notice);
   // Once more for the sync that is under way, if that has refused it. False: it has not.
   [[nodiscard]] bool pull_stranger(std::uint32_t number, const MembershipChange& joined);
@@ -162,7 +168,19 @@ class SessionRole {
   void drop_puller(std::uint32_t number);
   [[nodiscard]] bool egress_is_full(const Puller& puller) const;
 
+  // --- what finds room, and what does not (session_live.cc) ---
+  [[nodiscard]] bool has_room(const Session& session, bool is_asked_for) const;
+  // A joining by somebody else, before anything is spent on it. False: it is not live, and told so.
+  [[nodiscard]] bool admit_joining(const Endpoint& endpoint, Session& session,
+                                   ConversationId conversation);
+  // It will be told so; nil: of some.
+  void not_live(const Endpoint& endpoint, Session& session, ConversationId conversation);
+  void act_in(Session& session, ConversationId conversation);
+  void note_live(const Actor& viewer, ConversationView& view);
+
   // --- what it may not have been told of (session_audience.cc) ---
+  void check_later(const Endpoint& endpoint, Session& session, ConversationId conversation);
+  void check_now(const Endpoint& endpoint, Session& session, ConversationId conversation);
   void check_membership(const Endpoint& endpoint, Session& session);
   void look_up(const Endpoint& endpoint, ConversationId conversation);  // nil: all
   void start_audience_looks();
@@ -179,7 +197,19 @@ class SessionRole {
   // --- presence ---
   void presence_subscribe(const Actor& actor, PresenceSubscribe command);
   void presence_unsubscribe(const Actor& actor, PresenceUnsubscribe command);
-  void presence_ask(const Actor& actor, std::vector<UserId> users, PresenceAsk::Kind kind);
+  void presence_get(const Actor& actor, std::vector<UserId> users);
+  // `done` gets, of `users`, those about whom the actor may not know (by id), unless the store cannot say who that is: then
+  // the actor is refused. At once where the store need not be asked.
+  using Judged = std::function<void(std::vector<UserId> strangers)>;
+  void judge_presence(const Actor& actor, const std::vector<UserId>& users, Judged done);
+  // `user` has left a conversation: who shares no other with them hears no more of them, and they no more of those.
+  void judge_presence_again(UserId user, const std::vector<Endpoint>& of_user);
+  void part(UserId user, const std::vector<UserId>& strangers,
+            const std::vector<Endpoint>& sessions);
+  void unwatch(const Endpoint& endpoint, UserId user);
+  void presence_watch(const Actor& actor, std::vector<UserId> users, std::vector<UserId> strangers);
+  void presence_ask(const Actor& actor, std::vector<UserId> users, PresenceAsk::Kind kind,
+                    std::vector<UserId> strangers = {});
   void ask_owners(PresenceAsk ask);
   void presence_known(PresenceAsk ask);
 
@@ -200,7 +230,7 @@ class SessionRole {
   std::uint32_t audience_loads_underway_ = 0;
   RateBucket audience_rate_;
   bool audience_gather_armed_ = false;
-  // Each pair once until its read begins: at most what users of this shard are in and do not hear.
+  // Each pair once until its read begins: at most kAudienceLooksMax.
   std::deque<AudienceCheck> audience_looks_;
   absl::flat_hash_set<AudienceCheck> audience_looks_due_;
   struct UnderwayLook {

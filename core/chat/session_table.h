@@ -31,14 +31,34 @@ struct SessionStarting {
   std::uint32_t checks_awaited = 0;  // owners that have not said yet whether we are members still
   std::vector<UserId> peers;
   std::vector<EarlyMessage> early;  // at most kEarlyMessagesMax
-  // Until the release: a sync that follows may name what they speak of. At most kEarlyNoticesMax.
-  std::vector<SessionNotice> notices;
-  std::vector<ConversationId> checks;  // the same of what is to be looked up (nil: all)
+  bool hears_all = true;            // what its user is in found room
+  // Memberships that have changed, perhaps (nil: any). Looked up after the release, as a sync that follows may name them.
+  std::vector<ConversationId> checks;
 
-  void check_later(ConversationId conversation) {
-    checks.push_back(conversation);
-    if (checks.size() > kEarlyNoticesMax) checks.assign(1, ConversationId());
+  void check_later(ConversationId conversation, std::uint32_t max) {
+    const bool is_there = std::any_of(checks.begin(), checks.end(), [&](ConversationId x) {
+      return x == conversation || x.is_nil();
+    });
+    if (is_there) return;
+    if (conversation.is_nil() || checks.size() >= max) {
+      checks.assign(1, ConversationId());
+    } else {
+      checks.push_back(conversation);
+    }
   }
+};
+
+// What others have put its user in since it began.
+struct SessionJoinings {
+  RateBucket rate;
+  // Numbers in LocalTopics, pulled or heard, in which the user has done nothing on this session: at most joined_live_max.
+  std::vector<std::uint32_t> unasked;
+  // To be told that it does not hear them: at most kNotLiveNamedMax, and whether there are more.
+  std::vector<ConversationId> not_live;
+  bool more_not_live = false;
+  bool is_telling = false;  // the timer runs
+
+  [[nodiscard]] bool empty() const { return unasked.empty() && !is_telling && rate.is_unused(); }
 };
 
 // That ended what the session heard, or what a sync of it was to go on from.
@@ -57,13 +77,14 @@ struct SessionExtras {
   // but of a joining above it. At most kSilentMax.
   absl::flat_hash_map<ConversationId, Seq> silent;
   std::vector<ToldLeaving> leavings;  // the oldest first, at most kLeavingsKeptMax
-  std::uint32_t puller = 0;           // of a sync under way; 0: none
+  SessionJoinings joinings;
+  std::uint32_t puller = 0;         // of a sync under way; 0: none
   std::uint32_t unread_puller = 0;  // of an unread.fetch; kUnreadAsked: the store has not answered
   std::uint32_t waiting = 0;  // commands that wait at their owners: nothing more is read meanwhile
 
   [[nodiscard]] bool empty() const {
-    return !starting && watches.empty() && silent.empty() && leavings.empty() && puller == 0 &&
-           unread_puller == 0 && waiting == 0;
+    return !starting && watches.empty() && silent.empty() && leavings.empty() && joinings.empty() &&
+           puller == 0 && unread_puller == 0 && waiting == 0;
   }
 };
 
@@ -138,6 +159,12 @@ struct Session {
              return x.conversation == conversation && joining < x.seq &&
                     now_us - x.at_us <= kLeavingKeptUs;
            });
+  }
+  // The user has asked for it, or it is heard no more.
+  void forget_unasked(std::uint32_t topic) {
+    if (!extras || extras->joinings.unasked.empty()) return;
+    std::erase(extras->joinings.unasked, topic);
+    free_empty_extras();
   }
   void end_silence(ConversationId conversation) {
     if (extras) extras->silent.erase(conversation);

@@ -18,7 +18,7 @@ chat::UserProfile profile_of(const storage::User& user) {
   return {.user = user.id,
           .name = user.name,
           .created_at_us = user.created_at_us,
-          .last_online_us = user.last_online_us,
+          .last_online_us = 0,  // presence.get tells it to whom may know
           .online = false,
           .shows_status = false};
 }

@@ -45,6 +45,7 @@ struct Config {
   std::uint32_t connections_per_address = 200;    // new ones a second from one address; 0: no limit
   std::uint32_t open_per_address = 0;             // per shard; 0: three quarters of connections_max
   std::uint32_t connections_per_user = 20;        // all shards
+  bool presence_is_public = false;                // else for whom one shares a conversation with
   std::uint32_t commands_per_second = 100;        // per connection, four seconds' worth at once
   std::uint32_t logins_per_address = 60;          // a minute
   std::uint32_t registrations_per_address = 100;  // an hour; 0: no limit

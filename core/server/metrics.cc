@@ -190,6 +190,8 @@ constexpr auto kChatCounters = std::to_array<Row<chat::ChatCounters, Counter>>({
     {"uproar_chat_sessions_opened_total", "sessions opened", &chat::ChatCounters::sessions_opened},
     {"uproar_chat_sessions_refused_total", "connections per user, tables full, store down",
      &chat::ChatCounters::sessions_refused},
+    {"uproar_chat_not_live_total", "Conversations that a session had no room for, and was told so.",
+     &chat::ChatCounters::not_live},
     {"uproar_chat_audience_loads_total",
      "reads of what sessions hear from their start, each for many of them",
      &chat::ChatCounters::audience_loads},

@@ -128,6 +128,12 @@ Problem read_data(Config& config, const std::string& text) {
   return std::nullopt;
 }
 
+Problem read_presence(Config& config, const std::string& text) {
+  if (text != "shared" && text != "public") return "expected shared or public";
+  config.presence_is_public = text == "public";
+  return std::nullopt;
+}
+
 Problem read_log_level(Config& config, const std::string& text) {
   constexpr std::array<std::string_view, 6> kLevels = {"trace", "debug", "info",
                                                        "warn",  "error", "off"};
@@ -388,6 +394,12 @@ const std::vector<Setting>& settings() {
              &Config::open_per_address, 0, 4'000'000),
       number("connections-per-user", "devices of one user at a time", &Config::connections_per_user,
              1, 10'000),
+      custom("presence", "shared|public",
+             "who may know who is online: those who share a conversation with them, or everybody",
+             read_presence,
+             [](const Config& config) -> std::string {
+               return config.presence_is_public ? "public" : "shared";
+             }),
       number("commands-per-second", "commands a connection may send; bursts of four times as many",
              &Config::commands_per_second, 1, 1'000'000),
       number("logins-per-address",

@@ -54,6 +54,7 @@ chat::ChatLimits chat_limits(const Config& config) {
   constexpr std::uint64_t kBytesMax = 1ULL << 30;  // the buckets count in 32 bits
   limits.bytes_per_s = static_cast<std::uint32_t>(std::min(bytes_per_s, kBytesMax / 4));
   limits.bytes_burst = limits.bytes_per_s * 4;
+  limits.presence_is_public = config.presence_is_public;
   limits.connections_per_user_max = config.connections_per_user;
   limits.heartbeat_interval_ms = chat::heartbeat_interval_ms_of(config.heartbeat_timeout_s * 1000);
   return limits;

@@ -33,7 +33,10 @@ namespace uproar {
   X(kRegistrationFlood, "registration_flood")           \
   X(kForgedForwarded, "forged_forwarded")               \
   X(kScrapeStorm, "scrape_storm")                       \
-  X(kOutlivesToken, "outlives_token")
+  X(kOutlivesToken, "outlives_token")                   \
+  X(kJoiningFlood, "joining_flood")                     \
+  X(kPresenceOfStrangers, "presence_of_strangers")      \
+  X(kReactBeforeJoining, "react_before_joining")
 // clang-format on
 
 enum class Weakness : std::uint8_t {

@@ -116,7 +116,12 @@ struct ConversationInfo {
 };  // conversation.info
 struct ConversationJoined {
   ConversationView conversation;
-};                            // conversation.joined: to those who are added, too
+};  // conversation.joined: to those who are added, too
+// conversation.not_live: not on this connection, until a sync names them.
+struct ConversationNotLive {
+  std::vector<ConversationId> conversations;
+  bool more = false;  // and others, which conversation.list shows
+};
 struct ConversationUpdated {  // conversation.updated: a rename or a change of role
   ConversationId conversation;
   Seq seq = 0;
@@ -165,7 +170,7 @@ using ServerEvent =
     std::variant<SessionReady, SessionExpiring, SessionRefreshed, Pong, Ok, Error, MessageSent,
                  MessageNew, MessageUpdated, MessageDeleted, ReactionUpdated, ReceiptUpdate, Event,
                  TypingUpdate, PresenceUpdate, PresenceList, ConversationCreated, ConversationPage,
-                 ConversationInfo, ConversationJoined, ConversationUpdated, MemberAdded,
-                 MemberRemoved, ConversationMuted, HistoryPage, SyncDone, ServerDraining>;
+                 ConversationInfo, ConversationJoined, ConversationNotLive, ConversationUpdated,
+                 MemberAdded, MemberRemoved, ConversationMuted, HistoryPage, SyncDone, ServerDraining>;
 
 }  // namespace uproar::chat

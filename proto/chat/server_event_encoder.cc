@@ -151,6 +151,7 @@ void conversation(const ConversationView& view, JsonWriter& out) {
   optional_number(out, R"(,"member_count":)", view.member_count);
   optional_time(out, R"(,"muted_until":)", view.muted_until_us);
   optional_time(out, R"(,"created_at":)", view.created_at_us);
+  if (!view.is_live) out.raw(R"(,"live":false)");
   if (view.last_message) {
     out.raw(R"(,"last_message":)");
     message_item(*view.last_message, out);
@@ -454,6 +455,22 @@ void encode(const ConversationJoined& event, std::string_view id, JsonWriter& ou
   open(out, R"({"type":"conversation.joined")", id);
   out.raw(R"(,"conversation":)");
   conversation(event.conversation, out);
+  out.raw('}');
+}
+
+void encode(const ConversationNotLive& event, std::string_view id, JsonWriter& out) {
+  open(out, R"({"type":"conversation.not_live")", id);
+  if (!event.conversations.empty()) {
+    out.raw(R"(,"conversation_ids":)");
+    char separator = '[';
+    for (const ConversationId conversation : event.conversations) {
+      out.raw(separator);
+      out.uuid(conversation);
+      separator = ',';
+    }
+    out.raw(']');
+  }
+  if (event.more) out.raw(R"(,"more":true)");
   out.raw('}');
 }
 

@@ -41,6 +41,7 @@ void encode(const ConversationCreated& event, std::string_view id, JsonWriter& o
 void encode(const ConversationPage& event, std::string_view id, JsonWriter& out);
 void encode(const ConversationInfo& event, std::string_view id, JsonWriter& out);
 void encode(const ConversationJoined& event, std::string_view id, JsonWriter& out);
+void encode(const ConversationNotLive& event, std::string_view id, JsonWriter& out);
 void encode(const ConversationUpdated& event, std::string_view id, JsonWriter& out);
 void encode(const MemberAdded& event, std::string_view id, JsonWriter& out);
 void encode(const MemberRemoved& event, std::string_view id, JsonWriter& out);

@@ -94,6 +94,7 @@ struct ConversationView {
   std::optional<Message> last_message;
   std::vector<Member> members;  // all of a direct or small conversation; empty for large ones
   Seq joined_seq = 0;           // the viewer hears seqs above this; not shown
+  bool is_live = true;          // on the connection that is told of it
   friend bool operator==(const ConversationView&, const ConversationView&) = default;
 };
 

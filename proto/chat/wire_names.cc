@@ -36,6 +36,7 @@ constexpr std::array<std::string_view, std::variant_size_v<ServerEvent>> kEvents
     "conversation.list",
     "conversation.info",
     "conversation.joined",
+    "conversation.not_live",
     "conversation.updated",
     "member.added",
     "member.removed",

@@ -133,6 +133,19 @@ std::vector<const MemoryModel::Conversation*> MemoryModel::most_recently_active(
   return mine;
 }
 
+Result<std::vector<UserId>, StoreError> MemoryModel::find_companions(
+    UserId of, const std::vector<UserId>& users) const {
+  if (users.size() > kFindUsersMax) return Err{StoreError::kOverloaded};
+  std::set<UserId> found;
+  for (const UserId user : users) {
+    for (const auto& [id, conversation] : conversations_) {
+      if (conversation.members.contains(of) && conversation.members.contains(user))
+        found.insert(user);
+    }
+  }
+  return std::vector<UserId>(found.begin(), found.end());
+}
+
 Result<std::vector<Audience>, StoreError> MemoryModel::load_audiences(
     const std::vector<UserId>& users, const AudienceBounds& bounds) const {
   if (users.size() > kAudienceUsersMax) return Err{StoreError::kOverloaded};
@@ -144,7 +157,12 @@ Result<std::vector<Audience>, StoreError> MemoryModel::load_audiences(
 
 Audience MemoryModel::audience_of(UserId user, const AudienceBounds& bounds) const {
   Audience audience;
-  for (const Conversation* conversation : most_recently_active(user)) {
+  std::vector<const Conversation*> mine = most_recently_active(user);
+  std::stable_partition(mine.begin(), mine.end(), [&](const Conversation* conversation) {
+    const chat::Member& marks = conversation->members.at(user).marks;
+    return marks.read_seq > marks.joined_seq;
+  });
+  for (const Conversation* conversation : mine) {
     if (audience.conversations.size() >= bounds.conversations_max) break;
     audience.conversations.push_back(
         {.conversation = conversation->id,

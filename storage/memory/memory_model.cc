@@ -81,11 +81,12 @@ void MemoryModel::judge(Conversation& conversation, const Operation& operation,
     out.status = OutcomeStatus::kForbidden;
     return;
   }
-  if (op.reply_to != 0 && find_message(conversation, {.seq = op.reply_to, .id = {}}) == nullptr) {
+  if (op.reply_to != 0 &&
+      find_message(conversation, {.seq = op.reply_to, .id = {}}, operation.actor) == nullptr) {
     out.status = OutcomeStatus::kNotFound;
     return;
   }
-  if (find_message(conversation, {.seq = 0, .id = op.id}) != nullptr) {
+  if (find_message(conversation, {.seq = 0, .id = op.id}, {}) != nullptr) {
     out.status = OutcomeStatus::kConflict;
     return;
   }
@@ -115,7 +116,7 @@ void MemoryModel::judge(Conversation& conversation, const Operation& operation,
 
 void MemoryModel::judge(Conversation& conversation, const Operation& operation,
                         const EditMessage& op, Outcome& out) {
-  Row* row = find_message(conversation, op.message);
+  Row* row = find_message(conversation, op.message, operation.actor);
   if (row == nullptr) {
     out.status = OutcomeStatus::kNotFound;
     return;
@@ -138,7 +139,7 @@ void MemoryModel::judge(Conversation& conversation, const Operation& operation,
 
 void MemoryModel::judge(Conversation& conversation, const Operation& operation,
                         const DeleteMessage& op, Outcome& out) {
-  Row* row = find_message(conversation, op.message);
+  Row* row = find_message(conversation, op.message, operation.actor);
   if (row == nullptr) {
     out.status = OutcomeStatus::kNotFound;
     return;
@@ -167,7 +168,7 @@ void MemoryModel::judge(Conversation& conversation, const Operation& operation,
 
 void MemoryModel::judge(Conversation& conversation, const Operation& operation,
                         const ChangeReaction& op, Outcome& out) {
-  Row* row = find_message(conversation, op.message);
+  Row* row = find_message(conversation, op.message, operation.actor);
   if (row == nullptr) {
     out.status = OutcomeStatus::kNotFound;
     return;
@@ -291,11 +292,13 @@ void MemoryModel::judge(Conversation& conversation, const Operation& operation, 
   member->second.muted_until_us = op.until_us;
 }
 
-MemoryModel::Row* MemoryModel::find_message(Conversation& conversation,
-                                            const chat::MessageRef& ref) {
+MemoryModel::Row* MemoryModel::find_message(Conversation& conversation, const chat::MessageRef& ref,
+                                            UserId viewer) {
+  const auto member = conversation.members.find(viewer);
+  const Seq floor = member == conversation.members.end() ? 0 : member->second.marks.joined_seq;
   for (auto& [seq, row] : conversation.rows) {
     const bool is_meant = ref.seq != 0 ? seq == ref.seq : row.message.id == ref.id;
-    if (is_meant && row.message.system == chat::SystemEvent::kNone) return &row;
+    if (is_meant && seq > floor && row.message.system == chat::SystemEvent::kNone) return &row;
   }
   return nullptr;
 }

@@ -29,6 +29,8 @@ class MemoryModel {
   [[nodiscard]] Result<User, StoreError> find_user_by_name(const std::string& name) const;
   [[nodiscard]] Result<std::vector<User>, StoreError> find_users(
       const std::vector<UserId>& ids) const;
+  [[nodiscard]] Result<std::vector<UserId>, StoreError> find_companions(
+      UserId of, const std::vector<UserId>& users) const;
   Result<User, StoreError> ensure_user(UserId id, std::string name, std::int64_t at_us);
   void set_last_online(UserId id, std::int64_t at_us);
   Result<SessionId, StoreError> create_session(SessionRecord session);
@@ -105,8 +107,9 @@ class MemoryModel {
   void judge(Conversation& conversation, const Operation& operation, const SetMute& op,
              Outcome& out);
 
-  // The message that a reference names; null for system rows and for what does not exist.
-  static Row* find_message(Conversation& conversation, const chat::MessageRef& ref);
+  // The message that a reference names; null for system rows, for what does not exist, and for what a member may not read,
+  // as they have joined after it.
+  static Row* find_message(Conversation& conversation, const chat::MessageRef& ref, UserId viewer);
   static Row& append_row(Conversation& conversation, const Operation& operation, Outcome& out);
   static void append_system_row(Conversation& conversation, const Operation& operation,
                                 Outcome& out, chat::SystemEvent event, UserId subject,

@@ -59,6 +59,10 @@ class MemoryClient final : public StoreClient, BatchStore, HistoryReader, Direct
   void find_users(std::vector<UserId> ids, Done<std::vector<User>> done) override {
     answer(std::move(done), [=](MemoryModel& model) { return model.find_users(ids); });
   }
+  void find_companions(UserId of, std::vector<UserId> users,
+                       Done<std::vector<UserId>> done) override {
+    answer(std::move(done), [=](MemoryModel& model) { return model.find_companions(of, users); });
+  }
   void ensure_user(UserId id, std::string name, std::int64_t at_us, Done<User> done) override {
     answer(std::move(done), [=](MemoryModel& model) { return model.ensure_user(id, name, at_us); });
   }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "proto/base/weakness.h"
 #include "storage/limits.h"
 
 namespace uproar::storage::postgres {
@@ -118,7 +119,8 @@ void Judge::judge(Conversation& where, const Operation& operation, const AppendM
   };
   Member* sender = member(where, operation.actor);
   if (op.retry_only || sender == nullptr) return refuse(OutcomeStatus::kForbidden);
-  if (op.reply_to != 0 && state_.find(where.id, {.seq = op.reply_to, .id = {}}) == nullptr)
+  if (op.reply_to != 0 &&
+      find_visible(where, {.seq = op.reply_to, .id = {}}, operation.actor) == nullptr)
     return refuse(OutcomeStatus::kNotFound);
   if (!state_.message_ids.emplace(where.id, op.id).second) return refuse(OutcomeStatus::kConflict);
   const bool had_read_all = sender->read_no == where.last_no;
@@ -174,7 +176,7 @@ void Judge::insert(Conversation& where, const Operation& operation, const Append
 
 void Judge::judge(Conversation& where, const Operation& operation, const EditMessage& op,
                   Outcome& out) {
-  Message* message = target(where, op.message, out);
+  Message* message = target(where, op.message, operation.actor, out);
   if (message == nullptr) return;
   if (message->sender != operation.actor || member(where, operation.actor) == nullptr) {
     out.status = OutcomeStatus::kForbidden;
@@ -191,7 +193,7 @@ void Judge::judge(Conversation& where, const Operation& operation, const EditMes
 
 void Judge::judge(Conversation& where, const Operation& operation, const DeleteMessage& op,
                   Outcome& out) {
-  Message* message = target(where, op.message, out);
+  Message* message = target(where, op.message, operation.actor, out);
   if (message == nullptr) return;
   const bool may = message->sender == operation.actor || op.as_moderator;
   if (!may || member(where, operation.actor) == nullptr) {
@@ -211,7 +213,7 @@ void Judge::judge(Conversation& where, const Operation& operation, const DeleteM
 
 void Judge::judge(Conversation& where, const Operation& operation, const ChangeReaction& op,
                   Outcome& out) {
-  Message* message = target(where, op.message, out);
+  Message* message = target(where, op.message, operation.actor, out);
   if (message == nullptr) return;
   if (member(where, operation.actor) == nullptr) {
     out.status = OutcomeStatus::kForbidden;
@@ -345,9 +347,18 @@ Judge::Member* Judge::member(const Conversation& where, UserId user) {
   return found == state_.members.end() || !found->second.is_there ? nullptr : &found->second;
 }
 
-Judge::Message* Judge::target(const Conversation& where, const chat::MessageRef& ref,
-                              Outcome& out) {
+Judge::Message* Judge::find_visible(const Conversation& where, const chat::MessageRef& ref,
+                                    UserId actor) {
   Message* message = state_.find(where.id, ref);
+  const Member* viewer = member(where, actor);
+  if (message == nullptr || viewer == nullptr || weakened(Weakness::kReactBeforeJoining))
+    return message;
+  return message->seq > viewer->joined_seq ? message : nullptr;
+}
+
+Judge::Message* Judge::target(const Conversation& where, const chat::MessageRef& ref, UserId actor,
+                              Outcome& out) {
+  Message* message = find_visible(where, ref, actor);
   if (message == nullptr) {
     out.status = OutcomeStatus::kNotFound;
     return nullptr;

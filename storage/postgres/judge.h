@@ -39,8 +39,11 @@ class Judge {
 
   // Null: no member.
   Member* member(const Conversation& where, UserId user);
-  // Null, with kNotFound: no such message. Otherwise `out` names it.
-  Message* target(const Conversation& where, const chat::MessageRef& ref, Outcome& out);
+  // Null: no such message, or one from before the actor has joined, which is hidden from them.
+  Message* find_visible(const Conversation& where, const chat::MessageRef& ref, UserId actor);
+  // Null, with kNotFound: none that they may see. Otherwise `out` names it.
+  Message* target(const Conversation& where, const chat::MessageRef& ref, UserId actor,
+                  Outcome& out);
   void insert(Conversation& where, const Operation& operation, const AppendMessage& op,
               const BodyFingerprint& digest, Outcome& out);
   void append_system_row(Conversation& where, const Operation& operation, Outcome& out,

@@ -28,13 +28,15 @@ namespace {
   "and x.seq = c.last_message_seq and c.last_message_seq > v.joined_seq) m on true "        \
   "where v.user_id = $1 "
 
-// Of each user asked, the conversations that load_audiences() tells of; r counts them, most recently active first.
+// Of each user asked, the conversations that load_audiences() tells of; r counts them, in the order of Audience.
+#define AUDIENCE_ORDER "order by v.read_seq > v.joined_seq desc, c.last_message_at desc, c.id"
 #define AUDIENCES                                                                         \
   "select k.n, k.id as user_id, a.* from unnest($1::uuid[]) with ordinality as k(id, n) " \
   "cross join lateral (select c.id, c.last_seq, v.joined_seq, c.kind, c.member_count, "   \
-  "row_number() over (order by c.last_message_at desc, c.id) as r "                       \
+  "row_number() over (" AUDIENCE_ORDER                                                    \
+  ") as r "                                                                               \
   "from users_conversations v join conversations c on c.id = v.conversation_id "          \
-  "where v.user_id = k.id order by c.last_message_at desc, c.id limit $2) a"
+  "where v.user_id = k.id " AUDIENCE_ORDER " limit $2) a"
 
 #define USER_COLUMNS "u.id, u.name, u.password_hash, u.created_at, u.last_online"
 #define MEMBER_COLUMNS                                                                        \
@@ -71,6 +73,10 @@ constexpr std::array<const char*, static_cast<std::size_t>(Read::kCount)> kTexts
     // kUsers: in the order asked.
     "select " USER_COLUMNS
     " from unnest($1::uuid[]) with ordinality as k(id, n) join users u on u.id = k.id order by k.n",
+    // kCompanions
+    "select k.id from (select distinct unnest($2::uuid[]) as id) k where exists (select 1 from "
+    "users_conversations x join users_conversations y on y.conversation_id = x.conversation_id "
+    "where x.user_id = k.id and y.user_id = $1) order by k.id",
     // kRevoked
     "select id from sessions where revoked_at >= $1 order by revoked_at desc, id desc limit $2",
     // kAudiences: of the users in the order asked.

@@ -200,6 +200,22 @@ void Reads::find_user_by_name(const std::string& name, Done<User> done) {
       });
 }
 
+void Reads::find_companions(UserId of, const std::vector<UserId>& users,
+                            Done<std::vector<UserId>> done) {
+  if (users.size() > kFindUsersMax) {
+    connection_.later([done = std::move(done)] { done(Err{StoreError::kOverloaded}); });
+    return;
+  }
+  Column column(Type::kUuid);
+  for (const UserId user : users) column.add(user);
+  ask(unit(call(Read::kCompanions, std::move(Params().add(of).add(std::move(column))))),
+      std::move(done), [](const Answers& found) -> Result<std::vector<UserId>, StoreError> {
+        std::vector<UserId> companions;
+        for (int i = 0; i < found[0].count(); ++i) companions.push_back(found[0].id<UserId>(i, 0));
+        return companions;
+      });
+}
+
 void Reads::find_users(const std::vector<UserId>& ids, Done<std::vector<User>> done) {
   if (ids.size() > kFindUsersMax) {
     connection_.later([done = std::move(done)] { done(Err{StoreError::kOverloaded}); });

@@ -66,6 +66,7 @@ enum class Read : std::uint8_t {
   kPageChanged,
   kUserByName,
   kUsers,
+  kCompanions,
   kRevoked,
   kAudiences,
   kPeers,

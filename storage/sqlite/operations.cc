@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "proto/base/weakness.h"
 #include "storage/body_fingerprint.h"
 #include "storage/limits.h"
 
@@ -43,7 +44,7 @@ Operations::Operations(Database& db)
           "UPDATE conversations SET name=?2, last_seq=?3, last_no=?4, last_message_seq=?5,"
           " last_message_at=?6, member_count=?7 WHERE id=?1"),
       find_member_(db,
-                   "SELECT delivered_seq, read_seq, read_no FROM users_conversations"
+                   "SELECT delivered_seq, read_seq, read_no, joined_seq FROM users_conversations"
                    " WHERE conversation_id=?1 AND user_id=?2"),
       insert_member_(
           db,
@@ -189,7 +190,7 @@ void Operations::judge(Head& head, const Operation& operation, const AppendMessa
   }
   if (op.reply_to != 0) {
     Rows rows = find_by_seq_.query(operation.conversation, op.reply_to);
-    if (!rows.next()) {
+    if (!rows.next() || !marks.may_see(op.reply_to)) {
       if (!find_first_attempt(operation, op, out)) out.status = OutcomeStatus::kNotFound;
       return;
     }
@@ -234,10 +235,10 @@ void Operations::judge(Head& head, const Operation& operation, const AppendMessa
 void Operations::judge(Head& head, const Operation& operation, const EditMessage& op,
                        Outcome& out) {
   Target target;
-  if (!find_target(operation.conversation, op.message, target, out)) return;
   Marks marks;
-  if (target.sender != operation.actor ||
-      !find_marks(operation.conversation, operation.actor, marks)) {
+  const bool is_member = find_marks(operation.conversation, operation.actor, marks);
+  if (!find_target(operation.conversation, op.message, marks, target, out)) return;
+  if (target.sender != operation.actor || !is_member) {
     out.status = OutcomeStatus::kForbidden;
   } else if (target.deleted_at_us != 0) {
     out.status = OutcomeStatus::kConflict;
@@ -250,10 +251,11 @@ void Operations::judge(Head& head, const Operation& operation, const EditMessage
 void Operations::judge(Head& head, const Operation& operation, const DeleteMessage& op,
                        Outcome& out) {
   Target target;
-  if (!find_target(operation.conversation, op.message, target, out)) return;
   Marks marks;
+  const bool is_member = find_marks(operation.conversation, operation.actor, marks);
+  if (!find_target(operation.conversation, op.message, marks, target, out)) return;
   const bool may = target.sender == operation.actor || op.as_moderator;
-  if (!may || !find_marks(operation.conversation, operation.actor, marks)) {
+  if (!may || !is_member) {
     out.status = OutcomeStatus::kForbidden;
   } else if (target.deleted_at_us != 0) {
     out.status = OutcomeStatus::kDuplicate;
@@ -268,9 +270,10 @@ void Operations::judge(Head& head, const Operation& operation, const DeleteMessa
 void Operations::judge(Head& head, const Operation& operation, const ChangeReaction& op,
                        Outcome& out) {
   Target target;
-  if (!find_target(operation.conversation, op.message, target, out)) return;
   Marks marks;
-  if (!find_marks(operation.conversation, operation.actor, marks)) {
+  const bool is_member = find_marks(operation.conversation, operation.actor, marks);
+  if (!find_target(operation.conversation, op.message, marks, target, out)) return;
+  if (!is_member) {
     out.status = OutcomeStatus::kForbidden;
     return;
   }
@@ -392,7 +395,10 @@ void Operations::judge(Head& /*head*/, const Operation& operation, const SetMute
 bool Operations::find_marks(ConversationId conversation, UserId user, Marks& marks) {
   Rows rows = find_member_.query(conversation, user);
   if (!rows.next()) return false;
-  marks = {.delivered_seq = rows.u64(0), .read_seq = rows.u64(1), .read_no = rows.u64(2)};
+  marks = {.delivered_seq = rows.u64(0),
+           .read_seq = rows.u64(1),
+           .read_no = rows.u64(2),
+           .joined_seq = rows.u64(3)};
   return true;
 }
 
@@ -401,11 +407,15 @@ bool Operations::is_user(UserId user) {
   return rows.next();
 }
 
+bool Operations::Marks::may_see(Seq seq) const {
+  return seq > joined_seq || weakened(Weakness::kReactBeforeJoining);
+}
+
 bool Operations::find_target(ConversationId conversation, const chat::MessageRef& ref,
-                             Target& target, Outcome& out) {
+                             const Marks& marks, Target& target, Outcome& out) {
   Rows rows = ref.seq != 0 ? find_by_seq_.query(conversation, ref.seq)
                            : find_by_id_.query(conversation, ref.id);
-  if (!rows.next()) {
+  if (!rows.next() || !marks.may_see(rows.u64(0))) {
     out.status = OutcomeStatus::kNotFound;
     return false;
   }

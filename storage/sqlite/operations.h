@@ -48,6 +48,9 @@ class Operations {
     Seq delivered_seq = 0;
     Seq read_seq = 0;
     std::uint64_t read_no = 0;
+    Seq joined_seq = 0;
+    // A message from before they have joined is hidden, and not there for what they do either.
+    [[nodiscard]] bool may_see(Seq seq) const;
   };
   struct Target {  // the message that an edit, a deletion or a reaction speaks of
     Seq seq = 0;
@@ -74,8 +77,8 @@ class Operations {
   bool find_marks(ConversationId conversation, UserId user, Marks& marks);
   bool is_user(UserId user);
   // False and kNotFound when there is no such message; fills message and message_seq of `out` otherwise.
-  bool find_target(ConversationId conversation, const chat::MessageRef& ref, Target& target,
-                   Outcome& out);
+  bool find_target(ConversationId conversation, const chat::MessageRef& ref, const Marks& marks,
+                   Target& target, Outcome& out);
   // True when the actor has used this client_id before; `out` is then the verdict.
   bool find_first_attempt(const Operation& operation, const AppendMessage& op, Outcome& out);
   Seq next_seq(Head& head, Outcome& out);

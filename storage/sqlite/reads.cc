@@ -73,6 +73,10 @@ Reads::Reads(Database& db)
                       "message_seq=?2 ORDER BY seq"),
       find_user_by_name_(db, "SELECT " UPROAR_USER_COLUMNS " FROM users WHERE name=?1"),
       find_user_(db, "SELECT " UPROAR_USER_COLUMNS " FROM users WHERE id=?1"),
+      find_shared_(db,
+                   "SELECT 1 FROM users_conversations x JOIN users_conversations y"
+                   " ON y.user_id=?1 AND y.conversation_id=x.conversation_id WHERE x.user_id=?2"
+                   " LIMIT 1"),
       find_revoked_(db,
                     "SELECT id FROM sessions WHERE revoked_at<>0 AND revoked_at>=?1 ORDER BY "
                     "revoked_at DESC, id DESC"
@@ -81,7 +85,8 @@ Reads::Reads(Database& db)
                      "SELECT c.id, c.last_seq, m.joined_seq, c.kind, c.member_count"
                      " FROM users_conversations m JOIN conversations c ON c.id=m.conversation_id "
                      "WHERE m.user_id=?1"
-                     " ORDER BY c.last_message_at DESC, c.id LIMIT ?2"),
+                     " ORDER BY m.read_seq>m.joined_seq DESC, c.last_message_at DESC, c.id"
+                     " LIMIT ?2"),
       find_peers_(
           db, "SELECT user_id FROM users_conversations WHERE conversation_id=?1 ORDER BY user_id"),
       list_views_(db, VIEW_COLUMNS "AND m.conversation_id>?2 ORDER BY m.conversation_id LIMIT ?3"),
@@ -208,6 +213,20 @@ Result<std::vector<User>, StoreError> Reads::find_users(const std::vector<UserId
     if (rows.next()) users.push_back(read_user(rows));
   }
   return snapshot.checked(std::move(users));
+}
+
+Result<std::vector<UserId>, StoreError> Reads::find_companions(UserId of,
+                                                               const std::vector<UserId>& users) {
+  if (users.size() > kFindUsersMax) return Err{StoreError::kOverloaded};
+  Snapshot snapshot(database_);
+  std::vector<UserId> found;
+  for (const UserId user : users) {
+    Rows rows = find_shared_.query(of, user);
+    if (rows.next()) found.push_back(user);
+  }
+  std::sort(found.begin(), found.end());
+  found.erase(std::unique(found.begin(), found.end()), found.end());
+  return snapshot.checked(std::move(found));
 }
 
 Result<std::vector<SessionId>, StoreError> Reads::revoked_since(std::int64_t since_us) {

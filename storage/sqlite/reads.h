@@ -20,6 +20,8 @@ class Reads {
 
   Result<User, StoreError> find_user_by_name(const std::string& name);
   Result<std::vector<User>, StoreError> find_users(const std::vector<UserId>& ids);
+  Result<std::vector<UserId>, StoreError> find_companions(UserId of,
+                                                          const std::vector<UserId>& users);
   Result<std::vector<SessionId>, StoreError> revoked_since(std::int64_t since_us);
   Result<std::vector<Audience>, StoreError> load_audiences(const std::vector<UserId>& users,
                                                            const AudienceBounds& bounds);
@@ -53,6 +55,7 @@ class Reads {
   Statement find_reactions_;
   Statement find_user_by_name_;
   Statement find_user_;
+  Statement find_shared_;
   Statement find_revoked_;
   Statement find_audience_;
   Statement find_peers_;

@@ -222,6 +222,7 @@ for (const shards of [1, 2]) {
 
     it('presence: online at connect, offline at once after a clean close, with the time', async () => {
       const [ada, bob] = await server().people('ada', 'bob');
+      await ada.rest('POST', '/api/v1/conversations', { kind: 'channel', name: 'news', members: [bob.id] });
       const watcher = await ada.connect();
       const before_bob = await watcher.get({ type: 'presence.subscribe', user_ids: [bob.id] }, 'presence.state');
       assert.deepEqual(before_bob.users, [{ user_id: bob.id, status: 'offline' }]);

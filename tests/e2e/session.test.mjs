@@ -74,6 +74,7 @@ describe('a session', () => {
 
   it('that falls silent is closed with 4208, and is offline; one that pings stays', async () => {
     const [ada, bob] = await server().people('ada', 'bob');
+    await bob.rest('POST', '/api/v1/conversations', { kind: 'channel', name: 'news', members: [ada.id] });
     const watcher = await bob.connect();
     // `ws` answers pings by itself; a peer that is gone does not.
     const silent = await ada.connect({ ws: { autoPong: false } });

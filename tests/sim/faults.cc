@@ -34,6 +34,8 @@ constexpr auto kPlants = std::to_array<PlantInfo>({
      "whoever joins is told so once more, and then all that was said since"},
     {Plant::kHideReturn, "return_not_told",
      "who has left and come back is told of neither, and shown what follows"},
+    {Plant::kHideNotLive, "not_live_untold",
+     "nobody is told that their connection has no room for a conversation"},
     {Plant::kSilentShortSend, "silent_short_send",
      "a socket takes a part of a send and reports all of it"},
     {Plant::kLoseWritable, "lost_writable", "nobody learns that a full socket has room again"},
@@ -258,6 +260,11 @@ void Run::mistell(std::vector<std::string>& frames) {
     frames.insert(frames.end(), again.begin(), again.end());
     return;
   }
+  if (plant_ == Plant::kHideNotLive) {
+    std::erase_if(frames,
+                  [&](const std::string& frame) { return is(frame, "conversation.not_live"); });
+    return;
+  }
   for (std::string& frame : frames) {
     if (plant_ == Plant::kUntoldDuplicate) {
       constexpr std::string_view kSaid = R"(,"duplicate":true)";
@@ -364,6 +371,7 @@ void Run::plant() {
     case Plant::kAnotherAck:
     case Plant::kUntoldDuplicate:
     case Plant::kLoseAnswer:
+    case Plant::kHideNotLive:
     case Plant::kJoinAgain:
       for (const auto& client : clients_) {
         client->falsify_frames = [this](std::vector<std::string>& frames) { mistell(frames); };

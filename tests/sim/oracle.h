@@ -109,6 +109,8 @@ class Oracle {
   void check_presence(const std::vector<Client*>& clients);
   // Nobody lost a receipt because it reads too slowly (D7 allows that).
   void check_marks(const std::vector<Client*>& clients);
+  // Strangers are shown as offline: whoever was one when they asked is wrong about nobody.
+  void hides_presence() { presence_is_hidden_ = true; }
   // What a user is answered.
   using Ask = std::function<std::vector<Heard>(UserId user, ClientEvent event)>;
   // Asks everybody's unread counts; the world must be quiet, and is quiet afterwards.
@@ -149,6 +151,7 @@ class Oracle {
   const storage::MemoryModel& model_;
   const std::uint32_t nodes_;
   const bool sees_publishes_;
+  bool presence_is_hidden_ = false;
   std::map<ConversationId, Reading> readings_;
   std::map<ConversationId, std::map<Seq, storage::Operation>> log_;  // committed events
   struct CommittedMark {

@@ -28,6 +28,7 @@ enum class Plant : std::uint8_t {
   kLoseAnswer,
   kJoinAgain,
   kHideReturn,
+  kHideNotLive,
   kAnotherRow,
   kSilentShortSend,
   kLoseWritable,

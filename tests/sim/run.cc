@@ -66,6 +66,7 @@ RunResult Run::go() {
 
 void Run::make_world() {
   has_short_tokens_ = seed_ % 9 == 4 && plant_ == Plant::kNone;
+  if (seed_ % 2 != 0) oracle_.hides_presence();                  // tune()
   cast_.is_restless = seed_ % 5 == 0 && plant_ == Plant::kNone;  // which are found sooner in peace
   store_.when_committed = [this](const storage::Operation& operation,
                                  const storage::Outcome& outcome) {
@@ -126,6 +127,9 @@ void Run::tune(net::NetOptions& net, chat::ChatLimits& chat) const {
   chat.page_rows_max = seed_ % 4 == 0 ? 100 : static_cast<std::uint32_t>(seed_ % 4);
   if (seed_ % 4 == 0) chat.page_bytes_max = 1'000;
   chat.recent_rows_max = 4;
+  chat.joined_live_max = seed_ % 7 == 0 ? 1 : 3;
+  chat.early_checks_max = 1;
+  chat.presence_is_public = seed_ % 2 == 0;
   // With several nodes what is heard is not forgotten: there is room for all of it.
   chat.conversations_max = topology_.nodes > 1 ? 9 : 2;
   chat.commands_per_s = 1'000;
@@ -390,6 +394,7 @@ void Run::look_at(Node& node) {
     met_["events of other nodes"] += chat.node_events.value();
     met_["events before their turn"] += chat.node_events_held.value();
     met_["looks at the store"] += chat.looks.value();
+    met_["no room for a joining"] += chat.not_live.value();
     met_["presence of other nodes"] += chat.presence_heard.value();
     met_["looks at the presence store"] += chat.presence_reads.value();
     const server::NodeLink* const link = node.shard(i).node_link();

@@ -131,6 +131,10 @@ class SimStoreClient final : public storage::StoreClient,
   void find_users(std::vector<UserId> ids, Done<std::vector<storage::User>> done) override {
     answer(std::move(done), [=](MemoryModel& model) { return model.find_users(ids); });
   }
+  void find_companions(UserId of, std::vector<UserId> users,
+                       Done<std::vector<UserId>> done) override {
+    answer(std::move(done), [=](MemoryModel& model) { return model.find_companions(of, users); });
+  }
   void ensure_user(UserId id, std::string name, std::int64_t at_us,
                    Done<storage::User> done) override {
     answer(std::move(done), [=](MemoryModel& model) { return model.ensure_user(id, name, at_us); });

@@ -47,6 +47,7 @@ TEST_F(WholeNodes, KeepTheirPromises) {
                            "events of other nodes",
                            "events before their turn",
                            "looks at the store",
+                           "no room for a joining",
                            "a node is cut off",
                            "the bus restarts",
                            "the presence store forgets",

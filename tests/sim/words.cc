@@ -296,6 +296,19 @@ std::optional<ServerEvent> reply(std::string_view type, const object& from) {
     return out;
   }
   if (type == "conversation.joined") return ConversationJoined{view(from)};
+  if (type == "conversation.not_live") {
+    ConversationNotLive out;
+    simdjson::dom::array ids;
+    if (from.at_key("conversation_ids").get(ids) == simdjson::SUCCESS) {
+      for (const element item : ids) {
+        std::string_view name;
+        if (item.get(name) == simdjson::SUCCESS)
+          out.conversations.push_back(ConversationId::parse(name).value_or(ConversationId()));
+      }
+    }
+    out.more = flag(from, "more");
+    return out;
+  }
   if (type == "conversation.info") return ConversationInfo{view(from)};
   if (type == "conversation.created")
     return ConversationCreated{view(from), flag(from, "duplicate")};

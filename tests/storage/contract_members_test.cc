@@ -207,6 +207,35 @@ TEST_P(Members, AudienceNamesConversationsByActivityAndTheirClosePeers) {
   EXPECT_THAT(call->audience(nobody).value().conversations, IsEmpty());
 }
 
+TEST_P(Members, CompanionsAreThoseWhoShareAConversation) {
+  creates(dave, conversation(2), kDirect, {user(5)});
+  EXPECT_THAT(call->find_companions(alice, {user(5), carol, nobody, dave, bob, carol}).value(),
+              ElementsAre(bob, carol));
+  EXPECT_THAT(call->find_companions(dave, {alice, user(5)}).value(), ElementsAre(user(5)));
+  EXPECT_THAT(call->find_companions(nobody, {alice}).value(), IsEmpty());
+  EXPECT_THAT(call->find_companions(alice, {}).value(), IsEmpty());
+  act(room, alice, RemoveMember{.user = bob});
+  EXPECT_THAT(call->find_companions(alice, {bob, carol}).value(), ElementsAre(carol));
+  EXPECT_THAT(call->find_companions(bob, {alice, carol}).value(), IsEmpty());
+  EXPECT_EQ(call->find_companions(alice, std::vector<UserId>(kFindUsersMax + 1)).error(),
+            StoreError::kOverloaded);
+}
+
+// Whatever strangers put somebody into stands behind what they have sent or read in.
+TEST_P(Members, AudienceBeginsWithWhatItsUserHasActedIn) {
+  for (std::uint64_t n = 2; n <= 5; ++n) creates(dave, conversation(n), kGroup, {bob});
+  creates(alice, conversation(6), kDirect, {bob});
+  sends(bob, conversation(6), "hi");
+  sends(alice, room, "one");
+  marks(bob, room, kSeen, 1);
+  for (std::uint64_t n = 2; n <= 5; ++n) sends(dave, conversation(n), "buy");
+  const Audience audience = call->audience(bob, 4, 2).value();
+  std::vector<ConversationId> ids;
+  for (const Membership& one : audience.conversations) ids.push_back(one.conversation);
+  EXPECT_THAT(ids, ElementsAre(room, conversation(6), conversation(5), conversation(4)));
+  EXPECT_THAT(audience.peers, ElementsAre(alice, carol));
+}
+
 TEST_P(Members, AudiencesOfManyAreThoseOfEachInTheOrderAsked) {
   creates(alice, conversation(2), kDirect, {dave});
   creates(bob, conversation(3), kGroup, {carol, user(5)});

@@ -206,6 +206,39 @@ TEST_P(Messages, CollectReactionsOncePerUserAndEmoji) {
   EXPECT_EQ(row(room, 1).version, 5U);
 }
 
+// Whoever joins is shown nothing from before, and learns nothing of it by what they do to it.
+TEST_P(Messages, FromBeforeSomebodyJoinedAreNotThereForThem) {
+  const Outcome old = sends(alice, room, "before");
+  const Outcome mine = sends(bob, room, "bob's");
+  act(room, alice, RemoveMember{.user = bob});
+  act(room, alice, AddMember{.user = bob, .role = chat::Role::kAdmin});
+  const Outcome fresh = sends(alice, room, "after");
+  const chat::MessageRef by_seq{.seq = old.seq, .id = {}}, by_id{.seq = 0, .id = old.message};
+  for (const chat::MessageRef& ref : {by_seq, by_id}) {
+    for (const Outcome& out : {act(room, bob, ChangeReaction{.message = ref, .emoji = "+"}),
+                               act(room, bob, DeleteMessage{.message = ref, .as_moderator = true}),
+                               act(room, bob, EditMessage{.message = ref, .content = "x"})}) {
+      EXPECT_EQ(out.status, kNotFound);
+      EXPECT_EQ(out.message, MessageId()) << "an id is news of it";
+      EXPECT_EQ(out.message_seq, 0U);
+      EXPECT_EQ(out.seq, 0U);
+    }
+  }
+  const chat::MessageRef own{.seq = mine.seq, .id = {}};
+  EXPECT_EQ(act(room, bob, EditMessage{.message = own, .content = "x"}).status, kNotFound);
+  AppendMessage answer = message("re");
+  answer.reply_to = old.seq;
+  EXPECT_EQ(act(room, bob, answer).status, kNotFound);
+  answer.reply_to = fresh.seq;
+  EXPECT_EQ(act(room, bob, answer).status, kCommitted);
+  const chat::MessageRef seen{.seq = fresh.seq, .id = {}};
+  EXPECT_EQ(act(room, bob, ChangeReaction{.message = seen, .emoji = "+"}).status, kCommitted);
+  // Who was there is not hindered.
+  EXPECT_EQ(act(room, alice, ChangeReaction{.message = by_seq, .emoji = "+"}).status, kCommitted);
+  EXPECT_EQ(marks(bob, room, chat::MarkKind::kSeen, old.seq).status, kDuplicate)
+      << "a mark stands above what is hidden from the first";
+}
+
 TEST_P(Messages, KeepSeqsWithoutHolesWhateverIsInterleaved) {
   std::mt19937 random(7);
   std::map<ConversationId, Seq> expected;

@@ -130,6 +130,12 @@ export class Client extends EventTarget {
       }
     }
     if (event.type === 'conversation.joined' || event.type === 'member.added') this.#watch_presence();
+    if (event.type === 'conversation.not_live') {   // of those that we do not know the next connection hears
+      for (const id of event.conversation_ids ?? []) {
+        const known = this.store.conversations.get(id);
+        if (known) this.#fill(known);
+      }
+    }
     if (event.type === 'typing.update') setTimeout(() => this.#changed(), 6100);   // it fades by itself
   }
 

@@ -37,6 +37,7 @@ describe('presence over two nodes', () => {
   // Ada on the first node, who watches Bob; Bob nowhere.
   async function ada_watches_bob() {
     const [ada, bob] = await nodes[0].people('ada', 'bob');
+    await ada.rest('POST', '/api/v1/conversations', { kind: 'channel', name: 'news', members: [bob.id] });
     const a = await nodes[0].connect({ token: ada.token });
     const { users } = await a.get({ type: 'presence.subscribe', user_ids: [bob.id] }, 'presence.state');
     assert.deepEqual([users[0].status, users[0].uncertain], ['offline', undefined]);
@@ -59,8 +60,9 @@ describe('presence over two nodes', () => {
     assert.ok(Math.abs(Date.parse(gone.last_online) - began) < 5_000, gone.last_online);
   });
 
-  it('knows of a stranger whom nobody watches', async () => {
+  it('knows of somebody whom nobody watches', async () => {
     const [cyd, dan] = await nodes[0].people('cyd', 'dan');
+    await cyd.rest('POST', '/api/v1/conversations', { kind: 'channel', name: 'news', members: [dan.id] });
     await nodes[1].connect({ token: dan.token });
     const c = await nodes[0].connect({ token: cyd.token });
     await until(async () => (await asked(c, dan)).status === 'online', 'the first node to know of dan');

@@ -11,7 +11,8 @@ namespace {
 
 class PresenceOverNodes : public ChatTest {
  protected:
-  explicit PresenceOverNodes(World::Options options = {.limits = {}, .nodes = 2})
+  explicit PresenceOverNodes(World::Options options = {.limits = {.presence_is_public = true},
+                                                       .nodes = 2})
       : ChatTest(std::move(options)) {}
 
   // What was said is written and told, heard, and told to those who watch.
@@ -151,7 +152,9 @@ TEST_F(PresenceOverNodes, a_node_counts_from_when_it_is_known) {
 
 class PresenceBeforeTheList : public PresenceOverNodes {
  protected:
-  PresenceBeforeTheList() : PresenceOverNodes({.limits = {}, .nodes = 2, .is_list_late = true}) {}
+  PresenceBeforeTheList()
+      : PresenceOverNodes(
+            {.limits = {.presence_is_public = true}, .nodes = 2, .is_list_late = true}) {}
 };
 
 TEST_F(PresenceBeforeTheList, every_node_counts_until_the_first_list) {

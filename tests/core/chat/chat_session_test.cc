@@ -426,6 +426,7 @@ TEST_F(Sessions, a_user_who_flaps_within_a_tick_is_one_update) {
 }
 
 TEST_F(ThreeShards, presence_is_asked_and_watched) {
+  (void)channel({"alice", "bob", "carol"});  // whose members are no peers
   const Person alice = arrives("alice", 0);
   const UserId bob = world.user("bob"), carol = world.user("carol");
   (void)arrives("bob", 2);
@@ -447,7 +448,10 @@ TEST_F(ThreeShards, presence_is_asked_and_watched) {
 
 class TwoWatches : public ChatTest {
  protected:
-  TwoWatches() : ChatTest({.shards = 1, .seed = 1, .limits = {.presence_watch_max = 2}}) {}
+  TwoWatches()
+      : ChatTest({.shards = 1,
+                  .seed = 1,
+                  .limits = {.presence_watch_max = 2, .presence_is_public = true}}) {}
 };
 
 TEST_F(TwoWatches, a_peer_who_is_no_longer_watched_makes_no_room_for_a_stranger) {

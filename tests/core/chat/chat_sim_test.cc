@@ -110,7 +110,8 @@ INSTANTIATE_TEST_SUITE_P(Worlds, PlantedBug,
                                            Planted{Plant::kShiftCursor, "shifted_cursor"},
                                            Planted{Plant::kCutIsWhole, "cut_page_taken_for_last"},
                                            Planted{Plant::kForgetRead, "forgotten_read_mark"},
-                                           Planted{Plant::kLateLeaving, "late_leaving"}),
+                                           Planted{Plant::kLateLeaving, "late_leaving"},
+                                           Planted{Plant::kHideNotLive, "not_live_untold"}),
                          [](const auto& param) { return std::string(param.param.name); });
 
 // The same with a bus between nodes that is wrong on purpose, or a domain that ignores what it says.
@@ -131,6 +132,7 @@ INSTANTIATE_TEST_SUITE_P(
                       Planted{Plant::kLoseRepair, "lost_repair"},
                       Planted{Plant::kForgetLostPublish, "lost_publish_never_mentioned"},
                       Planted{Plant::kForgetHints, "joining_not_told"},
+                      Planted{Plant::kHideNotLive, "not_live_untold"},
                       Planted{Plant::kDeadStayOnline, "dead_stay_online"},
                       Planted{Plant::kLosePresence, "lost_presence"},
                       Planted{Plant::kOldPresenceWins, "old_presence_wins"},

@@ -44,6 +44,7 @@ class Simulation {
                 .nodes = nodes}),
         oracle_(world_.model(), nodes, true) {
     cast_.is_restless = seed % 5 == 0;
+    if (!world_.options().limits.presence_is_public) oracle_.hides_presence();
     watch();
     for (int i = 0; i < 4; ++i) {
       const UserId user = world_.user("user" + std::to_string(i));
@@ -145,6 +146,9 @@ class Simulation {
     limits.page_rows_max = seed % 4 == 0 ? 100 : static_cast<std::uint32_t>(seed % 4);
     if (seed % 4 == 0) limits.page_bytes_max = 1'000;
     limits.recent_rows_max = 4;
+    limits.joined_live_max = seed % 7 == 0 ? 1 : 3;
+    limits.early_checks_max = 1;
+    limits.presence_is_public = seed % 2 == 0;
     // With several nodes what is heard is not forgotten: there is room for all of it.
     limits.conversations_max = nodes > 1 ? 9 : 2;
     limits.commands_per_s = 1000;

@@ -59,6 +59,7 @@ enum class Plant : std::uint8_t {
   kCutIsWhole,      // a page of changes that the limit cut says that it is the last one
   kForgetRead,      // a load forgets how far its members have read
   kLateLeaving,     // whoever left hears until the news of it has come
+  kHideNotLive,     // nobody is told that there is no room for a conversation
   // Several nodes.
   kLoseSilently,       // the bus loses and says nothing
   kRepeatRelay,        // what another node published is heard twice

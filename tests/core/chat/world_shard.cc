@@ -43,6 +43,9 @@ void World::Shard::tell(const Endpoint& to, const ServerEvent& event, Delivery) 
   world.trace_event(2, to, event);
   Connection* connection = world.find(to);
   if (connection == nullptr) return;
+  if (std::holds_alternative<ConversationNotLive>(event) &&
+      world.options_.plant == Plant::kHideNotLive)
+    return;
   if (world.on_tell) world.on_tell(*connection, event);
   world.send_to(*connection, {event, {}});
 }
@@ -274,6 +277,12 @@ void World::Shard::read_last_seq(ConversationId id, storage::Done<Seq> done) {
 void World::Shard::find_users(std::vector<UserId> ids, Done<std::vector<storage::User>> done) {
   read<std::vector<storage::User>>(std::move(done),
                                    [this, ids] { return world.model_.find_users(ids); });
+}
+
+void World::Shard::find_companions(UserId of, std::vector<UserId> users,
+                                   Done<std::vector<UserId>> done) {
+  read<std::vector<UserId>>(std::move(done),
+                            [=, this] { return world.model_.find_companions(of, users); });
 }
 
 void World::Shard::ensure_user(UserId, std::string, std::int64_t, Done<storage::User>) {

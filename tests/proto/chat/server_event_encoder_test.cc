@@ -218,6 +218,16 @@ TEST(Encoder, Conversations) {
                  R"({"type":"conversation.info","conversation":)" + std::string(kSmall) + "}");
   expect_encoded(ConversationJoined{view},
                  R"({"type":"conversation.joined","conversation":)" + std::string(kSmall) + "}");
+  expect_encoded(
+      ConversationNotLive{.conversations = {conversation(), conversation()}, .more = true},
+      R"({"type":"conversation.not_live","conversation_ids":["$C","$C"],"more":true})");
+  expect_encoded(ConversationNotLive{.conversations = {}, .more = true},
+                 R"({"type":"conversation.not_live","more":true})");
+  ConversationView silent = view;
+  silent.is_live = false;
+  expect_encoded(
+      ConversationInfo{silent},
+      R"({"type":"conversation.info","conversation":{"id":"$C","kind":"group","role":"member","last_seq":0,"unread":0,"live":false}})");
   expect_encoded(ConversationCreated{.conversation = view, .duplicate = true},
                  R"({"type":"conversation.created","conversation":)" + std::string(kSmall) +
                      R"(,"duplicate":true})");
@@ -432,6 +442,7 @@ TEST(Encoder, NamesEveryEventAsTheTableDoes) {
                              ConversationPage{},
                              ConversationInfo{},
                              ConversationJoined{},
+                             ConversationNotLive{},
                              ConversationUpdated{},
                              MemberAdded{},
                              MemberRemoved{},
