@@ -59,6 +59,13 @@ struct ConversationList {
   bool has_more = false;
 };
 
+// Somebody in a conversation.
+struct Writer {
+  ConversationId conversation{};
+  UserId user{};
+  friend constexpr auto operator<=>(const Writer&, const Writer&) = default;
+};
+
 class Directory {
  public:
   virtual ~Directory() = default;
@@ -97,6 +104,11 @@ class Directory {
   // Conversations of the user with unread messages.
   virtual void unread_conversations(UserId user, std::uint32_t limit,
                                     Done<std::vector<chat::ConversationView>> done) = 0;
+  // Of `ids`, in their order, those that the user is a member of. One read. More than kLookedUpMax: kOverloaded.
+  virtual void find_memberships(UserId user, std::vector<ConversationId> ids,
+                                Done<std::vector<ConversationId>> done) = 0;
+  // Of `asked`, in their order, those who have written a message there. One read, bounded alike.
+  virtual void find_writers(std::vector<Writer> asked, Done<std::vector<Writer>> done) = 0;
 };
 
 }  // namespace uproar::storage

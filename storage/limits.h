@@ -32,6 +32,9 @@ inline constexpr std::uint32_t kPageRowsMax = 500;
 inline constexpr std::uint32_t kListRowsMax = 1000;
 // Ids of one find_users or find_companions; a longer list is answered kOverloaded.
 inline constexpr std::uint32_t kFindUsersMax = 4096;
+// Ids of one find_memberships() or find_writers(): all of a sync, or of a list of members. 1,024 looks at an index of 2 us
+// each, on a thread that reads. More: kOverloaded.
+inline constexpr std::uint32_t kLookedUpMax = 1024;
 // Conversations whose last seq is asked for together: more than a shard's attaches (core/chat/limits.h). 1 MiB of ids.
 inline constexpr std::uint32_t kFindLastSeqsMax = 65'536;
 

@@ -29,6 +29,19 @@ LIBC = ctypes.CDLL(None)
 # Lifts the limits meant for strangers: one process plays all users.
 UPROAR_FLAGS = ("--shards", "1", "--connections-per-address", "0", "--openings-per-second", "0", "--commands-per-second", "1000000")
 
+# The same, which builds of before do not have.
+UPROAR_QUOTAS = ("conversations-per-day", "first-contacts-per-day", "message-mb-per-day")
+
+
+@functools.cache
+def settings_of(program):
+    """The text in which a build says what settings it has."""
+    return subprocess.run([program, "serve", "--help"], capture_output=True, text=True, check=False).stdout
+
+
+def lifted_quotas(program):
+    return tuple(word for name in UPROAR_QUOTAS if f"--{name}" in settings_of(program) for word in (f"--{name}", "0"))
+
 
 class Unavailable(Exception):
     """A contender that cannot run here; the text says what to do."""
@@ -46,8 +59,7 @@ def free_port():
 
 def operators_port(program, port):
     """(where this build answers operators, the flags for that): builds of before had one port for all."""
-    said = subprocess.run([program, "serve", "--help"], capture_output=True, text=True, check=False).stdout
-    if "--admin-listen" not in said:
+    if "--admin-listen" not in settings_of(program):
         return port, []
     own = free_port()
     return own, ["--admin-listen", f"127.0.0.1:{own}"]
@@ -234,7 +246,7 @@ class Uproar(Contender):
         program = str(self.build / "tools/uproar")
         self.admin_port, flags = operators_port(program, self.port)
         return self.pinned([program, "serve", "--listen", f"127.0.0.1:{self.port}", *flags, "--data", str(self.folder / "data"),
-                            "--auth-secret-file", str(self.key), *merged(UPROAR_FLAGS, self.flags)])
+                            "--auth-secret-file", str(self.key), *merged((*UPROAR_FLAGS, *lifted_quotas(program)), self.flags)])
 
     def load_arguments(self):
         return [*super().load_arguments(), "--auth-key-file", str(self.key), "--world", str(self.folder / "world")]

@@ -12,6 +12,10 @@ struct ChatCounters {
   Counter commands;  // that reached a role (after the rate check)
   Counter refused;   // answered with an error, whatever the reason
   Counter rate_limited;
+  Counter shares_asked;      // commands that were asked of their user's share (user_shares.h)
+  Counter shares_waited;     // of these, had to wait for it
+  Counter quotas_refused;    // a quota of the day was used up
+  Counter shares_forgotten;  // the table of shares was full: those who had used least
   Counter overloaded;        // a bound of limits.h was met
   Counter commands_held_up;  // waited in a crowd, and their connection with them
   Counter unavailable;       // refused because the store cannot commit or read
@@ -32,9 +36,11 @@ struct ChatCounters {
   Counter sessions_refreshed;  // by session.refresh
   Counter syncs;
   Counter sync_pages;
-  Counter warm_reads;      // of the newest rows of a conversation, for all who resume in it
-  Counter stale_pages;     // served from memory while the store was down
-  Counter commits_failed;  // operations whose batch failed
+  Counter sync_lookups;        // reads of which conversations of a sync its user is in
+  Counter conversation_reads;  // of a conversation's state, whether or not it was there
+  Counter warm_reads;          // of the newest rows of a conversation, for all who resume in it
+  Counter stale_pages;         // served from memory while the store was down
+  Counter commits_failed;      // operations whose batch failed
   // Messages that the store has put where others were: it has lost what it had acknowledged (docs/cluster.md).
   Counter seqs_given_again;
   Counter repairs;  // holes in the order, filled from the store

@@ -6,6 +6,7 @@
 #include "core/chat/conversation_role.h"
 #include "core/chat/session_role.h"
 #include "core/chat/user_role.h"
+#include "core/chat/user_shares.h"
 
 namespace uproar::chat {
 
@@ -29,7 +30,8 @@ struct ChatShard::Roles final : ParcelSink {
                 .interests = {}},
         sessions(context, std::move(node)),
         conversations(context),
-        users(context) {
+        users(context),
+        shares(context) {
     UPROAR_CHECK(context.presence == nullptr || context.nodes != nullptr);
     UPROAR_CHECK(context.shard_count >= 1 && context.shard_count <= 64,
                  context.shard_count);  // bits of a bitmap
@@ -40,7 +42,12 @@ struct ChatShard::Roles final : ParcelSink {
     std::visit([this](auto& said) { take(said); }, parcel);
   }
   void take(SessionStart& said) { users.on(said); }
-  void take(SessionEnd& said) { users.on(said); }
+  void take(SessionEnd& said) {
+    if (said.unspent_pages > 0) shares.give_back(said.user, said.unspent_pages);
+    users.on(said);
+  }
+  void take(ShareAsk& said) { shares.on(std::move(said)); }
+  void take(ShareAnswer& said) { sessions.on(said); }
   void take(UserNotice& said) { users.on(std::move(said)); }
   void take(Revoke& said) { users.on(said); }
   void take(PresenceQuery& said) { users.on(said); }
@@ -121,6 +128,9 @@ struct ChatShard::Roles final : ParcelSink {
       case Deadline::Kind::kNotLive:
         sessions.tell_not_live(due.key);
         break;
+      case Deadline::Kind::kShare:
+        sessions.share_due(due.key);
+        break;
       case Deadline::Kind::kAudience:
         sessions.retry_audience_looks();
         break;
@@ -143,6 +153,7 @@ struct ChatShard::Roles final : ParcelSink {
   SessionRole sessions;
   ConversationRole conversations;
   UserRole users;
+  UserShares shares;
 };
 
 ChatShard::ChatShard(ChatPorts ports, ChatLimits limits, std::string node)
@@ -188,7 +199,7 @@ void ChatShard::refuse(const Endpoint& session, const RequestId& request, const 
 
 bool ChatShard::admit_request(const Actor& actor, const Now& now) {
   roles_->context.now = now;
-  return roles_->sessions.admit_request(actor);
+  return roles_->sessions.admit_request(actor, 1);
 }
 
 void ChatShard::on_parcel(Parcel parcel, const Now& now) {

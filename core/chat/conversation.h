@@ -20,6 +20,7 @@
 #include "core/chat/parcel.h"
 #include "core/chat/recent_rows.h"
 #include "storage/history.h"
+#include "storage/operation.h"
 
 namespace uproar::chat {
 
@@ -101,6 +102,7 @@ struct MembershipCommand {
   std::uint32_t left = 0;  // outcomes awaited; 0: none is under way
   std::optional<ServerEvent> answer;
   std::optional<Error> error;
+  std::vector<decltype(storage::Operation::body)> rest{};  // not staged so far, the last one first
   // The actor hears of it as members do: an answer without id would be the same again.
   bool is_heard = false;
   std::vector<Actor> joining{};  // by themselves, once a user; each is answered with its outcome

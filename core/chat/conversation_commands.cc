@@ -426,21 +426,34 @@ void ConversationRole::typing_due(ConversationId id) {
 bool ConversationRole::stage_change(Conversation& conversation, const Actor& actor,
                                     std::vector<Body> bodies, std::optional<ServerEvent> answer) {
   UPROAR_CHECK(conversation.change.left == 0);
-  MembershipCommand change{.actor = actor, .left = 0, .answer = std::move(answer), .error = {}};
-  for (Body& body : bodies) {
-    if (auto error = try_stage(conversation, actor, std::move(body), false)) {
-      change.error =
-          *error;  // what is staged already counts; the command is answered with the error
+  std::reverse(bodies.begin(), bodies.end());
+  conversation.change = {.actor = actor,
+                         .left = 0,
+                         .answer = std::move(answer),
+                         .error = {},
+                         .rest = std::move(bodies)};
+  if (stage_slice(conversation)) return true;
+  const MembershipCommand none = std::exchange(conversation.change, {});
+  if (none.error) context_.refuse(actor, *none.error);
+  return false;
+}
+
+// The next operations of a change, when those before have their outcomes: a list of a thousand people shares its batches,
+// and the turns in which they are told, with what others say meanwhile. False: nothing was staged.
+bool ConversationRole::stage_slice(Conversation& conversation) {
+  MembershipCommand& change = conversation.change;
+  while (!change.rest.empty() && change.left < kChangeSliceRows) {
+    Body body = std::move(change.rest.back());
+    change.rest.pop_back();
+    if (auto error = try_stage(conversation, change.actor, std::move(body), false)) {
+      // What is staged already counts; the command is answered with the error.
+      change.error = *error;
+      change.rest.clear();
       break;
     }
     ++change.left;
   }
-  if (change.left == 0) {
-    if (change.error) context_.refuse(actor, *change.error);
-    return false;
-  }
-  conversation.change = std::move(change);
-  return true;
+  return change.left > 0;
 }
 
 void ConversationRole::join(Conversation& conversation, const Actor& actor) {

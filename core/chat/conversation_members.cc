@@ -30,15 +30,15 @@ ConversationView ConversationRole::view_for(const Conversation& conversation, Us
   view.last_no = conversation.last_no;
   view.member_count = static_cast<std::uint32_t>(conversation.members.size());
   view.created_at_us = conversation.created_at_us;
-  const bool shows_members = conversation.members.size() <= kMembersShownMax;
+  // Whoever tells each member does so without a look at all others.
+  if (const MemberState* member = conversation.find_member(user)) {
+    view.role = member->role;
+    view.read_seq = member->read_seq;
+    view.delivered_seq = member->delivered_seq;
+    view.unread = conversation.last_no - std::min(member->read_no, conversation.last_no);
+  }
+  if (conversation.members.size() > kMembersShownMax) return view;
   for (const MemberState& member : conversation.members) {
-    if (member.user == user) {
-      view.role = member.role;
-      view.read_seq = member.read_seq;
-      view.delivered_seq = member.delivered_seq;
-      view.unread = conversation.last_no - std::min(member.read_no, conversation.last_no);
-    }
-    if (!shows_members) continue;
     view.members.push_back({.user = member.user,
                             .name = {},
                             .role = member.role,
@@ -152,6 +152,7 @@ void ConversationRole::change_step_done(Conversation& conversation,
   if (answer) change.answer = std::move(answer);
   if (error && !change.error) change.error = error;
   if (--change.left > 0) return;
+  if (!change.error && !change.rest.empty() && stage_slice(conversation)) return;
   const MembershipCommand done = std::exchange(change, {});
   if (conversation.wants_look) want_look(conversation);
   if (done.error) {

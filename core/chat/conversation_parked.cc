@@ -58,7 +58,8 @@ struct Room {
 Room room_of(const ClientEvent& event) {
   const auto* add = std::get_if<MemberAdd>(&event);
   // Two: a creation and its first message; a change of roles and a leaving.
-  const std::size_t rows = add == nullptr ? 2 : std::max<std::size_t>(1, add->users.size());
+  const std::size_t rows =
+      add == nullptr ? 2 : std::clamp<std::size_t>(add->users.size(), 1, kChangeSliceRows);
   return {.rows = rows, .bytes = rows * sizeof(storage::Operation) + kept_bytes_of(event)};
 }
 

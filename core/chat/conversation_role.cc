@@ -116,6 +116,7 @@ void ConversationRole::load(Conversation& conversation) {
   conversation.is_loading = true;
   conversation.load_began_us = context_.now.monotonic_us;
   ++loads_;
+  context_.counters.conversation_reads.add();
   context_.history.load_conversation(
       conversation.id, [this, id = conversation.id, failures = conversation.failures](
                            Result<storage::ConversationState, storage::StoreError> state) {

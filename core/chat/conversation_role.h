@@ -183,6 +183,7 @@ class ConversationRole {
   bool stage_change(Conversation& conversation, const Actor& actor,
                     std::vector<decltype(storage::Operation::body)> bodies,
                     std::optional<ServerEvent> answer);
+  bool stage_slice(Conversation& conversation);
 
   // --- outcomes (conversation_outcomes.cc) ---
   void outcome_of(Conversation& conversation, Pending& pending, const storage::Outcome& outcome);

@@ -23,6 +23,7 @@ struct Deadline {
     kRepair,          // key: conversation
     kParked,          // key: conversation
     kNotLive,         // key: slot and generation of a session
+    kShare,           // key: token of a command that waits for its user's share
     kAudience,        // no key
     kAudienceGather,  // no key
     kOffline,         // key: user

@@ -19,6 +19,11 @@ constexpr std::uint32_t heartbeat_interval_ms_of(std::uint32_t timeout_ms) {
   return static_cast<std::uint32_t>(std::uint64_t{timeout_ms} * 2 / 5);
 }
 
+// --message-mb-per-day in pages of command_cost.h: 4,096 of 256 bytes.
+constexpr std::uint32_t stored_pages_of_mb(std::uint32_t mb) {
+  return mb * 4'096;
+}
+
 struct ChatLimits {
   // --- what a command may carry (the decoder refuses the same; too_large or invalid_field) ---
   std::uint32_t content_bytes_max = kContentBytesMax;
@@ -40,7 +45,12 @@ struct ChatLimits {
   std::uint32_t commands_per_s = 100;
   std::uint32_t commands_burst = 400;  // a reconnecting client asks for much at once
   std::uint32_t bytes_per_s = 256 * 1024;
-  std::uint32_t bytes_burst = 1024 * 1024;      // 16 messages of the largest size
+  std::uint32_t bytes_burst = 1024 * 1024;  // 16 messages of the largest size
+  // Of a user at this node, by day; 0: no limit (user_shares.h). rate_limited; too_large for more at
+  // once than a day's.
+  std::uint32_t conversations_per_day = 0;
+  std::uint32_t first_contacts_per_day = 0;
+  std::uint32_t stored_pages_per_day = 0;
   std::uint32_t connections_per_user_max = 20;  // all shards; the newest is closed with 4009
 
   // --- tables ---
@@ -87,6 +97,8 @@ inline constexpr std::uint32_t kResumeWindowS = 7 * 24 * 3600;
 // Commands are large, 32 * 128 KiB, but bytes_burst bounds them; a refusal is about 100 bytes.
 inline constexpr std::size_t kEarlyCommandsMax = 32;
 inline constexpr std::size_t kEarlyMessagesMax = 128;
+// Leavings that a session is told of while its audience is read, 16 bytes each. Above: it is read again.
+inline constexpr std::size_t kEarlyLeavingsMax = 1'024;
 // Refusals in a row before the connection is closed.
 inline constexpr std::uint32_t kRateStrikesMax = 200;
 // REST: users that hash alike share one; 8 bytes each.
@@ -121,6 +133,25 @@ inline constexpr std::size_t kNotLiveNamedMax = 32;
 inline constexpr std::uint32_t kTopicsMax = 1'000'000;
 // presence.get and snapshots under way; above: overloaded.
 inline constexpr std::uint32_t kPresenceQueriesMax = 4096;
+
+// --- a user's share (user_shares.h) ---
+// From so many units on a command is charged to its user as well.
+inline constexpr std::uint32_t kSharedCostMin = 8;
+// A user's large commands together may cost as much as those of so many connections a second, and
+// at once what one has.
+inline constexpr std::uint32_t kUserConnectionsWorth = 4;
+// So long a session waits for the share of its user; then it is refused: rate_limited.
+inline constexpr std::int64_t kShareWaitUsMax = 5'000'000;
+// Commands that wait for the answer, of the whole shard: 16 KB each with a list of 1,000 ids, 64 MB. Above: overloaded.
+inline constexpr std::size_t kSharesAskedMax = 4'096;
+// What a session may store is asked for in lots of so many pages: 256 KiB.
+inline constexpr std::uint32_t kStoredLotPages = 1'024;
+// Users whose shares are kept, ~80 bytes each: 5 MB. Above: the eighth that has used least is forgotten.
+inline constexpr std::size_t kSharesMax = 65'536;
+inline constexpr std::size_t kSharesSweptAbove = 1'024;
+inline constexpr std::size_t kFirstContactsKept = 32;
+// Reads of who is a first contact, 16 KB each with a list of 1,000 ids; above: overloaded.
+inline constexpr std::uint32_t kShareReadsInFlightMax = 1'024;
 
 // --- sync ---
 inline constexpr std::uint32_t kSyncWindow = 4;  // conversations paged at a time per hearer
@@ -162,6 +193,9 @@ inline constexpr std::size_t kParkedCrowd = 1'024;
 // So long, at most, and then it is refused: overloaded. A batch of 1,024 rows takes milliseconds,
 // changes of members of one conversation that are no joins have a commit each.
 inline constexpr std::uint32_t kParkedWaitMs = 10'000;
+// Operations of one change of members that are staged at a time: a batch has room for others, and what is told of them is
+// done in a turn of a millisecond.
+inline constexpr std::uint32_t kChangeSliceRows = 64;
 // Conversations without room that are passed over for others, each time that there is some.
 inline constexpr std::size_t kRoomLooksMax = 64;
 inline constexpr std::uint32_t kReadsInFlightMax = 256;       // history; above: overloaded

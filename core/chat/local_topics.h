@@ -53,6 +53,7 @@ class LocalTopics {
     return out;
   }
 
+  [[nodiscard]] std::uint32_t hearers(Index index) const { return topics_[index].hearers; }
   [[nodiscard]] bool heard(Index index) const { return topics_[index].heard; }
   // Its owner has no room for it.
   [[nodiscard]] bool refused(Index index) const { return topics_[index].refused; }

@@ -10,6 +10,8 @@
 //        |<-- InterestReady ---------------|
 //        |--- MemberCheck ---------------->|--- MemberAnswer ------------------->|
 //        |<-- MemberAnswer, as a SessionNotice below: behind all news that were sent before it
+//        |--- ShareAsk ----------------------------------------------------->|   (of few commands: user_shares.h)
+//        |<-- ShareAnswer --------------------------------------------------|
 //        |--- ForwardedCommand ----------->|   (answers come by Outbox::reply)
 //        |<-- Backpressure ----------------|   (twice: when it has to wait in a crowd, and when it waits no longer)
 //        |--- Attach --------------------->|
@@ -49,6 +51,30 @@ struct SessionEnd {
   Endpoint session;
   UserId user;
   std::int64_t offline_at_us = 0;
+  std::uint32_t unspent_pages = 0;  // of what it was given to store
+};
+
+// To owner(user), before a command is run: what it takes of what all connections of its user may do together.
+struct ShareDemand {
+  std::uint32_t units = 0;          // command_cost.h; 0: it is not large
+  std::uint32_t conversations = 0;  // it makes
+  std::uint32_t pages = 0;          // it stores; 0: they are paid for
+  std::uint32_t lot_pages = 0;      // so much at once, if there is so much left
+  std::vector<UserId> contacts;     // whom it adds, or writes to
+  bool is_direct = false;           // `contacts` is one, in a direct conversation
+};
+struct ShareAsk {
+  std::uint32_t shard = 0;
+  std::uint32_t token = 0;
+  UserId user;
+  ShareDemand demand;
+  bool may_wait = false;  // a few seconds, rather than be refused
+};
+struct ShareAnswer {
+  std::uint32_t token = 0;
+  std::uint32_t pages = 0;  // may be stored: what was asked for, or a lot
+  std::int64_t wait_us = 0;
+  std::optional<Error> refused;
 };
 
 // Somebody became, or stopped being, a member by the event `seq` (0: the conversation was created with them).
@@ -209,6 +235,6 @@ using Parcel = std::variant<SessionStart, SessionAdmission, SessionEnd, UserNoti
                             AudienceCheck, MemberCheck, MemberAnswer, HearingEnd, PageByMembership,
                             Revoke, RevokeSession, Interest, InterestReady, PresenceQuery,
                             PresenceAnswer, ForwardedCommand, Backpressure, Attach, AttachMore,
-                            AttachCancel, AttachPage, AttachEnd>;
+                            AttachCancel, AttachPage, AttachEnd, ShareAsk, ShareAnswer>;
 
 }  // namespace uproar::chat

@@ -29,6 +29,10 @@ struct PullItem {
   Seq seq_floor = 0;
   // They have joined at this seq, it was said meanwhile: asked before it began, the owner may refuse, and is asked again.
   std::optional<Seq> joined_at;
+  // It stands in the queue until it is known whether they are a member (SessionRole::look_for_memberships): there is no topic
+  // as yet. Then it is pulled, or refused with that.
+  bool awaits_look = false;
+  ErrorCode look_refused = ErrorCode::kNotMember;
   bool looks_after = false;  // when it has ended: they may have joined again meanwhile
 };
 
@@ -46,6 +50,7 @@ struct Puller {
   // kSyncQueueMax.
   std::deque<PullItem> queue;
   std::vector<Underway> underway;  // at most kSyncWindow
+  std::uint32_t look = 0;          // number of the read that the queue waits for
   std::uint32_t page_limit = 0;    // kUnread: messages per conversation
   std::int64_t rows_left = 0;      // kPages: what one answer may still hold
   bool has_more = false;           // kPages: it could not hold everything

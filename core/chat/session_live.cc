@@ -10,15 +10,20 @@
 namespace uproar::chat {
 
 // Room is kept for all that presence.subscribe may still ask for.
-bool SessionRole::has_room(const Session& session, bool is_asked_for) const {
-  if (weakened(Weakness::kJoiningFlood)) return true;
+std::size_t SessionRole::topics_left(const Session& session) const {
   std::size_t topics = session.topics.size() + context_.limits.presence_watch_max;
   if (session.extras) topics -= session.extras->watches.size();
   if (const std::uint32_t number = session.puller(); number != 0) {
     const Puller& puller = *pullers_.at(number);
-    topics += puller.queue.size() + puller.underway.size();
+    topics += puller.underway.size();
+    for (const PullItem& item : puller.queue) topics += item.awaits_look ? 0 : 1;
   }
-  if (topics >= kSessionTopicsMax) return false;
+  return topics >= kSessionTopicsMax ? 0 : kSessionTopicsMax - topics;
+}
+
+bool SessionRole::has_room(const Session& session, bool is_asked_for) const {
+  if (weakened(Weakness::kJoiningFlood)) return true;
+  if (topics_left(session) == 0) return false;
   return is_asked_for || !session.extras ||
          session.extras->joinings.unasked.size() < context_.limits.joined_live_max;
 }

@@ -13,10 +13,14 @@ namespace uproar::chat {
 void SessionRole::on(SessionNotice said) {
   Session* session = live(said.session);
   if (session == nullptr) return;
-  if (session->starting() != nullptr) {
-    // A leaving needs no look: until it begins to hear its owners are asked (MemberCheck), from then on HearingEnd comes.
+  if (SessionStarting* starting = session->starting()) {
+    const ConversationId conversation = said.change.conversation.id;
+    // From the state kReady on HearingEnd comes.
+    const bool will_hear = session->state == Session::State::kStarting &&
+                           (!starting->audience_loaded || hears(*session, topic_of(conversation)));
+    if (!said.change.added && will_hear) starting->leave(conversation);
     if (said.change.added || context_.nodes != nullptr)
-      check_later(said.session, *session, said.change.conversation.id);
+      check_later(said.session, *session, conversation);
     return;
   }
   const Endpoint endpoint = said.session;
@@ -34,9 +38,12 @@ void SessionRole::on(const HearingEnd& end) {
     of_user.push_back(endpoint);
     const bool was_shown = session->state == Session::State::kReady;  // or will be, when released
     outdate_looks(endpoint, end.conversation);
-    if (unhear(endpoint, *session, topic,
-               was_shown ? PendingFrames::kDeliver : PendingFrames::kDrop))
-      session->note_leaving(end.conversation, end.seq, context_.now.monotonic_us);
+    if (!unhear(endpoint, *session, topic,
+                was_shown ? PendingFrames::kDeliver : PendingFrames::kDrop))
+      continue;
+    session->note_leaving(end.conversation, end.seq, context_.now.monotonic_us);
+    // The audience may be of a later membership, of which this session was not told.
+    if (!was_shown) check_later(endpoint, *session, end.conversation);
   }
   judge_presence_again(end.user, of_user);
 }
@@ -109,8 +116,9 @@ void SessionRole::joined(const Endpoint& endpoint, Session& session, const Sessi
     pump(session.puller());
     return;
   }
+  const bool is_asked_for = said.request != nullptr || said.is_told;
+  if (!is_asked_for && session.will_be_told_not_live(conversation)) return;
   if (const Seq* cursor = session.silent_at(conversation)) {
-    const bool is_asked_for = said.request != nullptr || said.is_told;
     // The joining that they have their cursor of: the sync to come goes on from there.
     if (!is_asked_for && said.change.seq <= *cursor) return;
     session.end_silence(conversation);
@@ -122,7 +130,6 @@ void SessionRole::joined(const Endpoint& endpoint, Session& session, const Sessi
       return;
     }
   }
-  const bool is_asked_for = said.request != nullptr || said.is_told;
   if (!is_asked_for && !said.is_admitted && !admit_joining(endpoint, session, conversation)) return;
   if (!pull(endpoint, session,
             {.kind = PullItem::Kind::kJoined,

@@ -10,8 +10,6 @@
 
 namespace uproar::chat {
 
-// --- sync and unread.fetch -----------------------------------------------------------------------------------------
-
 std::uint32_t SessionRole::make_puller(const Endpoint& to, UserId user, Attach::Mode mode) {
   if (pullers_.size() >= kPullersMax) return 0;
   const std::uint32_t number = ++next_number_;
@@ -22,130 +20,6 @@ std::uint32_t SessionRole::make_puller(const Endpoint& to, UserId user, Attach::
   puller->rows_left = kRequestSyncRowsMax;
   pullers_.emplace(number, std::move(puller));
   return number;
-}
-
-void SessionRole::sync(const Actor& actor, Sync command) {
-  Session* session = live(actor.from);
-  auto& cursors = command.cursors;
-  if (cursors.size() > context_.limits.sync_conversations_max) {
-    context_.refuse(actor, ErrorCode::kTooLarge, "cursors: too many");
-    return;
-  }
-  std::stable_sort(cursors.begin(), cursors.end(),
-                   [](const auto& a, const auto& b) { return a.first < b.first; });
-  cursors.erase(std::unique(cursors.begin(), cursors.end(),
-                            [](const auto& a, const auto& b) { return a.first == b.first; }),
-                cursors.end());
-  std::uint32_t number = 0;
-  if (session != nullptr) {
-    number = session->puller();
-    if (number != 0 && pullers_.at(number)->is_syncing) {
-      context_.refuse(actor, ErrorCode::kConflict, "a sync is under way");
-      return;
-    }
-  }
-  if (number == 0) {
-    number = make_puller(actor.from, actor.user,
-                         session != nullptr ? Attach::Mode::kLive : Attach::Mode::kPages);
-  }
-  if (number == 0) {
-    context_.refuse(actor, ErrorCode::kOverloaded);
-    return;
-  }
-  if (session != nullptr) session->make_extras().puller = number;
-  context_.counters.syncs.add();
-  Puller& puller = *pullers_.at(number);
-  puller.is_syncing = true;
-  puller.sync_id = actor.request;
-  puller.sync_left = cursors.size();
-  for (const auto& [conversation, cursor] : cursors) {
-    PullItem item{.kind = PullItem::Kind::kSync,
-                  .conversation = conversation,
-                  .cursor = cursor,
-                  .joined_at = {}};
-    if (session != nullptr) {
-      session->end_silence(conversation);
-      // The announcement must not lapse between the old subscription and the new one.
-      const auto index = is_provided_for(*session, conversation) || has_room(*session, true)
-                             ? topics_.acquire(conversation)
-                             : std::nullopt;
-      if (!index) {
-        puller.refused.emplace_back(conversation, ErrorCode::kOverloaded);
-        --puller.sync_left;
-        continue;
-      }
-      item.topic = *index;
-      const TopicId topic = topic_of(conversation);
-      // Also when they have left it while they were on hold: what was held begins above their cursor, and they are told by
-      // the refusal.
-      if (!unhear(actor.from, *session, topic, PendingFrames::kDrop))
-        context_.outbox.forget_held(actor.from, topic);
-      if (auto before = take_item(puller, conversation)) {
-        topics_.release(before->topic);
-        session->forget_unasked(before->topic);
-        item.joined_at = before->joined_at;
-        if (before->kind == PullItem::Kind::kJoined)
-          item.joined_at = std::max(item.joined_at, std::optional(before->seq_floor));
-        item.looks_after = before->looks_after;
-        // A cursor above what was paged was sent before conversation.joined took it back.
-        item.cursor = std::min(item.cursor, before->cursor);
-      }
-    }
-    puller.queue.push_back(std::move(item));
-  }
-  // What is not named goes on live; what is named is silent until its pull ends. May end the session.
-  if (session != nullptr) release_hold(actor.from, *session);
-  pump(number);
-}
-
-Session* SessionRole::live_session(const Endpoint& endpoint) {
-  return endpoint.kind == Endpoint::Kind::kSession ? live(endpoint) : nullptr;
-}
-
-void SessionRole::unread(const Actor& actor, const UnreadFetch& command) {
-  // One at a time: who does not read must not pile up pullers that others need.
-  if (Session* session = live_session(actor.from)) {
-    if (session->unread_puller() != 0) {
-      context_.refuse(actor, ErrorCode::kConflict, "an unread.fetch is under way");
-      return;
-    }
-    session->make_extras().unread_puller = kUnreadAsked;
-  }
-  context_.directory.unread_conversations(
-      actor.user, kUnreadConversationsMax,
-      [this, actor,
-       limit = command.limit](Result<std::vector<ConversationView>, storage::StoreError> listed) {
-        unread_listed(actor, limit, std::move(listed));
-      });
-}
-
-void SessionRole::unread_listed(const Actor& actor, std::uint32_t limit,
-                                Result<std::vector<ConversationView>, storage::StoreError> listed) {
-  Session* session = live_session(actor.from);
-  if (session == nullptr && actor.from.kind == Endpoint::Kind::kSession) return;
-  if (session != nullptr) session->end_unread();
-  if (!listed.ok()) {
-    context_.refuse(actor, error_of(listed.error()));
-    return;
-  }
-  const std::uint32_t number = make_puller(actor.from, actor.user, Attach::Mode::kUnread);
-  if (number == 0) {
-    context_.refuse(actor, ErrorCode::kOverloaded);
-    return;
-  }
-  if (session != nullptr) session->make_extras().unread_puller = number;
-  Puller& puller = *pullers_.at(number);
-  puller.is_syncing = true;
-  puller.sync_id = actor.request;
-  puller.sync_left = listed->size();
-  puller.page_limit = std::clamp(limit, 1U, context_.limits.history_limit_max);
-  for (const ConversationView& view : *listed) {
-    puller.queue.push_back({.kind = PullItem::Kind::kSync,
-                            .conversation = view.id,
-                            .cursor = view.read_seq,
-                            .joined_at = {}});
-  }
-  pump(number);
 }
 
 // --- pulling -------------------------------------------------------------------------------------------------------
@@ -185,7 +59,8 @@ void SessionRole::pump(std::uint32_t number) {
     if (puller.mode == Attach::Mode::kPages && puller.rows_left <= 0) {
       leave_rest(puller);
     }
-    if (!is_paused && puller.underway.size() < kSyncWindow && !puller.queue.empty()) {
+    if (!is_paused && puller.underway.size() < kSyncWindow && !puller.queue.empty() &&
+        !puller.queue.front().awaits_look) {
       PullItem item = std::move(puller.queue.front());
       puller.queue.pop_front();
       start_item(number, puller, std::move(item));
@@ -412,8 +287,10 @@ void SessionRole::go_live(const Puller& puller, Session& session, const PullItem
 
 bool SessionRole::stay_silent(const Endpoint& endpoint, Session& session, const PullItem& item,
                               ErrorCode refused) {
-  topics_.release(item.topic);
-  session.forget_unasked(item.topic);
+  if (!item.awaits_look) {
+    topics_.release(item.topic);
+    session.forget_unasked(item.topic);
+  }
   const bool is_sync = item.kind == PullItem::Kind::kSync;
   if (refused != ErrorCode::kNotMember) {
     if (is_sync) return silence(endpoint, session, item.conversation, item.cursor);
@@ -494,7 +371,7 @@ void SessionRole::drop_puller(std::uint32_t number) {
   pullers_.erase(it);
   const bool is_live = puller->mode == Attach::Mode::kLive;
   for (const PullItem& item : puller->queue) {
-    if (is_live) topics_.release(item.topic);
+    if (is_live && !item.awaits_look) topics_.release(item.topic);
   }
   for (const Puller::Underway& underway : puller->underway) {
     puller_of_token_.erase(underway.token);

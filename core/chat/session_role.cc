@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/chat/command_cost.h"
 #include "proto/base/spread.h"
+#include "proto/base/weakness.h"
 
 namespace uproar::chat {
 namespace {
@@ -87,8 +89,13 @@ void SessionRole::on(const SessionAdmission& admission) {
 void SessionRole::audience_loaded(const Endpoint& endpoint, storage::Audience audience) {
   Session* session = live(endpoint);
   if (session == nullptr) return;
-  session->topics.reserve(audience.conversations.size() + audience.peers.size());
   SessionStarting& starting = *session->starting();
+  if (std::exchange(starting.reads_again, false)) {
+    starting.left.clear();
+    audiences_due_.push_back({.session = endpoint, .is_look = false});
+    return load_audiences();
+  }
+  session->topics.reserve(audience.conversations.size() + audience.peers.size());
   const auto listen = [&](const auto& who) {  // a conversation or a user
     const TopicId topic = topic_of(who);
     const auto index = topics_.acquire(who);
@@ -142,6 +149,8 @@ void SessionRole::become_ready(const Endpoint& endpoint, Session& session) {
   SessionStarting& starting = *session.starting();
   // It hears from here on: what was published before may be older than its membership.
   context_.outbox.hold(endpoint);
+  for (const ConversationId conversation : starting.left)
+    (void)unhear(endpoint, session, topic_of(conversation), PendingFrames::kDrop);
   const std::vector<UserId> peers = std::move(starting.peers);
   std::vector<EarlyMessage> early = std::move(starting.early);
   const bool resume_announced = starting.resume_announced;
@@ -172,12 +181,22 @@ void SessionRole::become_ready(const Endpoint& endpoint, Session& session) {
     presence_ask({.user = session.user, .from = endpoint, .request = {}}, peers,
                  PresenceAsk::Kind::kSnapshot);
   }
-  for (EarlyMessage& said : early) {
-    if (live(endpoint) == nullptr) return;
-    if (said.refused) {
-      context_.refuse(said.command.actor, *said.refused);
+  run_in_turn(endpoint, std::move(early));
+}
+
+void SessionRole::run_in_turn(const Endpoint& endpoint, std::vector<EarlyMessage> said) {
+  for (auto at = said.begin(); at != said.end(); ++at) {
+    const Session* session = live(endpoint);
+    if (session == nullptr) return;
+    if (session->share() != 0) {
+      AskedShare& before = shares_asked_.at(session->share());
+      before.behind.assign(std::make_move_iterator(at), std::make_move_iterator(said.end()));
+      return;
+    }
+    if (at->refused) {
+      context_.refuse(at->command.actor, *at->refused);
     } else {
-      run(std::move(said.command));
+      run(std::move(at->command));
     }
   }
 }
@@ -217,13 +236,15 @@ void SessionRole::fail(const Endpoint& endpoint, Session& session, ErrorCode cod
 
 void SessionRole::detach(const Endpoint& endpoint, Session& session, std::int64_t offline_at_us) {
   const std::unique_ptr<SessionExtras> extras = std::move(session.extras);
+  const std::uint32_t unspent_pages = std::exchange(session.pages_left, std::uint16_t{0});
   if (extras && extras->puller != 0) drop_puller(extras->puller);
   if (extras && extras->unread_puller != 0 && extras->unread_puller != kUnreadAsked)
     drop_puller(extras->unread_puller);
   const std::vector<std::uint32_t> topics = std::exchange(session.topics, {});
   for (const std::uint32_t topic : topics) topics_.release(topic);
   wheel_.remove(session);
-  context_.send(context_.owner(session.user), SessionEnd{endpoint, session.user, offline_at_us});
+  context_.send(context_.owner(session.user),
+                SessionEnd{endpoint, session.user, offline_at_us, unspent_pages});
 }
 
 void SessionRole::close(const Endpoint& endpoint, bool clean) {
@@ -299,14 +320,16 @@ bool SessionRole::hears(const Session& session, const TopicId& topic) const {
 
 // --- commands ------------------------------------------------------------------------------------------------------
 
-bool SessionRole::admit(Session& session, const Actor& actor, std::uint32_t payload_bytes) {
+bool SessionRole::admit(Session& session, const Actor& actor, std::uint32_t units,
+                        std::uint32_t payload_bytes) {
   const ChatLimits& limits = context_.limits;
+  const std::uint32_t room_units = std::min(units, limits.commands_burst);
   const std::int64_t now_us = context_.now.monotonic_us;
   const std::int64_t wait_us = std::max(
-      session.commands.wait_us(1, limits.commands_per_s, limits.commands_burst, now_us),
+      session.commands.wait_us(room_units, limits.commands_per_s, limits.commands_burst, now_us),
       session.bytes.wait_us(payload_bytes, limits.bytes_per_s, limits.bytes_burst, now_us));
   if (wait_us == 0) {
-    session.commands.take(1, limits.commands_per_s, now_us);
+    session.commands.take(units, limits.commands_per_s, now_us);
     session.bytes.take(payload_bytes, limits.bytes_per_s, now_us);
     session.rate_strikes = 0;
     return true;
@@ -322,15 +345,27 @@ bool SessionRole::admit(Session& session, const Actor& actor, std::uint32_t payl
   return false;
 }
 
-bool SessionRole::admit_request(const Actor& actor) {
+// What an answer turned out to take, beyond what was charged: what is said next waits for it.
+void SessionRole::charge_after(const Actor& actor, std::uint32_t units) {
+  if (weakened(Weakness::kCostBySize)) return;
+  const Uuid& id = actor.user.uuid();
+  Session* session = live_session(actor.from);
+  const bool is_request = actor.from.kind == Endpoint::Kind::kRequest;
+  if (session == nullptr && !is_request) return;
+  RateBucket& bucket = session != nullptr ? session->commands
+                                          : request_buckets_[(id.low ^ id.high) % kRequestBuckets];
+  bucket.take(units, context_.limits.commands_per_s, context_.now.monotonic_us);
+}
+
+bool SessionRole::admit_request(const Actor& actor, std::uint32_t units) {
   const Uuid& id = actor.user.uuid();
   RateBucket& bucket = request_buckets_[(id.low ^ id.high) % kRequestBuckets];
   const ChatLimits& limits = context_.limits;
   const std::int64_t now_us = context_.now.monotonic_us;
-  const std::int64_t wait_us =
-      bucket.wait_us(1, limits.commands_per_s, limits.commands_burst, now_us);
+  const std::int64_t wait_us = bucket.wait_us(std::min(units, limits.commands_burst),
+                                              limits.commands_per_s, limits.commands_burst, now_us);
   if (wait_us == 0) {
-    bucket.take(1, limits.commands_per_s, now_us);
+    bucket.take(units, limits.commands_per_s, now_us);
     return true;
   }
   context_.counters.rate_limited.add();
@@ -345,7 +380,7 @@ void SessionRole::refuse(const Endpoint& endpoint, const RequestId& request, con
   Session* session = live(endpoint);
   if (session == nullptr) return;
   const Actor actor{.user = session->user, .from = endpoint, .request = request};
-  if (admit(*session, actor, payload_bytes)) refuse_in_turn(actor, *session, error);
+  if (admit(*session, actor, 1, payload_bytes)) refuse_in_turn(actor, *session, error);
 }
 
 void SessionRole::refuse_in_turn(const Actor& actor, Session& session, const Error& error) {
@@ -372,14 +407,19 @@ void SessionRole::say_early(Session& session, EarlyMessage said) {
 
 void SessionRole::apply(Command command, std::uint32_t payload_bytes) {
   if (command.actor.from.kind == Endpoint::Kind::kRequest) {
-    if (admit_request(command.actor)) route(std::move(command));
+    if (!admit_request(command.actor, cost(command.event))) return;
+    if (auto demand = demand_of(command, nullptr)) {
+      ask_share(std::move(command), std::move(*demand));
+    } else {
+      route(std::move(command));
+    }
     return;
   }
   Session* session = live(command.actor.from);
   if (session == nullptr) return;
   command.actor.user = session->user;  // who they are was settled when the session was opened
   session->heartbeat_s = static_cast<std::uint32_t>(context_.now.monotonic_us / 1'000'000);
-  if (!admit(*session, command.actor, payload_bytes)) return;
+  if (!admit(*session, command.actor, cost(command.event), payload_bytes)) return;
   if (session->state == Session::State::kStarting) {
     say_early(*session, {.command = std::move(command), .refused = {}});
     return;
@@ -389,27 +429,41 @@ void SessionRole::apply(Command command, std::uint32_t payload_bytes) {
 
 // REQUIRES: the session is live.
 void SessionRole::run(Command command) {
+  Session* session = live(command.actor.from);
   // A refresh answers the server, and says nothing of whether a sync follows.
   if (!std::holds_alternative<Sync>(command.event) &&
       !std::holds_alternative<SessionRefresh>(command.event)) {
-    Session* session = live(command.actor.from);
     release_hold(command.actor.from, *session);
+    session = live(command.actor.from);
+    if (session == nullptr) return;
   }
-  route(std::move(command));
+  if (auto demand = demand_of(command, session)) {
+    ask_share(std::move(command), std::move(*demand));
+  } else {
+    route(std::move(command));
+  }
 }
 
 void SessionRole::on(const Backpressure& said) {
   Session* session = live(said.session);
   if (session == nullptr) return;
-  std::uint32_t& waiting = session->make_extras().waiting;
   if (said.begins) {
-    if (waiting++ == 0) context_.outbox.pause(said.session);
-    return;
+    begin_wait(said.session, *session);
+  } else {
+    end_wait(said.session, *session);
   }
-  UPROAR_CHECK(waiting > 0, said.session.slot);
+}
+
+void SessionRole::begin_wait(const Endpoint& endpoint, Session& session) {
+  if (session.make_extras().waiting++ == 0) context_.outbox.pause(endpoint);
+}
+
+void SessionRole::end_wait(const Endpoint& endpoint, Session& session) {
+  std::uint32_t& waiting = session.make_extras().waiting;
+  UPROAR_CHECK(waiting > 0, endpoint.slot);
   if (--waiting > 0) return;
-  session->free_empty_extras();
-  context_.outbox.resume(said.session);
+  session.free_empty_extras();
+  context_.outbox.resume(endpoint);
 }
 
 void SessionRole::forward(Command command, ConversationId conversation) {
@@ -507,6 +561,7 @@ void SessionRole::get_conversation(const Actor& actor, ConversationId conversati
           return;
         }
         note_live(actor, *viewed);
+        charge_after(actor, static_cast<std::uint32_t>(viewed->members.size()) / kMembersPerUnit);
         context_.reply(actor, ServerEvent(ConversationInfo{std::move(*viewed)}));
       });
 }

@@ -11,9 +11,9 @@
 // both.
 //
 // Bodies: session_role.cc (life, rate, routing), session_expiry.cc (how long it may last),
-// session_pull.cc (sync, joined conversations), session_membership.cc (who joined, who left),
-// session_live.cc (what finds room), session_presence.cc, session_audience.cc (what it may not have
-// been told of).
+// session_share.cc (what all connections of a user share), session_sync.cc and session_pull.cc
+// (sync, joined conversations), session_membership.cc (who joined, who left), session_live.cc (what
+// finds room), session_presence.cc, session_audience.cc (what it may not have been told of).
 
 #include <array>
 #include <deque>
@@ -46,7 +46,7 @@ class SessionRole {
   void on_drained(const Endpoint& endpoint);
   void refuse(const Endpoint& endpoint, const RequestId& request, const Error& error,
               std::uint32_t payload_bytes);
-  [[nodiscard]] bool admit_request(const Actor& actor);
+  [[nodiscard]] bool admit_request(const Actor& actor, std::uint32_t units);
   void apply(Command command, std::uint32_t payload_bytes);
 
   void on(const SessionAdmission& admission);
@@ -59,11 +59,13 @@ class SessionRole {
   void on(const PageByMembership& said);
   void on(const InterestReady& ready);
   void on(const Backpressure& said);
+  void on(const ShareAnswer& answer);
   void on(const PresenceAnswer& answer);
   void on(AttachPage page);
   void on(const AttachEnd& end);
 
   void hold_ended(const Uuid& key);
+  void share_due(const Uuid& key);
   void resume_pull(const Uuid& key);
   void tell_not_live(const Uuid& key);
   void retry_audience_looks();
@@ -91,6 +93,15 @@ class SessionRole {
     std::vector<UserId> strangers;     // of these, by id: nobody is asked about them
   };
 
+  // A command that waits for the share of its user.
+  struct AskedShare {
+    Command command;
+    std::uint32_t pages = 0;           // it stores, of what the answer brings
+    std::uint32_t pages_given = 0;     // by the answer
+    bool is_paused = false;            // its session is not read meanwhile
+    std::vector<EarlyMessage> behind;  // what was said behind it before session.ready
+  };
+
   // --- life and routing ---
   [[nodiscard]] Session* live(const Endpoint& endpoint);          // starting or ready
   [[nodiscard]] Session* live_session(const Endpoint& endpoint);  // null for requests, too
@@ -104,6 +115,9 @@ class SessionRole {
   void audience_loaded(const Endpoint& endpoint, storage::Audience audience);
   void become_ready(const Endpoint& endpoint, Session& session);
   void run(Command command);
+  void run_in_turn(const Endpoint& endpoint, std::vector<EarlyMessage> said);
+  void begin_wait(const Endpoint& endpoint, Session& session);
+  void end_wait(const Endpoint& endpoint, Session& session);
   // After session.ready, if that is still to come. May end the session.
   void refuse_in_turn(const Actor& actor, Session& session, const Error& error);
   void say_early(Session& session, EarlyMessage said);
@@ -112,7 +126,9 @@ class SessionRole {
   void create_conversation(Command command);
   void list_conversations(const Actor& actor, const ConversationList& list);
   void get_conversation(const Actor& actor, ConversationId conversation);
-  [[nodiscard]] bool admit(Session& session, const Actor& actor, std::uint32_t payload_bytes);
+  void charge_after(const Actor& actor, std::uint32_t units);
+  [[nodiscard]] bool admit(Session& session, const Actor& actor, std::uint32_t units,
+                           std::uint32_t payload_bytes);
   // Live traffic goes out, and memberships that may have changed are looked at.
   void release_hold(const Endpoint& endpoint, Session& session);
   void fail(const Endpoint& endpoint, Session& session, ErrorCode code,
@@ -126,6 +142,14 @@ class SessionRole {
   // A deadline of it has come. False: it has ended.
   [[nodiscard]] bool look_at(std::uint32_t slot);
   void refresh(const Actor& actor, const SessionRefresh& command);
+  // --- the user's share (session_share.cc) ---
+  // In units, with what is told of it.
+  [[nodiscard]] std::uint32_t cost(const ClientEvent& event) const;
+  // What is to be asked for before it runs; nullopt: nothing. Takes of the session's lot. Null: a request.
+  [[nodiscard]] std::optional<ShareDemand> demand_of(const Command& command,
+                                                     Session* session) const;
+  void ask_share(Command command, ShareDemand demand);
+  void share_settled(std::uint32_t token, const std::optional<Error>& refused);
 
   // --- topics ---
   [[nodiscard]] bool hear(const Endpoint& endpoint, Session& session,
@@ -156,6 +180,9 @@ class SessionRole {
   std::optional<PullItem> take_item(Puller& puller, ConversationId conversation);
   void pump(std::uint32_t number);
   void start_item(std::uint32_t number, Puller& puller, PullItem item);
+  [[nodiscard]] bool look_for_memberships(std::uint32_t number);
+  void settle_looks(Puller& puller, Result<std::vector<ConversationId>, storage::StoreError> found);
+  void end_refused_looks(std::uint32_t number);
   static void leave_rest(Puller& puller);
   void tell_missed(const Endpoint& to, UserId user, Seq cursor, HistoryPage page);
   void finish_item(std::uint32_t number, PullItem item, Seq cursor,
@@ -169,6 +196,8 @@ class SessionRole {
   [[nodiscard]] bool egress_is_full(const Puller& puller) const;
 
   // --- what finds room, and what does not (session_live.cc) ---
+  // Topics that a sync may add to what the session hears and pulls.
+  [[nodiscard]] std::size_t topics_left(const Session& session) const;
   [[nodiscard]] bool has_room(const Session& session, bool is_asked_for) const;
   // A joining by somebody else, before anything is spent on it. False: it is not live, and told so.
   [[nodiscard]] bool admit_joining(const Endpoint& endpoint, Session& session,
@@ -242,6 +271,7 @@ class SessionRole {
   bool audience_timer_armed_ = false;
   std::uint32_t next_number_ = 0;  // pullers, tokens and asks
   std::array<RateBucket, kRequestBuckets> request_buckets_;
+  absl::flat_hash_map<std::uint32_t, AskedShare> shares_asked_;  // by token
 };
 
 }  // namespace uproar::chat

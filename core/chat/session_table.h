@@ -32,9 +32,21 @@ struct SessionStarting {
   std::vector<UserId> peers;
   std::vector<EarlyMessage> early;  // at most kEarlyMessagesMax
   bool hears_all = true;            // what its user is in found room
+  // Told as left before it hears. The audience may be older, and an owner that has forgotten the conversation
+  // (MemberCheck) may not know. Of more than kEarlyLeavingsMax none: the audience is read once more.
+  std::vector<ConversationId> left;
+  bool reads_again = false;
   // Memberships that have changed, perhaps (nil: any). Looked up after the release, as a sync that follows may name them.
   std::vector<ConversationId> checks;
 
+  void leave(ConversationId conversation) {
+    if (std::find(left.begin(), left.end(), conversation) != left.end()) return;
+    if (!audience_loaded && left.size() >= kEarlyLeavingsMax) {
+      reads_again = true;
+    } else {
+      left.push_back(conversation);
+    }
+  }
   void check_later(ConversationId conversation, std::uint32_t max) {
     const bool is_there = std::any_of(checks.begin(), checks.end(), [&](ConversationId x) {
       return x == conversation || x.is_nil();
@@ -81,10 +93,11 @@ struct SessionExtras {
   std::uint32_t puller = 0;         // of a sync under way; 0: none
   std::uint32_t unread_puller = 0;  // of an unread.fetch; kUnreadAsked: the store has not answered
   std::uint32_t waiting = 0;  // commands that wait at their owners: nothing more is read meanwhile
+  std::uint32_t share = 0;    // token of the command that waits for the user's share; 0: none
 
   [[nodiscard]] bool empty() const {
     return !starting && watches.empty() && silent.empty() && leavings.empty() && joinings.empty() &&
-           puller == 0 && unread_puller == 0 && waiting == 0;
+           puller == 0 && unread_puller == 0 && waiting == 0 && share == 0;
   }
 };
 
@@ -104,11 +117,12 @@ struct Session {
   std::uint32_t expires_at_s = 0;    // which the token says in Unix seconds; from 2106 on: then
   std::uint32_t wheel_next = kNone;  // slots: the bucket of SessionWheel that the session is in
   std::uint32_t wheel_prev = kNone;
-  std::uint16_t wheel_bucket = 0;
-  std::uint16_t rate_strikes = 0;
+  std::uint16_t pages_left = 0;  // of the lot that it may store (stored_pages_of)
+  std::uint8_t wheel_bucket = 0;
   State state = State::kFree;
   // So long before its token ends it is told so. 0: it has been, or is not ready.
   std::uint8_t warns_s = 0;
+  std::uint8_t rate_strikes = 0;
   bool is_held = false;
   bool look_due = false;  // what it hears is to be compared with the store: not begun
 
@@ -120,6 +134,7 @@ struct Session {
   [[nodiscard]] SessionStarting* starting() {
     return extras && extras->starting ? &*extras->starting : nullptr;
   }
+  [[nodiscard]] std::uint32_t share() const { return extras ? extras->share : 0; }
   [[nodiscard]] std::uint32_t puller() const { return extras ? extras->puller : 0; }
   [[nodiscard]] std::uint32_t unread_puller() const { return extras ? extras->unread_puller : 0; }
   // null: it is not.
@@ -160,6 +175,13 @@ struct Session {
                     now_us - x.at_us <= kLeavingKeptUs;
            });
   }
+  // By then a joining is no news: what lies before it, perhaps a leaving, was not told.
+  [[nodiscard]] bool will_be_told_not_live(ConversationId conversation) const {
+    if (!extras || !extras->joinings.is_telling) return false;
+    const auto& named = extras->joinings.not_live;
+    return extras->joinings.more_not_live ||
+           std::find(named.begin(), named.end(), conversation) != named.end();
+  }
   // The user has asked for it, or it is heard no more.
   void forget_unasked(std::uint32_t topic) {
     if (!extras || extras->joinings.unasked.empty()) return;
@@ -179,6 +201,7 @@ struct Session {
     if (extras && extras->empty()) extras.reset();
   }
 };
+static_assert(kSessionBuckets <= 256 && kRateStrikesMax <= 255, "numbers in 8 bits");
 static_assert(sizeof(Session) <= 112, "idle sessions are most of what a shard holds");
 
 class SessionTable {

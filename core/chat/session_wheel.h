@@ -77,7 +77,7 @@ class SessionWheel {
   // Never into a bucket that was run or begun: it comes round once in two minutes.
   void link(std::uint32_t slot, Session& session) {
     const std::uint64_t bucket = std::max(due_bucket(session), current_ + 1);
-    session.wheel_bucket = static_cast<std::uint16_t>(bucket % kSessionBuckets);
+    session.wheel_bucket = static_cast<std::uint8_t>(bucket % kSessionBuckets);
     std::uint32_t& head = heads_[session.wheel_bucket];
     session.wheel_prev = Session::kNone;
     session.wheel_next = head;

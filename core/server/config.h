@@ -47,6 +47,9 @@ struct Config {
   std::uint32_t connections_per_user = 20;        // all shards
   bool presence_is_public = false;                // else for whom one shares a conversation with
   std::uint32_t commands_per_second = 100;        // per connection, four seconds' worth at once
+  std::uint32_t conversations_per_day = 1'000;    // that a user makes, at this node; 0: no limit
+  std::uint32_t first_contacts_per_day = 10'000;  // as many as the largest group has
+  std::uint32_t message_mb_per_day = 1'024;       // that a user stores, the same
   std::uint32_t logins_per_address = 60;          // a minute
   std::uint32_t registrations_per_address = 100;  // an hour; 0: no limit
   std::uint32_t openings_per_second = 2'000;      // sessions that begin, per shard. 0: no bound

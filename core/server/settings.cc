@@ -402,6 +402,19 @@ const std::vector<Setting>& settings() {
              }),
       number("commands-per-second", "commands a connection may send; bursts of four times as many",
              &Config::commands_per_second, 1, 1'000'000),
+      number("conversations-per-day",
+             "groups and channels that a user may make, at each node; 0: no limit",
+             &Config::conversations_per_day, 0, 1'000'000),
+      number(
+          "first-contacts-per-day",
+          "people whom a user may add or write to though they never wrote back, at each node; 0: "
+          "no limit",
+          &Config::first_contacts_per_day, 0, 1'000'000),
+      number(
+          "message-mb-per-day",
+          "MiB that a user may have stored, 256 bytes a row besides its text, at each node; 0: no "
+          "limit",
+          &Config::message_mb_per_day, 0, 16'384),
       number("logins-per-address",
              "wrong passwords, registrations and wrong refreshes a minute from one address",
              &Config::logins_per_address, 1, 1'000'000),

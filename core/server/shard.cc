@@ -56,6 +56,9 @@ chat::ChatLimits chat_limits(const Config& config) {
   limits.bytes_burst = limits.bytes_per_s * 4;
   limits.presence_is_public = config.presence_is_public;
   limits.connections_per_user_max = config.connections_per_user;
+  limits.conversations_per_day = config.conversations_per_day;
+  limits.first_contacts_per_day = config.first_contacts_per_day;
+  limits.stored_pages_per_day = chat::stored_pages_of_mb(config.message_mb_per_day);
   limits.heartbeat_interval_ms = chat::heartbeat_interval_ms_of(config.heartbeat_timeout_s * 1000);
   return limits;
 }

@@ -36,7 +36,11 @@ namespace uproar {
   X(kOutlivesToken, "outlives_token")                   \
   X(kJoiningFlood, "joining_flood")                     \
   X(kPresenceOfStrangers, "presence_of_strangers")      \
-  X(kReactBeforeJoining, "react_before_joining")
+  X(kReactBeforeJoining, "react_before_joining")        \
+  X(kCostBySize, "cost_by_size")                        \
+  X(kUserShare, "user_share")                           \
+  X(kQuotas, "quotas")                                  \
+  X(kUnknownIds, "unknown_ids")
 // clang-format on
 
 enum class Weakness : std::uint8_t {

@@ -171,6 +171,7 @@ using ServerEvent =
                  MessageNew, MessageUpdated, MessageDeleted, ReactionUpdated, ReceiptUpdate, Event,
                  TypingUpdate, PresenceUpdate, PresenceList, ConversationCreated, ConversationPage,
                  ConversationInfo, ConversationJoined, ConversationNotLive, ConversationUpdated,
-                 MemberAdded, MemberRemoved, ConversationMuted, HistoryPage, SyncDone, ServerDraining>;
+                 MemberAdded, MemberRemoved, ConversationMuted, HistoryPage, SyncDone,
+                 ServerDraining>;
 
 }  // namespace uproar::chat

@@ -245,4 +245,33 @@ Result<std::vector<chat::ConversationView>, StoreError> MemoryModel::unread_conv
   return unread;
 }
 
+Result<std::vector<ConversationId>, StoreError> MemoryModel::find_memberships(
+    UserId user, const std::vector<ConversationId>& ids) const {
+  if (ids.size() > kLookedUpMax) return Err{StoreError::kOverloaded};
+  std::vector<ConversationId> found;
+  for (const ConversationId id : ids) {
+    const auto conversation = conversations_.find(id);
+    if (conversation != conversations_.end() && conversation->second.members.contains(user))
+      found.push_back(id);
+  }
+  return found;
+}
+
+Result<std::vector<Writer>, StoreError> MemoryModel::find_writers(
+    const std::vector<Writer>& asked) const {
+  if (asked.size() > kLookedUpMax) return Err{StoreError::kOverloaded};
+  std::vector<Writer> found;
+  for (const Writer& writer : asked) {
+    const auto conversation = conversations_.find(writer.conversation);
+    if (conversation == conversations_.end()) continue;
+    const auto& rows = conversation->second.rows;
+    const bool has_written = std::any_of(rows.begin(), rows.end(), [&](const auto& row) {
+      const chat::Message& message = row.second.message;
+      return message.sender == writer.user && message.system == chat::SystemEvent::kNone;
+    });
+    if (has_written) found.push_back(writer);
+  }
+  return found;
+}
+
 }  // namespace uproar::storage

@@ -49,6 +49,11 @@ class MemoryModel {
   [[nodiscard]] Result<std::vector<chat::ConversationView>, StoreError> unread_conversations(
       UserId user, std::uint32_t limit) const;
 
+  [[nodiscard]] Result<std::vector<ConversationId>, StoreError> find_memberships(
+      UserId user, const std::vector<ConversationId>& ids) const;
+  [[nodiscard]] Result<std::vector<Writer>, StoreError> find_writers(
+      const std::vector<Writer>& asked) const;
+
   Result<std::vector<Job>, StoreError> take_jobs(std::int64_t now_us, std::int64_t until_us,
                                                  std::uint32_t limit);
   Result<std::uint64_t, StoreError> finish_jobs(const std::vector<JobKey>& jobs);

@@ -104,6 +104,16 @@ class MemoryClient final : public StoreClient, BatchStore, HistoryReader, Direct
     answer(std::move(done),
            [=](MemoryModel& model) { return model.unread_conversations(user, limit); });
   }
+  void find_memberships(UserId user, std::vector<ConversationId> ids,
+                        Done<std::vector<ConversationId>> done) override {
+    answer(std::move(done), [user, ids = std::move(ids)](MemoryModel& model) {
+      return model.find_memberships(user, ids);
+    });
+  }
+  void find_writers(std::vector<Writer> asked, Done<std::vector<Writer>> done) override {
+    answer(std::move(done),
+           [asked = std::move(asked)](MemoryModel& model) { return model.find_writers(asked); });
+  }
   void take_jobs(std::int64_t now_us, std::int64_t until_us, std::uint32_t limit,
                  Done<std::vector<Job>> done) override {
     answer(std::move(done),

@@ -166,6 +166,13 @@ class PostgresClient final : public StoreClient, HistoryReader, Directory, JobQu
                             Done<std::vector<chat::ConversationView>> done) override {
     reads_.unread_conversations(user, limit, std::move(done));
   }
+  void find_memberships(UserId user, std::vector<ConversationId> ids,
+                        Done<std::vector<ConversationId>> done) override {
+    reads_.find_memberships(user, ids, std::move(done));
+  }
+  void find_writers(std::vector<Writer> asked, Done<std::vector<Writer>> done) override {
+    reads_.find_writers(asked, std::move(done));
+  }
 
   void take_jobs(std::int64_t now_us, std::int64_t until_us, std::uint32_t limit,
                  Done<std::vector<Job>> done) override {

@@ -100,6 +100,13 @@ constexpr std::array<const char*, static_cast<std::size_t>(Read::kCount)> kTexts
     SELECT_VIEW "and v.conversation_id = $2",
     // kUnreadViews
     SELECT_VIEW "and c.last_no > v.read_no order by c.last_message_at desc, c.id limit $2",
+    // kMemberships
+    "select t.n from unnest($2::uuid[]) with ordinality as t(id, n) where exists (select from "
+    "users_conversations p where p.conversation_id = t.id and p.user_id = $1) order by t.n",
+    // kWriters: what a client wrote has a client_id, and rows of the system have none.
+    "select t.n from unnest($1::uuid[], $2::uuid[]) with ordinality as t(id, writer, n) where "
+    "exists (select from messages m where m.conversation_id = t.id and m.user_id = t.writer and "
+    "m.client_id is not null) order by t.n",
     // kNodesAtWork: objsubid 2 is a lock of two keys.
     "select distinct l.objid::bigint from pg_locks l where l.locktype = 'advisory' and l.granted "
     "and l.objsubid = 2 and l.database = (select d.oid from pg_database d where d.datname = "

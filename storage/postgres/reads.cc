@@ -318,6 +318,52 @@ void Reads::unread_conversations(UserId user, std::uint32_t limit,
       });
 }
 
+namespace {
+
+// Of what was asked for, what the rows name by its place, from 1.
+template <class T>
+std::vector<T> picked(const Rows& places, const std::vector<T>& asked) {
+  std::vector<T> found;
+  for (int i = 0; i < places.count(); ++i)
+    found.push_back(asked[static_cast<std::size_t>(places.int8(i, 0)) - 1]);
+  return found;
+}
+
+}  // namespace
+
+void Reads::find_memberships(UserId user, const std::vector<ConversationId>& ids,
+                             Done<std::vector<ConversationId>> done) {
+  if (ids.size() > kLookedUpMax) {
+    connection_.later([done = std::move(done)] { done(Err{StoreError::kOverloaded}); });
+    return;
+  }
+  Column column(Type::kUuid);
+  for (const ConversationId id : ids) column.add(id);
+  ask(unit(call(Read::kMemberships, std::move(Params().add(user).add(std::move(column))))),
+      std::move(done),
+      [ids](const Answers& found) -> Result<std::vector<ConversationId>, StoreError> {
+        return picked(found[0], ids);
+      });
+}
+
+void Reads::find_writers(const std::vector<Writer>& asked, Done<std::vector<Writer>> done) {
+  if (asked.size() > kLookedUpMax) {
+    connection_.later([done = std::move(done)] { done(Err{StoreError::kOverloaded}); });
+    return;
+  }
+  Column conversations(Type::kUuid);
+  Column users(Type::kUuid);
+  for (const Writer& writer : asked) {
+    conversations.add(writer.conversation);
+    users.add(writer.user);
+  }
+  ask(unit(call(Read::kWriters,
+                std::move(Params().add(std::move(conversations)).add(std::move(users))))),
+      std::move(done), [asked](const Answers& found) -> Result<std::vector<Writer>, StoreError> {
+        return picked(found[0], asked);
+      });
+}
+
 void Reads::find_nodes_at_work(Done<std::vector<NodeDigest>> done) {
   ask(unit(call(Read::kNodesAtWork, Params())), std::move(done),
       [](const Answers& found) -> Result<std::vector<NodeDigest>, StoreError> {

@@ -37,6 +37,9 @@ class Reads {
                          Done<chat::ConversationView> done);
   void unread_conversations(UserId user, std::uint32_t limit,
                             Done<std::vector<chat::ConversationView>> done);
+  void find_memberships(UserId user, const std::vector<ConversationId>& ids,
+                        Done<std::vector<ConversationId>> done);
+  void find_writers(const std::vector<Writer>& asked, Done<std::vector<Writer>> done);
   void find_nodes_at_work(Done<std::vector<NodeDigest>> done);
 
  private:

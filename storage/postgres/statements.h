@@ -74,6 +74,8 @@ enum class Read : std::uint8_t {
   kListMembers,
   kView,
   kUnreadViews,
+  kMemberships,
+  kWriters,
   kNodesAtWork,
   kCount
 };

@@ -92,7 +92,13 @@ Reads::Reads(Database& db)
       list_views_(db, VIEW_COLUMNS "AND m.conversation_id>?2 ORDER BY m.conversation_id LIMIT ?3"),
       find_view_(db, VIEW_COLUMNS "AND m.conversation_id=?2"),
       unread_views_(db, VIEW_COLUMNS
-                    "AND c.last_no>m.read_no ORDER BY c.last_message_at DESC, c.id LIMIT ?2") {}
+                    "AND c.last_no>m.read_no ORDER BY c.last_message_at DESC, c.id LIMIT ?2"),
+      find_membership_(db,
+                       "SELECT 1 FROM users_conversations WHERE conversation_id=?1 AND user_id=?2"),
+      // What a client wrote has a client_id, and rows of the system have none.
+      find_writer_(db,
+                   "SELECT 1 FROM messages WHERE conversation_id=?1 AND user_id=?2 AND "
+                   "client_id IS NOT NULL LIMIT 1") {}
 
 Result<ConversationState, StoreError> Reads::load_conversation(ConversationId id) {
   Snapshot snapshot(database_);
@@ -348,6 +354,29 @@ Result<std::vector<chat::ConversationView>, StoreError> Reads::unread_conversati
   Snapshot snapshot(database_);
   return snapshot.checked(
       read_views(unread_views_, 0, user, std::clamp<std::uint32_t>(limit, 1, kListRowsMax)));
+}
+
+Result<std::vector<ConversationId>, StoreError> Reads::find_memberships(
+    UserId user, const std::vector<ConversationId>& ids) {
+  if (ids.size() > kLookedUpMax) return Err{StoreError::kOverloaded};
+  Snapshot snapshot(database_);
+  std::vector<ConversationId> found;
+  for (const ConversationId id : ids) {
+    Rows rows = find_membership_.query(id, user);
+    if (rows.next()) found.push_back(id);
+  }
+  return snapshot.checked(std::move(found));
+}
+
+Result<std::vector<Writer>, StoreError> Reads::find_writers(const std::vector<Writer>& asked) {
+  if (asked.size() > kLookedUpMax) return Err{StoreError::kOverloaded};
+  Snapshot snapshot(database_);
+  std::vector<Writer> found;
+  for (const Writer& writer : asked) {
+    Rows rows = find_writer_.query(writer.conversation, writer.user);
+    if (rows.next()) found.push_back(writer);
+  }
+  return snapshot.checked(std::move(found));
 }
 
 }  // namespace uproar::storage::sqlite

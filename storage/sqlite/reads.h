@@ -30,6 +30,9 @@ class Reads {
                                                                std::uint32_t members_max);
   Result<std::vector<chat::ConversationView>, StoreError> unread_conversations(UserId user,
                                                                                std::uint32_t limit);
+  Result<std::vector<ConversationId>, StoreError> find_memberships(
+      UserId user, const std::vector<ConversationId>& ids);
+  Result<std::vector<Writer>, StoreError> find_writers(const std::vector<Writer>& asked);
 
  private:
   class Snapshot;
@@ -62,6 +65,8 @@ class Reads {
   Statement list_views_;
   Statement find_view_;
   Statement unread_views_;
+  Statement find_membership_;
+  Statement find_writer_;
 };
 
 }  // namespace uproar::storage::sqlite

@@ -199,6 +199,15 @@ class SqliteClient final : public StoreClient, BatchStore, HistoryReader, Direct
                             Done<std::vector<chat::ConversationView>> done) override {
     read(std::move(done), [=](Reads& reads) { return reads.unread_conversations(user, limit); });
   }
+  void find_memberships(UserId user, std::vector<ConversationId> ids,
+                        Done<std::vector<ConversationId>> done) override {
+    read(std::move(done),
+         [user, ids = std::move(ids)](Reads& reads) { return reads.find_memberships(user, ids); });
+  }
+  void find_writers(std::vector<Writer> asked, Done<std::vector<Writer>> done) override {
+    read(std::move(done),
+         [asked = std::move(asked)](Reads& reads) { return reads.find_writers(asked); });
+  }
   void take_jobs(std::int64_t now_us, std::int64_t until_us, std::uint32_t limit,
                  Done<std::vector<Job>> done) override {
     write(std::move(done), [=](WriterThread::Tools tools) {

@@ -1,6 +1,6 @@
 // One attack on one server: calm seconds, the attack, and what both cost.
 
-import { fork } from 'node:child_process';
+import { fork, spawnSync } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
@@ -24,6 +24,8 @@ async function cpu_ms(pid) {
   return ns / 1e6;
 }
 
+export const settings_of = (program) => spawnSync(program, ['serve', '--help'], { encoding: 'utf8' }).stdout;
+
 function start_attacker(file, order) {
   const child = fork(fileURLToPath(new URL('attacker.mjs', import.meta.url)));
   const result = new Promise((resolve, reject) => {
@@ -39,10 +41,11 @@ function start_attacker(file, order) {
 
 // -> {calm, attacked, server_ms, cpu_share, seconds, result}: what the honest had before and during the attack, the server's processor time for
 // it, what the attacker reports, and what the attack's own bystanders had (`meanwhile`) and the server shows afterwards (`extra`).
-export async function play(attack, file, { program, weakness } = {}) {
+// is_old: it knows no --seccomp.
+export async function play(attack, file, { program, weakness, is_old = false } = {}) {
   const seconds = attack.seconds ?? kAttackSecondsDefault;
   const server = await Server.start({ program, usual: false, flags: { 'drain-seconds': '0', ...attack.flags },
-                                      env: weakness ? { WEAKEN_UPROAR: weakness } : {}, launcher: attack.launcher });
+                                      env: { ...(weakness && { WEAKEN_UPROAR: weakness }), ...(is_old && { UPROAR_SECCOMP: undefined }) }, launcher: attack.launcher });
   try {
     const prepared = await attack.prepare?.({ server });
     const pair = await HonestPair.make(server);

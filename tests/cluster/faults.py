@@ -120,7 +120,8 @@ def run(chosen, report):
     try:
         with tempfile.TemporaryDirectory(prefix="uproar-faults-", dir=chosen.data, ignore_cleanup_errors=True) as folder:
             os.chmod(folder, 0o755)   # PostgreSQL runs as another user
-            settings = {"connections-per-address": 0, "openings-per-second": 0, "resumes-per-second": 0, "commands-per-second": 100000, "drain-seconds": 2}
+            settings = {"connections-per-address": 0, "openings-per-second": 0, "resumes-per-second": 0, "commands-per-second": 100000,
+                        "conversations-per-day": 0, "first-contacts-per-day": 0, "message-mb-per-day": 0, "drain-seconds": 2}
             cluster = Cluster(folder, 3, binary=chosen.binary, shards=chosen.shards, lease=f"{LEASE_SECONDS}s", between=links.between, settings=settings)
             world = World(cluster, links)
             try:

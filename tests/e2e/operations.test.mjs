@@ -75,7 +75,8 @@ describe('configuration', () => {
   });
 
   it('needs no setting but a folder: one shard per processor, everybody comes in', async () => {
-    const usual = ['drain-seconds', 'logins-per-address', 'registrations-per-address', 'connections-per-address', 'openings-per-second', 'resumes-per-second', 'connections-per-user', 'commands-per-second', 'shards'];
+    const usual = ['drain-seconds', 'logins-per-address', 'registrations-per-address', 'connections-per-address', 'openings-per-second', 'resumes-per-second', 'connections-per-user', 'commands-per-second',
+      'conversations-per-day', 'first-contacts-per-day', 'message-mb-per-day', 'shards'];
     const server = await Server.start({ flags: Object.fromEntries(usual.map((name) => [name, undefined])) });
     try {
       const shards = Number(/^ +shards +(\d+)$/m.exec(server.output)?.[1]);

@@ -31,6 +31,9 @@ const kUsualFlags = {
   'resumes-per-second': '0',
   'connections-per-user': '100',
   'commands-per-second': '100000',
+  'conversations-per-day': '0',
+  'first-contacts-per-day': '0',
+  'message-mb-per-day': '0',
 };
 
 // The server refuses UPROAR_* variables that it does not know; UPROAR_BINARY and the like are ours. A system call that is not on its

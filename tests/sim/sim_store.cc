@@ -184,6 +184,17 @@ class SimStoreClient final : public storage::StoreClient,
     answer(std::move(done),
            [=](MemoryModel& model) { return model.unread_conversations(user, limit); });
   }
+  void find_memberships(UserId user, std::vector<ConversationId> ids,
+                        Done<std::vector<ConversationId>> done) override {
+    answer(std::move(done), [user, ids = std::move(ids)](MemoryModel& model) {
+      return model.find_memberships(user, ids);
+    });
+  }
+  void find_writers(std::vector<storage::Writer> asked,
+                    Done<std::vector<storage::Writer>> done) override {
+    answer(std::move(done),
+           [asked = std::move(asked)](MemoryModel& model) { return model.find_writers(asked); });
+  }
 
   void find_nodes_at_work(Done<std::vector<storage::NodeDigest>> done) override {
     answer(std::move(done),

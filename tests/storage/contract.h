@@ -107,6 +107,14 @@ class Caller {
   Result<User, StoreError> find_name(std::string name) {
     return wait<User>([&](auto done) { directory().find_user_by_name(name, done); });
   }
+  Result<std::vector<ConversationId>, StoreError> find_memberships(
+      UserId user, std::vector<ConversationId> ids) {
+    return wait<std::vector<ConversationId>>(
+        [&](auto done) { directory().find_memberships(user, ids, done); });
+  }
+  Result<std::vector<Writer>, StoreError> find_writers(std::vector<Writer> asked) {
+    return wait<std::vector<Writer>>([&](auto done) { directory().find_writers(asked, done); });
+  }
   Result<std::vector<User>, StoreError> find_users(std::vector<UserId> ids) {
     return wait<std::vector<User>>([&](auto done) { directory().find_users(ids, done); });
   }

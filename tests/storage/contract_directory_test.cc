@@ -48,6 +48,41 @@ TEST_P(Accounts, AreFoundByIdInTheOrderAsked) {
             StoreError::kOverloaded);
 }
 
+TEST_P(Accounts, MembershipsAreLookedUpInTheOrderAsked) {
+  using Kind = chat::ConversationKind;
+  creates(user(1), conversation(1), Kind::kGroup, {user(2)});
+  creates(user(1), conversation(2), Kind::kGroup, {user(3)});
+  creates(user(2), conversation(3), Kind::kChannel, {});
+  const std::vector<ConversationId> asked{conversation(3), conversation(9), conversation(2),
+                                          conversation(1)};
+  EXPECT_THAT(call->find_memberships(user(1), asked).value(),
+              ElementsAre(conversation(2), conversation(1)));
+  EXPECT_THAT(call->find_memberships(user(2), asked).value(),
+              ElementsAre(conversation(3), conversation(1)));
+  act(conversation(1), user(2), RemoveMember{user(2)});
+  EXPECT_THAT(call->find_memberships(user(2), asked).value(), ElementsAre(conversation(3)));
+  EXPECT_THAT(call->find_memberships(user(2), {}).value(), IsEmpty());
+  EXPECT_EQ(call->find_memberships(user(2), std::vector<ConversationId>(kLookedUpMax + 1)).error(),
+            StoreError::kOverloaded);
+}
+
+TEST_P(Accounts, WhoHasWrittenIsLookedUpInTheOrderAsked) {
+  using Kind = chat::ConversationKind;
+  creates(user(1), conversation(1), Kind::kDirect, {user(2)});
+  creates(user(1), conversation(2), Kind::kGroup, {user(3)});
+  sends(user(2), conversation(1), "hi", "a");
+  sends(user(3), conversation(2), "hi", "a");
+  act(conversation(2), user(1), Rename{"new"});  // the system's row is not the owner's word
+  const std::vector<Writer> asked{{conversation(2), user(3)},
+                                  {conversation(2), user(1)},
+                                  {conversation(9), user(3)},
+                                  {conversation(1), user(1)},
+                                  {conversation(1), user(2)}};
+  EXPECT_THAT(call->find_writers(asked).value(), ElementsAre(asked[0], asked[4]));
+  EXPECT_EQ(call->find_writers(std::vector<Writer>(kLookedUpMax + 1)).error(),
+            StoreError::kOverloaded);
+}
+
 TEST_P(Accounts, AreProvisionedOnceAndDropANameThatIsTaken) {
   EXPECT_EQ(call->ensure_user(user(50), "New", 8).value().name, "New");
   EXPECT_EQ(call->ensure_user(user(50), "Changed", 9).value().name, "New");

@@ -6,6 +6,7 @@
 
 #include <gmock/gmock.h>
 
+#include "core/chat/command_cost.h"
 #include "storage/limits.h"
 #include "tests/core/chat/scene.h"
 
@@ -279,7 +280,8 @@ TEST_F(Crowd, what_waits_is_bounded_in_bytes) {
     const std::size_t refused_before = counters().overloaded.value();
     std::size_t said = 0;
     for (int user = 0; said <= most; ++user) {
-      for (std::uint32_t i = 0; i < world.options().limits.commands_burst; ++i, ++said)
+      for (std::uint32_t i = 0; i < world.options().limits.commands_burst / cost_of(event);
+           ++i, ++said)
         (void)world.request(world.user(names + std::to_string(user)), event);
     }
     const std::size_t parked = world.shard(0).sizes().parked;
@@ -315,6 +317,47 @@ TEST_F(Crowd, a_store_that_fails_refuses_who_waits_at_once) {
   EXPECT_EQ(alice.refused(), ErrorCode::kUnavailable);
   EXPECT_EQ(bob.refused(), ErrorCode::kUnavailable);
   EXPECT_FALSE(bob.connection().is_paused);
+}
+
+TEST_F(Crowd, a_long_list_of_people_is_staged_in_slices_and_answered_once) {
+  const auto room = group({"alice"}), other = group({"alice", "bob"});
+  const Person alice = arrives("alice"), bob = arrives("bob");
+  MemberAdd add{.conversation = room, .users = {}, .role = Role::kMember};
+  for (int i = 0; i < 150; ++i) add.users.push_back(world.user("m" + std::to_string(i)));
+  world.log_rows_max = kChangeSliceRows + 2;  // a message may be the first of two
+  alice.says(add, "a");
+  EXPECT_EQ(world.staged(), kChangeSliceRows);
+  bob.sends(other, "between");
+  EXPECT_EQ(world.staged(), kChangeSliceRows + 1) << "there is room for others";
+  ASSERT_TRUE(world.step_apply(0, 1'000, false, false));
+  ASSERT_TRUE(world.step_outcomes(0));
+  world.settle();
+  EXPECT_THAT(bob.seqs(), SizeIs(1));
+  EXPECT_TRUE(alice.answered<MemberAdded>().empty()) << "it is not done";
+  EXPECT_EQ(world.staged(), kChangeSliceRows) << "the next slice";
+  world.commit();
+  EXPECT_THAT(alice.answered<MemberAdded>(), SizeIs(1));
+  EXPECT_EQ(world.model().load_conversation(room).value().members.size(), 151U);
+}
+
+TEST_F(Crowd, a_slice_that_fails_ends_the_list_with_an_error) {
+  const auto room = group({"alice"});
+  const Person alice = arrives("alice");
+  MemberAdd add{.conversation = room, .users = {}, .role = Role::kMember};
+  for (int i = 0; i < 150; ++i) add.users.push_back(world.user("m" + std::to_string(i)));
+  alice.says(add, "a");
+  ASSERT_TRUE(world.step_apply(0, 1'000, false, false));
+  ASSERT_TRUE(world.step_outcomes(0));
+  world.fail_commits();
+  world.settle();
+  EXPECT_EQ(alice.refused(), ErrorCode::kUnavailable);
+  EXPECT_EQ(world.staged(), 0U) << "no third slice";
+  world.advance_ms(5'000);
+  world.commit();
+  EXPECT_EQ(world.model().load_conversation(room).value().members.size(), 1 + kChangeSliceRows);
+  alice.says(add, "again");
+  world.commit();
+  EXPECT_EQ(world.model().load_conversation(room).value().members.size(), 151U);
 }
 
 }  // namespace

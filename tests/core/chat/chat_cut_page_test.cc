@@ -220,6 +220,7 @@ TEST_F(CutPageOfOneNode, of_more_conversations_than_a_session_may_be_silent_abou
       sync.cursors.emplace_back(ConversationId(Uuid{0xFEED, (1ULL << 63) | ++ids}), 1);
     eve.says(std::move(sync));
     world.settle();
+    world.advance_ms(5'000);  // so many cost as much as that
   };
   for (std::size_t left = kSilentMax; left > 0; left -= std::min<std::size_t>(left, 500))
     syncs(std::min<std::size_t>(left, 500));

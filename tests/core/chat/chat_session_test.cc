@@ -220,7 +220,9 @@ TEST_F(Sessions, unread_messages_are_fetched_by_conversation) {
 }
 
 TEST_F(Sessions, a_second_sync_or_unread_fetch_meanwhile_is_a_conflict_and_piles_nothing_up) {
-  World slow({.shards = 1, .seed = 1, .limits = {}, .is_manual = true, .plant = Plant::kNone});
+  ChatLimits limits;
+  limits.commands_burst = 10'000;
+  World slow({.shards = 1, .seed = 1, .limits = limits, .is_manual = true, .plant = Plant::kNone});
   const UserId alice = slow.user("alice"), bob = slow.user("bob");
   const ConversationId room(Uuid{0xABCD, 1});
   (void)slow.model().apply(

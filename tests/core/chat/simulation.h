@@ -153,6 +153,10 @@ class Simulation {
     limits.conversations_max = nodes > 1 ? 9 : 2;
     limits.commands_per_s = 1000;
     limits.commands_burst = 100'000;
+    // So large that nobody is refused, and so small that they are asked for.
+    limits.conversations_per_day = 1'000'000;
+    limits.first_contacts_per_day = 1'000'000;
+    limits.stored_pages_per_day = stored_pages_of_mb(1'024);
     return limits;
   }
   std::uint64_t random(std::uint64_t below) { return world_.random(below); }

@@ -264,7 +264,8 @@ void World::Shard::read_page(const storage::PageQuery& query, Done<storage::Page
     if (page.ok() && query.order == storage::PageQuery::Order::kChangedAfter && page->has_more &&
         world.options_.plant == Plant::kCutIsWhole) {
       page->has_more = false;
-      page->upto_seq = query.bound;
+      page->upto_seq =
+          std::max(page->upto_seq, query.bound);  // backwards it would be asked for without end
     }
     return page;
   });
@@ -322,6 +323,20 @@ void World::Shard::unread_conversations(UserId user, std::uint32_t limit,
                                         Done<std::vector<ConversationView>> done) {
   read<std::vector<ConversationView>>(
       std::move(done), [=, this] { return world.model_.unread_conversations(user, limit); });
+}
+
+void World::Shard::find_memberships(UserId user, std::vector<ConversationId> ids,
+                                    Done<std::vector<ConversationId>> done) {
+  read<std::vector<ConversationId>>(std::move(done), [this, user, ids = std::move(ids)] {
+    return world.model_.find_memberships(user, ids);
+  });
+}
+
+void World::Shard::find_writers(std::vector<storage::Writer> asked,
+                                Done<std::vector<storage::Writer>> done) {
+  read<std::vector<storage::Writer>>(std::move(done), [this, asked = std::move(asked)] {
+    return world.model_.find_writers(asked);
+  });
 }
 
 Uuid World::Shard::make(const Now&) {

@@ -120,6 +120,10 @@ struct World::Shard final : Outbox,
                          storage::Done<ConversationView> done) override;
   void unread_conversations(UserId user, std::uint32_t limit,
                             storage::Done<std::vector<ConversationView>> done) override;
+  void find_memberships(UserId user, std::vector<ConversationId> ids,
+                        storage::Done<std::vector<ConversationId>> done) override;
+  void find_writers(std::vector<storage::Writer> asked,
+                    storage::Done<std::vector<storage::Writer>> done) override;
 
   // --- IdSource ---
   Uuid make(const Now&) override;

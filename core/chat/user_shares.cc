@@ -1,0 +1,187 @@
+#include "core/chat/user_shares.h"
+
+#include <algorithm>
+
+#include "proto/base/weakness.h"
+#include "proto/chat/ids.h"
+#include "storage/limits.h"
+
+namespace uproar::chat {
+namespace {
+
+static_assert(kMemberListMax <= storage::kLookedUpMax, "contacts are looked up in one read");
+
+std::uint32_t ms_of(std::int64_t us) {
+  return static_cast<std::uint32_t>((us + 999) / 1000);
+}
+
+Error too_much(ErrorCode code, std::string_view what, std::int64_t wait_us = 0) {
+  return {.code = code, .detail = what, .retry_after_ms = ms_of(wait_us)};
+}
+
+}  // namespace
+
+std::int64_t UserShares::Share::used_us(std::int64_t now_us) const {
+  return std::max({conversations.used_us(now_us), contacts.used_us(now_us), pages.used_us(now_us)});
+}
+
+UserShares::Share& UserShares::share_of(UserId user) {
+  const auto found = shares_.find(user);
+  if (found != shares_.end()) return found->second;
+  if (shares_.size() >= std::max(swept_above_, kSharesSweptAbove)) make_room();
+  return shares_[user];
+}
+
+// Who has all of their quotas again is forgotten; where that leaves no room, the eighth that has
+// used least.
+void UserShares::make_room() {
+  const std::int64_t now_us = context_.now.monotonic_us;
+  std::vector<std::int64_t> used;
+  used.reserve(shares_.size());
+  for (const auto& [user, share] : shares_) used.push_back(share.used_us(now_us));
+  std::int64_t kept_above_us = 0;
+  if (shares_.size() >= kSharesMax) {
+    const auto eighth = used.begin() + static_cast<std::ptrdiff_t>(used.size() / 8);
+    std::nth_element(used.begin(), eighth, used.end());
+    kept_above_us = *eighth;
+    context_.counters.shares_forgotten.add();
+  }
+  absl::erase_if(shares_,
+                 [&](const auto& entry) { return entry.second.used_us(now_us) <= kept_above_us; });
+  swept_above_ = std::min<std::size_t>(kSharesMax, 2 * shares_.size());
+}
+
+void UserShares::on(ShareAsk ask) {
+  const ChatLimits& limits = context_.limits;
+  const std::int64_t now_us = context_.now.monotonic_us;
+  context_.counters.shares_asked.add();
+  std::int64_t wait_us = 0;
+  if (ask.demand.units > 0 && !weakened(Weakness::kUserShare)) {
+    Share& share = share_of(ask.user);
+    const std::uint32_t per_s = limits.commands_per_s * kUserConnectionsWorth;
+    const std::uint32_t burst = limits.commands_burst;
+    wait_us = share.units.wait_us(std::min(ask.demand.units, burst), per_s, burst, now_us);
+    if (wait_us > (ask.may_wait ? kShareWaitUsMax : 0)) {
+      refuse(ask, too_much(ErrorCode::kRateLimited,
+                           "all connections of one user together say too much; wait and try again",
+                           wait_us));
+      return;
+    }
+    share.units.take(ask.demand.units, per_s, now_us);
+    if (wait_us > 0) context_.counters.shares_waited.add();
+  }
+  auto& contacts = ask.demand.contacts;
+  if (limits.first_contacts_per_day == 0) contacts.clear();
+  if (ask.demand.is_direct && !contacts.empty()) {
+    const auto& known = share_of(ask.user).written_to;
+    if (std::find(known.begin(), known.end(), contacts.front()) != known.end()) contacts.clear();
+  }
+  if (contacts.empty()) return decide(ask, 0, wait_us);
+  look_for_strangers(std::move(ask), wait_us);
+}
+
+// Who is written to is a first contact where no direct conversation is stored; who is added, where
+// they have not written to the one who adds them.
+void UserShares::look_for_strangers(ShareAsk ask, std::int64_t wait_us) {
+  if (reads_ >= kShareReadsInFlightMax) {
+    context_.counters.overloaded.add();
+    refuse(ask, unread(storage::StoreError::kOverloaded));
+    return;
+  }
+  ++reads_;
+  const UserId user = ask.user;
+  if (ask.demand.is_direct) {
+    const ConversationId direct = direct_conversation_id(user, ask.demand.contacts.front());
+    context_.directory.find_memberships(
+        user, {direct},
+        [this, ask = std::move(ask),
+         wait_us](const Result<std::vector<ConversationId>, storage::StoreError>& found) {
+          --reads_;
+          if (!found.ok()) return refuse(ask, unread(found.error()));
+          decide(ask, found->empty() ? 1 : 0, wait_us);
+        });
+    return;
+  }
+  std::vector<storage::Writer> asked;
+  asked.reserve(ask.demand.contacts.size());
+  for (const UserId contact : ask.demand.contacts)
+    asked.push_back({.conversation = direct_conversation_id(user, contact), .user = contact});
+  const auto count = static_cast<std::uint32_t>(asked.size());
+  context_.directory.find_writers(
+      std::move(asked),
+      [this, ask = std::move(ask), count,
+       wait_us](const Result<std::vector<storage::Writer>, storage::StoreError>& known) {
+        --reads_;
+        if (!known.ok()) return refuse(ask, unread(known.error()));
+        decide(ask, count - static_cast<std::uint32_t>(known->size()), wait_us);
+      });
+}
+
+void UserShares::decide(const ShareAsk& ask, std::uint32_t strangers, std::int64_t wait_us) {
+  const ChatLimits& limits = context_.limits;
+  const std::int64_t now_us = context_.now.monotonic_us;
+  const ShareDemand& demand = ask.demand;
+  std::uint32_t pages = 0;
+  const bool counts_conversations =
+      demand.conversations > 0 && limits.conversations_per_day > 0 && !weakened(Weakness::kQuotas);
+  const bool counts_contacts = strangers > 0 && !weakened(Weakness::kQuotas);
+  if (counts_conversations || counts_contacts || demand.pages > 0) {
+    Share& share = share_of(ask.user);
+    const auto over = [&](std::uint32_t amount, std::uint32_t per_day, const DayBucket& bucket,
+                          std::string_view what) -> bool {
+      const bool is_ever = amount <= per_day;
+      const std::int64_t late_us = bucket.wait_us(amount, per_day, now_us);
+      if (is_ever && late_us == 0) return false;
+      context_.counters.quotas_refused.add();
+      refuse(ask, too_much(is_ever ? ErrorCode::kRateLimited : ErrorCode::kTooLarge, what,
+                           is_ever ? late_us : 0));
+      return true;
+    };
+    if (counts_conversations &&
+        over(demand.conversations, limits.conversations_per_day, share.conversations,
+             "you have made as many conversations as a day allows (--conversations-per-day)"))
+      return;
+    if (counts_contacts &&
+        over(strangers, limits.first_contacts_per_day, share.contacts,
+             "you have added or written to as many people who never wrote to you as a day allows "
+             "(--first-contacts-per-day)"))
+      return;
+    if (demand.pages > 0) {
+      const std::uint32_t per_day = limits.stored_pages_per_day;
+      const std::uint32_t lot = std::max(demand.pages, std::min(demand.lot_pages, per_day));
+      pages = share.pages.wait_us(lot, per_day, now_us) == 0 ? lot : demand.pages;
+      if (over(pages, per_day, share.pages,
+               "you have stored as much as a day allows (--message-mb-per-day)"))
+        return;
+      share.pages.take(pages, per_day, now_us);
+    }
+    if (counts_conversations)
+      share.conversations.take(demand.conversations, limits.conversations_per_day, now_us);
+    if (counts_contacts) share.contacts.take(strangers, limits.first_contacts_per_day, now_us);
+    if (demand.is_direct && strangers > 0) {
+      if (share.written_to.size() >= kFirstContactsKept)
+        share.written_to.erase(share.written_to.begin());
+      share.written_to.push_back(demand.contacts.front());
+    }
+  }
+  context_.send(ask.shard,
+                ShareAnswer{.token = ask.token, .pages = pages, .wait_us = wait_us, .refused = {}});
+}
+
+Error UserShares::unread(storage::StoreError error) const {
+  const ErrorCode code = error_of(error);
+  return {.code = code, .detail = {}, .retry_after_ms = context_.retry_after_ms(code)};
+}
+
+void UserShares::refuse(const ShareAsk& ask, const Error& error) {
+  context_.send(ask.shard,
+                ShareAnswer{.token = ask.token, .pages = 0, .wait_us = 0, .refused = error});
+}
+
+void UserShares::give_back(UserId user, std::uint32_t pages) {
+  const auto found = shares_.find(user);
+  if (found == shares_.end() || context_.limits.stored_pages_per_day == 0) return;
+  found->second.pages.give_back(pages, context_.limits.stored_pages_per_day);
+}
+
+}  // namespace uproar::chat
