@@ -82,11 +82,12 @@ void SessionRole::refresh(const Actor& actor, const SessionRefresh& command) {
   if (!proof.ok()) return context_.refuse(actor, proof.error());
   if (proof->user != session->user)
     return context_.refuse(actor, ErrorCode::kForbidden, "token: it is another user's");
-  if (!proof->session.is_nil() && proof->session != session->id)
-    return context_.refuse(actor, ErrorCode::kForbidden,
-                           "token: it belongs to another login; connect with it");
-  // A token that ends sooner takes nothing away.
-  if (monotonic_expiry_s(*proof) > session->expires_s) keep_until(*session, *proof);
+  // A token that ends sooner changes nothing: the session lives by one token, and ends with the
+  // login of that one.
+  if (monotonic_expiry_s(*proof) >= session->expires_s) {
+    keep_until(*session, *proof);
+    if (!proof->session.is_nil()) session->id = proof->session;
+  }
   warn_before_expiry(actor.from.slot, *session);
   context_.counters.sessions_refreshed.add();
   context_.reply(actor, ServerEvent(SessionRefreshed{.expires_at_us = said_us(*session)}));

@@ -106,7 +106,7 @@ struct Session {
   enum class State : std::uint8_t { kFree, kStarting, kReady, kClosing };
 
   UserId user;
-  SessionId id;
+  SessionId id;  // of the login whose token it lives by; ends with it
   RateBucket commands;
   RateBucket bytes;
   std::vector<std::uint32_t> topics;      // numbers in LocalTopics: heard, once each

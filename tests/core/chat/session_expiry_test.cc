@@ -133,14 +133,65 @@ TEST_F(Expiry, is_put_off_within_the_leeway_and_by_a_token_of_no_login) {
   EXPECT_TRUE(alice.connection().is_open);
 }
 
+// Who holds a refresh token that somebody else has just used, another tab, gets a login of their own.
+TEST_F(Expiry, is_put_off_by_a_token_of_another_login_of_the_same_user_which_it_belongs_to_then) {
+  const Person moves = connects_for(100), stays = connects_for(100);
+  const SessionId old_login = moves.connection().session, next_login(Uuid{7, 99});
+  mint("next", moves.id(), next_login, 900);
+  moves.says(SessionRefresh{"next"}, "7");
+  ASSERT_THAT(moves.answered<SessionRefreshed>(), SizeIs(1));
+  EXPECT_EQ(moves.answered<SessionRefreshed>()[0].expires_at_us, (wall_s() + 900) * kSecondUs);
+  world.shard(0).revoke_session(moves.id(), old_login);
+  world.settle();
+  world.shard(0).end_revoked({old_login}, world.now);
+  world.settle();
+  pass_s(300);
+  EXPECT_TRUE(moves.connection().is_open)
+      << "the login that it began with has nothing to do with it";
+  mint("of no login", moves.id(), {}, 1200);
+  moves.says(SessionRefresh{"of no login"}, "8");
+  EXPECT_THAT(moves.answered<SessionRefreshed>(), SizeIs(2));
+  world.shard(0).revoke_session(moves.id(), next_login);
+  world.settle();
+  ASSERT_TRUE(moves.connection().closed_with.has_value());
+  EXPECT_EQ(moves.connection().closed_with->code, ErrorCode::kTokenRevoked);
+  expect_expired(stays);
+}
+
+TEST_F(Expiry, put_off_by_a_token_of_another_login_is_found_by_that_login_in_the_store) {
+  const Person alice = connects_for(100);
+  const SessionId next_login(Uuid{7, 99});
+  mint("next", alice.id(), next_login, 100);  // ends with the one before: the last word counts
+  alice.says(SessionRefresh{"next"}, "7");
+  world.shard(0).end_revoked({next_login}, world.now);
+  world.settle();
+  ASSERT_TRUE(alice.connection().closed_with.has_value());
+  EXPECT_EQ(alice.connection().closed_with->code, ErrorCode::kTokenRevoked);
+}
+
+TEST_F(Expiry, is_not_moved_to_the_login_of_a_token_that_ends_sooner) {
+  const Person alice = connects_for(900);
+  const SessionId own = alice.connection().session, other(Uuid{7, 99});
+  mint("sooner", alice.id(), other, 600);
+  alice.says(SessionRefresh{"sooner"}, "7");
+  ASSERT_THAT(alice.answered<SessionRefreshed>(), SizeIs(1));
+  EXPECT_EQ(alice.answered<SessionRefreshed>()[0].expires_at_us, (wall_s() + 900) * kSecondUs);
+  world.shard(0).revoke_session(alice.id(), other);
+  world.settle();
+  EXPECT_TRUE(alice.connection().is_open);
+  world.shard(0).revoke_session(alice.id(), own);
+  world.settle();
+  ASSERT_TRUE(alice.connection().closed_with.has_value());
+  EXPECT_EQ(alice.connection().closed_with->code, ErrorCode::kTokenRevoked);
+}
+
 TEST_F(Expiry, is_not_put_off_by_what_is_somebody_elses_or_none) {
   const auto room = group({"alice", "bob"});
   const Person bob = connects_for(900, "bob"), alice = connects_for(100);
   pass_s(1);
   mint("of bob", bob.id(), bob.connection().session, 900);
   mint("of bob, stolen", bob.id(), alice.connection().session, 900);
-  mint("of another login", alice.id(), SessionId(Uuid{7, 99}), 900);
-  for (const char* token : {"of bob", "of bob, stolen", "of another login"}) {
+  for (const char* token : {"of bob", "of bob, stolen"}) {
     alice.says(SessionRefresh{token}, "7");
     EXPECT_EQ(alice.refused(), ErrorCode::kForbidden) << token;
   }
