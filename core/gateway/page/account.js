@@ -1,4 +1,5 @@
-// Who is signed in, in this tab. Kept in sessionStorage: a reload stays signed in, a second tab may be a second person.
+// Who is signed in, in this tab. Kept in sessionStorage: a reload stays signed in, a second tab may be a second person. A
+// copy of a tab begins with its tokens; at the next refresh one of the two gets a login of its own.
 
 import * as api from './api.js';
 import { keep, kept, forget } from './keep.js';
@@ -34,7 +35,7 @@ export class Account {
     return this.signed_in.access_token;
   }
 
-  // One at a time: a refresh token is good for one use.
+  // One at a time: a refresh token is good for one use, and a second one makes another login.
   renew() {
     this.refreshing ??= api.refresh(this.signed_in.refresh_token)
       .then((answer) => this.#adopt(answer))
