@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "storage/history.h"
+#include "storage/limits.h"
 
 namespace uproar::storage {
 
@@ -28,6 +29,17 @@ struct SessionRecord {
   std::int64_t created_at_us = 0;
   std::int64_t expires_at_us = 0;
   std::int64_t revoked_at_us = 0;
+};
+
+// What became of a refresh digest that somebody brought.
+struct Rotation {
+  enum class Outcome : std::uint8_t {
+    kSwapped,    // it was the newest of a live session: the next one is so now
+    kJustSpent,  // of a live session, and swapped last, within kRefreshGraceUs: nothing has changed
+    kStolen,     // it was swapped before: the session is revoked
+  };
+  Outcome outcome = Outcome::kSwapped;
+  SessionRecord session{};  // kSwapped: whole, as it is now; else id, user and revoked_at_us alone
 };
 
 // What a session hears from its first moment on.
@@ -66,6 +78,13 @@ struct Writer {
   friend constexpr auto operator<=>(const Writer&, const Writer&) = default;
 };
 
+// Whether the swap that a session got this end by is recent to a call that would give it the next.
+// Early or late: the clocks of nodes differ, and may be set.
+constexpr bool is_just_swapped(std::int64_t expires_at_us, std::int64_t expires_at_us_next) {
+  return expires_at_us >= expires_at_us_next - kRefreshGraceUs &&
+         expires_at_us <= expires_at_us_next + kRefreshGraceUs;
+}
+
 class Directory {
  public:
   virtual ~Directory() = default;
@@ -84,10 +103,11 @@ class Directory {
 
   virtual void create_session(SessionRecord session, Done<SessionId> done) = 0;
   // Swaps the digest of a live session; kNotFound for an unknown or revoked one, kExpired. A digest
-  // that was swapped before is a stolen token, or its owner's second try: the session is revoked,
-  // and comes back with id, user and revoked_at_us alone, so that its connections can be closed.
+  // that was swapped before is a stolen token, or its owner's second try: taken for that just after
+  // the swap, and for stolen from then on, which ends the session. Each call gives the same life
+  // (expires_at_us - now_us), so that swaps lie as far apart as what they expire at.
   virtual void rotate_session(std::string old_digest, std::string new_digest, std::int64_t now_us,
-                              std::int64_t expires_at_us, Done<SessionRecord> done) = 0;
+                              std::int64_t expires_at_us, Done<Rotation> done) = 0;
   // True: ended by this call; false: it had ended before. kNotFound: no such session.
   virtual void revoke_session(SessionId id, std::int64_t at_us, Done<bool> done) = 0;
   // Revoked at or after `since_us`, oldest first; of too many the newest. So that a restart forgets none.

@@ -53,6 +53,10 @@ inline constexpr std::uint32_t kReactionsPerMessageMax = 512;
 // Swapped refresh digests that are remembered for each session, to know a stolen token when it comes back. Older ones
 // are refused as unknown, without the alarm. 16 * 64 bytes = 1 KiB a session.
 inline constexpr std::uint32_t kSpentDigestsPerSessionMax = 16;
+// So long after a swap the digest before it is not taken for stolen: whoever asks again for an answer that was lost, after
+// 10 s and a pause of 5 s, has two tries; the copies of a browser tab refresh within the same second. Clocks of nodes may
+// be as far apart.
+inline constexpr std::int64_t kRefreshGraceUs = 30'000'000;
 // Expired sessions of a user are forgotten this long after, whenever that user makes a new one.
 inline constexpr std::int64_t kExpiredSessionKeptUs = std::int64_t{7} * 24 * 3600 * 1'000'000;
 // Revocations read at start: 1,000,000 * 16 bytes = 16 MiB. Of more, the newest. More than the gateway keeps, so that

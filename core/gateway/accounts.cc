@@ -32,6 +32,11 @@ chat::Error wrong_login() {
           .retry_after_ms = 0};
 }
 
+// A refresh token that nobody has, or no more.
+chat::Error not_a_token() {
+  return {.code = chat::ErrorCode::kUnauthorized, .detail = {}, .retry_after_ms = 0};
+}
+
 }  // namespace
 
 chat::Error nothing_to_log_out_of() {
@@ -197,9 +202,7 @@ void Accounts::refresh(chat::RefreshRequest request, Caller caller, Answered ans
   const auto digest = auth::refresh_token_digest(request.refresh_token);
   if (const std::uint32_t wait_ms = limits_.refresh(caller.address, clock_()); wait_ms != 0)
     return fail_soon(std::move(answered), come_back(wait_ms));
-  if (!digest)
-    return fail_soon(std::move(answered),
-                     {.code = chat::ErrorCode::kUnauthorized, .detail = {}, .retry_after_ms = 0});
+  if (!digest) return fail_soon(std::move(answered), not_a_token());
   auto pending = std::make_shared<Pending>();
   pending->caller = std::move(caller);
   pending->answered = std::move(answered);
@@ -208,33 +211,52 @@ void Accounts::refresh(chat::RefreshRequest request, Caller caller, Answered ans
   directory_.rotate_session(
       digest_text(*digest), digest_text(next.digest), now.wall_us,
       now.wall_us + kRefreshTokenLifeUs,
-      [this, pending,
-       text = next.text](Result<storage::SessionRecord, storage::StoreError> session) {
-        if (!session.ok()) {
-          const bool unknown = session.error() == storage::StoreError::kNotFound;
-          return fail(pending, unknown ? chat::Error{.code = chat::ErrorCode::kUnauthorized,
-                                                     .detail = {},
-                                                     .retry_after_ms = 0}
-                                       : error_of(session.error()));
-        }
-        if (session.value().revoked_at_us != 0) {
-          session_ended_(session.value().id, session.value().user);
-          return fail(pending, {.code = chat::ErrorCode::kTokenRevoked,
-                                .detail = "this token was used before: log in again",
-                                .retry_after_ms = 0});
-        }
-        const SessionId id = session.value().id;
-        directory_.find_users(
-            {session.value().user},
-            [this, pending, id,
-             text](Result<std::vector<storage::User>, storage::StoreError> users) {
-              if (!users.ok()) return fail(pending, error_of(users.error()));
-              if (users.value().empty()) return fail(pending, wrong_login());
-              pending->user = users.value().front();
-              limits_.refreshed(devices_.tag(pending->user.name), pending->caller.address);
-              sign_in(pending, id, text);
-            });
+      [this, pending, text = next.text](Result<storage::Rotation, storage::StoreError> rotated) {
+        session_rotated(pending, text, std::move(rotated));
       });
+}
+
+void Accounts::session_rotated(const PendingPtr& pending, const std::string& next_token,
+                               Result<storage::Rotation, storage::StoreError> rotated) {
+  if (!rotated.ok()) {
+    const bool unknown = rotated.error() == storage::StoreError::kNotFound;
+    return fail(pending, unknown ? not_a_token() : error_of(rotated.error()));
+  }
+  const SessionId id = rotated->session.id;
+  const UserId holder = rotated->session.user;
+  switch (rotated->outcome) {
+    case storage::Rotation::Outcome::kStolen:
+      session_ended_(id, holder);
+      return fail(pending, {.code = chat::ErrorCode::kTokenRevoked,
+                            .detail = "this token was used before: log in again",
+                            .retry_after_ms = 0});
+    case storage::Rotation::Outcome::kJustSpent:
+      return find_holder(pending, holder, [this, pending] { admit_second_holder(pending); });
+    case storage::Rotation::Outcome::kSwapped:
+      return find_holder(pending, holder, [this, pending, id, next_token] {
+        limits_.refreshed(devices_.tag(pending->user.name), pending->caller.address);
+        sign_in(pending, id, next_token);
+      });
+  }
+}
+
+void Accounts::find_holder(const PendingPtr& pending, UserId holder, std::function<void()> found) {
+  directory_.find_users({holder},
+                        [this, pending, found = std::move(found)](
+                            Result<std::vector<storage::User>, storage::StoreError> users) {
+                          if (!users.ok()) return fail(pending, error_of(users.error()));
+                          if (users.value().empty()) return fail(pending, wrong_login());
+                          pending->user = std::move(users.value().front());
+                          found();
+                        });
+}
+
+void Accounts::admit_second_holder(const PendingPtr& pending) {
+  const AccountTag account = devices_.tag(pending->user.name);
+  if (const std::uint32_t wait_ms = limits_.refreshed_again(account, clock_()); wait_ms != 0)
+    return fail(pending, come_back(wait_ms));
+  second_holder_admitted_();
+  open_session(pending);
 }
 
 void Accounts::sign_in(const PendingPtr& pending, SessionId session,

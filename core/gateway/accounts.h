@@ -49,6 +49,10 @@ class Accounts {
   void on_session_ended(std::function<void(SessionId, UserId)> ended) {
     session_ended_ = std::move(ended);
   }
+  // Told of each login that was made for a refresh token that had been used just before.
+  void on_second_holder(std::function<void()> admitted) {
+    second_holder_admitted_ = std::move(admitted);
+  }
   // Refuses the session's tokens from the moment the store has it; the caller tells the shards. A session that the store
   // does not know is refused: a backend may write any sid into a token of its own, and nothing would remember its end.
   void logout(SessionId session, std::function<void(Result<bool, chat::Error>)> answered);
@@ -63,6 +67,13 @@ class Accounts {
   // A login of which nobody looked at the password.
   void fail_undecided(const PendingPtr& pending, chat::Error error);
   void open_session(const PendingPtr& pending);
+  void session_rotated(const PendingPtr& pending, const std::string& next_token,
+                       Result<storage::Rotation, storage::StoreError> rotated);
+  // The holder of a token that was swapped just now: the one who has the next token goes on beside
+  // them, each with a login of their own.
+  void admit_second_holder(const PendingPtr& pending);
+  // Then `found`, with the user in `pending`.
+  void find_holder(const PendingPtr& pending, UserId holder, std::function<void()> found);
   void sign_in(const PendingPtr& pending, SessionId session, const std::string& refresh_token);
   void fail(const PendingPtr& pending, chat::Error error);
   void fail_soon(Answered answered, chat::Error error);
@@ -76,6 +87,7 @@ class Accounts {
   LoginLimits& limits_;
   const DeviceCookies& devices_;
   std::function<void(SessionId, UserId)> session_ended_ = [](SessionId, UserId) {};
+  std::function<void()> second_holder_admitted_ = [] {};
 };
 
 // A token without a session of ours cannot be revoked.

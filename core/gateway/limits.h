@@ -26,8 +26,8 @@ inline constexpr std::uint32_t kEarlyBytesMax = 64 * 1024;
 // --- Logins (login_limits.h) ---
 
 // One argon2id costs about 20 ms of a core. What an address may ask for is counted in tenths of a
-// wrong guess: a registration or a wrong refresh costs ten, a login or a good refresh one. Of wrong
-// guesses these many are free.
+// wrong guess: a registration, a wrong refresh or one whose token was used just before costs ten, a
+// login or a good refresh one. Of wrong guesses these many are free.
 inline constexpr std::uint32_t kLoginsPerAddressBurst = 30;
 inline constexpr std::uint32_t kTenths = 10;
 // Then an address that guesses passwords of whomever waits 60 s / --logins-per-address for the next
@@ -49,7 +49,7 @@ inline constexpr std::int64_t kAccountForgetUs = 6'000'000;
 inline constexpr std::int64_t kAccountWaitUsMax = 30'000'000;
 
 // Logins of one account with the right password: each leaves a row in the store for a month. 14,400
-// a day are 3 MB.
+// a day are 3 MB. Apart from these, as many for refresh tokens that were used just before.
 inline constexpr std::uint32_t kLoginsPerAccountBurst = 30;
 inline constexpr std::uint32_t kLoginsPerAccountPerMinute = 10;
 

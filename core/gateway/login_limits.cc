@@ -61,6 +61,9 @@ LoginLimits::LoginLimits(Options options)
       by_account_({.burst = kLoginsPerAccountBurst,
                    .us_per_token = kMinuteUs / kLoginsPerAccountPerMinute,
                    .buckets_max = kLoginBucketsMax}),
+      second_holders_({.burst = kLoginsPerAccountBurst,
+                       .us_per_token = kMinuteUs / kLoginsPerAccountPerMinute,
+                       .buckets_max = kLoginBucketsMax}),
       guessers_(kGuessersMax),
       addresses_(kLoginBucketsMax),
       accounts_(kLoginBucketsMax),
@@ -212,6 +215,11 @@ void LoginLimits::refreshed(AccountTag account, const net::PeerAddress& address)
   const std::lock_guard lock(mutex_);
   by_address_.give_back(address.limit_key(), kTenths - 1);
   remember(account, address.limit_key());
+}
+
+std::uint32_t LoginLimits::refreshed_again(AccountTag account, Now now) {
+  const std::lock_guard lock(mutex_);
+  return second_holders_.take(account, now);
 }
 
 }  // namespace uproar::gateway

@@ -76,8 +76,12 @@ class LoginLimits {
   void registered(AccountTag account, const net::PeerAddress& address);
   void not_registered(const net::PeerAddress& address);
 
+  // A refresh is charged as a wrong one until refreshed() says that its token was good.
   [[nodiscard]] std::uint32_t refresh(const net::PeerAddress& address, Now now);
   void refreshed(AccountTag account, const net::PeerAddress& address);
+  // Its token had been good until just before: it stays charged, and is a login more of the account.
+  // Not 0: there are too many.
+  [[nodiscard]] std::uint32_t refreshed_again(AccountTag account, Now now);
 
  private:
   // Whoever guesses an account's password: an address, or a device that the account knows.
@@ -116,7 +120,8 @@ class LoginLimits {
   std::mutex mutex_;  // all below
   RateBuckets by_address_;
   RateBuckets registrations_;
-  RateBuckets by_account_;  // logins with the right password
+  RateBuckets by_account_;      // logins with the right password
+  RateBuckets second_holders_;  // by account: apart, so that no thief of a token delays these
   LruTable<GuesserKey, Guesser> guessers_;
   LruTable<std::uint64_t, Guesser> addresses_;
   LruTable<AccountTag, WrongGuesses> accounts_;

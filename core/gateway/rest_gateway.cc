@@ -28,6 +28,7 @@ chat::UserProfile profile_of(const storage::User& user) {
 RestGateway::RestGateway(Parts parts) : parts_(std::move(parts)) {
   parts_.accounts.on_session_ended(
       [this](SessionId session, UserId user) { end_session(session, user); });
+  parts_.accounts.on_second_holder([this] { counters_.refreshes_of_second_holders.add(); });
 }
 
 void RestGateway::end_session(SessionId session, UserId user) {

@@ -37,6 +37,7 @@ struct AccountCounters {
   Counter logins_refused;
   Counter refreshes;
   Counter refreshes_refused;
+  Counter refreshes_of_second_holders;  // with a token that was used just before
   Counter limited;  // any of the three: too many of them from the address or for the account
   // Any of the three: passwords wait in a queue that is full, or the store is down.
   Counter unserved;

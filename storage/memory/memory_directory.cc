@@ -72,20 +72,24 @@ Result<SessionId, StoreError> MemoryModel::create_session(SessionRecord session)
   return id;
 }
 
-Result<SessionRecord, StoreError> MemoryModel::rotate_session(const std::string& old_digest,
-                                                              const std::string& new_digest,
-                                                              std::int64_t now_us,
-                                                              std::int64_t expires_at_us) {
+Result<Rotation, StoreError> MemoryModel::rotate_session(const std::string& old_digest,
+                                                         const std::string& new_digest,
+                                                         std::int64_t now_us,
+                                                         std::int64_t expires_at_us) {
+  using enum Rotation::Outcome;
   for (auto& [id, session] : sessions_) {
     SessionRecord& record = session.record;
     const auto& spent = session.spent_digests;
     if (std::find(spent.begin(), spent.end(), old_digest) != spent.end()) {
+      Rotation rotation{.outcome = kJustSpent, .session = {.id = record.id, .user = record.user}};
+      const bool is_live = record.revoked_at_us == 0 && record.expires_at_us > now_us;
+      if (is_live && spent.back() == old_digest &&
+          is_just_swapped(record.expires_at_us, expires_at_us))
+        return rotation;
       if (record.revoked_at_us == 0) record.revoked_at_us = now_us;
-      SessionRecord ended;
-      ended.id = record.id;
-      ended.user = record.user;
-      ended.revoked_at_us = now_us;
-      return ended;
+      rotation.outcome = kStolen;
+      rotation.session.revoked_at_us = now_us;
+      return rotation;
     }
     if (record.refresh_digest != old_digest) continue;
     if (record.revoked_at_us != 0) return Err{StoreError::kNotFound};
@@ -96,7 +100,7 @@ Result<SessionRecord, StoreError> MemoryModel::rotate_session(const std::string&
     }
     record.refresh_digest = new_digest;
     record.expires_at_us = expires_at_us;
-    return record;
+    return Rotation{.outcome = kSwapped, .session = record};
   }
   return Err{StoreError::kNotFound};
 }

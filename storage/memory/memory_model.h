@@ -34,9 +34,9 @@ class MemoryModel {
   Result<User, StoreError> ensure_user(UserId id, std::string name, std::int64_t at_us);
   void set_last_online(UserId id, std::int64_t at_us);
   Result<SessionId, StoreError> create_session(SessionRecord session);
-  Result<SessionRecord, StoreError> rotate_session(const std::string& old_digest,
-                                                   const std::string& new_digest,
-                                                   std::int64_t now_us, std::int64_t expires_at_us);
+  Result<Rotation, StoreError> rotate_session(const std::string& old_digest,
+                                              const std::string& new_digest, std::int64_t now_us,
+                                              std::int64_t expires_at_us);
   Result<bool, StoreError> revoke_session(SessionId id, std::int64_t at_us);
   [[nodiscard]] Result<std::vector<SessionId>, StoreError> revoked_since(
       std::int64_t since_us) const;

@@ -74,7 +74,7 @@ class MemoryClient final : public StoreClient, BatchStore, HistoryReader, Direct
     answer(std::move(done), [=](MemoryModel& model) { return model.create_session(session); });
   }
   void rotate_session(std::string old_digest, std::string new_digest, std::int64_t now_us,
-                      std::int64_t expires_at_us, Done<SessionRecord> done) override {
+                      std::int64_t expires_at_us, Done<Rotation> done) override {
     answer(std::move(done), [=](MemoryModel& model) {
       return model.rotate_session(old_digest, new_digest, now_us, expires_at_us);
     });

@@ -32,7 +32,7 @@ Params& add_time_or_null(Params& params, std::int64_t at_us) {
 }
 
 // What kRotateSession says became of the token.
-enum class Fate : std::uint16_t { kSwapped, kRevokedBefore, kExpired, kStolen };
+enum class Fate : std::uint16_t { kSwapped, kRevokedBefore, kExpired, kStolen, kJustSpent };
 
 }  // namespace
 
@@ -94,23 +94,30 @@ void Accounts::create_session(const SessionRecord& session, Done<SessionId> done
 
 void Accounts::rotate_session(const std::string& old_digest, const std::string& new_digest,
                               std::int64_t now_us, std::int64_t expires_at_us,
-                              Done<SessionRecord> done) {
+                              Done<Rotation> done) {
   Params rotate;
   rotate.add_bytes(old_digest).add_bytes(new_digest).add_time(now_us).add_time(expires_at_us);
   change(unit(call(Write::kLockDigest, std::move(Params().add_bytes(old_digest))),
               call(Write::kRotateSession, std::move(rotate))),
-         std::move(done), [](const Answers& found) -> Result<SessionRecord, StoreError> {
+         std::move(done), [](const Answers& found) -> Result<Rotation, StoreError> {
            const Rows& rows = found[1];
            if (rows.count() == 0) return Err{StoreError::kNotFound};
-           SessionRecord session{.id = rows.id<SessionId>(0, 0), .user = rows.id<UserId>(0, 1)};
+           Rotation rotation{
+               .outcome = Rotation::Outcome::kSwapped,
+               .session = {.id = rows.id<SessionId>(0, 0), .user = rows.id<UserId>(0, 1)}};
+           SessionRecord& session = rotation.session;
            switch (rows.as<Fate>(0, 7)) {
              case Fate::kRevokedBefore:
                return Err{StoreError::kNotFound};
              case Fate::kExpired:
                return Err{StoreError::kExpired};
              case Fate::kStolen:
+               rotation.outcome = Rotation::Outcome::kStolen;
                session.revoked_at_us = rows.time(0, 6);
-               return session;
+               return rotation;
+             case Fate::kJustSpent:
+               rotation.outcome = Rotation::Outcome::kJustSpent;
+               return rotation;
              case Fate::kSwapped:
                break;
            }
@@ -118,7 +125,7 @@ void Accounts::rotate_session(const std::string& old_digest, const std::string& 
            session.device = rows.text(0, 3);
            session.created_at_us = rows.time(0, 4);
            session.expires_at_us = rows.time(0, 5);
-           return session;
+           return rotation;
          });
 }
 

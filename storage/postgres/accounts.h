@@ -21,7 +21,7 @@ class Accounts {
   void ensure_user(UserId id, const std::string& name, std::int64_t at_us, Done<User> done);
   void create_session(const SessionRecord& session, Done<SessionId> done);
   void rotate_session(const std::string& old_digest, const std::string& new_digest,
-                      std::int64_t now_us, std::int64_t expires_at_us, Done<SessionRecord> done);
+                      std::int64_t now_us, std::int64_t expires_at_us, Done<Rotation> done);
   void revoke_session(SessionId id, std::int64_t at_us, Done<bool> done);
 
  private:

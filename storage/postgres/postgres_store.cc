@@ -142,7 +142,7 @@ class PostgresClient final : public StoreClient, HistoryReader, Directory, JobQu
     accounts_.create_session(session, std::move(done));
   }
   void rotate_session(std::string old_digest, std::string new_digest, std::int64_t now_us,
-                      std::int64_t expires_at_us, Done<SessionRecord> done) override {
+                      std::int64_t expires_at_us, Done<Rotation> done) override {
     accounts_.rotate_session(old_digest, new_digest, now_us, expires_at_us, std::move(done));
   }
   void revoke_session(SessionId id, std::int64_t at_us, Done<bool> done) override {

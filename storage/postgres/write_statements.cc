@@ -9,6 +9,7 @@ namespace {
 
 static_assert(static_cast<int>(chat::MessageType::kSystem) == 6, "kInsertSystemRows says it, too");
 static_assert(kSpentDigestsPerSessionMax == 16, "kRotateSession says it, too");
+static_assert(kRefreshGraceUs == 30'000'000, "kRotateSession says it, too");
 
 constexpr std::array<const char*, static_cast<std::size_t>(Write::kCount)> kTexts = {
     // kBegin
@@ -196,7 +197,7 @@ returning id)sql",
     // kLockDigest: before kRotateSession, which then sees what the one before it did with the same token.
     "select pg_advisory_xact_lock(hashtextextended(encode($1::bytea, 'hex'), 0))",
     // kRotateSession ($1 old digest, $2 new digest, $3 now, $4 expiry): no row: unknown. The last column says what
-    // became of it: 0 swapped, 1 revoked before, 2 expired, 3 stolen and revoked by this.
+    // became of it: 0 swapped, 1 revoked before, 2 expired, 3 stolen and revoked by this, 4 spent just now.
     R"sql(
 with live as (
   select *, case when revoked_at is not null then 1 when expires_at <= $3::timestamptz then 2 else 0 end as fate
@@ -211,15 +212,22 @@ spent as (
 forgotten as (
   delete from spent_digests d using swapped where d.session_id = swapped.id
   and d.generation < swapped.generation - 16),
+returned as (
+  select s.id, s.user_id, case when d.generation = s.generation - 1 and s.revoked_at is null and s.expires_at > $3::timestamptz
+    and s.expires_at between $4::timestamptz - interval '30 seconds' and $4::timestamptz + interval '30 seconds' then 4 else 3 end as fate
+  from spent_digests d join sessions s on s.id = d.session_id
+  where d.digest = $1::bytea and not exists (select 1 from live)),
 stolen as (
-  update sessions s set revoked_at = coalesce(s.revoked_at, $3::timestamptz) from spent_digests d
-  where d.digest = $1::bytea and s.id = d.session_id and not exists (select 1 from live)
+  update sessions s set revoked_at = coalesce(s.revoked_at, $3::timestamptz) from returned
+  where s.id = returned.id and returned.fate = 3
   returning s.id, s.user_id)
 select id, user_id, refresh_digest, device, created_at, expires_at, null::timestamptz, 0::int2 from swapped
 union all
 select id, user_id, null, null, null, null, null, fate::int2 from live where fate <> 0
 union all
-select id, user_id, null, null, null, null, $3::timestamptz, 3::int2 from stolen)sql",
+select id, user_id, null, null, null, null, $3::timestamptz, 3::int2 from stolen
+union all
+select id, user_id, null, null, null, null, null, 4::int2 from returned where fate = 4)sql",
     // kRevokeSession: whether this call ended it; no row: no such session.
     R"sql(
 with ended as (update sessions set revoked_at = $2 where id = $1 and revoked_at is null returning id)

@@ -1,5 +1,7 @@
 #include "storage/sqlite/accounts.h"
 
+#include <utility>
+
 #include "storage/limits.h"
 
 namespace uproar::storage::sqlite {
@@ -41,8 +43,9 @@ Accounts::Accounts(Database& db)
           "INSERT OR REPLACE INTO spent_digests(digest, session_id, generation) VALUES(?1,?2,?3)"),
       forget_digests_(db, "DELETE FROM spent_digests WHERE session_id=?1 AND generation<=?2"),
       find_spent_(db,
-                  "SELECT s.id,s.user_id FROM spent_digests d JOIN sessions s ON s.id=d.session_id "
-                  "WHERE d.digest=?1"),
+                  "SELECT s.id,s.user_id,s.expires_at,"
+                  "d.generation=s.generation-1 AND s.revoked_at=0 AND s.expires_at>?2 "
+                  "FROM spent_digests d JOIN sessions s ON s.id=d.session_id WHERE d.digest=?1"),
       revoke_(db, "UPDATE sessions SET revoked_at=?2 WHERE id=?1 AND revoked_at=0"),
       has_session_(db, "SELECT 1 FROM sessions WHERE id=?1") {}
 
@@ -86,10 +89,10 @@ Result<SessionId, StoreError> Accounts::create_session(const SessionRecord& sess
   return session.id;
 }
 
-Result<SessionRecord, StoreError> Accounts::rotate_session(const std::string& old_digest,
-                                                           const std::string& new_digest,
-                                                           std::int64_t now_us,
-                                                           std::int64_t expires_at_us) {
+Result<Rotation, StoreError> Accounts::rotate_session(const std::string& old_digest,
+                                                      const std::string& new_digest,
+                                                      std::int64_t now_us,
+                                                      std::int64_t expires_at_us) {
   SessionRecord session;
   std::int64_t generation = 0;
   bool is_found = false;
@@ -101,20 +104,7 @@ Result<SessionRecord, StoreError> Accounts::rotate_session(const std::string& ol
       generation = rows.i64(7);
     }
   }
-  if (!is_found) {
-    {
-      Rows rows = find_spent_.query(Blob{old_digest});
-      if (rows.next()) {
-        session.id = rows.id<SessionId>(0);
-        session.user = rows.id<UserId>(1);
-      }
-    }
-    if (session.id.is_nil()) return Err{StoreError::kNotFound};
-    // Two hold a token of this session, and we cannot tell which of them is its owner: both must log in again.
-    revoke_.run(session.id, now_us);
-    session.revoked_at_us = now_us;
-    return session;
-  }
+  if (!is_found) return judge_spent(old_digest, now_us, expires_at_us);
   if (session.revoked_at_us != 0) return Err{StoreError::kNotFound};
   if (session.expires_at_us <= now_us) return Err{StoreError::kExpired};
   swap_digest_.run(session.id, Blob{new_digest}, expires_at_us);
@@ -122,7 +112,26 @@ Result<SessionRecord, StoreError> Accounts::rotate_session(const std::string& ol
   forget_digests_.run(session.id, generation - std::int64_t{kSpentDigestsPerSessionMax});
   session.refresh_digest = new_digest;
   session.expires_at_us = expires_at_us;
-  return session;
+  return Rotation{.outcome = Rotation::Outcome::kSwapped, .session = std::move(session)};
+}
+
+Result<Rotation, StoreError> Accounts::judge_spent(const std::string& digest, std::int64_t now_us,
+                                                   std::int64_t expires_at_us) {
+  Rotation rotation{.outcome = Rotation::Outcome::kJustSpent};
+  SessionRecord& session = rotation.session;
+  {
+    Rows rows = find_spent_.query(Blob{digest}, now_us);
+    if (!rows.next()) return Err{StoreError::kNotFound};
+    session.id = rows.id<SessionId>(0);
+    session.user = rows.id<UserId>(1);
+    const bool is_last_of_live = rows.i64(3) != 0;
+    if (is_last_of_live && is_just_swapped(rows.i64(2), expires_at_us)) return rotation;
+  }
+  // Two hold a token of this session, and we cannot tell which of them is its owner: both must log in again.
+  revoke_.run(session.id, now_us);
+  session.revoked_at_us = now_us;
+  rotation.outcome = Rotation::Outcome::kStolen;
+  return rotation;
 }
 
 Result<bool, StoreError> Accounts::revoke_session(SessionId id, std::int64_t at_us) {

@@ -25,13 +25,15 @@ class Accounts {
   Result<User, StoreError> ensure_user(UserId id, const std::string& name, std::int64_t at_us);
   void set_last_online(UserId id, std::int64_t at_us);
   Result<SessionId, StoreError> create_session(const SessionRecord& session);
-  Result<SessionRecord, StoreError> rotate_session(const std::string& old_digest,
-                                                   const std::string& new_digest,
-                                                   std::int64_t now_us, std::int64_t expires_at_us);
+  Result<Rotation, StoreError> rotate_session(const std::string& old_digest,
+                                              const std::string& new_digest, std::int64_t now_us,
+                                              std::int64_t expires_at_us);
   Result<bool, StoreError> revoke_session(SessionId id, std::int64_t at_us);
 
  private:
   bool insert(const User& user);
+  Result<Rotation, StoreError> judge_spent(const std::string& digest, std::int64_t now_us,
+                                           std::int64_t expires_at_us);
 
   Database& database_;
   Statement insert_user_;

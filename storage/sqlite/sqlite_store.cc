@@ -167,7 +167,7 @@ class SqliteClient final : public StoreClient, BatchStore, HistoryReader, Direct
     });
   }
   void rotate_session(std::string old_digest, std::string new_digest, std::int64_t now_us,
-                      std::int64_t expires_at_us, Done<SessionRecord> done) override {
+                      std::int64_t expires_at_us, Done<Rotation> done) override {
     write(std::move(done), [old_digest = std::move(old_digest), new_digest = std::move(new_digest),
                             now_us, expires_at_us](WriterThread::Tools tools) {
       return tools.accounts.rotate_session(old_digest, new_digest, now_us, expires_at_us);

@@ -86,7 +86,24 @@ describe('accounts', () => {
     assert.equal(await server().metric('uproar_gateway_logins_limited_total'), limited_before + 1);
   });
 
-  it('a refresh token works once; its second use ends the login', async () => {
+  it('a refresh token that two hold and use at once leaves each with a login of their own', async () => {
+    const name = 'uproar_gateway_refreshes_of_second_holders_total';
+    const earlier = await server().metric(name);
+    const { refresh_token, user_id } = (await post('register', { name: 'bea', password: kPassword })).body;
+    let holders = await Promise.all([1, 2].map(() => post('refresh', { refresh_token })));
+    for (let round = 0; round < 3; ++round) {
+      assert.deepEqual(holders.map(({ status, body }) => [status, body.user_id]), [[200, user_id], [200, user_id]]);
+      holders = await Promise.all(holders.map(({ body }) => post('refresh', { refresh_token: body.refresh_token })));
+    }
+    const [one, other] = await Promise.all(holders.map(({ body }) => server().connect({ token: body.access_token })));
+    assert.equal((await post('logout', undefined, holders[0].body.access_token)).status, 204);
+    assert.equal((await one.closed).code, 4102);
+    await other.ping();
+    assert.equal((await post('refresh', { refresh_token: holders[1].body.refresh_token })).status, 200);
+    assert.equal(await server().metric(name), earlier + 1);
+  });
+
+  it('a refresh token works once; when it comes back after the next was used, its login ends', async () => {
     const first = (await post('register', { name: 'cyd', password: kPassword })).body;
     const second = await post('refresh', { refresh_token: first.refresh_token });
     assert.equal(second.status, 200);

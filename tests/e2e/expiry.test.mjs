@@ -65,7 +65,7 @@ describe('a session whose token expires', () => {
     assert.equal(goes_on.heard('session.expiring').length, 1);
   });
 
-  it('is not helped by a token of somebody else, of another login, or none; and goes on until its end', async () => {
+  it('is not helped by a token of somebody else, or none; and goes on until its end', async () => {
     const [ada, eve] = await server().people('ada', 'eve');
     const credentials = { name: `ada.${Date.now()}`, password: 'correct horse battery' };
     const login = (await server().rest('POST', '/api/v1/register', { body: credentials })).body;
@@ -78,7 +78,6 @@ describe('a session whose token expires', () => {
     };
     await refuses(eve.token, 'forbidden');
     await refuses(await token_of(ada, 600, { sid: decodeJwt(login.access_token).sid }), 'forbidden');
-    await refuses(other.access_token, 'forbidden');
     await refuses(await server().token({ sub: login.user_id, lifetime_s: -1 }), 'token_expired');
     await refuses('forged', 'unauthorized');
     await refuses(`${login.access_token.slice(0, -8)}AAAAAAAA`, 'unauthorized');
@@ -103,6 +102,29 @@ describe('a session whose token expires', () => {
     const next = (await server().rest('POST', '/api/v1/refresh', { body: { refresh_token: login.refresh_token } })).body;
     const { expires_at } = await client.get({ type: 'session.refresh', token: next.access_token }, 'session.refreshed');
     assert.equal(Date.parse(expires_at), ends_at(next.access_token));
+  });
+
+  // Two tabs with one refresh token, of which each says the access token that it got for it.
+  it('belongs to the login of the token that it goes on with', async () => {
+    const post = async (path, body, token) => (await server().rest('POST', `/api/v1/${path}`, { body, token })).body;
+    const sid = ({ access_token }) => decodeJwt(access_token).sid;
+    const login = await post('register', { name: `hopper.${Date.now()}`, password: 'correct horse battery' });
+    const tabs = await Promise.all([1, 2].map(() => server().connect({ token: login.access_token })));
+    const first = await post('refresh', { refresh_token: login.refresh_token });
+    const second = await post('refresh', { refresh_token: login.refresh_token });
+    assert.equal(sid(first), sid(login));
+    assert.notEqual(sid(second), sid(login));
+    for (const [i, { access_token }] of [first, second].entries()) {
+      const { expires_at } = await tabs[i].get({ type: 'session.refresh', token: access_token }, 'session.refreshed');
+      assert.equal(Date.parse(expires_at), ends_at(access_token));
+    }
+    await post('logout', undefined, first.access_token);
+    assert.equal((await tabs[0].closed).code, 4102);
+    await tabs[1].ping();
+    const third = await post('refresh', { refresh_token: second.refresh_token });
+    await tabs[1].get({ type: 'session.refresh', token: third.access_token }, 'session.refreshed');
+    await post('logout', undefined, third.access_token);
+    assert.equal((await tabs[1].closed).code, 4102);
   });
 
   it('is not opened by session.refresh, and refreshed also before session.ready', async () => {

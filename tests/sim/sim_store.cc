@@ -146,7 +146,7 @@ class SimStoreClient final : public storage::StoreClient,
     answer(std::move(done), [=](MemoryModel& model) { return model.create_session(session); });
   }
   void rotate_session(std::string old_digest, std::string new_digest, std::int64_t now_us,
-                      std::int64_t expires_at_us, Done<storage::SessionRecord> done) override {
+                      std::int64_t expires_at_us, Done<storage::Rotation> done) override {
     answer(std::move(done), [=](MemoryModel& model) {
       return model.rotate_session(old_digest, new_digest, now_us, expires_at_us);
     });

@@ -128,9 +128,9 @@ class Caller {
   Result<SessionId, StoreError> create_session(SessionRecord record) {
     return wait<SessionId>([&](auto done) { directory().create_session(record, done); });
   }
-  Result<SessionRecord, StoreError> rotate(std::string old_digest, std::string new_digest,
-                                           std::int64_t now_us, std::int64_t expires_at_us) {
-    return wait<SessionRecord>([&](auto done) {
+  Result<Rotation, StoreError> rotate(std::string old_digest, std::string new_digest,
+                                      std::int64_t now_us, std::int64_t expires_at_us) {
+    return wait<Rotation>([&](auto done) {
       directory().rotate_session(old_digest, new_digest, now_us, expires_at_us, done);
     });
   }

@@ -22,6 +22,93 @@ class Accounts : public ContractTest {
 };
 UPROAR_CONTRACT(Accounts);
 
+// Tokens that live as long after each swap.
+class SpentTokens : public Accounts {
+ protected:
+  static constexpr std::int64_t kLifeUs = std::int64_t{30} * 24 * 3600 * 1'000'000;
+  static constexpr std::int64_t kStartUs = 1'700'000'000'000'000;
+  static constexpr std::int64_t kSwappedUs = kStartUs + 900'000'000;
+
+  SpentTokens() {
+    SessionRecord first = session(1, user(1), "d0");
+    first.created_at_us = kStartUs;
+    first.expires_at_us = kStartUs + kLifeUs;
+    EXPECT_TRUE(call->create_session(first).ok());
+    EXPECT_EQ(outcome("d0", "d1", kSwappedUs), kSwapped);
+  }
+  Result<Rotation, StoreError> swap(const std::string& digest, const std::string& next,
+                                    std::int64_t at_us) {
+    return call->rotate(digest, next, at_us, at_us + kLifeUs);
+  }
+  Rotation::Outcome outcome(const std::string& digest, const std::string& next,
+                            std::int64_t at_us) {
+    const auto rotation = swap(digest, next, at_us);
+    EXPECT_TRUE(rotation.ok());
+    EXPECT_EQ(rotation->session.id, make_id<SessionId>(1));
+    EXPECT_EQ(rotation->session.user, user(1));
+    return rotation->outcome;
+  }
+  std::vector<SessionId> revoked() { return call->revoked_since(0).value(); }
+
+  using enum Rotation::Outcome;
+};
+UPROAR_CONTRACT(SpentTokens);
+
+TEST_P(SpentTokens, ChangeNothingJustAfterTheirSwapHoweverOftenTheyCome) {
+  for (const std::int64_t later_us : {std::int64_t{0}, std::int64_t{1}, kRefreshGraceUs}) {
+    const Rotation rotation = swap("d0", "evil", kSwappedUs + later_us).value();
+    EXPECT_EQ(rotation.outcome, kJustSpent) << later_us;
+    EXPECT_EQ(rotation.session.id, make_id<SessionId>(1));
+    EXPECT_EQ(rotation.session.user, user(1));
+    EXPECT_EQ(rotation.session.revoked_at_us, 0);
+  }
+  EXPECT_THAT(revoked(), IsEmpty());
+  EXPECT_EQ(swap("evil", "d2", kSwappedUs + 1).error(), StoreError::kNotFound)
+      << "what was brought with it is no token of the session";
+  EXPECT_EQ(outcome("d1", "d2", kSwappedUs + 900'000'000), kSwapped);
+  reopen();
+  if (!backend->is_durable()) return;
+  EXPECT_EQ(outcome("d1", "evil", kSwappedUs + 900'000'001), kJustSpent);
+}
+
+TEST_P(SpentTokens, AreStolenFromThenOn) {
+  const Rotation rotation = swap("d0", "evil", kSwappedUs + kRefreshGraceUs + 1).value();
+  EXPECT_EQ(rotation.outcome, kStolen);
+  EXPECT_EQ(rotation.session.id, make_id<SessionId>(1));
+  EXPECT_EQ(rotation.session.user, user(1));
+  EXPECT_EQ(rotation.session.revoked_at_us, kSwappedUs + kRefreshGraceUs + 1);
+  EXPECT_THAT(revoked(), ElementsAre(make_id<SessionId>(1)));
+  EXPECT_EQ(swap("d1", "d2", kSwappedUs + kRefreshGraceUs + 2).error(), StoreError::kNotFound);
+}
+
+// Of two nodes, or of one that is set back.
+TEST_P(SpentTokens, AreJudgedByClocksThatDifferBySoMuch) {
+  EXPECT_EQ(outcome("d0", "evil", kSwappedUs - kRefreshGraceUs), kJustSpent);
+  EXPECT_EQ(outcome("d0", "evil", kSwappedUs - kRefreshGraceUs - 1), kStolen);
+}
+
+TEST_P(SpentTokens, AreStolenAtOnceWhenAnotherWasSwappedSince) {
+  EXPECT_EQ(outcome("d1", "d2", kSwappedUs + 1), kSwapped);
+  EXPECT_EQ(outcome("d1", "evil", kSwappedUs + 2), kJustSpent);
+  EXPECT_EQ(outcome("d0", "evil", kSwappedUs + 2), kStolen);
+  EXPECT_THAT(revoked(), ElementsAre(make_id<SessionId>(1)));
+  EXPECT_EQ(swap("d2", "d3", kSwappedUs + 3).error(), StoreError::kNotFound);
+}
+
+TEST_P(SpentTokens, OfASessionThatHasEndedAreStolenAndItEndedWhenItDid) {
+  ASSERT_TRUE(call->revoke(make_id<SessionId>(1), kSwappedUs + 1).ok());
+  EXPECT_EQ(outcome("d0", "evil", kSwappedUs + 2), kStolen);
+  EXPECT_THAT(call->revoked_since(kSwappedUs + 1).value(), ElementsAre(make_id<SessionId>(1)));
+  EXPECT_THAT(call->revoked_since(kSwappedUs + 2).value(), IsEmpty());
+}
+
+TEST_P(SpentTokens, OfASessionThatHasExpiredAreStolen) {
+  ASSERT_TRUE(call->create_session(session(2, user(1), "e0")).ok());
+  ASSERT_TRUE(call->rotate("e0", "e1", 200, 300).ok());
+  EXPECT_EQ(call->rotate("e0", "evil", 299, 399).value().outcome, kJustSpent);
+  EXPECT_EQ(call->rotate("e0", "evil", 300, 400).value().outcome, kStolen);
+}
+
 TEST_P(Accounts, NamesAreUniqueWhateverTheirCase) {
   EXPECT_EQ(call->create_user({.id = user(50), .name = "USER1"}).error(), StoreError::kNameTaken);
   EXPECT_TRUE(
@@ -103,7 +190,9 @@ TEST_P(Accounts, RememberWhenSomebodyWasLastOnline) {
 TEST_P(Accounts, SessionsAreRefreshedByTheirNewestTokenAlone) {
   ASSERT_TRUE(call->create_session(session(1, user(1), "d0")).ok());
   EXPECT_EQ(call->create_session(session(2, user(99), "x")).error(), StoreError::kNotFound);
-  const SessionRecord rotated = call->rotate("d0", "d1", 200, 5000).value();
+  const Rotation rotation = call->rotate("d0", "d1", 200, 5000).value();
+  EXPECT_EQ(rotation.outcome, Rotation::Outcome::kSwapped);
+  const SessionRecord& rotated = rotation.session;
   EXPECT_EQ(rotated.id, make_id<SessionId>(1));
   EXPECT_EQ(rotated.user, user(1));
   EXPECT_EQ(rotated.refresh_digest, "d1");
@@ -121,7 +210,7 @@ TEST_P(Accounts, AStolenTokenThatComesBackEndsItsSession) {
   ASSERT_TRUE(call->create_session(session(2, user(1), "e0")).ok());
   ASSERT_TRUE(call->rotate("d0", "d1", 200, 5000).ok());
   ASSERT_TRUE(call->rotate("d1", "d2", 300, 5000).ok());
-  const SessionRecord ended = call->rotate("d0", "evil", 400, 5000).value();
+  const SessionRecord ended = call->rotate("d0", "evil", 400, 5000).value().session;
   EXPECT_EQ(ended.revoked_at_us, 400) << "no token for either: the session is over";
   EXPECT_EQ(ended.id, make_id<SessionId>(1));
   EXPECT_EQ(ended.user, user(1));
@@ -139,7 +228,7 @@ TEST_P(Accounts, RememberABoundedNumberOfSpentTokens) {
   }
   EXPECT_EQ(call->rotate("d0", "x", 300, 5000).error(), StoreError::kNotFound);
   EXPECT_THAT(call->revoked_since(0).value(), IsEmpty()) << "too old to be known";
-  EXPECT_EQ(call->rotate("d1", "x", 300, 5000).value().revoked_at_us, 300);
+  EXPECT_EQ(call->rotate("d1", "x", 300, 5000).value().session.revoked_at_us, 300);
   EXPECT_EQ(call->revoked_since(0).value().size(), 1U);
 }
 

@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 
+#include "storage/limits.h"
 #include "storage/postgres/import.h"
 #include "storage/postgres/postgres_store.h"
 #include "storage/sqlite/export.h"
@@ -136,16 +137,21 @@ TEST_F(Transfer, AccountsKeepTheirPasswordsSessionsAndWhatWasRevoked) {
 
   const auto live = call.rotate(digest('c'), digest('C'), kNow, kNow + 2 * kHour);
   ASSERT_TRUE(live.ok());
-  EXPECT_EQ(live->id, make_id<SessionId>(3));
-  EXPECT_EQ(live->device, "phone");
+  EXPECT_EQ(live->session.id, make_id<SessionId>(3));
+  EXPECT_EQ(live->session.device, "phone");
   EXPECT_EQ(call.rotate(digest('b'), digest('B'), kNow, kNow + kHour).error(),
             StoreError::kNotFound);
   EXPECT_EQ(*call.revoked_since(kNow), std::vector{make_id<SessionId>(2)});
-  // The token that was swapped before the move is known for stolen after it.
-  const auto stolen = call.rotate(digest('a'), digest('x'), kNow + 9, kNow + kHour);
+  // The token that was swapped before the move is known after it: for the last one, and then for stolen.
+  const auto is_back = [&](std::int64_t at_us) {
+    return call.rotate(digest('a'), digest('x'), at_us, at_us + kHour);
+  };
+  EXPECT_EQ(is_back(kNow + 9)->outcome, Rotation::Outcome::kJustSpent);
+  const auto stolen = is_back(kNow + kRefreshGraceUs + 1);
   ASSERT_TRUE(stolen.ok());
-  EXPECT_EQ(stolen->id, make_id<SessionId>(1));
-  EXPECT_NE(stolen->revoked_at_us, 0);
+  EXPECT_EQ(stolen->outcome, Rotation::Outcome::kStolen);
+  EXPECT_EQ(stolen->session.id, make_id<SessionId>(1));
+  EXPECT_NE(stolen->session.revoked_at_us, 0);
 }
 
 TEST_F(Transfer, IsToldOfAsItGoesAndLeavesTheFolderAsItWas) {

@@ -295,7 +295,7 @@ void World::Shard::set_last_online(UserId id, std::int64_t at_us) {
 }
 
 void World::Shard::rotate_session(std::string, std::string, std::int64_t, std::int64_t,
-                                  Done<storage::SessionRecord>) {
+                                  Done<storage::Rotation>) {
   UPROAR_CHECK(false);
 }
 

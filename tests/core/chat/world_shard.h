@@ -105,7 +105,7 @@ struct World::Shard final : Outbox,
     UPROAR_CHECK(false);
   }
   void rotate_session(std::string, std::string, std::int64_t, std::int64_t,
-                      storage::Done<storage::SessionRecord>) override;
+                      storage::Done<storage::Rotation>) override;
   void revoke_session(SessionId, std::int64_t, storage::Done<bool>) override {
     UPROAR_CHECK(false);
   }

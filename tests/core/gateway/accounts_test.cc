@@ -13,6 +13,7 @@
 #include <gtest/gtest.h>
 
 #include "core/gateway/limits.h"
+#include "storage/limits.h"
 #include "storage/memory/memory_store.h"
 #include "tests/storage/manual_reactor.h"
 
@@ -120,11 +121,38 @@ class AccountsTest : public ::testing::Test {
                      worker_,
                      reactor_,
                      signer_,
-                     [](UserId, SessionId, Now) { return std::optional<std::string>("ticket"); },
+                     [this](const chat::TokenProof& holder, Now) {
+                       sessions_.push_back(holder.session);
+                       return std::optional<std::string>("ticket");
+                     },
                      [this] { return now_; },
                      limits_,
                      devices_};
   std::optional<Answer> answer_;
+  std::vector<SessionId> sessions_;  // of all that were signed in
+};
+
+// Refresh tokens that come back after they were used.
+class SpentTokenTest : public AccountsTest {
+ protected:
+  SpentTokenTest() {
+    accounts_.on_session_ended([this](SessionId session, UserId) { ended_.push_back(session); });
+    accounts_.on_second_holder([this] { ++second_holders_; });
+    first_ = sign_up("owner", kHome).value().refresh_token;
+  }
+  void pass(std::int64_t us) {
+    now_.monotonic_us += us;
+    now_.wall_us += us;
+  }
+  // The token of the next; empty: refused.
+  std::string next_of(const std::string& token, const net::PeerAddress& from = kHome) {
+    const Answer& answer = refresh(token, from);
+    return answer.ok() ? answer.value().refresh_token : std::string();
+  }
+
+  std::string first_;
+  std::vector<SessionId> ended_;
+  int second_holders_ = 0;
 };
 
 TEST_F(AccountsTest, ANameThatNobodyHasWaitsAndIsHashedAsAnyOther) {
@@ -199,6 +227,71 @@ TEST_F(AccountsTest, ARegistrationThatMadeNoAccountIsNotCounted) {
   }
   EXPECT_TRUE(sign_up("other", kHome).ok());
   EXPECT_EQ(worker_.seen.back().turn.cls, PasswordClass::kRegistration);
+}
+
+TEST_F(SpentTokenTest, GivesALoginOfTheirOwnToWhoeverBringsItJustAfterItsUse) {
+  std::string one = next_of(first_);
+  pass(storage::kRefreshGraceUs);
+  std::string two = next_of(first_), three = next_of(first_);
+  ASSERT_FALSE(one.empty() || two.empty() || three.empty());
+  ASSERT_EQ(sessions_.size(), 4U);
+  EXPECT_EQ(sessions_[1], sessions_[0]);
+  EXPECT_NE(sessions_[2], sessions_[0]);
+  EXPECT_NE(sessions_[3], sessions_[0]);
+  EXPECT_NE(sessions_[3], sessions_[2]);
+  EXPECT_EQ(second_holders_, 2);
+  const std::vector<SessionId> logins(sessions_.begin() + 1, sessions_.end());
+  for (int day = 0; day < 3; ++day) {  // and all go on
+    pass(kAccessTokenLifeUs);
+    sessions_.clear();
+    for (std::string* token : {&one, &two, &three}) *token = next_of(*token);
+    EXPECT_EQ(sessions_, logins);
+  }
+  EXPECT_TRUE(ended_.empty());
+  EXPECT_EQ(second_holders_, 2);
+}
+
+TEST_F(SpentTokenTest, EndsItsLoginAMomentLater) {
+  const std::string owner = next_of(first_), second = next_of(first_);
+  pass(storage::kRefreshGraceUs + 1);
+  EXPECT_EQ(code(refresh(first_, kCafe)), chat::ErrorCode::kTokenRevoked);
+  EXPECT_EQ(ended_, std::vector{sessions_[0]});
+  EXPECT_EQ(code(refresh(owner, kHome)), chat::ErrorCode::kUnauthorized);
+  EXPECT_FALSE(next_of(second).empty()) << "the second login is one of its own";
+}
+
+TEST_F(SpentTokenTest, EndsItsLoginAtOnceWhenItIsNotTheLast) {
+  const std::string newest = next_of(next_of(first_));
+  ASSERT_FALSE(newest.empty());
+  EXPECT_EQ(code(refresh(first_, kCafe)), chat::ErrorCode::kTokenRevoked);
+  EXPECT_EQ(ended_, std::vector{sessions_[0]});
+  EXPECT_EQ(code(refresh(newest, kHome)), chat::ErrorCode::kUnauthorized);
+}
+
+TEST_F(SpentTokenTest, CostsItsAddressAsMuchAsAWrongOne) {
+  ASSERT_FALSE(next_of(first_, kCafe).empty());  // a tenth
+  for (std::uint32_t i = 1; i < kLoginsPerAddressBurst; ++i)
+    ASSERT_FALSE(next_of(first_, kCafe).empty()) << i;
+  EXPECT_EQ(code(refresh(first_, kCafe)), chat::ErrorCode::kRateLimited);
+  EXPECT_GT(answer_->error().retry_after_ms, 0U);
+  EXPECT_TRUE(ended_.empty()) << "who has to wait ends nothing";
+}
+
+TEST_F(SpentTokenTest, MakesSoManyLoginsOfAnAccountWhereverItComesFrom) {
+  ASSERT_FALSE(next_of(first_).empty());
+  for (std::uint32_t i = 0; i < kLoginsPerAccountBurst; ++i)
+    ASSERT_FALSE(next_of(first_, address(static_cast<std::uint8_t>(100 + i))).empty()) << i;
+  EXPECT_EQ(code(refresh(first_, kCafe)), chat::ErrorCode::kRateLimited);
+  EXPECT_EQ(sessions_.size(), 2U + kLoginsPerAccountBurst);
+  EXPECT_TRUE(login("owner", kPassword, kHome).ok()) << "the password is not delayed by it";
+}
+
+TEST_F(SpentTokenTest, MakesNoAddressKnown) {
+  ASSERT_FALSE(next_of(first_).empty());
+  ASSERT_FALSE(next_of(first_, kCafe).empty());
+  worker_.seen.clear();
+  (void)login("owner", "wrong horse", kCafe);
+  EXPECT_EQ(worker_.seen.at(0).turn.cls, PasswordClass::kStranger);
 }
 
 }  // namespace

@@ -262,6 +262,20 @@ TEST(LoginLimits, ARefreshThatIsGoodCostsATenthOfAWrongOne) {
   EXPECT_EQ(wrong.limits.refresh(kHome, wrong.now()), 1000U);
 }
 
+TEST(LoginLimits, TokensThatWereUsedJustBeforeAreCountedByTheirAccountAndApart) {
+  Node node;
+  for (std::uint32_t i = 0; i < kLoginsPerAccountBurst; ++i) {
+    ASSERT_EQ(node.limits.refresh(v4(100 + i), node.now()), 0U) << i;
+    ASSERT_EQ(node.limits.refreshed_again(kOwner, node.now()), 0U) << i;
+  }
+  EXPECT_EQ(node.limits.refreshed_again(kOwner, node.now()), 60'000U / kLoginsPerAccountPerMinute);
+  EXPECT_EQ(node.limits.refreshed_again(kOwner + 1, node.now()), 0U);
+  EXPECT_EQ(node.login(kOwner, kHome), 0U) << "the password is not delayed by it";
+  EXPECT_EQ(node.limits.login(kOwner, v4(100), {}, node.now()).attempt.from,
+            LoginLimits::From::kStranger)
+      << "and makes no address known";
+}
+
 TEST(LoginLimits, RemembersTheLastAddressesOfAnAccountAndNoMore) {
   Node node;
   for (std::uint32_t i = 0; i <= kKnownAddressesPerAccount; ++i)

@@ -218,13 +218,18 @@ TEST(HttpHost, ThatIsNotOursIsNotToldToALogin) {
 
 TEST_F(HttpDoors, ARefreshTokenIsGoodOnce) {
   const std::string first = json_text(server_->person(), "refresh_token");
-  const std::string body = R"({"refresh_token":")" + first + "\"}";
+  const auto body_of = [](const std::string& token) {
+    return R"({"refresh_token":")" + token + "\"}";
+  };
+  const std::string body = body_of(first);
   const HttpAnswer refreshed = client_.request("POST", "/api/v1/refresh", {}, body);
   ASSERT_EQ(refreshed.status, 200) << refreshed.body;
-  EXPECT_NE(json_text(refreshed.body, "refresh_token"), first);
+  const std::string second = json_text(refreshed.body, "refresh_token");
+  EXPECT_NE(second, first);
   EXPECT_EQ(client_.request("GET", "/api/v1/me", bearer(json_text(refreshed.body, "access_token")))
                 .status,
             200);
+  EXPECT_EQ(client_.request("POST", "/api/v1/refresh", {}, body_of(second)).status, 200);
   EXPECT_EQ(client_.request("POST", "/api/v1/refresh", {}, body).status, 401);
 }
 
