@@ -22,22 +22,31 @@ class AdmissionBudget {
   // 0: come in. Else the milliseconds after which to come back: at most kReturnMsMax, and up to a quarter more by `random`
   // (any 32 bits).
   [[nodiscard]] std::uint32_t admit(Now now, std::uint32_t random) {
+    const std::uint32_t wait = wait_ms(now, random);
+    if (wait == 0) take(now);
+    return wait;
+  }
+
+  // The two halves of it, for who is let in before it is known who they are: the place is taken when that has been proved,
+  // and may then be one too many.
+  [[nodiscard]] std::uint32_t wait_ms(Now now, std::uint32_t random) {
     if (us_each_ == 0) return 0;
     constexpr std::int64_t kBurstUs = 1'000'000;
-    const std::int64_t next_us = std::max(full_at_us_, now.monotonic_us) + us_each_;
-    if (next_us - now.monotonic_us <= kBurstUs) {
-      full_at_us_ = next_us;
-      return 0;
-    }
+    if (after_one_more_us(now) - now.monotonic_us <= kBurstUs) return 0;
     // Their places, behind those who were promised theirs.
     returns_us_ =
         std::max(returns_us_, now.monotonic_us + std::int64_t{kReturnMsMin} * 1000) + us_each_;
     returns_us_ = std::min(returns_us_, now.monotonic_us + std::int64_t{kReturnMsMax} * 1000);
-    const auto wait_ms = static_cast<std::uint32_t>((returns_us_ - now.monotonic_us) / 1000);
-    return spread_ms(wait_ms, wait_ms / 4, random);
+    const auto late_ms = static_cast<std::uint32_t>((returns_us_ - now.monotonic_us) / 1000);
+    return spread_ms(late_ms, late_ms / 4, random);
   }
+  void take(Now now) { full_at_us_ = after_one_more_us(now); }
 
  private:
+  [[nodiscard]] std::int64_t after_one_more_us(Now now) const {
+    return std::max(full_at_us_, now.monotonic_us) + us_each_;
+  }
+
   const std::int64_t us_each_;
   std::int64_t full_at_us_ = 0;  // GCRA: when all of the second's worth would be there again
   std::int64_t returns_us_ = 0;  // the last place that was promised

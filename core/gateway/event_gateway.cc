@@ -9,6 +9,7 @@
 #include "core/gateway/door.h"
 #include "core/gateway/limits.h"
 #include "proto/auth/names.h"
+#include "proto/base/weakness.h"
 #include "proto/crypto/random.h"
 #include "proto/http/chars.h"
 #include "proto/http/target.h"
@@ -127,8 +128,11 @@ void EventGateway::on_open(net::ConnectionId connection) {
   if (found.empty()) return;
   Upgrade upgrade = std::move(found.mapped());
   const bool has_proof = !upgrade.ticket.empty() || !upgrade.entering.proof.user.is_nil();
-  // Before the ticket is redeemed: it is good for one time, and for the next attempt then.
-  if (has_proof && !has_room(connection, {}, upgrade.entering.resumes)) return;
+  // Before the ticket is redeemed: it is good for one time, and for the next attempt then. But it may be none: what
+  // strangers present takes no place.
+  const Room room =
+      upgrade.ticket.empty() || weakened(Weakness::kTicketFlood) ? Room::kTaken : Room::kSeen;
+  if (has_proof && !has_room(connection, {}, upgrade.entering.resumes, room)) return;
   if (!upgrade.ticket.empty()) {
     const std::uint16_t owner = Tickets::shard_of(upgrade.ticket).value_or(0);
     upgrade.entering.connection = connection;
@@ -150,10 +154,14 @@ void EventGateway::on_open(net::ConnectionId connection) {
     entering_.insert_or_assign(connection.slot, std::move(upgrade.entering));
 }
 
-bool EventGateway::has_room(net::ConnectionId connection, const chat::RequestId& id, bool resumes) {
-  AdmissionBudget& budget = resumes ? resumes_ : openings_;
-  const std::uint32_t wait_ms = budget.admit(parts_.now, random_u32());
-  if (wait_ms == 0) return true;
+bool EventGateway::has_room(net::ConnectionId connection, const chat::RequestId& id, bool resumes,
+                            Room room) {
+  AdmissionBudget& budget = budget_of(resumes);
+  const std::uint32_t wait_ms = budget.wait_ms(parts_.now, random_u32());
+  if (wait_ms == 0) {
+    if (room == Room::kTaken) budget.take(parts_.now);
+    return true;
+  }
   (resumes ? counters_.resumes_turned_away : counters_.openings_turned_away).add();
   refuse(connection, id,
          error(chat::ErrorCode::kOverloaded, "too many come at once: come back when it says",
@@ -271,7 +279,7 @@ void EventGateway::open_with_token(net::ConnectionId connection, MutableBytes pa
   const auto announced = entering_.find(connection.slot);
   if (announced != entering_.end()) admitted->resumes = announced->second.resumes;
   if (open->resume) admitted->resumes = true;
-  if (!has_room(connection, decoded->id, admitted->resumes)) return;
+  if (!has_room(connection, decoded->id, admitted->resumes, Room::kTaken)) return;
   enter(connection, std::move(admitted.value()));
 }
 
@@ -345,6 +353,7 @@ void EventGateway::judged(const TicketJudged& verdict) {
     return refuse(verdict.connection, {},
                   error(chat::ErrorCode::kUnauthorized, "the ticket was used or has expired"));
   }
+  budget_of(found->second.resumes).take(parts_.now);
   found->second.proof = verdict.holder;
   parts_.net.identify(verdict.connection, verdict.holder.user.uuid());
   parts_.net.resume(verdict.connection);

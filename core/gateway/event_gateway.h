@@ -118,9 +118,11 @@ class EventGateway final : public chat::TokenJudge {
   [[nodiscard]] Result<Entering, chat::Error> admit(std::string_view token);
   [[nodiscard]] static net::UpgradeAnswer turn_away(const chat::Error& error,
                                                     bool token_refused = false);
+  [[nodiscard]] AdmissionBudget& budget_of(bool resumes) { return resumes ? resumes_ : openings_; }
+  enum class Room : std::uint8_t { kTaken, kSeen };
   // False: it is told when to come back, and closed.
-  [[nodiscard]] bool has_room(net::ConnectionId connection, const chat::RequestId& id,
-                              bool resumes);
+  [[nodiscard]] bool has_room(net::ConnectionId connection, const chat::RequestId& id, bool resumes,
+                              Room room);
   void enter(net::ConnectionId connection, Entering entering);
   void entered(net::ConnectionId connection);
   void refuse(net::ConnectionId connection, const chat::RequestId& id, const chat::Error& error);

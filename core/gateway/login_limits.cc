@@ -208,6 +208,7 @@ void LoginLimits::not_registered(const net::PeerAddress& address) {
 
 std::uint32_t LoginLimits::refresh(const net::PeerAddress& address, Now now) {
   const std::lock_guard lock(mutex_);
+  if (weakened(Weakness::kRefreshFlood)) return 0;
   return by_address_.take(address.limit_key(), now, kTenths);
 }
 

@@ -40,7 +40,9 @@ namespace uproar {
   X(kCostBySize, "cost_by_size")                        \
   X(kUserShare, "user_share")                           \
   X(kQuotas, "quotas")                                  \
-  X(kUnknownIds, "unknown_ids")
+  X(kUnknownIds, "unknown_ids")                         \
+  X(kRefreshFlood, "refresh_flood")                     \
+  X(kTicketFlood, "ticket_flood")
 // clang-format on
 
 enum class Weakness : std::uint8_t {

@@ -44,9 +44,9 @@ export class RawSocket {
   }
 
   // A WebSocket; token and deflate are optional. Resolves when the answer's header is there or the socket is gone.
-  static async upgrade(port, { token, deflate = false, host, local, headers = [] } = {}) {
+  static async upgrade(port, { token, deflate = false, host, local, headers = [], path = '/ws' } = {}) {
     const raw = await RawSocket.connect(port, { host, local });
-    const lines = ['GET /ws HTTP/1.1', 'Host: 127.0.0.1', 'Upgrade: websocket', 'Connection: Upgrade', 'Sec-WebSocket-Version: 13',
+    const lines = [`GET ${path} HTTP/1.1`, 'Host: 127.0.0.1', 'Upgrade: websocket', 'Connection: Upgrade', 'Sec-WebSocket-Version: 13',
                    `Sec-WebSocket-Key: ${randomBytes(16).toString('base64')}`, 'Sec-WebSocket-Protocol: uproar.v1', ...headers];
     if (token) lines.push(`Authorization: Bearer ${token}`);
     if (deflate) lines.push('Sec-WebSocket-Extensions: permessage-deflate');

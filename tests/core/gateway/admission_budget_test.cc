@@ -27,6 +27,22 @@ TEST(AdmissionBudget, LetsOneSecondsWorthInAtOnceAndThenASteadyPace) {
   EXPECT_NE(budget.admit(at_ms(10), 0), 0U);
 }
 
+TEST(AdmissionBudget, WhoOnlyLooksTakesNothing) {
+  AdmissionBudget budget(100);
+  for (int i = 0; i < 1000; ++i) EXPECT_EQ(budget.wait_ms(at_ms(0), 0), 0U) << i;
+  for (int i = 0; i < 100; ++i) budget.take(at_ms(0));
+  EXPECT_NE(budget.wait_ms(at_ms(0), 0), 0U);
+  EXPECT_EQ(budget.wait_ms(at_ms(10), 0), 0U);
+}
+
+// Who was let in on sight may be one too many: the next ones wait for it.
+TEST(AdmissionBudget, WhatIsTakenBeyondItIsOwed) {
+  AdmissionBudget budget(100);
+  for (int i = 0; i < 150; ++i) budget.take(at_ms(0));
+  EXPECT_NE(budget.wait_ms(at_ms(500), 0), 0U);
+  EXPECT_EQ(budget.wait_ms(at_ms(510), 0), 0U);
+}
+
 TEST(AdmissionBudget, WithoutABoundTurnsNobodyAway) {
   AdmissionBudget budget(0);
   for (int i = 0; i < 100'000; ++i) ASSERT_EQ(budget.admit(at_ms(0), 0), 0U);
