@@ -101,8 +101,9 @@ inline constexpr std::size_t kEarlyMessagesMax = 128;
 inline constexpr std::size_t kEarlyLeavingsMax = 1'024;
 // Refusals in a row before the connection is closed.
 inline constexpr std::uint32_t kRateStrikesMax = 200;
-// REST: users that hash alike share one; 8 bytes each.
-inline constexpr std::size_t kRequestBuckets = 4096;
+// REST: users whose rate is kept, ~50 bytes each: 3 MB. Above: the eighth that has used least is forgotten.
+inline constexpr std::size_t kRequestBucketsMax = 65'536;
+inline constexpr std::size_t kRequestBucketsSweptAbove = 1'024;
 
 // What a session hears from its start: first those in which its user has done something, then the most recently active
 // ones. A conversation beyond the bound is not live until it is named in a sync.

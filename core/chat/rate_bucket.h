@@ -21,6 +21,10 @@ class RateBucket {
     full_at_us_ = std::max(full_at_us_, now_us) + us_of(cost, per_s);
   }
   [[nodiscard]] bool is_unused() const { return full_at_us_ == 0; }
+  // Microseconds until it is full again.
+  [[nodiscard]] std::int64_t used_us(std::int64_t now_us) const {
+    return std::max(full_at_us_ - now_us, std::int64_t{0});
+  }
 
  private:
   static std::int64_t us_of(std::uint64_t amount, std::uint32_t per_s) {

@@ -348,18 +348,24 @@ bool SessionRole::admit(Session& session, const Actor& actor, std::uint32_t unit
 // What an answer turned out to take, beyond what was charged: what is said next waits for it.
 void SessionRole::charge_after(const Actor& actor, std::uint32_t units) {
   if (weakened(Weakness::kCostBySize)) return;
-  const Uuid& id = actor.user.uuid();
   Session* session = live_session(actor.from);
   const bool is_request = actor.from.kind == Endpoint::Kind::kRequest;
   if (session == nullptr && !is_request) return;
-  RateBucket& bucket = session != nullptr ? session->commands
-                                          : request_buckets_[(id.low ^ id.high) % kRequestBuckets];
+  RateBucket& bucket = session != nullptr ? session->commands : request_bucket(actor.user);
   bucket.take(units, context_.limits.commands_per_s, context_.now.monotonic_us);
 }
 
+RateBucket& SessionRole::request_bucket(UserId user) {
+  constexpr std::uint64_t kShared = 4'096;
+  const Uuid& id = user.uuid();
+  const bool is_shared = weakened(Weakness::kCollidingIds);
+  return request_buckets_.of(
+      is_shared ? UserId(Uuid{.high = 0, .low = (id.low ^ id.high) % kShared}) : user,
+      context_.now.monotonic_us);
+}
+
 bool SessionRole::admit_request(const Actor& actor, std::uint32_t units) {
-  const Uuid& id = actor.user.uuid();
-  RateBucket& bucket = request_buckets_[(id.low ^ id.high) % kRequestBuckets];
+  RateBucket& bucket = request_bucket(actor.user);
   const ChatLimits& limits = context_.limits;
   const std::int64_t now_us = context_.now.monotonic_us;
   const std::int64_t wait_us = bucket.wait_us(std::min(units, limits.commands_burst),

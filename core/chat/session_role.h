@@ -26,6 +26,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "core/chat/local_topics.h"
 #include "core/chat/puller.h"
+#include "core/chat/request_buckets.h"
 #include "core/chat/session_table.h"
 #include "core/chat/session_wheel.h"
 #include "core/chat/shard_context.h"
@@ -127,6 +128,7 @@ class SessionRole {
   void list_conversations(const Actor& actor, const ConversationList& list);
   void get_conversation(const Actor& actor, ConversationId conversation);
   void charge_after(const Actor& actor, std::uint32_t units);
+  [[nodiscard]] RateBucket& request_bucket(UserId user);
   [[nodiscard]] bool admit(Session& session, const Actor& actor, std::uint32_t units,
                            std::uint32_t payload_bytes);
   // Live traffic goes out, and memberships that may have changed are looked at.
@@ -270,7 +272,7 @@ class SessionRole {
   std::vector<UnderwayLook> audience_looks_underway_;  // at most kAudienceLooksInFlightMax
   bool audience_timer_armed_ = false;
   std::uint32_t next_number_ = 0;  // pullers, tokens and asks
-  std::array<RateBucket, kRequestBuckets> request_buckets_;
+  RequestBuckets request_buckets_;
   absl::flat_hash_map<std::uint32_t, AskedShare> shares_asked_;  // by token
 };
 

@@ -42,7 +42,8 @@ namespace uproar {
   X(kQuotas, "quotas")                                  \
   X(kUnknownIds, "unknown_ids")                         \
   X(kRefreshFlood, "refresh_flood")                     \
-  X(kTicketFlood, "ticket_flood")
+  X(kTicketFlood, "ticket_flood")                       \
+  X(kCollidingIds, "colliding_ids")
 // clang-format on
 
 enum class Weakness : std::uint8_t {

@@ -59,7 +59,7 @@ export async function play(attack, file, { program, weakness, is_old = false } =
     const attacker = start_attacker(file, { port: server.port, prepared, seconds });
     const ended = attacker.catch(() => {});
     const [attacked, result, meanwhile] = await Promise.all([pair.talk(seconds + kEndMs / 1000, ended), attacker,
-                                                             attack.meanwhile?.({ server, ended })]);
+                                                             attack.meanwhile?.({ server, prepared, ended })]);
     const took_s = (performance.now() - began_at) / 1000;
     const server_ms = Math.max(0, await cpu_ms(server.pid) - began_ms - calm_ms_per_s * took_s);
     const extra = await attack.look?.({ server, result });
