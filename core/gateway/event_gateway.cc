@@ -382,7 +382,9 @@ void EventGateway::on_tick() {
   while (!awaiting_token_.empty() && awaiting_token_.front().first <= parts_.now.monotonic_us) {
     const net::ConnectionId connection = awaiting_token_.front().second;
     awaiting_token_.pop_front();
-    if (!parts_.net.is_open(connection) || stage_of(connection) != Stage::kAwaitsToken) continue;
+    if (!parts_.net.is_open(connection) || stage_of(connection) != Stage::kAwaitsToken ||
+        weakened(Weakness::kSlowOpenings))
+      continue;
     counters_.session_open_timeouts.add();
     refuse(connection, {}, error(chat::ErrorCode::kSessionOpenTimeout));
   }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "proto/base/check.h"
+#include "proto/base/weakness.h"
 
 namespace uproar::net {
 
@@ -51,7 +52,7 @@ Admission EgressQueue::admit(std::uint32_t frame_bytes, DeliveryClass cls,
     dropped(lossy, counters).add(shed);
     if (fits() && shard_fits()) return Admission::kTake;
   }
-  if (!fits() && !empty()) return Admission::kSlow;
+  if (!fits() && !empty() && !weakened(Weakness::kSlowReaders)) return Admission::kSlow;
   if (!shard_fits()) return Admission::kShardFull;
   // One message larger than the whole queue may be: it waits alone. 32-bit accounting is the last bound.
   return cost < std::numeric_limits<std::uint32_t>::max() - charged_ ? Admission::kTake

@@ -163,7 +163,8 @@ void ShardCore<Io>::on_recv(const runtime::Completion& completion) {
     }
   } else if (result == -ECANCELED && was_cancelled) {
     if (life::wants_recv(*c)) arm_recv(slot, *c);  // reading went on before the cancel was done
-  } else if (result != -ECANCELED || c->state < ConnectionState::kEnding) {
+  } else if ((result != -ECANCELED || c->state < ConnectionState::kEnding) &&
+             !weakened(Weakness::kResetStorm)) {
     end(slot, *c);
   }
   close_if_quiet(slot, *c);

@@ -64,7 +64,8 @@ void ShardCore<Io>::on_http_bytes(std::uint32_t slot, Connection& c, MutableByte
                      DeliveryClass::kMessage, EgressQueue::kNoTag);
       }
       // Absolute: from the first byte of a request to its last, however slowly they come.
-      if (was_idle && !c.http()->idle()) set_deadline(slot, c, options_.handshake_deadline_ms);
+      if ((was_idle || weakened(Weakness::kSlowRequests)) && !c.http()->idle())
+        set_deadline(slot, c, options_.handshake_deadline_ms);
       break;
     }
     if (step.kind == HttpStep::Kind::kRefused) {

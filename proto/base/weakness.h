@@ -41,8 +41,13 @@ namespace uproar {
   X(kUserShare, "user_share")                           \
   X(kQuotas, "quotas")                                  \
   X(kUnknownIds, "unknown_ids")                         \
+  X(kSlowReaders, "slow_readers")                       \
+  X(kSlowRequests, "slow_requests")                     \
+  X(kSlowOpenings, "slow_openings")                     \
+  X(kResetStorm, "reset_storm")                         \
   X(kRefreshFlood, "refresh_flood")                     \
   X(kTicketFlood, "ticket_flood")                       \
+  X(kDeepJson, "deep_json")                             \
   X(kCollidingIds, "colliding_ids")
 // clang-format on
 

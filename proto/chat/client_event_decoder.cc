@@ -8,6 +8,7 @@
 
 #include <simdjson.h>
 
+#include "proto/base/weakness.h"
 #include "proto/chat/command_builder.h"
 #include "proto/chat/command_fields.h"
 #include "proto/chat/json_scan.h"
@@ -178,7 +179,8 @@ bool ClientEventDecoder::State::read_field(Field field, ondemand::value& value, 
   if (!raw_text_of(value, type, raw)) return false;
   raw = trimmed_right(raw);
   JsonShape shape;
-  if (!check_json(raw, kJsonDepthMax, shape)) return refuse_value(field, raw, shape.fault);
+  const std::uint32_t depth_max = weakened(Weakness::kDeepJson) ? kScanDepthMax : kJsonDepthMax;
+  if (!check_json(raw, depth_max, shape)) return refuse_value(field, raw, shape.fault);
   if (field != Field::kCount) fields.set_raw(field, raw, shape);
   return true;
 }
