@@ -5,7 +5,7 @@ option(UPROAR_BENCH "Build benchmarks" ON)
 option(UPROAR_WERROR "Treat warnings as errors" ON)
 option(UPROAR_PORTABLE "Build for the baseline CPU instead of x86-64-v3 with pclmul" OFF)
 option(UPROAR_FUZZ "Build fuzz targets with libFuzzer (clang); otherwise they replay their corpora" OFF)
-option(UPROAR_PRECOMPILE "Parse the headers of GoogleTest once for all tests, not in each" ON)
+option(UPROAR_PRECOMPILE "Parse the headers of GoogleTest once for all tests, not in each; with address sanitizer those of the libraries, too" ON)
 set(UPROAR_WEAKEN "" CACHE STRING "Name of one defence to leave out (proto/base/weakness.h): for tests of the tests alone")
 set(UPROAR_SANITIZE "" CACHE STRING "Value for -fsanitize=, e.g. address,undefined or thread")
 
@@ -73,7 +73,24 @@ function(uproar_library name)
     if(NOT UPROAR_SANITIZE MATCHES "undefined")   # the vptr check of ubsan needs RTTI
       target_compile_options(uproar_${name} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-fno-rtti>)
     endif()
+    uproar_precompile(uproar_${name})
   endif()
+endfunction()
+
+# Under address sanitizer the largest headers of the libraries are parsed once. The other builds do not, and so find an include that is
+# missing; g++ would refuse them where a library defines _FILE_OFFSET_BITS.
+function(uproar_precompile target)
+  if(NOT UPROAR_PRECOMPILE OR NOT UPROAR_SANITIZE MATCHES "address")
+    return()
+  endif()
+  if(NOT TARGET uproar_library_headers)
+    add_library(uproar_library_headers OBJECT ${CMAKE_SOURCE_DIR}/tools/cmake/precompiled.cc)
+    get_target_property(options ${target} COMPILE_OPTIONS)
+    set_target_properties(uproar_library_headers PROPERTIES COMPILE_OPTIONS "${options}")
+    target_precompile_headers(uproar_library_headers PRIVATE <algorithm> <array> <deque> <functional> <map> <memory> <optional> <span>
+      <string> <string_view> <tuple> <utility> <variant> <vector> <absl/container/flat_hash_map.h> <absl/container/flat_hash_set.h>)
+  endif()
+  target_precompile_headers(${target} REUSE_FROM uproar_library_headers)
 endfunction()
 
 # What the label unit runs, and nothing more: all that a sanitizer build needs.
