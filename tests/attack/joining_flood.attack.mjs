@@ -2,14 +2,14 @@ import { Client } from '../e2e/client.mjs';
 
 // Groups are made beforehand, by people whom the victim has written to: what is judged here is not how many groups somebody may
 // make, or how many strangers they may add.
-const kFlooders = 5;
-const kGroupsEach = 40;
+const kFlooders = 12;      // 20 a second each, by what that costs
+const kGroupsEach = 20;
 const kSessions = 5;
 const kStandsMs = 500;
 
 const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 
-// The victim is put into 200 groups and out of them again, without end, while they connect.
+// The victim is put into 240 groups and out of them again, without end, while they connect.
 export default {
   title: 'one user is put into groups faster than they can connect',
   weakness: 'joining_flood',

@@ -120,6 +120,7 @@ const std::vector<Row>& rows() {
       {"connections-per-address", "200", "0", "0", {"1000001", "-1"}},
       {"open-per-address", "0", "100", "100", {"4000001", "-1"}},
       {"connections-per-user", "20", "5", "5", {"0", "10001"}},
+      {"presence", "shared", "public", "public", {"private", "", "Shared"}},
       {"commands-per-second", "100", "1", "1", {"0", "1000001"}},
       {"conversations-per-day", "1000", "0", "0", {"1000001", "-1"}},
       {"first-contacts-per-day", "10000", "50", "50", {"1000001", "few"}},
