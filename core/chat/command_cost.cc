@@ -41,7 +41,7 @@ constexpr std::array<CommandCost, std::variant_size_v<ClientEvent>> kCosts = {{
     {"conversation.rename", "", 1, 0, 0, 100},
     {"conversation.role", "", 2, 0, 0, 200},
     {"conversation.mute", "", 1, 0, 0, 100},
-    {"history", "200 rows", 1, 40, kHistoryLimitMax, 600},
+    {"history", "200 rows", 1, 20, kHistoryLimitMax, 1'100},
     {"sync", "1,000 conversations", 2, 8, kSyncConversationsMax, 12'000},
     {"unread.fetch", "100 conversations with 200 messages", 4, 4, kHistoryLimitMax, 5'000},
 }};
