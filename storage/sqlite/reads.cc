@@ -74,9 +74,13 @@ Reads::Reads(Database& db)
       find_user_by_name_(db, "SELECT " UPROAR_USER_COLUMNS " FROM users WHERE name=?1"),
       find_user_(db, "SELECT " UPROAR_USER_COLUMNS " FROM users WHERE id=?1"),
       find_shared_(db,
-                   "SELECT 1 FROM users_conversations x JOIN users_conversations y"
-                   " ON y.user_id=?1 AND y.conversation_id=x.conversation_id WHERE x.user_id=?2"
+                   // From the conversations of ?1: CROSS JOIN keeps this order.
+                   "SELECT 1 FROM users_conversations x CROSS JOIN users_conversations y"
+                   " ON y.conversation_id=x.conversation_id AND y.user_id=?2 WHERE x.user_id=?1"
                    " LIMIT 1"),
+      list_memberships_(db,
+                        "SELECT conversation_id FROM users_conversations WHERE user_id=?1"
+                        " ORDER BY conversation_id LIMIT ?2"),
       find_revoked_(db,
                     "SELECT id FROM sessions WHERE revoked_at<>0 AND revoked_at>=?1 ORDER BY "
                     "revoked_at DESC, id DESC"
@@ -225,14 +229,33 @@ Result<std::vector<UserId>, StoreError> Reads::find_companions(UserId of,
                                                                const std::vector<UserId>& users) {
   if (users.size() > kFindUsersMax) return Err{StoreError::kOverloaded};
   Snapshot snapshot(database_);
+  std::vector<ConversationId> own;
+  {
+    Rows rows = list_memberships_.query(of, kCompanionOwnMax);
+    while (rows.next()) own.push_back(rows.id<ConversationId>(0));
+  }
   std::vector<UserId> found;
   for (const UserId user : users) {
-    Rows rows = find_shared_.query(of, user);
-    if (rows.next()) found.push_back(user);
+    const bool is_companion = own.size() <= kCompanionProbesMax
+                                  ? find_shared_.query(of, user).next()
+                                  : is_in_one_of(own, user);
+    if (is_companion) found.push_back(user);
   }
   std::sort(found.begin(), found.end());
   found.erase(std::unique(found.begin(), found.end()), found.end());
   return snapshot.checked(std::move(found));
+}
+
+// Both are in the order of ids.
+bool Reads::is_in_one_of(const std::vector<ConversationId>& conversations, UserId user) {
+  Rows rows = list_memberships_.query(user, kCompanionScanMax);
+  for (auto at = conversations.begin(); rows.next();) {
+    const auto id = rows.id<ConversationId>(0);
+    at = std::lower_bound(at, conversations.end(), id);
+    if (at == conversations.end()) return false;
+    if (*at == id) return true;
+  }
+  return false;
 }
 
 Result<std::vector<SessionId>, StoreError> Reads::revoked_since(std::int64_t since_us) {

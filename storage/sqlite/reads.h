@@ -37,6 +37,7 @@ class Reads {
  private:
   class Snapshot;
 
+  bool is_in_one_of(const std::vector<ConversationId>& conversations, UserId user);
   Audience audience_of(UserId user, const AudienceBounds& bounds);
   chat::Message read_message(const Rows& rows, ConversationId conversation);
   void fill_reactions(chat::Message& message);
@@ -59,6 +60,7 @@ class Reads {
   Statement find_user_by_name_;
   Statement find_user_;
   Statement find_shared_;
+  Statement list_memberships_;
   Statement find_revoked_;
   Statement find_audience_;
   Statement find_peers_;

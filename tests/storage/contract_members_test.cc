@@ -221,6 +221,28 @@ TEST_P(Members, CompanionsAreThoseWhoShareAConversation) {
             StoreError::kOverloaded);
 }
 
+// The bounds of limits.h leave out only pairs that are both in very many.
+TEST_P(Members, CompanionsAreFoundThoughOneOfThemIsInVeryMany) {
+  const UserId busy = user(4), other = user(5), one = user(3);
+  const auto is_in = [&](std::uint64_t from, std::uint32_t count) {
+    std::vector<Operation> batch;
+    for (std::uint64_t n = from; n < from + count; ++n) {
+      CreateConversation create{.kind = kGroup, .name = "own"};
+      create.members.push_back({.user = busy, .role = chat::Role::kOwner});
+      batch.push_back(operation(conversation(n), busy, std::move(create)));
+    }
+    for (const Outcome& outcome : call->commit(std::move(batch)))
+      ASSERT_EQ(outcome.status, kCommitted);
+  };
+  is_in(10'000, kCompanionProbesMax + 10);
+  creates(one, conversation(20'000), kGroup, {busy, other});
+  EXPECT_THAT(call->find_companions(busy, {one, other, bob}).value(), ElementsAre(one, other));
+  EXPECT_THAT(call->find_companions(one, {busy, alice}).value(), ElementsAre(alice, busy));
+  is_in(30'000, kCompanionScanMax);
+  EXPECT_THAT(call->find_companions(one, {busy, alice}).value(), ElementsAre(alice, busy));
+  EXPECT_THAT(call->find_companions(busy, {one, other, bob}).value(), ElementsAre(one, other));
+}
+
 // Whatever strangers put somebody into stands behind what they have sent or read in.
 TEST_P(Members, AudienceBeginsWithWhatItsUserHasActedIn) {
   for (std::uint64_t n = 2; n <= 5; ++n) creates(dave, conversation(n), kGroup, {bob});
