@@ -43,11 +43,15 @@ struct ChatShard::Roles final : ParcelSink {
   }
   void take(SessionStart& said) { users.on(said); }
   void take(SessionEnd& said) {
-    if (said.unspent_pages > 0) shares.give_back(said.user, said.unspent_pages);
+    if (said.unspent_pages > 0)
+      shares.on(
+          ShareBalance{.user = said.user, .units = 0, .pages = -std::int64_t{said.unspent_pages}});
     users.on(said);
   }
   void take(ShareAsk& said) { shares.on(std::move(said)); }
   void take(ShareAnswer& said) { sessions.on(said); }
+  void take(ShareBalance& said) { shares.on(said); }
+  void take(PresenceReview& said) { sessions.on(said); }
   void take(UserNotice& said) { users.on(std::move(said)); }
   void take(Revoke& said) { users.on(said); }
   void take(PresenceQuery& said) { users.on(said); }
@@ -130,6 +134,9 @@ struct ChatShard::Roles final : ParcelSink {
         break;
       case Deadline::Kind::kShare:
         sessions.share_due(due.key);
+        break;
+      case Deadline::Kind::kPresenceReview:
+        sessions.retry_presence_reviews();
         break;
       case Deadline::Kind::kAudience:
         sessions.retry_audience_looks();

@@ -17,16 +17,22 @@ namespace uproar::chat {
 // units a second, which a connection has by default, are 10 ms.
 inline constexpr std::uint32_t kCostUnitUs = 100;
 
-// conversation.get is answered with as many members as there are, which is known afterwards:
-// charged when it is.
+// conversation.get is answered with as many members as there are, which is known afterwards: charged
+// then, and meanwhile so many units are reserved of the user's share (session_share.cc).
 inline constexpr std::uint32_t kMembersPerUnit = 64;
+inline constexpr std::uint32_t kUnitsReserved = 16;
+
+// Of the users of a presence command those count whole of whom the store has to be asked whether
+// they share a conversation; of the others so many are a unit.
+inline constexpr std::uint32_t kKnownUsersPerUnit = 32;
 
 struct CommandCost {
   std::string_view type;         // on the wire
   std::string_view worst_input;  // what makes it dearest
   std::uint32_t units = 1;       // without any item
-  std::uint32_t items_per_unit =
-      0;  // of the list that it carries, or of the rows that it asks for; 0: its size is no matter
+  // Of the list that it carries, of the rows that it asks for, or of 8 KiB of text; 0: its size is
+  // no matter.
+  std::uint32_t items_per_unit = 0;
   std::uint32_t items_max = 0;
   // That its worst input may take (tests/attack/command_costs.mjs measures it).
   std::uint32_t budget_us = 0;

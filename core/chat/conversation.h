@@ -24,6 +24,9 @@
 
 namespace uproar::chat {
 
+// What an operation does.
+using Body = decltype(storage::Operation::body);
+
 struct MemberState {
   UserId user;
   Seq joined_seq = 0;
@@ -102,7 +105,7 @@ struct MembershipCommand {
   std::uint32_t left = 0;  // outcomes awaited; 0: none is under way
   std::optional<ServerEvent> answer;
   std::optional<Error> error;
-  std::vector<decltype(storage::Operation::body)> rest{};  // not staged so far, the last one first
+  std::vector<Body> rest{};  // not staged so far, the last one first
   // The actor hears of it as members do: an answer without id would be the same again.
   bool is_heard = false;
   std::vector<Actor> joining{};  // by themselves, once a user; each is answered with its outcome

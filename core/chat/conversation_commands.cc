@@ -7,8 +7,6 @@
 
 namespace uproar::chat {
 
-using Body = decltype(storage::Operation::body);
-
 bool ConversationRole::is_write(const ClientEvent& event) {
   return !std::holds_alternative<EventPublish>(event) &&
          !std::holds_alternative<TypingChange>(event) && !std::holds_alternative<History>(event) &&

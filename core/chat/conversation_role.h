@@ -156,11 +156,10 @@ class ConversationRole {
   MemberState* permit(Conversation& conversation, const Actor& actor, Act act);
   [[nodiscard]] static std::optional<Error> refusal_of(const Conversation& conversation,
                                                        UserId user, Act act);
-  bool stage(Conversation& conversation, const Actor& actor,
-             decltype(storage::Operation::body) body, bool is_creation_answer = false);
+  bool stage(Conversation& conversation, const Actor& actor, Body body,
+             bool is_creation_answer = false);
   [[nodiscard]] std::optional<Error> try_stage(Conversation& conversation, const Actor& actor,
-                                               decltype(storage::Operation::body) body,
-                                               bool is_creation_answer);
+                                               Body body, bool is_creation_answer);
   bool begin_creation(Conversation& conversation, ForwardedCommand command);
   void send_message(Conversation& conversation, const Actor& actor, MessageSend& send);
   [[nodiscard]] storage::AppendMessage append_of(MessageSend& send);  // moved from

@@ -24,6 +24,7 @@ struct Deadline {
     kParked,          // key: conversation
     kNotLive,         // key: slot and generation of a session
     kShare,           // key: token of a command that waits for its user's share
+    kPresenceReview,  // no key
     kAudience,        // no key
     kAudienceGather,  // no key
     kOffline,         // key: user

@@ -143,14 +143,16 @@ inline constexpr std::uint32_t kSharedCostMin = 8;
 inline constexpr std::uint32_t kUserConnectionsWorth = 4;
 // So long a session waits for the share of its user; then it is refused: rate_limited.
 inline constexpr std::int64_t kShareWaitUsMax = 5'000'000;
-// Commands that wait for the answer, of the whole shard: 16 KB each with a list of 1,000 ids, 64 MB. Above: overloaded.
+// Commands that wait for the answer, of the whole shard: 16 KB each with a list of 1,000 ids, 64 MB; a session that has just
+// begun has what it said behind it there as well, which its own bounds hold (kEarlyCommandsMax). Above: overloaded.
 inline constexpr std::size_t kSharesAskedMax = 4'096;
 // What a session may store is asked for in lots of so many pages: 256 KiB.
 inline constexpr std::uint32_t kStoredLotPages = 1'024;
-// Users whose shares are kept, ~80 bytes each: 5 MB. Above: the eighth that has used least is forgotten.
+// Users whose shares are kept, ~80 bytes each, and of those who begin conversations up to 32 of 24 bytes more: 5 to 55 MB.
+// Above: the eighth that has used least is forgotten.
 inline constexpr std::size_t kSharesMax = 65'536;
 inline constexpr std::size_t kSharesSweptAbove = 1'024;
-inline constexpr std::size_t kFirstContactsKept = 32;
+inline constexpr std::size_t kBegunKept = 32;
 // Reads of who is a first contact, 16 KB each with a list of 1,000 ids; above: overloaded.
 inline constexpr std::uint32_t kShareReadsInFlightMax = 1'024;
 
@@ -250,6 +252,11 @@ inline constexpr std::uint32_t kMembersTrustedMs = 1'000;
 inline constexpr std::uint32_t kBlockingLooksMax = 4;
 // When the presence store could not be read.
 inline constexpr std::uint32_t kPresenceReadRetryMs = 1'000;
+
+// Users who have left a conversation, of whose presence the store is asked at a time who may still know it; the others wait.
+// Each user once, who is watched or connected here: ~50 bytes and 12 for each device. One read each of 4,096 users, or several.
+inline constexpr std::uint32_t kPresenceReviewsInFlightMax = 2;
+inline constexpr std::uint32_t kPresenceReviewRetryMs = 1'000;  // when the store cannot be read
 
 // --- user ---
 // Changes of one user within it are one update.

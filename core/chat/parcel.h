@@ -58,10 +58,11 @@ struct SessionEnd {
 struct ShareDemand {
   std::uint32_t units = 0;          // command_cost.h; 0: it is not large
   std::uint32_t conversations = 0;  // it makes
+  ConversationId begins;            // that is made, or written in, or nil: it has no id yet
   std::uint32_t pages = 0;          // it stores; 0: they are paid for
   std::uint32_t lot_pages = 0;      // so much at once, if there is so much left
   std::vector<UserId> contacts;     // whom it adds, or writes to
-  bool is_direct = false;           // `contacts` is one, in a direct conversation
+  bool is_direct = false;           // `contacts` is one, in the direct conversation `begins`
 };
 struct ShareAsk {
   std::uint32_t shard = 0;
@@ -75,6 +76,20 @@ struct ShareAnswer {
   std::uint32_t pages = 0;  // may be stored: what was asked for, or a lot
   std::int64_t wait_us = 0;
   std::optional<Error> refused;
+};
+// To owner(user), when it is known: what was used beyond what the answer gave; below zero: was not
+// used.
+struct ShareBalance {
+  UserId user;
+  std::int64_t units = 0;
+  std::int64_t pages = 0;
+};
+
+// To a shard where `user` has devices, or where somebody may watch them: they have left a
+// conversation, and perhaps the last one that they shared with somebody.
+struct PresenceReview {
+  UserId user;
+  std::vector<Endpoint> devices;  // of the user, at this shard
 };
 
 // Somebody became, or stopped being, a member by the event `seq` (0: the conversation was created with them).
@@ -231,10 +246,11 @@ struct AttachEnd {
   std::optional<ErrorCode> refused;
 };
 
-using Parcel = std::variant<SessionStart, SessionAdmission, SessionEnd, UserNotice, SessionNotice,
-                            AudienceCheck, MemberCheck, MemberAnswer, HearingEnd, PageByMembership,
-                            Revoke, RevokeSession, Interest, InterestReady, PresenceQuery,
-                            PresenceAnswer, ForwardedCommand, Backpressure, Attach, AttachMore,
-                            AttachCancel, AttachPage, AttachEnd, ShareAsk, ShareAnswer>;
+using Parcel =
+    std::variant<SessionStart, SessionAdmission, SessionEnd, UserNotice, SessionNotice,
+                 AudienceCheck, MemberCheck, MemberAnswer, HearingEnd, PageByMembership, Revoke,
+                 RevokeSession, Interest, InterestReady, PresenceQuery, PresenceAnswer,
+                 ForwardedCommand, Backpressure, Attach, AttachMore, AttachCancel, AttachPage,
+                 AttachEnd, ShareAsk, ShareAnswer, ShareBalance, PresenceReview>;
 
 }  // namespace uproar::chat

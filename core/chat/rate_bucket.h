@@ -7,6 +7,11 @@
 
 namespace uproar::chat {
 
+// retry_after_ms of somebody who has so long to wait.
+[[nodiscard]] constexpr std::uint32_t retry_ms_of(std::int64_t wait_us) {
+  return static_cast<std::uint32_t>((wait_us + 999) / 1000);
+}
+
 class RateBucket {
  public:
   // Microseconds until `cost` fits; 0: it fits now. Takes nothing.
@@ -20,6 +25,8 @@ class RateBucket {
   void take(std::uint64_t cost, std::uint32_t per_s, std::int64_t now_us) {
     full_at_us_ = std::max(full_at_us_, now_us) + us_of(cost, per_s);
   }
+  // Of what was taken, as much as was not used after all.
+  void give_back(std::uint64_t cost, std::uint32_t per_s) { full_at_us_ -= us_of(cost, per_s); }
   [[nodiscard]] bool is_unused() const { return full_at_us_ == 0; }
   // Microseconds until it is full again.
   [[nodiscard]] std::int64_t used_us(std::int64_t now_us) const {

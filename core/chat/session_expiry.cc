@@ -44,33 +44,32 @@ void SessionRole::warn_before_expiry(std::uint32_t slot, Session& session) {
 }
 
 void SessionRole::advance_deadlines() {
-  wheel_.advance(context_.now.monotonic_us, [this](std::uint32_t slot) { return look_at(slot); });
+  deadlines_due_.clear();
+  wheel_.advance(context_.now.monotonic_us, deadlines_due_);
+  for (const auto& [slot, generation] : deadlines_due_) {
+    const Endpoint endpoint = endpoint_of(slot, generation);
+    if (Session* session = live(endpoint)) look_at(endpoint, *session);  // one may end another
+    if (Session* session = live(endpoint)) wheel_.move(slot, *session);
+  }
 }
 
-bool SessionRole::look_at(std::uint32_t slot) {
-  Session& session = table_.at(slot);
-  const Endpoint endpoint{.shard = static_cast<std::uint16_t>(context_.self),
-                          .kind = Endpoint::Kind::kSession,
-                          .slot = slot,
-                          .generation = session.generation};
+void SessionRole::look_at(const Endpoint& endpoint, Session& session) {
   const std::int64_t now_s = context_.now.monotonic_us / kSecondUs;
   if (now_s >= std::int64_t{session.heartbeat_s} + kHeartbeatTimeoutMs / 1000) {
     context_.counters.heartbeat_timeouts.add();
-    fail(endpoint, session, ErrorCode::kHeartbeatTimeout);
-    return false;
+    return fail(endpoint, session, ErrorCode::kHeartbeatTimeout);
   }
   if (now_s >= std::int64_t{session.expires_s} + kExpiryLeewayS &&
       !weakened(Weakness::kOutlivesToken)) {
     context_.counters.sessions_expired.add();
-    fail(endpoint, session, ErrorCode::kTokenExpired);
-    return false;
+    return fail(endpoint, session, ErrorCode::kTokenExpired);
   }
   if (session.warns_s != 0 && now_s + session.warns_s >= std::int64_t{session.expires_s}) {
     session.warns_s = 0;
+    session.may_refresh = true;
     context_.outbox.tell(endpoint, ServerEvent(SessionExpiring{.expires_at_us = said_us(session)}),
                          Delivery::kMessage);
   }
-  return true;
 }
 
 void SessionRole::refresh(const Actor& actor, const SessionRefresh& command) {
@@ -84,11 +83,14 @@ void SessionRole::refresh(const Actor& actor, const SessionRefresh& command) {
     return context_.refuse(actor, ErrorCode::kForbidden, "token: it is another user's");
   // A token that ends sooner changes nothing: the session lives by one token, and ends with the
   // login of that one.
-  if (monotonic_expiry_s(*proof) >= session->expires_s) {
+  const std::uint32_t expires_s = monotonic_expiry_s(*proof);
+  const bool is_longer = expires_s > session->expires_s;
+  if (expires_s >= session->expires_s) {
     keep_until(*session, *proof);
     if (!proof->session.is_nil()) session->id = proof->session;
   }
-  warn_before_expiry(actor.from.slot, *session);
+  // Who renews with what ends no later has been told so, and would be told so again at once.
+  if (is_longer) warn_before_expiry(actor.from.slot, *session);
   context_.counters.sessions_refreshed.add();
   context_.reply(actor, ServerEvent(SessionRefreshed{.expires_at_us = said_us(*session)}));
 }

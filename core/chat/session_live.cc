@@ -59,10 +59,7 @@ void SessionRole::not_live(const Endpoint& endpoint, Session& session,
 }
 
 void SessionRole::tell_not_live(const Uuid& key) {
-  const Endpoint endpoint{.shard = static_cast<std::uint16_t>(context_.self),
-                          .kind = Endpoint::Kind::kSession,
-                          .slot = static_cast<std::uint32_t>(key.high),
-                          .generation = static_cast<std::uint32_t>(key.low)};
+  const Endpoint endpoint = endpoint_of(key);
   Session* session = live(endpoint);
   if (session == nullptr) return;
   SessionJoinings& joinings = session->make_extras().joinings;

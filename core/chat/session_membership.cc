@@ -31,11 +31,9 @@ void SessionRole::on(SessionNotice said) {
 void SessionRole::on(const HearingEnd& end) {
   const TopicId topic = topic_of(end.conversation);
   if (!topics_.find(topic)) return;
-  std::vector<Endpoint> of_user;
   for (const Endpoint& endpoint : context_.outbox.subscribers(topic)) {
     Session* session = live(endpoint);
     if (session == nullptr || session->user != end.user) continue;
-    of_user.push_back(endpoint);
     const bool was_shown = session->state == Session::State::kReady;  // or will be, when released
     outdate_looks(endpoint, end.conversation);
     if (!unhear(endpoint, *session, topic,
@@ -45,7 +43,6 @@ void SessionRole::on(const HearingEnd& end) {
     // The audience may be of a later membership, of which this session was not told.
     if (!was_shown) check_later(endpoint, *session, end.conversation);
   }
-  judge_presence_again(end.user, of_user);
 }
 
 // Whoever joined later is shown fewer rows, and no others: how many are hidden names the page.

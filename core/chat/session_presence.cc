@@ -5,10 +5,10 @@
 #include <memory>
 #include <utility>
 
+#include "core/chat/command_cost.h"
 #include "core/chat/session_role.h"
 #include "core/chat/store_error.h"
 #include "proto/base/weakness.h"
-#include "storage/limits.h"
 
 namespace uproar::chat {
 namespace {
@@ -55,58 +55,20 @@ void SessionRole::judge_presence(const Actor& actor, const std::vector<UserId>& 
       });
 }
 
-void SessionRole::judge_presence_again(UserId user, const std::vector<Endpoint>& of_user) {
-  if (context_.limits.presence_is_public) return;
-  std::vector<Endpoint> watchers = context_.outbox.subscribers(topic_of(user));
-  std::vector<UserId> others;
-  for (const Endpoint& watcher : watchers)
-    if (const Session* session = live(watcher)) others.push_back(session->user);
-  for (const Endpoint& endpoint : of_user) {
-    const Session* session = live(endpoint);
-    if (session == nullptr) continue;
-    for (const std::uint32_t index : session->topics)
-      if (is_user_topic(topics_.id(index))) others.push_back(topics_.user(index));
+std::uint32_t SessionRole::known_discount(const ClientEvent& event, const Session* session) const {
+  const std::vector<UserId>* users = nullptr;
+  if (const auto* watch = std::get_if<PresenceSubscribe>(&event)) users = &watch->users;
+  if (const auto* watch = std::get_if<PresenceUnsubscribe>(&event)) users = &watch->users;
+  if (const auto* get = std::get_if<PresenceGet>(&event)) users = &get->users;
+  if (users == nullptr) return 0;
+  auto known = static_cast<std::uint32_t>(users->size());
+  if (!context_.limits.presence_is_public) {
+    known =
+        static_cast<std::uint32_t>(std::count_if(users->begin(), users->end(), [&](UserId user) {
+          return session != nullptr && hears(*session, topic_of(user));
+        }));
   }
-  std::erase(others, user);
-  remove_repeats(others);
-  watchers.insert(watchers.end(), of_user.begin(), of_user.end());
-  for (std::size_t from = 0; from < others.size(); from += storage::kFindUsersMax) {
-    const auto begin = others.begin() + static_cast<std::ptrdiff_t>(from);
-    const std::size_t count = std::min<std::size_t>(others.size() - from, storage::kFindUsersMax);
-    std::vector<UserId> asked(begin, begin + static_cast<std::ptrdiff_t>(count));
-    context_.directory.find_companions(
-        user, asked,
-        [this, user, watchers, asked](Result<std::vector<UserId>, storage::StoreError> found) {
-          if (!found.ok()) return;  // as things were, until they connect again
-          std::vector<UserId> strangers;
-          std::set_difference(asked.begin(), asked.end(), found->begin(), found->end(),
-                              std::back_inserter(strangers));
-          part(user, strangers, watchers);
-        });
-  }
-}
-
-// `sessions` of the user and of those who are strangers to them by now.
-void SessionRole::part(UserId user, const std::vector<UserId>& strangers,
-                       const std::vector<Endpoint>& sessions) {
-  for (const Endpoint& endpoint : sessions) {
-    const Session* session = live(endpoint);
-    if (session == nullptr) continue;
-    if (session->user == user) {
-      for (const UserId stranger : strangers) unwatch(endpoint, stranger);
-    } else if (std::binary_search(strangers.begin(), strangers.end(), session->user)) {
-      unwatch(endpoint, user);
-    }
-  }
-}
-
-// From now on they are shown as strangers are.
-void SessionRole::unwatch(const Endpoint& endpoint, UserId user) {
-  Session* session = live(endpoint);
-  if (session == nullptr || session->state != Session::State::kReady) return;
-  if (!unhear(endpoint, *session, topic_of(user), PendingFrames::kDrop)) return;
-  context_.outbox.tell(endpoint, ServerEvent(PresenceUpdate{PresenceState{.user = user}}),
-                       Delivery::kPresence);
+  return known - known / kKnownUsersPerUnit;
 }
 
 // --- commands ------------------------------------------------------------------------------------------------------

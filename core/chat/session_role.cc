@@ -14,9 +14,6 @@ namespace {
 Uuid key_of(const Endpoint& endpoint) {
   return {endpoint.slot, endpoint.generation};
 }
-std::uint32_t ms_of(std::int64_t us) {
-  return static_cast<std::uint32_t>((us + 999) / 1000);
-}
 
 // Many are closed at once, and each is told another time between one and three times as late: they would come back as
 // they went. The slots of those who are closed together are all different.
@@ -154,6 +151,7 @@ void SessionRole::become_ready(const Endpoint& endpoint, Session& session) {
   const std::vector<UserId> peers = std::move(starting.peers);
   std::vector<EarlyMessage> early = std::move(starting.early);
   const bool resume_announced = starting.resume_announced;
+  const bool reviews_presence = starting.reviews_presence;
   context_.counters.sessions_opened.add();
   const ChatLimits& limits = context_.limits;
   context_.outbox.tell(
@@ -181,6 +179,7 @@ void SessionRole::become_ready(const Endpoint& endpoint, Session& session) {
     presence_ask({.user = session.user, .from = endpoint, .request = {}}, peers,
                  PresenceAsk::Kind::kSnapshot);
   }
+  if (reviews_presence) on(PresenceReview{.user = session.user, .devices = {endpoint}});
   run_in_turn(endpoint, std::move(early));
 }
 
@@ -217,11 +216,19 @@ void SessionRole::release_hold(const Endpoint& endpoint, Session& session) {
 }
 
 void SessionRole::hold_ended(const Uuid& key) {
-  const Endpoint endpoint{.shard = static_cast<std::uint16_t>(context_.self),
-                          .kind = Endpoint::Kind::kSession,
-                          .slot = static_cast<std::uint32_t>(key.high),
-                          .generation = static_cast<std::uint32_t>(key.low)};
+  const Endpoint endpoint = endpoint_of(key);
   if (Session* session = live(endpoint)) release_hold(endpoint, *session);
+}
+
+Endpoint SessionRole::endpoint_of(std::uint32_t slot, std::uint32_t generation) const {
+  return {.shard = static_cast<std::uint16_t>(context_.self),
+          .kind = Endpoint::Kind::kSession,
+          .slot = slot,
+          .generation = generation};
+}
+
+Endpoint SessionRole::endpoint_of(const Uuid& key) const {
+  return endpoint_of(static_cast<std::uint32_t>(key.high), static_cast<std::uint32_t>(key.low));
 }
 
 void SessionRole::fail(const Endpoint& endpoint, Session& session, ErrorCode code,
@@ -230,6 +237,7 @@ void SessionRole::fail(const Endpoint& endpoint, Session& session, ErrorCode cod
                         {.code = code,
                          .detail = detail,
                          .retry_after_ms = spread(endpoint, context_.retry_after_ms(code))});
+  if (session.share() != 0) shares_asked_.at(session.share()).was_ended_by_us = true;
   session.state = Session::State::kClosing;  // first, as in close()
   detach(endpoint, session, 0);
 }
@@ -279,10 +287,7 @@ void SessionRole::end_revoked(const absl::flat_hash_set<SessionId>& sessions) {
   std::vector<Endpoint> ended;  // to end one may end others
   table_.for_each([&](std::uint32_t slot, const Session& session) {
     if (!sessions.contains(session.id)) return;
-    ended.push_back({.shard = static_cast<std::uint16_t>(context_.self),
-                     .kind = Endpoint::Kind::kSession,
-                     .slot = slot,
-                     .generation = session.generation});
+    ended.push_back(endpoint_of(slot, session.generation));
   });
   for (const Endpoint& endpoint : ended)
     if (Session* session = live(endpoint)) fail(endpoint, *session, ErrorCode::kTokenRevoked);
@@ -329,8 +334,7 @@ bool SessionRole::admit(Session& session, const Actor& actor, std::uint32_t unit
       session.commands.wait_us(room_units, limits.commands_per_s, limits.commands_burst, now_us),
       session.bytes.wait_us(payload_bytes, limits.bytes_per_s, limits.bytes_burst, now_us));
   if (wait_us == 0) {
-    session.commands.take(units, limits.commands_per_s, now_us);
-    session.bytes.take(payload_bytes, limits.bytes_per_s, now_us);
+    charge(session, units, payload_bytes);
     session.rate_strikes = 0;
     return true;
   }
@@ -341,18 +345,15 @@ bool SessionRole::admit(Session& session, const Actor& actor, std::uint32_t unit
   }
   refuse_in_turn(
       actor, session,
-      Error{.code = ErrorCode::kRateLimited, .detail = {}, .retry_after_ms = ms_of(wait_us)});
+      Error{.code = ErrorCode::kRateLimited, .detail = {}, .retry_after_ms = retry_ms_of(wait_us)});
   return false;
 }
 
-// What an answer turned out to take, beyond what was charged: what is said next waits for it.
-void SessionRole::charge_after(const Actor& actor, std::uint32_t units) {
-  if (weakened(Weakness::kCostBySize)) return;
-  Session* session = live_session(actor.from);
-  const bool is_request = actor.from.kind == Endpoint::Kind::kRequest;
-  if (session == nullptr && !is_request) return;
-  RateBucket& bucket = session != nullptr ? session->commands : request_bucket(actor.user);
-  bucket.take(units, context_.limits.commands_per_s, context_.now.monotonic_us);
+void SessionRole::charge(Session& session, std::uint32_t units, std::uint32_t payload_bytes) {
+  const ChatLimits& limits = context_.limits;
+  const std::int64_t now_us = context_.now.monotonic_us;
+  session.commands.take(units, limits.commands_per_s, now_us);
+  session.bytes.take(payload_bytes, limits.bytes_per_s, now_us);
 }
 
 RateBucket& SessionRole::request_bucket(UserId user) {
@@ -377,7 +378,7 @@ bool SessionRole::admit_request(const Actor& actor, std::uint32_t units) {
   context_.counters.rate_limited.add();
   context_.refuse(
       actor,
-      Error{.code = ErrorCode::kRateLimited, .detail = {}, .retry_after_ms = ms_of(wait_us)});
+      Error{.code = ErrorCode::kRateLimited, .detail = {}, .retry_after_ms = retry_ms_of(wait_us)});
   return false;
 }
 
@@ -413,19 +414,22 @@ void SessionRole::say_early(Session& session, EarlyMessage said) {
 
 void SessionRole::apply(Command command, std::uint32_t payload_bytes) {
   if (command.actor.from.kind == Endpoint::Kind::kRequest) {
-    if (!admit_request(command.actor, cost(command.event))) return;
-    if (auto demand = demand_of(command, nullptr)) {
-      ask_share(std::move(command), std::move(*demand));
-    } else {
-      route(std::move(command));
-    }
+    if (admit_request(command.actor, cost(command.event, nullptr)))
+      run_or_ask(std::move(command), nullptr);
     return;
   }
   Session* session = live(command.actor.from);
   if (session == nullptr) return;
   command.actor.user = session->user;  // who they are was settled when the session was opened
   session->heartbeat_s = static_cast<std::uint32_t>(context_.now.monotonic_us / 1'000'000);
-  if (!admit(*session, command.actor, cost(command.event), payload_bytes)) return;
+  const std::uint32_t units = cost(command.event, session);
+  // What it owes for its commands must not end it: one refresh for each time that it is told to.
+  if (std::holds_alternative<SessionRefresh>(command.event) && session->may_refresh) {
+    session->may_refresh = false;
+    charge(*session, units, payload_bytes);
+  } else if (!admit(*session, command.actor, units, payload_bytes)) {
+    return;
+  }
   if (session->state == Session::State::kStarting) {
     say_early(*session, {.command = std::move(command), .refused = {}});
     return;
@@ -443,11 +447,7 @@ void SessionRole::run(Command command) {
     session = live(command.actor.from);
     if (session == nullptr) return;
   }
-  if (auto demand = demand_of(command, session)) {
-    ask_share(std::move(command), std::move(*demand));
-  } else {
-    route(std::move(command));
-  }
+  run_or_ask(std::move(command), session);
 }
 
 void SessionRole::on(const Backpressure& said) {
@@ -477,7 +477,7 @@ void SessionRole::forward(Command command, ConversationId conversation) {
   context_.send(context_.owner(conversation), ForwardedCommand{std::move(command), conversation});
 }
 
-void SessionRole::route(Command command) {
+void SessionRole::route(Command command, std::uint32_t share) {
   context_.counters.commands.add();
   const Actor& actor = command.actor;
   std::visit(
@@ -497,7 +497,7 @@ void SessionRole::route(Command command) {
                  },
                  [&](ConversationCreate&) { create_conversation(std::move(command)); },
                  [&](ConversationList& list) { list_conversations(actor, list); },
-                 [&](ConversationGet& get) { get_conversation(actor, get.conversation); },
+                 [&](ConversationGet& get) { get_conversation(actor, get.conversation, share); },
                  [&](PresenceSubscribe& watch) { presence_subscribe(actor, std::move(watch)); },
                  [&](PresenceUnsubscribe& watch) { presence_unsubscribe(actor, std::move(watch)); },
                  [&](PresenceGet& get) {
@@ -558,17 +558,20 @@ void SessionRole::list_conversations(const Actor& actor, const ConversationList&
       });
 }
 
-void SessionRole::get_conversation(const Actor& actor, ConversationId conversation) {
+void SessionRole::get_conversation(const Actor& actor, ConversationId conversation,
+                                   std::uint32_t share) {
   context_.directory.view_conversation(
       conversation, actor.user, context_.limits.members_max,
-      [this, actor](Result<ConversationView, storage::StoreError> viewed) {
+      [this, actor, share](Result<ConversationView, storage::StoreError> viewed) {
+        const std::size_t members = viewed.ok() ? viewed->members.size() : 0;
+        charge_after(actor, static_cast<std::uint32_t>(members) / kMembersPerUnit);
         if (!viewed.ok()) {
           context_.refuse(actor, error_of(viewed.error()));
-          return;
+        } else {
+          note_live(actor, *viewed);
+          context_.reply(actor, ServerEvent(ConversationInfo{std::move(*viewed)}));
         }
-        note_live(actor, *viewed);
-        charge_after(actor, static_cast<std::uint32_t>(viewed->members.size()) / kMembersPerUnit);
-        context_.reply(actor, ServerEvent(ConversationInfo{std::move(*viewed)}));
+        if (share != 0) end_share(share);
       });
 }
 

@@ -6,14 +6,14 @@
 // Start: register at owner(user) -> read the audience -> subscribe, announce new topics to their owners -> all of them
 // know -> they say of which conversations the user is a member still -> session.ready -> who is online -> early commands
 // -> the first command (a sync?) or a timer releases what was held: live traffic, and looks at memberships that have
-// changed. Registering
-// comes before reading: a membership that changes meanwhile is then either in what was read, or comes as a notice, or
-// both.
+// changed. Registering comes before reading: a membership that changes meanwhile is then either in what was read, or
+// comes as a notice, or both.
 //
 // Bodies: session_role.cc (life, rate, routing), session_expiry.cc (how long it may last),
 // session_share.cc (what all connections of a user share), session_sync.cc and session_pull.cc
 // (sync, joined conversations), session_membership.cc (who joined, who left), session_live.cc (what
-// finds room), session_presence.cc, session_audience.cc (what it may not have been told of).
+// finds room), session_presence.cc and session_presence_review.cc (who is online, and who may know
+// it no more), session_audience.cc (what it may not have been told of).
 
 #include <array>
 #include <deque>
@@ -62,6 +62,7 @@ class SessionRole {
   void on(const Backpressure& said);
   void on(const ShareAnswer& answer);
   void on(const PresenceAnswer& answer);
+  void on(const PresenceReview& review);
   void on(AttachPage page);
   void on(const AttachEnd& end);
 
@@ -69,6 +70,7 @@ class SessionRole {
   void share_due(const Uuid& key);
   void resume_pull(const Uuid& key);
   void tell_not_live(const Uuid& key);
+  void retry_presence_reviews();
   void retry_audience_looks();
   void gathered_audiences();
   void advance_deadlines();
@@ -94,12 +96,14 @@ class SessionRole {
     std::vector<UserId> strangers;     // of these, by id: nobody is asked about them
   };
 
-  // A command that waits for the share of its user.
+  // A command that waits for the share of its user, or for its answer, which says what it costs.
   struct AskedShare {
-    Command command;
-    std::uint32_t pages = 0;           // it stores, of what the answer brings
-    std::uint32_t pages_given = 0;     // by the answer
-    bool is_paused = false;            // its session is not read meanwhile
+    Endpoint from;
+    Command command;                // until it runs
+    std::uint32_t pages_given = 0;  // by the answer
+    bool is_paused = false;         // its session is not read meanwhile
+    // Its session has ended by an error of ours, a logout for instance: it does not run.
+    bool was_ended_by_us = false;
     std::vector<EarlyMessage> behind;  // what was said behind it before session.ready
   };
 
@@ -122,15 +126,18 @@ class SessionRole {
   // After session.ready, if that is still to come. May end the session.
   void refuse_in_turn(const Actor& actor, Session& session, const Error& error);
   void say_early(Session& session, EarlyMessage said);
-  void route(Command command);
+  // `share`: token of what the session waits for until this is answered; 0: it does not.
+  void route(Command command, std::uint32_t share = 0);
   void forward(Command command, ConversationId conversation);
   void create_conversation(Command command);
   void list_conversations(const Actor& actor, const ConversationList& list);
-  void get_conversation(const Actor& actor, ConversationId conversation);
-  void charge_after(const Actor& actor, std::uint32_t units);
+  void get_conversation(const Actor& actor, ConversationId conversation, std::uint32_t share);
   [[nodiscard]] RateBucket& request_bucket(UserId user);
   [[nodiscard]] bool admit(Session& session, const Actor& actor, std::uint32_t units,
                            std::uint32_t payload_bytes);
+  void charge(Session& session, std::uint32_t units, std::uint32_t payload_bytes);
+  [[nodiscard]] Endpoint endpoint_of(std::uint32_t slot, std::uint32_t generation) const;
+  [[nodiscard]] Endpoint endpoint_of(const Uuid& key) const;  // of a deadline of a session
   // Live traffic goes out, and memberships that may have changed are looked at.
   void release_hold(const Endpoint& endpoint, Session& session);
   void fail(const Endpoint& endpoint, Session& session, ErrorCode code,
@@ -141,17 +148,23 @@ class SessionRole {
   [[nodiscard]] std::uint32_t monotonic_expiry_s(const TokenProof& proof) const;
   void keep_until(Session& session, const TokenProof& proof) const;
   void warn_before_expiry(std::uint32_t slot, Session& session);
-  // A deadline of it has come. False: it has ended.
-  [[nodiscard]] bool look_at(std::uint32_t slot);
+  // A deadline of it has come: it is told, or ends.
+  void look_at(const Endpoint& endpoint, Session& session);
   void refresh(const Actor& actor, const SessionRefresh& command);
   // --- the user's share (session_share.cc) ---
-  // In units, with what is told of it.
-  [[nodiscard]] std::uint32_t cost(const ClientEvent& event) const;
-  // What is to be asked for before it runs; nullopt: nothing. Takes of the session's lot. Null: a request.
+  // In units, with what is told of it. `session`, here and below: null for a request.
+  [[nodiscard]] std::uint32_t cost(const ClientEvent& event, const Session* session) const;
+  // That it stores and that are counted.
+  [[nodiscard]] std::uint32_t pages_of(const ClientEvent& event) const;
+  // What is to be asked for before it runs; nullopt: nothing.
   [[nodiscard]] std::optional<ShareDemand> demand_of(const Command& command,
-                                                     Session* session) const;
+                                                     const Session* session) const;
+  void run_or_ask(Command command, Session* session);
   void ask_share(Command command, ShareDemand demand);
   void share_settled(std::uint32_t token, const std::optional<Error>& refused);
+  void end_share(std::uint32_t token);
+  void settle_pages(UserId user, Session* session, std::uint32_t given, std::uint32_t spent);
+  void charge_after(const Actor& actor, std::uint32_t units);
 
   // --- topics ---
   [[nodiscard]] bool hear(const Endpoint& endpoint, Session& session,
@@ -233,10 +246,15 @@ class SessionRole {
   // the actor is refused. At once where the store need not be asked.
   using Judged = std::function<void(std::vector<UserId> strangers)>;
   void judge_presence(const Actor& actor, const std::vector<UserId>& users, Judged done);
-  // `user` has left a conversation: who shares no other with them hears no more of them, and they no more of those.
-  void judge_presence_again(UserId user, const std::vector<Endpoint>& of_user);
-  void part(UserId user, const std::vector<UserId>& strangers,
-            const std::vector<Endpoint>& sessions);
+  // Units that a presence command costs less for those of whom the store need not be asked.
+  [[nodiscard]] std::uint32_t known_discount(const ClientEvent& event,
+                                             const Session* session) const;
+  // --- presence that may be known no more (session_presence_review.cc) ---
+  struct ReviewUnderway;
+  void start_presence_reviews();
+  [[nodiscard]] std::vector<UserId> reviewed_with(const PresenceReview& review);
+  void review_next(std::shared_ptr<ReviewUnderway> review);
+  void part(const PresenceReview& review, const std::vector<UserId>& strangers);
   void unwatch(const Endpoint& endpoint, UserId user);
   void presence_watch(const Actor& actor, std::vector<UserId> users, std::vector<UserId> strangers);
   void presence_ask(const Actor& actor, std::vector<UserId> users, PresenceAsk::Kind kind,
@@ -249,11 +267,17 @@ class SessionRole {
   TokenJudge* tokens_ = nullptr;
   SessionTable table_;
   SessionWheel wheel_;
+  std::vector<SessionWheel::Due> deadlines_due_;  // of the turn
   LocalTopics topics_;
   std::size_t session_count_ = 0;
   absl::flat_hash_map<std::uint32_t, std::unique_ptr<Puller>> pullers_;
   absl::flat_hash_map<std::uint32_t, std::uint32_t> puller_of_token_;
   absl::flat_hash_map<std::uint32_t, PresenceAsk> presence_asks_;
+  // Who has left a conversation and is watched or connected here, each once until the reads begin.
+  std::deque<UserId> presence_reviews_due_;
+  absl::flat_hash_map<UserId, std::vector<Endpoint>> presence_reviews_;  // devices of those due
+  std::uint32_t presence_reviews_underway_ = 0;
+  bool presence_review_armed_ = false;
   // Sessions that wait for a read of their audience: one that begins, and one look (Session::look_due), however many gaps
   // there were meanwhile.
   std::deque<AudienceDue> audiences_due_;

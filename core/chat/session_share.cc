@@ -1,7 +1,9 @@
 // Before a large command is run, a conversation made, somebody added or written to for the first
 // time, or more stored than the session has been given room for, the owner of the user is asked
 // (user_shares.h). Until it answers the session is not read, so that all that it says keeps its
-// order. Hot path: per command: nothing is asked for an ordinary message.
+// order; where the cost of a command shows only in its answer (conversation.get), until then.
+// Hot path: per command: nothing is asked for a message of a session that has room for it, in a
+// conversation that is there and that fewer than 2,100 hear at this shard.
 #include <algorithm>
 #include <utility>
 
@@ -17,8 +19,12 @@ bool is_direct(const ConversationCreate& create) {
   return create.kind == ConversationKind::kDirect;
 }
 
-// What is carried out although the session that said it has ended since: a client may say it and
-// go.
+// How large the answer is shows when it is there.
+bool is_charged_after(const ClientEvent& event) {
+  return std::holds_alternative<ConversationGet>(event) && !weakened(Weakness::kCostBySize);
+}
+
+// What is carried out although its client has gone since: a client may say it and go.
 bool outlives_session(const ClientEvent& event) {
   return stored_pages_of(event) > 0;
 }
@@ -27,7 +33,7 @@ bool outlives_session(const ClientEvent& event) {
 
 // Those who hear it on other shards cost these as much: the busiest one has about as many as this.
 // More than fits at once is let in where the bucket is full, and paid for all the same.
-std::uint32_t SessionRole::cost(const ClientEvent& event) const {
+std::uint32_t SessionRole::cost(const ClientEvent& event, const Session* session) const {
   if (weakened(Weakness::kCostBySize)) return 1;
   const Told told = told_by(event);
   std::uint64_t deliveries = 0;
@@ -35,32 +41,42 @@ std::uint32_t SessionRole::cost(const ClientEvent& event) const {
     if (const auto topic = topics_.find(topic_of(told.conversation)))
       deliveries = std::uint64_t{told.events} * topics_.hearers(*topic);
   }
-  return cost_of(event) + static_cast<std::uint32_t>(deliveries / kDeliveriesPerUnit);
+  return cost_of(event) - known_discount(event, session) +
+         static_cast<std::uint32_t>(deliveries / kDeliveriesPerUnit);
 }
 
-std::optional<ShareDemand> SessionRole::demand_of(const Command& command, Session* session) const {
+std::uint32_t SessionRole::pages_of(const ClientEvent& event) const {
+  return context_.limits.stored_pages_per_day == 0 ? 0 : stored_pages_of(event);
+}
+
+std::optional<ShareDemand> SessionRole::demand_of(const Command& command,
+                                                  const Session* session) const {
   const ChatLimits& limits = context_.limits;
   ShareDemand demand;
   bool asks = false;
-  const std::uint32_t units = cost(command.event);
-  if (units >= kSharedCostMin) {
+  const std::uint32_t units = cost(command.event, session);
+  if (is_charged_after(command.event)) {
+    demand.units = units + kUnitsReserved;
+    asks = true;
+  } else if (units >= kSharedCostMin) {
     demand.units = units;
     asks = true;
   }
-  const std::uint32_t pages = limits.stored_pages_per_day == 0 ? 0 : stored_pages_of(command.event);
-  if (session != nullptr && session->pages_left >= pages) {
-    session->pages_left = static_cast<std::uint16_t>(session->pages_left - pages);
-  } else if (pages > 0) {
+  const std::uint32_t pages = pages_of(command.event);
+  if (pages > (session != nullptr ? session->pages_left : 0)) {
     demand.pages = pages;
     demand.lot_pages = session != nullptr ? kStoredLotPages : 0;
     asks = true;
   }
+  const UserId user = command.actor.user;
   UserId written_to;
   if (const auto* send = std::get_if<MessageSend>(&command.event)) {
     written_to = send->to;
   } else if (const auto* create = std::get_if<ConversationCreate>(&command.event)) {
     if (!is_direct(*create)) {
       demand.conversations = 1;
+      if (!create->client_id.empty())
+        demand.begins = created_conversation_id(user, create->client_id);
       demand.contacts = create->members;
       asks = asks || limits.conversations_per_day > 0;
     } else if (create->members.size() == 1) {
@@ -70,11 +86,13 @@ std::optional<ShareDemand> SessionRole::demand_of(const Command& command, Sessio
     demand.contacts = add->users;
   }
   // A direct conversation that somebody here hears is there, and they know it.
-  const UserId user = command.actor.user;
-  if (!written_to.is_nil() && written_to != user &&
-      !topics_.find(topic_of(direct_conversation_id(user, written_to)))) {
-    demand.contacts.push_back(written_to);
-    demand.is_direct = true;
+  if (!written_to.is_nil() && written_to != user) {
+    const ConversationId direct = direct_conversation_id(user, written_to);
+    if (!topics_.find(topic_of(direct))) {
+      demand.begins = direct;
+      demand.contacts.push_back(written_to);
+      demand.is_direct = true;
+    }
   }
   if (limits.first_contacts_per_day == 0) demand.contacts.clear();
   std::sort(demand.contacts.begin(), demand.contacts.end());
@@ -84,6 +102,13 @@ std::optional<ShareDemand> SessionRole::demand_of(const Command& command, Sessio
   asks = asks || !demand.contacts.empty();
   if (!asks) return std::nullopt;
   return demand;
+}
+
+void SessionRole::run_or_ask(Command command, Session* session) {
+  if (auto demand = demand_of(command, session))
+    return ask_share(std::move(command), std::move(*demand));
+  settle_pages(command.actor.user, session, 0, pages_of(command.event));
+  route(std::move(command));
 }
 
 void SessionRole::ask_share(Command command, ShareDemand demand) {
@@ -97,7 +122,7 @@ void SessionRole::ask_share(Command command, ShareDemand demand) {
   const bool is_of_session = from.kind == Endpoint::Kind::kSession;
   if (is_of_session) live(from)->make_extras().share = token;
   AskedShare& asked = shares_asked_[token];
-  asked.pages = demand.pages;
+  asked.from = from;
   asked.command = std::move(command);
   context_.send(context_.owner(user), ShareAsk{.shard = context_.self,
                                                .token = token,
@@ -107,8 +132,10 @@ void SessionRole::ask_share(Command command, ShareDemand demand) {
   // The owner may have been this shard, and have answered.
   const auto waiting = shares_asked_.find(token);
   if (waiting == shares_asked_.end() || !is_of_session) return;
+  Session* session = live(from);
+  if (session == nullptr) return;
   waiting->second.is_paused = true;
-  begin_wait(from, *live(from));
+  begin_wait(from, *session);
 }
 
 void SessionRole::on(const ShareAnswer& answer) {
@@ -130,29 +157,66 @@ void SessionRole::share_due(const Uuid& key) {
 void SessionRole::share_settled(std::uint32_t token, const std::optional<Error>& refused) {
   const auto found = shares_asked_.find(token);
   UPROAR_CHECK(found != shares_asked_.end(), token);
-  AskedShare asked = std::move(found->second);
-  shares_asked_.erase(found);
-  const Actor actor = asked.command.actor;
-  const bool is_request = actor.from.kind == Endpoint::Kind::kRequest;
+  Command command = std::move(found->second.command);
+  const Actor actor = command.actor;
   Session* session = live_session(actor.from);
-  const std::uint32_t unspent_pages =
-      refused ? 0 : asked.pages_given - std::min(asked.pages_given, asked.pages);
-  if (session != nullptr) {
-    session->extras->share = 0;
-    session->free_empty_extras();
-    // A lot, and less than one that was left.
-    session->pages_left = static_cast<std::uint16_t>(session->pages_left + unspent_pages);
-  }
+  const bool has_asker = session != nullptr || actor.from.kind == Endpoint::Kind::kRequest;
+  const bool runs =
+      !refused &&
+      (has_asker || (!found->second.was_ended_by_us && outlives_session(command.event)));
+  settle_pages(actor.user, session, found->second.pages_given, runs ? pages_of(command.event) : 0);
   if (refused) {
     if (refused->code == ErrorCode::kRateLimited) context_.counters.rate_limited.add();
     context_.refuse(actor, *refused);
-  } else if (session != nullptr || is_request || outlives_session(asked.command.event)) {
-    route(std::move(asked.command));
   }
-  if (!asked.is_paused || live_session(actor.from) == nullptr) return;
-  run_in_turn(actor.from, std::move(asked.behind));
-  session = live_session(actor.from);
-  if (session != nullptr) end_wait(actor.from, *session);
+  const bool ends_later = runs && is_charged_after(command.event);
+  if (runs) route(std::move(command), token);
+  if (!ends_later) end_share(token);
+}
+
+// What was said behind it before session.ready runs only while the session lasts, as what the
+// connection has not been read for: none of it was acknowledged.
+void SessionRole::end_share(std::uint32_t token) {
+  const auto found = shares_asked_.find(token);
+  UPROAR_CHECK(found != shares_asked_.end(), token);
+  AskedShare asked = std::move(found->second);
+  shares_asked_.erase(found);
+  Session* session = live_session(asked.from);
+  if (session == nullptr) return;
+  session->extras->share = 0;
+  session->free_empty_extras();
+  if (!asked.is_paused) return;
+  run_in_turn(asked.from, std::move(asked.behind));
+  session = live_session(asked.from);
+  if (session != nullptr) end_wait(asked.from, *session);
+}
+
+// A session keeps what it was given and did not spend. Where there is none, its user's share does.
+void SessionRole::settle_pages(UserId user, Session* session, std::uint32_t given,
+                               std::uint32_t spent) {
+  if (session != nullptr) {
+    UPROAR_CHECK(session->pages_left + given >= spent, session->pages_left, given, spent);
+    session->pages_left = static_cast<std::uint16_t>(session->pages_left + given - spent);
+  } else if (given != spent) {
+    context_.send(
+        context_.owner(user),
+        ShareBalance{.user = user, .units = 0, .pages = std::int64_t{spent} - std::int64_t{given}});
+  }
+}
+
+// `units` of what it was charged after all; of these kUnitsReserved were taken from the user's
+// share before. What is said next waits for it.
+void SessionRole::charge_after(const Actor& actor, std::uint32_t units) {
+  if (weakened(Weakness::kCostBySize)) return;
+  context_.send(context_.owner(actor.user),
+                ShareBalance{.user = actor.user,
+                             .units = std::int64_t{units} - std::int64_t{kUnitsReserved},
+                             .pages = 0});
+  Session* session = live_session(actor.from);
+  const bool is_request = actor.from.kind == Endpoint::Kind::kRequest;
+  if (session == nullptr && !is_request) return;
+  RateBucket& bucket = session != nullptr ? session->commands : request_bucket(actor.user);
+  bucket.take(units, context_.limits.commands_per_s, context_.now.monotonic_us);
 }
 
 }  // namespace uproar::chat

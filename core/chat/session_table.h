@@ -32,6 +32,7 @@ struct SessionStarting {
   std::vector<UserId> peers;
   std::vector<EarlyMessage> early;  // at most kEarlyMessagesMax
   bool hears_all = true;            // what its user is in found room
+  bool reviews_presence = false;    // its user has left a conversation: `peers` may be older
   // Told as left before it hears. The audience may be older, and an owner that has forgotten the conversation
   // (MemberCheck) may not know. Of more than kEarlyLeavingsMax none: the audience is read once more.
   std::vector<ConversationId> left;
@@ -123,7 +124,9 @@ struct Session {
   // So long before its token ends it is told so. 0: it has been, or is not ready.
   std::uint8_t warns_s = 0;
   std::uint8_t rate_strikes = 0;
-  bool is_held = false;
+  bool is_held : 1 = false;
+  // It was told that its token ends: one session.refresh does not wait for what it has said before.
+  bool may_refresh : 1 = false;
   bool look_due = false;  // what it hears is to be compared with the store: not begun
 
   // Monotonic seconds at which something is due for its token.

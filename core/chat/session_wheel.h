@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "core/chat/limits.h"
 #include "core/chat/session_table.h"
@@ -20,22 +21,23 @@ class SessionWheel {
 
   void insert(std::uint32_t slot, Session& session, std::int64_t now_us) {
     if (count_++ == 0) current_ = bucket_number(now_us);
-    link(slot, session);
+    link(slot, session, current_);
   }
   void remove(Session& session) {
     unlink(session);
     --count_;
   }
-  // Due when a deadline of it has come nearer.
-  void move(std::uint32_t slot, Session& session) {
-    unlink(session);
-    link(slot, session);
-  }
-  // Calls due(slot) for every session that has a deadline behind it, for kSessionsDueMax of them at
-  // most: the others wait for the next call, which next_us() then says is due. False: it has
-  // removed the session. It may remove no other. What stays moves on.
-  template <class Due>
-  void advance(std::int64_t now_us, Due&& due) {
+  // Due when a deadline of it has come nearer, or was looked at.
+  void move(std::uint32_t slot, Session& session) { move_behind(slot, session, current_); }
+
+  struct Due {
+    std::uint32_t slot = 0;
+    std::uint32_t generation = 0;
+  };
+  // Appends every session that has a deadline behind it, kSessionsDueMax of them at most: the others
+  // come with the next call, which next_us() then says is due. Who looks at them does so afterwards,
+  // and may remove any session; one that stays has to be moved, or it comes again.
+  void advance(std::int64_t now_us, std::vector<Due>& due) {
     const std::uint64_t target = bucket_number(now_us);
     if (target > current_ + kSessionBuckets) {  // time stood still: once round
       current_ = target - kSessionBuckets;
@@ -49,9 +51,13 @@ class SessionWheel {
       while (slot != Session::kNone) {
         Session& session = table_.at(slot);
         const std::uint32_t next = session.wheel_next;
-        const bool is_due = due_bucket(session) <= current_;
-        if (is_due && left-- == 0) return;
-        if (!is_due || due(slot)) move(slot, session);
+        if (due_bucket(session) > current_) {
+          move_behind(slot, session, current_);
+        } else {
+          if (left-- == 0) return;
+          due.push_back({.slot = slot, .generation = session.generation});
+          move_behind(slot, session, target);
+        }
         slot = next;
       }
       is_partway_ = false;
@@ -74,9 +80,14 @@ class SessionWheel {
     return std::min(std::uint64_t{session.heartbeat_s} + kHeartbeatTimeoutMs / 1000,
                     session.token_deadline_s());
   }
-  // Never into a bucket that was run or begun: it comes round once in two minutes.
-  void link(std::uint32_t slot, Session& session) {
-    const std::uint64_t bucket = std::max(due_bucket(session), current_ + 1);
+  void move_behind(std::uint32_t slot, Session& session, std::uint64_t behind) {
+    unlink(session);
+    link(slot, session, behind);
+  }
+  // Into a bucket above `behind`, one that was neither run nor begun: it comes round once in two
+  // minutes.
+  void link(std::uint32_t slot, Session& session, std::uint64_t behind) {
+    const std::uint64_t bucket = std::max(due_bucket(session), behind + 1);
     session.wheel_bucket = static_cast<std::uint8_t>(bucket % kSessionBuckets);
     std::uint32_t& head = heads_[session.wheel_bucket];
     session.wheel_prev = Session::kNone;

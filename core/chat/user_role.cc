@@ -1,6 +1,7 @@
 #include "core/chat/user_role.h"
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 namespace uproar::chat {
@@ -115,15 +116,29 @@ void UserRole::flush(UserId id) {
 
 void UserRole::on(UserNotice notice) {
   const auto it = users_.find(notice.user);
-  if (it == users_.end()) return;
   // A copy: telling a local session may end it.
-  const auto devices = it->second->devices;
+  const auto devices = it == users_.end() ? Devices() : it->second->devices;
+  if (!notice.change.added) review_presence(notice.user, devices);
   for (const Endpoint& device : devices) {
     if (device == notice.but) continue;
     context_.send(
         context_.owner(notice.change.conversation.id),
         SessionNotice{
             .session = device, .change = notice.change, .is_told = false, .request = nullptr});
+  }
+}
+
+// Whoever watches them is on a shard that has announced so, or on this one.
+void UserRole::review_presence(UserId user, const Devices& devices) {
+  if (context_.limits.presence_is_public) return;
+  std::uint64_t shards = context_.remote_shards(topic_of(user)) | std::uint64_t{1} << context_.self;
+  for (const Endpoint& device : devices) shards |= std::uint64_t{1} << device.shard;
+  for (; shards != 0; shards &= shards - 1) {
+    const auto shard = static_cast<std::uint32_t>(std::countr_zero(shards));
+    PresenceReview review{.user = user, .devices = {}};
+    for (const Endpoint& device : devices)
+      if (device.shard == shard) review.devices.push_back(device);
+    context_.send(shard, std::move(review));
   }
 }
 

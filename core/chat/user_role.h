@@ -48,8 +48,9 @@ class UserRole {
   [[nodiscard]] std::size_t size() const { return users_.size(); }
 
  private:
+  using Devices = absl::InlinedVector<Endpoint, 1>;
   struct User {
-    absl::InlinedVector<Endpoint, 1> devices;
+    Devices devices;
     std::int64_t last_online_us = 0;      // wall clock of the last device's end
     std::int64_t offline_at_us : 59 = 0;  // in grace when set
     bool online : 1 = false;              // as far as this node goes
@@ -60,6 +61,7 @@ class UserRole {
   };
   static_assert(sizeof(User) <= 40, "one for each user who is connected");
 
+  void review_presence(UserId user, const Devices& devices);
   void set_online(UserId id, User& user, bool online);
   void elsewhere_changed(UserId id);
   void make_dirty(UserId id, User& user);

@@ -11,18 +11,29 @@ namespace {
 
 static_assert(kMemberListMax <= storage::kLookedUpMax, "contacts are looked up in one read");
 
-std::uint32_t ms_of(std::int64_t us) {
-  return static_cast<std::uint32_t>((us + 999) / 1000);
-}
-
 Error too_much(ErrorCode code, std::string_view what, std::int64_t wait_us = 0) {
-  return {.code = code, .detail = what, .retry_after_ms = ms_of(wait_us)};
+  return {.code = code, .detail = what, .retry_after_ms = retry_ms_of(wait_us)};
 }
 
 }  // namespace
 
 std::int64_t UserShares::Share::used_us(std::int64_t now_us) const {
-  return std::max({conversations.used_us(now_us), contacts.used_us(now_us), pages.used_us(now_us)});
+  return std::max({units.used_us(now_us), conversations.used_us(now_us), contacts.used_us(now_us),
+                   pages.used_us(now_us)});
+}
+
+bool UserShares::Share::has_paid_for(const ShareDemand& demand) const {
+  return !demand.begins.is_nil() && std::any_of(begun.begin(), begun.end(), [&](const Begun& x) {
+    return x.conversation == demand.begins && x.contacts >= demand.contacts.size();
+  });
+}
+
+void UserShares::Share::note_paid(const ShareDemand& demand) {
+  if (demand.begins.is_nil()) return;
+  std::erase_if(begun, [&](const Begun& x) { return x.conversation == demand.begins; });
+  if (begun.size() >= kBegunKept) begun.erase(begun.begin());
+  begun.push_back({.conversation = demand.begins,
+                   .contacts = static_cast<std::uint32_t>(demand.contacts.size())});
 }
 
 UserShares::Share& UserShares::share_of(UserId user) {
@@ -72,9 +83,9 @@ void UserShares::on(ShareAsk ask) {
   }
   auto& contacts = ask.demand.contacts;
   if (limits.first_contacts_per_day == 0) contacts.clear();
-  if (ask.demand.is_direct && !contacts.empty()) {
-    const auto& known = share_of(ask.user).written_to;
-    if (std::find(known.begin(), known.end(), contacts.front()) != known.end()) contacts.clear();
+  if (share_of(ask.user).has_paid_for(ask.demand)) {
+    contacts.clear();
+    ask.demand.conversations = 0;
   }
   if (contacts.empty()) return decide(ask, 0, wait_us);
   look_for_strangers(std::move(ask), wait_us);
@@ -91,9 +102,8 @@ void UserShares::look_for_strangers(ShareAsk ask, std::int64_t wait_us) {
   ++reads_;
   const UserId user = ask.user;
   if (ask.demand.is_direct) {
-    const ConversationId direct = direct_conversation_id(user, ask.demand.contacts.front());
     context_.directory.find_memberships(
-        user, {direct},
+        user, {ask.demand.begins},
         [this, ask = std::move(ask),
          wait_us](const Result<std::vector<ConversationId>, storage::StoreError>& found) {
           --reads_;
@@ -158,11 +168,7 @@ void UserShares::decide(const ShareAsk& ask, std::uint32_t strangers, std::int64
     if (counts_conversations)
       share.conversations.take(demand.conversations, limits.conversations_per_day, now_us);
     if (counts_contacts) share.contacts.take(strangers, limits.first_contacts_per_day, now_us);
-    if (demand.is_direct && strangers > 0) {
-      if (share.written_to.size() >= kFirstContactsKept)
-        share.written_to.erase(share.written_to.begin());
-      share.written_to.push_back(demand.contacts.front());
-    }
+    if (counts_conversations || counts_contacts) share.note_paid(demand);
   }
   context_.send(ask.shard,
                 ShareAnswer{.token = ask.token, .pages = pages, .wait_us = wait_us, .refused = {}});
@@ -178,10 +184,23 @@ void UserShares::refuse(const ShareAsk& ask, const Error& error) {
                 ShareAnswer{.token = ask.token, .pages = 0, .wait_us = 0, .refused = error});
 }
 
-void UserShares::give_back(UserId user, std::uint32_t pages) {
-  const auto found = shares_.find(user);
-  if (found == shares_.end() || context_.limits.stored_pages_per_day == 0) return;
-  found->second.pages.give_back(pages, context_.limits.stored_pages_per_day);
+void UserShares::on(const ShareBalance& balance) {
+  const ChatLimits& limits = context_.limits;
+  const std::int64_t now_us = context_.now.monotonic_us;
+  Share& share = share_of(balance.user);
+  const std::uint32_t per_s = limits.commands_per_s * kUserConnectionsWorth;
+  if (balance.units > 0) {
+    share.units.take(static_cast<std::uint64_t>(balance.units), per_s, now_us);
+  } else {
+    share.units.give_back(static_cast<std::uint64_t>(-balance.units), per_s);
+  }
+  const std::uint32_t pages_per_day = limits.stored_pages_per_day;
+  if (pages_per_day == 0) return;
+  if (balance.pages > 0) {
+    share.pages.take(static_cast<std::uint32_t>(balance.pages), pages_per_day, now_us);
+  } else {
+    share.pages.give_back(static_cast<std::uint32_t>(-balance.pages), pages_per_day);
+  }
 }
 
 }  // namespace uproar::chat

@@ -2,8 +2,8 @@
 
 // At owner_of(user): what all connections of a user, and their requests, may do together
 // (docs/decisions/0039). Asked before large commands are run, before conversations are made and
-// people are added or written to for the first time, and once for each 256 KiB that are stored;
-// never for an ordinary message.
+// people are added or written to for the first time, and once for each 256 KiB that a session
+// stores, or for each request that stores something.
 //
 // Over its share of work a user waits, up to a few seconds, and is refused beyond. A quota of the
 // day refuses. All of it is of this node and since its start.
@@ -25,8 +25,7 @@ class UserShares {
   explicit UserShares(ShardContext& context) : context_(context) {}
 
   void on(ShareAsk ask);
-  // A session has ended: of what it was given to store, this was not used.
-  void give_back(UserId user, std::uint32_t pages);
+  void on(const ShareBalance& balance);
 
   [[nodiscard]] std::size_t size() const { return shares_.size(); }
 
@@ -36,11 +35,18 @@ class UserShares {
     DayBucket conversations;
     DayBucket contacts;
     DayBucket pages;
-    // To whom they wrote first, the newest last, at most kFirstContactsKept: so that what they say
-    // to them next is no first contact again while the conversation is not stored or not heard of.
-    std::vector<UserId> written_to;
+    // What they began, the newest last, at most kBegunKept: so that what they write next in a direct
+    // conversation that is not stored yet, and a creation that they say again (client_id), are not
+    // paid for again.
+    struct Begun {
+      ConversationId conversation;
+      std::uint32_t contacts = 0;  // at most so many were paid for
+    };
+    std::vector<Begun> begun;
 
     [[nodiscard]] std::int64_t used_us(std::int64_t now_us) const;
+    [[nodiscard]] bool has_paid_for(const ShareDemand& demand) const;
+    void note_paid(const ShareDemand& demand);
   };
 
   Share& share_of(UserId user);

@@ -63,6 +63,8 @@ try {
   const rooms = [];
   const adders = async (count) => { while (rooms.length < count) rooms.push(await made([])); };
   await adders(12);
+  const lone = await (await server.person('lone')).connect();   // in as many conversations as each user is looked for in
+  for (let i = 0; i < 256; ++i) await lone.ask({ type: 'conversation.create', name: 'n', kind: 'channel', members: [] });
   const channels = [];
   for (let i = 0; i < 60; ++i) channels.push(await made([], 'channel'));
 
@@ -83,6 +85,7 @@ try {
     ['typing.start', 1000, a, (i) => ({ type: i % 2 ? 'typing.stop' : 'typing.start', conversation_id: pair })],
     ['presence.subscribe', 100, a, () => ({ type: 'presence.subscribe', user_ids: people.slice(0, 256) })],
     ['presence.get', 100, a, () => ({ type: 'presence.get', user_ids: people.slice(0, 256) })],
+    ['presence.get of strangers', 20, lone, () => ({ type: 'presence.get', user_ids: people.slice(0, 256) }), 1],
     ['presence.unsubscribe', 100, a, () => ({ type: 'presence.unsubscribe', user_ids: people.slice(0, 256) })],
     ['conversation.create', 20, a, () => ({ type: 'conversation.create', name: 'n', members: some }), 4],
     ['conversation.list', 40, b, () => ({ type: 'conversation.list', limit: 200 }), 4],

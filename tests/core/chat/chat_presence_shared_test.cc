@@ -14,8 +14,7 @@ using ::testing::SizeIs;
 
 class SharedPresence : public ChatTest {
  protected:
-  explicit SharedPresence(bool is_public = false)
-      : ChatTest({.shards = 3, .limits = {.presence_is_public = is_public}}) {}
+  explicit SharedPresence(ChatLimits limits = {}) : ChatTest({.shards = 3, .limits = limits}) {}
 
   void rest() {
     world.settle();
@@ -35,6 +34,13 @@ class SharedPresence : public ChatTest {
   static PresenceState nameless(PresenceState state) {
     state.user = UserId();
     return state;
+  }
+  // By what `watcher` was told last.
+  static bool is_shown_online(const Person& watcher, UserId whom) {
+    bool online = false;
+    for (const PresenceUpdate& update : watcher.overheard<PresenceUpdate>())
+      if (update.state.user == whom) online = update.state.online;
+    return online;
   }
   std::uint64_t reads() const { return world.store_reads; }
 };
@@ -95,17 +101,10 @@ TEST_F(SharedPresence, ends_for_both_when_one_leaves_the_last_conversation) {
   ann.says(MemberRemove{room, bob.id()});
   world.commit();
   rest();
-  const auto last = [](const Person& watcher, UserId whom) {
-    const auto updates = watcher.overheard<PresenceUpdate>();
-    bool online = false;
-    for (const PresenceUpdate& update : updates)
-      if (update.state.user == whom) online = update.state.online;
-    return online;
-  };
-  EXPECT_FALSE(last(ann, bob.id()));
-  EXPECT_FALSE(last(bob, ann.id()));
-  EXPECT_FALSE(last(bob, cid.id()));
-  EXPECT_TRUE(last(cid, ann.id()));
+  EXPECT_FALSE(is_shown_online(ann, bob.id()));
+  EXPECT_FALSE(is_shown_online(bob, ann.id()));
+  EXPECT_FALSE(is_shown_online(bob, cid.id()));
+  EXPECT_TRUE(is_shown_online(cid, ann.id()));
   for (const Person* person : {&ann, &bob, &cid}) person->forgets();
   world.disconnect(bob.connection());
   rest();
@@ -114,6 +113,66 @@ TEST_F(SharedPresence, ends_for_both_when_one_leaves_the_last_conversation) {
   world.disconnect(ann.connection());
   rest();
   EXPECT_THAT(cid.heard<PresenceUpdate>(), SizeIs(1)) << "they share the channel";
+}
+
+TEST_F(SharedPresence, ends_when_it_can_be_asked_who_shares_one) {
+  const auto room = group({"ann", "bob"});
+  const Person ann = arrives("ann", 0), bob = arrives("bob", 1);
+  rest();
+  ann.says(MemberRemove{room, bob.id()});
+  world.reads_fail = true;
+  world.commit();
+  rest();
+  EXPECT_TRUE(is_shown_online(ann, bob.id())) << "nobody knows";
+  world.reads_fail = false;
+  world.advance_ms(kPresenceReviewRetryMs);
+  world.settle();
+  EXPECT_FALSE(is_shown_online(ann, bob.id()));
+  EXPECT_FALSE(is_shown_online(bob, ann.id()));
+}
+
+TEST_F(SharedPresence, costs_by_how_many_the_store_is_asked_about) {
+  std::vector<UserId> peers, strangers;
+  for (int i = 0; i < 30; ++i) {
+    const std::string number = std::to_string(i);
+    exists(ConversationKind::kDirect, {"ann", "peer" + number});
+    peers.push_back(world.user("peer" + number));
+    strangers.push_back(world.user("stranger" + number));
+  }
+  const Person ann = arrives("ann"), ben = arrives("ben");
+  rest();
+  const auto answers_of = [&](const Person& who, const std::vector<UserId>& users) {
+    for (int i = 0; i < 20; ++i) who.says(PresenceGet{users});
+    world.settle();
+    return who.answered<PresenceList>().size();
+  };
+  EXPECT_EQ(answers_of(ann, peers), 20U) << "of two units: it hears them anyway";
+  EXPECT_EQ(answers_of(ben, strangers), ChatLimits().commands_burst / 31);
+}
+
+class PresenceOfFewLive : public SharedPresence {
+ protected:
+  PresenceOfFewLive() : SharedPresence(ChatLimits{.joined_live_max = 0}) {}
+};
+
+TEST_F(PresenceOfFewLive, ends_also_where_the_conversation_was_not_live) {
+  const Person ann = arrives("ann", 0), bob = arrives("bob", 1), cid = arrives("cid", 2);
+  cid.says(ConversationCreate{.kind = ConversationKind::kGroup,
+                              .name = "g",
+                              .client_id = {},
+                              .members = {ann.id(), bob.id()}});
+  world.commit();
+  rest();
+  EXPECT_TRUE(answer_to(ann, PresenceSubscribe{{bob.id()}}).at(0).online);
+  const ConversationId room = cid.answered<ConversationCreated>().at(0).conversation.id;
+  cid.says(MemberRemove{room, bob.id()});
+  world.commit();
+  rest();
+  ASSERT_THAT(ann.overheard<PresenceUpdate>(), SizeIs(1));
+  EXPECT_FALSE(ann.overheard<PresenceUpdate>()[0].state.online);
+  world.disconnect(bob.connection());
+  rest();
+  EXPECT_THAT(ann.overheard<PresenceUpdate>(), SizeIs(1));
 }
 
 TEST_F(SharedPresence, is_refused_while_the_store_cannot_say_who_shares) {
@@ -129,7 +188,7 @@ TEST_F(SharedPresence, is_refused_while_the_store_cannot_say_who_shares) {
 
 class PublicPresence : public SharedPresence {
  protected:
-  PublicPresence() : SharedPresence(true) {}
+  PublicPresence() : SharedPresence(ChatLimits{.presence_is_public = true}) {}
 };
 
 TEST_F(PublicPresence, is_told_to_strangers_too) {

@@ -169,10 +169,17 @@ TEST_F(Shares, a_command_of_a_session_that_ends_meanwhile_is_carried_out_if_it_s
   EXPECT_EQ(world.staged(), 1U);
 }
 
-TEST_F(Shares, a_conversation_with_many_members_is_paid_for_when_it_was_shown) {
-  std::vector<std::string> names{"alice"};
-  for (int i = 0; i < 9'999; ++i) names.push_back("m" + std::to_string(i));
-  const auto large = group(names), small = group({"alice", "bob"});
+class Crowds : public Shares {
+ protected:
+  ConversationId crowd() {
+    std::vector<std::string> names{"alice"};
+    for (int i = 0; i < 9'999; ++i) names.push_back("m" + std::to_string(i));
+    return group(names);
+  }
+};
+
+TEST_F(Crowds, are_paid_for_when_they_were_shown) {
+  const auto large = crowd(), small = group({"alice", "bob"});
   const Person alice = arrives("alice");
   alice.says(ConversationGet{small});
   alice.says(ConversationGet{large});
@@ -182,6 +189,83 @@ TEST_F(Shares, a_conversation_with_many_members_is_paid_for_when_it_was_shown) {
   EXPECT_THAT(alice.answered<ConversationInfo>(), SizeIs(4));
   alice.says(ConversationGet{small});
   EXPECT_EQ(alice.refused(), ErrorCode::kRateLimited);
+}
+
+TEST_F(Crowds, are_shown_one_at_a_time) {
+  const auto large = crowd();
+  const Person alice = arrives("alice");
+  world.set_manual(true);
+  const std::uint64_t before = world.store_reads;
+  for (int i = 0; i < 20; ++i) alice.says(ConversationGet{large}, std::to_string(i));
+  EXPECT_EQ(world.store_reads - before, 1U);
+  EXPECT_TRUE(alice.connection().is_paused);
+  world.set_manual(false);
+  world.settle();
+  EXPECT_FALSE(alice.connection().is_paused);
+  EXPECT_THAT(alice.answered<ConversationInfo>(), SizeIs(3)) << "what its bucket pays for";
+  EXPECT_EQ(alice.answered<Error>().size(), 17U);
+}
+
+TEST_F(Crowds, are_shown_as_the_users_share_allows_to_who_asks_before_it_is_ready) {
+  const auto large = crowd();
+  world.set_manual(true);
+  const Person alice = connects("alice");
+  for (int i = 0; i < 20; ++i) alice.says(ConversationGet{large}, std::to_string(i));
+  world.set_manual(false);
+  world.settle();
+  EXPECT_THAT(alice.answered<ConversationInfo>(), SizeIs(3));
+  EXPECT_TRUE(alice.connection().is_paused);
+  for (int i = 0; i < 20; ++i) world.advance_ms(500);
+  EXPECT_THAT(alice.answered<ConversationInfo>(), SizeIs(20)) << "each was let in when it was said";
+  EXPECT_FALSE(alice.connection().is_paused);
+}
+
+TEST_F(Crowds, that_were_shown_are_owed_for_by_the_user_on_the_next_connection) {
+  const auto large = crowd();
+  for (int i = 0; i < 3; ++i) {
+    const Person alice = connects("alice");
+    alice.says(ConversationGet{large});
+    EXPECT_THAT(alice.answered<ConversationInfo>(), SizeIs(1));
+    world.disconnect(alice.connection());
+  }
+  const Person alice = connects("alice");
+  alice.says(ConversationGet{large});
+  EXPECT_TRUE(alice.connection().is_paused);
+  EXPECT_THAT(alice.answered<ConversationInfo>(), IsEmpty());
+  world.advance_ms(1'000);
+  EXPECT_THAT(alice.answered<ConversationInfo>(), SizeIs(1));
+}
+
+TEST_F(Crowds, that_are_not_shown_cost_nothing_more) {
+  const Person alice = arrives("alice");
+  for (std::uint64_t i = 0; i < 200; ++i) {
+    alice.says(ConversationGet{ConversationId(Uuid{0xDEAD, i + 1})});
+    EXPECT_EQ(alice.refused(), ErrorCode::kNotFound);
+  }
+}
+
+class ManyUsers : public Shares {};
+
+TEST_F(ManyUsers, make_nobody_forget_what_one_of_them_owes) {
+  const Person late = arrives("alice");
+  use_up_alices_share();
+  const auto others = strangers(kSharesSweptAbove + 100);
+  for (const UserId other : others) world.request(other, large_sync());
+  late.says(large_sync(), "s");
+  EXPECT_TRUE(late.connection().is_paused);
+  EXPECT_EQ(counters().shares_forgotten.value(), 0U);
+}
+
+TEST_F(Shares, a_command_of_a_session_that_was_logged_out_meanwhile_is_not_carried_out) {
+  const Person late = arrives("alice");
+  use_up_alices_share();
+  late.says(group_of(strangers(400)), "c");
+  ASSERT_TRUE(late.connection().is_paused);
+  world.shard(0).revoke_session(late.id(), late.connection().session);
+  world.settle();
+  ASSERT_TRUE(late.connection().closed_with.has_value());
+  world.advance_ms(5'000);
+  EXPECT_EQ(world.staged(), 0U);
 }
 
 class FewConversations : public Shares {
@@ -203,6 +287,18 @@ TEST_F(FewConversations, are_counted_over_all_connections_and_come_back_over_the
   const Person later = arrives("alice");
   world.now.monotonic_us += DayBucket::kDayUs / 3;
   EXPECT_EQ(makes(later, {}), "");
+}
+
+TEST_F(FewConversations, said_again_are_counted_once) {
+  const Person alice = arrives("alice");
+  ConversationCreate create = group_of(strangers(1));
+  create.client_id = "once";
+  for (int i = 0; i < 10; ++i) alice.says(create, "c");
+  world.commit();
+  EXPECT_THAT(alice.answered<ConversationCreated>(), SizeIs(10));
+  EXPECT_EQ(makes(alice, {}), "");
+  EXPECT_EQ(makes(alice, {}), "");
+  EXPECT_THAT(makes(alice, {}), ::testing::HasSubstr("--conversations-per-day"));
 }
 
 TEST_F(FewConversations, a_request_is_counted_too) {
@@ -257,6 +353,19 @@ TEST_F(FewContacts, more_at_once_than_a_day_allows_is_said_so) {
   EXPECT_EQ(alice.answered<Error>()[0].code, ErrorCode::kTooLarge) << "waiting would not help";
 }
 
+TEST_F(FewContacts, are_counted_when_the_same_creation_brings_more_of_them) {
+  const Person alice = arrives("alice");
+  ConversationCreate create = group_of({});
+  create.client_id = "first empty";
+  alice.says(create, "c");
+  create.members = strangers(4);
+  alice.forgets();
+  alice.says(create, "c");
+  world.commit();
+  ASSERT_THAT(alice.answered<Error>(), SizeIs(1));
+  EXPECT_EQ(alice.answered<Error>()[0].code, ErrorCode::kTooLarge);
+}
+
 TEST_F(FewContacts, a_first_message_counts_once_and_an_answer_never) {
   const Person alice = arrives("alice");
   const auto others = strangers(4);
@@ -307,20 +416,26 @@ TEST_F(FewContactsOfThreeShards, are_counted_at_one_place) {
 // Two lots of a session, and a little.
 class FewBytes : public Shares {
  protected:
-  FewBytes() : Shares(with_quotas(0, 0, 2 * kStoredLotPages + 10)) {}
+  explicit FewBytes(ChatLimits limits = with_quotas(0, 0, 2 * kStoredLotPages + 10))
+      : Shares(limits) {}
+
+  // So many are stored until one is refused.
+  std::size_t messages_left(const Person& alice, ConversationId room) {
+    std::size_t sent = 0;
+    for (; sent < 5'000; ++sent) {
+      alice.sends(room, "m", "left" + std::to_string(sent));
+      world.commit();
+      world.advance_ms(10);
+      if (alice.refused() != ErrorCode::kCount) break;
+    }
+    return sent;
+  }
 };
 
 TEST_F(FewBytes, what_is_stored_is_bounded_and_asked_for_in_lots) {
   const auto room = group({"alice", "bob"});
   const Person alice = arrives("alice");
-  std::size_t sent = 0;
-  for (; sent < 5'000; ++sent) {
-    alice.sends(room, "m");
-    world.commit();
-    world.advance_ms(10);
-    if (alice.refused() != ErrorCode::kCount) break;
-  }
-  EXPECT_EQ(sent, 2U * kStoredLotPages + 10);
+  EXPECT_EQ(messages_left(alice, room), 2U * kStoredLotPages + 10);
   EXPECT_EQ(alice.refused(), ErrorCode::kRateLimited);
   EXPECT_LE(counters().shares_asked.value(), 13U) << "one for a lot, and one for each at the end";
 }
@@ -334,6 +449,42 @@ TEST_F(FewBytes, what_a_session_did_not_use_is_there_again_when_it_ends) {
     EXPECT_THAT(alice.answered<MessageSent>(), SizeIs(1)) << i;
     world.disconnect(alice.connection());
   }
+}
+
+class FewBytesAndContacts : public FewBytes {
+ protected:
+  FewBytesAndContacts() : FewBytes(with_quotas(0, 3, kStoredLotPages + 500)) {}
+};
+
+TEST_F(FewBytesAndContacts, a_refused_command_stores_nothing_and_is_charged_nothing) {
+  const auto room = group({"alice", "bob"});
+  const Person alice = arrives("alice");
+  alice.sends(room, "takes a lot");
+  world.commit();
+  for (int i = 0; i < 200; ++i) {
+    EXPECT_NE(makes(alice, strangers(4)), "");
+    world.advance_ms(100);
+  }
+  alice.forgets();
+  EXPECT_EQ(messages_left(alice, room), kStoredLotPages + 500U - 1);
+}
+
+class FewBytesLater : public FewBytes {
+ protected:
+  FewBytesLater() : FewBytes(with_quotas(0, 0, kStoredLotPages + 500)) {}
+};
+
+TEST_F(FewBytesLater, the_lot_of_a_session_that_ended_while_it_waited_is_there_again) {
+  const auto room = group({"alice", "bob"});
+  const Person late = arrives("alice");
+  use_up_alices_share();
+  late.says(group_of(strangers(400)), "c");
+  ASSERT_TRUE(late.connection().is_paused);
+  world.disconnect(late.connection());
+  world.advance_ms(5'000);
+  EXPECT_EQ(world.staged(), 1U);
+  world.commit();
+  EXPECT_EQ(messages_left(arrives("alice"), room), kStoredLotPages + 500U - 402);
 }
 
 TEST(DayBuckets, are_full_at_once_and_come_back_evenly) {

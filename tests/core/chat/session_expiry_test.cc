@@ -1,10 +1,12 @@
 // A session lasts as long as its tokens, by the monotonic clock.
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include <gmock/gmock.h>
 
+#include "core/chat/command_cost.h"
 #include "tests/core/chat/scene.h"
 
 namespace uproar::chat::testing {
@@ -20,6 +22,8 @@ constexpr std::int64_t kLeewayS = kExpiryLeewayS;
 
 class Expiry : public ChatTest {
  protected:
+  explicit Expiry(World::Options options = {}) : ChatTest(std::move(options)) {}
+
   [[nodiscard]] std::int64_t wall_s() const { return world.now.wall_us / kSecondUs; }
   // With a token that is good for so long.
   Person connects_for(std::int64_t life_s, const std::string& name = "alice", bool resume = false) {
@@ -214,6 +218,42 @@ TEST_F(Expiry, is_not_brought_nearer_by_a_token_that_ends_sooner) {
   ASSERT_THAT(alice.answered<SessionRefreshed>(), SizeIs(1));
   EXPECT_EQ(alice.answered<SessionRefreshed>()[0].expires_at_us, expires_at_us);
   pass_s(800);
+  EXPECT_TRUE(alice.connection().is_open);
+}
+
+TEST_F(Expiry, is_told_once_to_who_renews_with_the_token_that_it_has) {
+  const Person alice = connects_for(200);
+  mint_for(alice, "the same", 200);
+  pass_s(200 - kExpiringS + 1);
+  ASSERT_THAT(alice.heard<SessionExpiring>(), SizeIs(1));
+  alice.says(SessionRefresh{"the same"}, "7");
+  EXPECT_THAT(alice.answered<SessionRefreshed>(), SizeIs(1));
+  pass_s(kExpiringS - 5);
+  EXPECT_THAT(alice.heard<SessionExpiring>(), SizeIs(1));
+}
+
+class ExpiryOfDebtors : public Expiry {
+ protected:
+  ExpiryOfDebtors() : Expiry({.seed = 1, .limits = {.commands_per_s = 1, .commands_burst = 10}}) {}
+};
+
+TEST_F(ExpiryOfDebtors, is_put_off_whatever_the_session_owes_for_its_commands) {
+  std::vector<std::string> names{"alice"};
+  for (std::uint32_t i = 0; i < 150 * kMembersPerUnit; ++i)
+    names.push_back("m" + std::to_string(i));
+  const auto crowd = group(names);
+  const Person alice = connects_for(100);
+  pass_s(1);
+  alice.says(ConversationGet{crowd}, "1");
+  ASSERT_THAT(alice.answered<ConversationInfo>(), SizeIs(1));
+  pass_s(50);
+  ASSERT_THAT(alice.heard<SessionExpiring>(), SizeIs(1));
+  mint_for(alice, "next", 900);
+  alice.says(SessionRefresh{"next"}, "7");
+  EXPECT_THAT(alice.answered<SessionRefreshed>(), SizeIs(1));
+  alice.says(SessionRefresh{"next"}, "8");
+  EXPECT_EQ(alice.refused(), ErrorCode::kRateLimited) << "once for each time that it is told to";
+  pass_s(100);
   EXPECT_TRUE(alice.connection().is_open);
 }
 
