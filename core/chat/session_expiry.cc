@@ -83,14 +83,12 @@ void SessionRole::refresh(const Actor& actor, const SessionRefresh& command) {
     return context_.refuse(actor, ErrorCode::kForbidden, "token: it is another user's");
   // A token that ends sooner changes nothing: the session lives by one token, and ends with the
   // login of that one.
-  const std::uint32_t expires_s = monotonic_expiry_s(*proof);
-  const bool is_longer = expires_s > session->expires_s;
-  if (expires_s >= session->expires_s) {
+  if (monotonic_expiry_s(*proof) >= session->expires_s) {
     keep_until(*session, *proof);
     if (!proof->session.is_nil()) session->id = proof->session;
   }
-  // Who renews with what ends no later has been told so, and would be told so again at once.
-  if (is_longer) warn_before_expiry(actor.from.slot, *session);
+  // Also where nothing has changed: it is told again at half of what is left, six times in a minute.
+  warn_before_expiry(actor.from.slot, *session);
   context_.counters.sessions_refreshed.add();
   context_.reply(actor, ServerEvent(SessionRefreshed{.expires_at_us = said_us(*session)}));
 }

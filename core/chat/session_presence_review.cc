@@ -127,7 +127,8 @@ void SessionRole::part(const PresenceReview& review, const std::vector<UserId>& 
 void SessionRole::unwatch(const Endpoint& endpoint, UserId user) {
   Session* session = live(endpoint);
   if (session == nullptr) return;
-  if (SessionStarting* starting = session->state == Session::State::kStarting ? session->starting() : nullptr) {
+  if (SessionStarting* starting =
+          session->state == Session::State::kStarting ? session->starting() : nullptr) {
     starting->reviews_presence = true;
     return;
   }

@@ -318,6 +318,11 @@ void EventGateway::on_draining(net::ConnectionId connection) {
                      chat::Delivery::kMessage);
 }
 
+// Whoever comes back at once finds the place free that they have left.
+void EventGateway::on_left(net::ConnectionId connection) {
+  parts_.chat.close_session(endpoint_of(connection), true, parts_.now);
+}
+
 void EventGateway::on_closed(net::ConnectionId connection, net::CloseCause cause) {
   entering_.erase(connection.slot);
   upgrades_.erase(connection.slot);

@@ -71,6 +71,7 @@ class EventGateway final : public chat::TokenJudge {
   // The node drains: tells the client when to come back, so that not all come at once.
   void on_draining(net::ConnectionId connection);
   void spread_reconnects(std::uint32_t spread_ms) { reconnect_spread_ms_ = spread_ms; }
+  void on_left(net::ConnectionId connection);
   void on_closed(net::ConnectionId connection, net::CloseCause cause);
 
   // What a session.refresh brings.

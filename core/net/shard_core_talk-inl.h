@@ -320,6 +320,7 @@ void ShardCore<Io>::on_peer_close(std::uint32_t slot, Connection& c,
   c.clean = true;
   if (c.state == ConnectionState::kOpen) {
     c.close_code = event.close_code;
+    handler_.on_left(id_of(slot, c));
     leave(c);
     queue_always(slot, c, SharedBytes::copy_of(ws::close_frame(event.close_code).view()), 0,
                  DeliveryClass::kMessage, EgressQueue::kNoTag);

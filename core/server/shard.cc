@@ -544,6 +544,9 @@ void Shard::on_drained(net::ConnectionId connection) {
 void Shard::on_draining(net::ConnectionId connection) {
   parts_->events.on_draining(connection);
 }
+void Shard::on_left(net::ConnectionId connection) {
+  parts_->events.on_left(connection);
+}
 void Shard::on_closed(net::ConnectionId connection, net::CloseCause cause) {
   parts_->events.on_closed(connection, cause);
 }

@@ -117,6 +117,7 @@ class Shard final : public runtime::TurnHandler, public net::Handler {
   void on_ping(net::ConnectionId connection) override;
   void on_drained(net::ConnectionId connection) override;
   void on_draining(net::ConnectionId connection) override;
+  void on_left(net::ConnectionId connection) override;
   void on_closed(net::ConnectionId connection, net::CloseCause cause) override;
 
  private:

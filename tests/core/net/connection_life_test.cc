@@ -61,6 +61,25 @@ TEST(ConnectionLife, TheServerEndsTcpFirstAfterThePeersCloseFrame) {
   EXPECT_FALSE(shard.net.is_open(id));
 }
 
+TEST(ConnectionLife, WhoClosesHasLeftBeforeTheySeeOurCloseFrame) {
+  SimShard shard;
+  const ConnectionId id = shard.open(), ended_by_us = shard.open();
+  std::vector<ConnectionId> left;
+  shard.handler.when_left = [&](ConnectionId who) {
+    EXPECT_TRUE(shard.io.socket(who.slot).wire.empty());
+    EXPECT_TRUE(shard.handler.closed.empty());
+    left.push_back(who);
+  };
+  shard.io.peer_says(id.slot, client_frame(8, close_body(1000)));
+  shard.settle();
+  EXPECT_THAT(left, ElementsAre(id));
+  shard.net.close(ended_by_us, ws::CloseCode::kForbidden, "no");
+  shard.settle();
+  shard.io.peer_says(ended_by_us.slot, client_frame(8, close_body(4003)));
+  shard.settle();
+  EXPECT_THAT(left, ElementsAre(id)) << "the other did not choose to";
+}
+
 TEST(ConnectionLife, OurCloseWaitsForThePeersAnswerButNotForever) {
   SimShard shard;
   const ConnectionId answers = shard.open();

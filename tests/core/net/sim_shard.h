@@ -55,6 +55,9 @@ class RecordingHandler : public Handler {
   void on_draining(ConnectionId id) override {
     if (when_draining) when_draining(id);
   }
+  void on_left(ConnectionId id) override {
+    if (when_left) when_left(id);
+  }
   void on_closed(ConnectionId id, CloseCause cause) override {
     closed.push_back(id);
     causes.push_back(cause);
@@ -71,6 +74,7 @@ class RecordingHandler : public Handler {
   std::function<void(ConnectionId)> when_upgrade;
   std::function<void(ConnectionId)> when_open;
   std::function<void(ConnectionId)> when_draining;
+  std::function<void(ConnectionId)> when_left;
   std::function<void(ConnectionId, std::string_view)> when_message;
 };
 
