@@ -85,6 +85,8 @@ constexpr bool is_just_swapped(std::int64_t expires_at_us, std::int64_t expires_
          expires_at_us <= expires_at_us_next + kRefreshGraceUs;
 }
 
+enum class InDoubt : std::uint8_t { kStranger, kCompanion };
+
 class Directory {
  public:
   virtual ~Directory() = default;
@@ -93,9 +95,10 @@ class Directory {
   virtual void find_user_by_name(std::string name, Done<User> done) = 0;  // kNotFound
   virtual void find_users(std::vector<UserId> ids,
                           Done<std::vector<User>> done) = 0;  // unknown ids are left out
-  // Of `users`, those who are in a conversation with `of`; by id. Where `of` is in more than kCompanionProbesMax, somebody
-  // who is in more than kCompanionScanMax may be left out. More users than kFindUsersMax: kOverloaded.
-  virtual void find_companions(UserId of, std::vector<UserId> users,
+  // Of `users`, those who are in a conversation with `of`; by id. Where `of` is in more than kCompanionProbesMax, it is not
+  // known of everybody who is in more than kCompanionScanMax: these are what `in_doubt` says. More users than
+  // kFindUsersMax: kOverloaded.
+  virtual void find_companions(UserId of, std::vector<UserId> users, InDoubt in_doubt,
                                Done<std::vector<UserId>> done) = 0;
   // Makes the user when it is unknown (a trusted backend's token); an existing one is left as it is. A name that is
   // taken is dropped, not refused.

@@ -41,7 +41,7 @@ struct ChatShard::Roles final : ParcelSink {
   void deliver(Parcel parcel) override {
     std::visit([this](auto& said) { take(said); }, parcel);
   }
-  void take(SessionStart& said) { users.on(said); }
+  void take(SessionStart& said) { users.on(said, shares.owes(said.user)); }
   void take(SessionEnd& said) {
     if (said.unspent_pages > 0)
       shares.on(

@@ -28,9 +28,9 @@ constexpr std::array<CommandCost, std::variant_size_v<ClientEvent>> kCosts = {{
     {"message.delivered, message.read", "", 1, 0, 0, 100},
     {"event.publish", "8 KiB", 1, 0, 0, 50},
     {"typing.start, typing.stop", "", 1, 0, 0, 50},
-    {"presence.subscribe", "256 users that the session does not hear", 1, 1, kPresenceListMax, 25'000},
-    {"presence.unsubscribe", "256 users that the session does not hear", 1, 1, kPresenceListMax, 25'000},
-    {"presence.get", "256 users that the session does not hear", 1, 1, kPresenceListMax, 25'000},
+    {"presence.subscribe", "256 users that the session hears", 1, 32, kPresenceListMax, 900},
+    {"presence.unsubscribe", "256 users that the session hears", 1, 32, kPresenceListMax, 900},
+    {"presence.get", "256 users that the session hears", 1, 32, kPresenceListMax, 900},
     {"conversation.create", "1,000 members", 2, 6, kMemberListMax, 16'000},
     {"conversation.list", "200 conversations of 32 members", 2, 16, kConversationListLimitMax, 1'500},
     {"conversation.get", "10,000 members", 2, 0, 0, 200},
@@ -41,7 +41,7 @@ constexpr std::array<CommandCost, std::variant_size_v<ClientEvent>> kCosts = {{
     {"conversation.rename", "", 1, 0, 0, 100},
     {"conversation.role", "", 2, 0, 0, 200},
     {"conversation.mute", "", 1, 0, 0, 100},
-    {"history", "200 rows", 1, 20, kHistoryLimitMax, 1'100},
+    {"history", "200 rows", 1, kRowsPerUnit, kHistoryLimitMax, 1'100},
     {"sync", "1,000 conversations", 2, 8, kSyncConversationsMax, 12'000},
     {"unread.fetch", "100 conversations with 200 messages", 4, 4, kHistoryLimitMax, 5'000},
 }};
@@ -192,6 +192,12 @@ std::span<const CommandCost> command_costs() {
 std::uint32_t cost_of(const ClientEvent& event) {
   const CommandCost& cost = kCosts[event.index()];
   return cost.items_per_unit == 0 ? cost.units : cost.of(size_of_event(event).items);
+}
+
+std::uint32_t cost_of(const HistoryPage& page) {
+  std::size_t bytes = 0;
+  for (const Message& row : page.messages) bytes += row.content.size() + row.attachments.size();
+  return static_cast<std::uint32_t>(page.messages.size() / kRowsPerUnit + bytes / kRowBytesPerUnit);
 }
 
 Told told_by(const ClientEvent& event) {

@@ -3,13 +3,15 @@
 // What each command costs its sender (docs/security.md, docs/decisions/0039): one line for each
 // alternative of ClientEvent, by the size that makes it dear. A command without a line does not
 // compile. Charged before the work, to the connection (SessionRole::admit) and, where it is large,
-// to the user as well (user_shares.h).
+// to the user as well (user_shares.h). What only an answer shows is charged when it is there: the
+// members of conversation.get, the pages of sync and unread.fetch.
 
 #include <cstdint>
 #include <span>
 #include <string_view>
 
 #include "proto/chat/client_event.h"
+#include "proto/chat/server_event.h"
 
 namespace uproar::chat {
 
@@ -22,9 +24,15 @@ inline constexpr std::uint32_t kCostUnitUs = 100;
 inline constexpr std::uint32_t kMembersPerUnit = 64;
 inline constexpr std::uint32_t kUnitsReserved = 16;
 
-// Of the users of a presence command those count whole of whom the store has to be asked whether
-// they share a conversation; of the others so many are a unit.
-inline constexpr std::uint32_t kKnownUsersPerUnit = 32;
+// Pages that a sync or an unread.fetch brings: so many rows, or so many bytes of text, are a unit.
+// They are owed by the user, and asked for at a pace (limits.h: kPullUnitsPerS).
+inline constexpr std::uint32_t kRowsPerUnit = 20;
+inline constexpr std::uint32_t kRowBytesPerUnit = 8 * 1024;
+[[nodiscard]] std::uint32_t cost_of(const HistoryPage& page);
+
+// More for each user of a presence command of whom the store has to be asked whether they share a
+// conversation, charged when it runs: by then the session knows whom it hears.
+inline constexpr std::uint32_t kUnitsPerStranger = 1;
 
 struct CommandCost {
   std::string_view type;         // on the wire

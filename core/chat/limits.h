@@ -172,6 +172,12 @@ inline constexpr std::size_t kSilentMax = 2 * std::size_t{kSyncConversationsMax}
 // stands still. So long, and of so many conversations, is a leaving remembered.
 inline constexpr std::int64_t kLeavingKeptUs = 60'000'000;
 inline constexpr std::size_t kLeavingsKeptMax = 64;
+// What one sync or unread.fetch may read, in units of command_cost.h, at once and a second: some 12,000 rows, then 6,000 a
+// second. The rest waits, so that the reads of others do not.
+inline constexpr std::uint32_t kPullUnitsBurst = 600;
+inline constexpr std::uint32_t kPullUnitsPerS = 300;
+// Told to the share of the user when there are so many, and at the end.
+inline constexpr std::uint32_t kPullUnitsTold = 64;
 // Hearers with a sync under way; above: overloaded.
 inline constexpr std::uint32_t kPullersMax = 20'000;
 // REST: rows of one answer; the rest is has_more.
@@ -254,8 +260,12 @@ inline constexpr std::uint32_t kBlockingLooksMax = 4;
 inline constexpr std::uint32_t kPresenceReadRetryMs = 1'000;
 
 // Users who have left a conversation, of whose presence the store is asked at a time who may still know it; the others wait.
-// Each user once, who is watched or connected here: ~50 bytes and 12 for each device. One read each of 4,096 users, or several.
-inline constexpr std::uint32_t kPresenceReviewsInFlightMax = 2;
+// Each user once, who is watched or connected here: ~50 bytes and 12 for each device. Reads of so many pairs, 100 us each, so
+// many pairs a second and at once: whoever comes and goes without end keeps the store busy for a 20th of the time.
+inline constexpr std::uint32_t kPresenceReviewsInFlightMax = 1;
+inline constexpr std::size_t kPresenceReviewPairsMax = 128;
+inline constexpr std::uint32_t kPresenceReviewPairsPerS = 500;
+inline constexpr std::uint32_t kPresenceReviewPairsBurst = 4'096;
 inline constexpr std::uint32_t kPresenceReviewRetryMs = 1'000;  // when the store cannot be read
 
 // --- user ---

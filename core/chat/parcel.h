@@ -44,8 +44,9 @@ struct SessionStart {
 };  // to owner(user)
 struct SessionAdmission {
   Endpoint session;
-  bool admitted = false;
-};  // back; false: too many connections
+  bool admitted = false;  // false: too many connections
+  bool owes = false;      // the share of the user is not full (user_shares.h)
+};                        // back
 // To owner(user). `offline_at_us` (monotonic): when the user counts as offline if no device comes back; 0: at once.
 struct SessionEnd {
   Endpoint session;
@@ -58,11 +59,11 @@ struct SessionEnd {
 struct ShareDemand {
   std::uint32_t units = 0;          // command_cost.h; 0: it is not large
   std::uint32_t conversations = 0;  // it makes
-  ConversationId begins;            // that is made, or written in, or nil: it has no id yet
-  std::uint32_t pages = 0;          // it stores; 0: they are paid for
-  std::uint32_t lot_pages = 0;      // so much at once, if there is so much left
-  std::vector<UserId> contacts;     // whom it adds, or writes to
-  bool is_direct = false;           // `contacts` is one, in the direct conversation `begins`
+  ConversationId begins;         // that it makes or writes to; nil: none, or one without an id yet
+  std::uint32_t pages = 0;       // it stores; 0: they are paid for
+  std::uint32_t lot_pages = 0;   // wanted in advance, if the day's quota has so much left
+  std::vector<UserId> contacts;  // whom it adds, or writes to
+  bool is_direct = false;        // `contacts` is one, in the direct conversation `begins`
 };
 struct ShareAsk {
   std::uint32_t shard = 0;

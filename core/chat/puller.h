@@ -2,7 +2,8 @@
 
 // A puller fetches what a hearer missed, conversation by conversation: for a session's sync and for conversations that
 // it joined (then it goes live on each), and for syncs of requests and unread.fetch (then it only reads). At most
-// kSyncWindow conversations at a time, and no further page while the hearer's egress is above kSyncEgressBytesMax.
+// kSyncWindow conversations at a time, and no further page while the hearer's egress is above kSyncEgressBytesMax or it has
+// read more than kPullUnitsBurst allows.
 
 #include <cstdint>
 #include <deque>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "core/chat/parcel.h"
+#include "core/chat/rate_bucket.h"
 
 namespace uproar::chat {
 
@@ -54,6 +56,8 @@ struct Puller {
   std::uint32_t page_limit = 0;    // kUnread: messages per conversation
   std::int64_t rows_left = 0;      // kPages: what one answer may still hold
   bool has_more = false;           // kPages: it could not hold everything
+  RateBucket read;                 // of pages that were asked for
+  std::uint32_t units_untold = 0;  // of these, that the user's share does not know of
   // The sync that runs, if one does.
   bool is_syncing = false;
   RequestId sync_id;

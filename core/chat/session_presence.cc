@@ -44,7 +44,7 @@ void SessionRole::judge_presence(const Actor& actor, const std::vector<UserId>& 
   }
   if (unknown.empty()) return done({});
   context_.directory.find_companions(
-      actor.user, unknown,
+      actor.user, unknown, storage::InDoubt::kStranger,
       [this, actor, unknown,
        done = std::move(done)](Result<std::vector<UserId>, storage::StoreError> found) {
         if (!found.ok()) return context_.refuse(actor, error_of(found.error()));
@@ -55,20 +55,18 @@ void SessionRole::judge_presence(const Actor& actor, const std::vector<UserId>& 
       });
 }
 
-std::uint32_t SessionRole::known_discount(const ClientEvent& event, const Session* session) const {
+std::uint32_t SessionRole::cost_of_strangers(const ClientEvent& event,
+                                             const Session* session) const {
   const std::vector<UserId>* users = nullptr;
   if (const auto* watch = std::get_if<PresenceSubscribe>(&event)) users = &watch->users;
   if (const auto* watch = std::get_if<PresenceUnsubscribe>(&event)) users = &watch->users;
   if (const auto* get = std::get_if<PresenceGet>(&event)) users = &get->users;
-  if (users == nullptr) return 0;
-  auto known = static_cast<std::uint32_t>(users->size());
-  if (!context_.limits.presence_is_public) {
-    known =
-        static_cast<std::uint32_t>(std::count_if(users->begin(), users->end(), [&](UserId user) {
-          return session != nullptr && hears(*session, topic_of(user));
-        }));
-  }
-  return known - known / kKnownUsersPerUnit;
+  const bool asks_nobody = context_.limits.presence_is_public || weakened(Weakness::kCostBySize);
+  if (users == nullptr || asks_nobody) return 0;
+  const auto strangers = std::count_if(users->begin(), users->end(), [&](UserId user) {
+    return session == nullptr || !hears(*session, topic_of(user));
+  });
+  return static_cast<std::uint32_t>(strangers) * kUnitsPerStranger;
 }
 
 // --- commands ------------------------------------------------------------------------------------------------------

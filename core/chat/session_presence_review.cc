@@ -2,23 +2,22 @@
 // are online, and they no more of those: whichever conversations their sessions hear, as the owner of
 // the user says it to every shard with a device or a watcher of theirs.
 //
-// The store says who still shares one. Its reads are few at a time, each user waits once, and what
-// could not be read is read again, so that a wave of leavings costs nobody else anything and loses
-// nothing.
+// The store says who still shares one. One read is under way, of a bounded number of pairs, at a
+// bounded rate; each user waits once, and what could not be read is read again: a wave of leavings
+// makes others wait for this alone, and loses nothing.
 #include <algorithm>
 #include <iterator>
 #include <memory>
 #include <utility>
 
 #include "core/chat/session_role.h"
-#include "storage/limits.h"
 
 namespace uproar::chat {
 
 struct SessionRole::ReviewUnderway {
   PresenceReview review;
   std::vector<UserId> others;  // by id: who watches them here, and whom they watch
-  std::size_t asked = 0;       // of these, with the read that is under way
+  std::size_t asked = 0;       // so many of these, with the read that is under way
 };
 
 void SessionRole::on(const PresenceReview& said) {
@@ -59,6 +58,12 @@ void SessionRole::start_presence_reviews() {
   }
 }
 
+void SessionRole::pause_presence_reviews(std::int64_t wait_us) {
+  if (std::exchange(presence_review_armed_, true)) return;
+  context_.deadlines.arm(context_.now.monotonic_us + wait_us, Deadline::Kind::kPresenceReview,
+                         Uuid{});
+}
+
 std::vector<UserId> SessionRole::reviewed_with(const PresenceReview& review) {
   std::vector<UserId> others;
   for (const Endpoint& watcher : context_.outbox.subscribers(topic_of(review.user)))
@@ -77,33 +82,40 @@ std::vector<UserId> SessionRole::reviewed_with(const PresenceReview& review) {
 
 void SessionRole::review_next(std::shared_ptr<ReviewUnderway> review) {
   const std::size_t count =
-      std::min<std::size_t>(review->others.size() - review->asked, storage::kFindUsersMax);
+      std::min<std::size_t>(review->others.size() - review->asked, kPresenceReviewPairsMax);
   const auto begin = review->others.begin() + static_cast<std::ptrdiff_t>(review->asked);
-  const std::vector<UserId> asked(begin, begin + static_cast<std::ptrdiff_t>(count));
+  std::vector<UserId> asked(begin, begin + static_cast<std::ptrdiff_t>(count));
   review->asked += count;
+  presence_review_rate_.take(count, kPresenceReviewPairsPerS, context_.now.monotonic_us);
   const UserId user = review->review.user;
-  context_.directory.find_companions(
-      user, asked,
-      [this, review = std::move(review),
-       asked](Result<std::vector<UserId>, storage::StoreError> found) {
-        if (found.ok()) {
-          std::vector<UserId> strangers;
-          std::set_difference(asked.begin(), asked.end(), found->begin(), found->end(),
-                              std::back_inserter(strangers));
-          part(review->review, strangers);
-          if (review->asked < review->others.size()) return review_next(review);
-        }
-        --presence_reviews_underway_;
-        if (!found.ok()) {
-          if (!std::exchange(presence_review_armed_, true)) {
-            context_.deadlines.arm(
-                context_.now.monotonic_us + std::int64_t{kPresenceReviewRetryMs} * 1000,
-                Deadline::Kind::kPresenceReview, Uuid{});
-          }
-          on(review->review);
-        }
-        start_presence_reviews();
-      });
+  // In doubt they are left as they are: nobody can part others by what they put them into.
+  context_.directory.find_companions(user, asked, storage::InDoubt::kCompanion,
+                                     [this, review = std::move(review), asked](
+                                         Result<std::vector<UserId>, storage::StoreError> found) {
+                                       review_answered(review, asked, found);
+                                     });
+}
+
+void SessionRole::review_answered(const std::shared_ptr<ReviewUnderway>& review,
+                                  const std::vector<UserId>& asked,
+                                  const Result<std::vector<UserId>, storage::StoreError>& found) {
+  --presence_reviews_underway_;
+  if (!found.ok()) {
+    pause_presence_reviews(std::int64_t{kPresenceReviewRetryMs} * 1000);
+    return on(review->review);
+  }
+  std::vector<UserId> strangers;
+  std::set_difference(asked.begin(), asked.end(), found->begin(), found->end(),
+                      std::back_inserter(strangers));
+  part(review->review, strangers);
+  if (review->asked < review->others.size()) {
+    ++presence_reviews_underway_;
+    return review_next(review);
+  }
+  const std::int64_t wait_us = presence_review_rate_.wait_us(
+      1, kPresenceReviewPairsPerS, kPresenceReviewPairsBurst, context_.now.monotonic_us);
+  if (wait_us > 0) return pause_presence_reviews(wait_us);
+  start_presence_reviews();
 }
 
 void SessionRole::retry_presence_reviews() {
@@ -111,7 +123,6 @@ void SessionRole::retry_presence_reviews() {
   start_presence_reviews();
 }
 
-// Watchers that have come since the read began are among them: who shares nothing shares nothing.
 void SessionRole::part(const PresenceReview& review, const std::vector<UserId>& strangers) {
   if (strangers.empty()) return;
   for (const Endpoint& device : review.devices)

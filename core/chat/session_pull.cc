@@ -29,6 +29,10 @@ bool SessionRole::egress_is_full(const Puller& puller) const {
          context_.outbox.egress_bytes(puller.to) > kSyncEgressBytesMax;
 }
 
+bool SessionRole::has_read_enough(const Puller& puller) const {
+  return puller.read.wait_us(1, kPullUnitsPerS, kPullUnitsBurst, context_.now.monotonic_us) > 0;
+}
+
 void SessionRole::pump(std::uint32_t number) {
   // Answers of a local owner come back before start_item() returns: the loop takes them up, not the stack.
   {
@@ -40,7 +44,7 @@ void SessionRole::pump(std::uint32_t number) {
     const auto it = pullers_.find(number);
     if (it == pullers_.end()) return;
     Puller& puller = *it->second;
-    const bool is_paused = egress_is_full(puller);
+    const bool is_paused = egress_is_full(puller) || has_read_enough(puller);
     std::uint32_t token = 0;
     ConversationId conversation;
     if (!is_paused) {
@@ -121,6 +125,7 @@ void SessionRole::on(AttachPage said) {
   const bool has_more = said.page.has_more;
   const auto rows = static_cast<std::int64_t>(said.page.messages.size());
   const bool is_sync = underway->item.kind == PullItem::Kind::kSync;
+  if (is_sync) charge_page(puller, said.page);
   if (puller.mode == Attach::Mode::kPages && has_more && puller.rows_left - rows <= 0) {
     // What is under way ends where it stands.
     puller.rows_left = 0;
@@ -329,6 +334,7 @@ void SessionRole::finish_sync_if_done(std::uint32_t number) {
     context_.outbox.reply(puller.to, puller.sync_id, ServerEvent(std::move(done)));
   }
   if (puller.is_syncing || !puller.queue.empty() || !puller.underway.empty()) return;
+  tell_units(puller);
   if (puller.mode == Attach::Mode::kLive) {
     if (Session* session = live(puller.to)) session->end_pull();
   } else if (Session* session = live_session(puller.to)) {
@@ -369,6 +375,7 @@ void SessionRole::drop_puller(std::uint32_t number) {
   UPROAR_CHECK(it != pullers_.end(), number);
   const std::unique_ptr<Puller> puller = std::move(it->second);
   pullers_.erase(it);
+  tell_units(*puller);
   const bool is_live = puller->mode == Attach::Mode::kLive;
   for (const PullItem& item : puller->queue) {
     if (is_live && !item.awaits_look) topics_.release(item.topic);

@@ -79,6 +79,7 @@ void SessionRole::on(const SessionAdmission& admission) {
     fail(admission.session, *session, ErrorCode::kTooManyConnections);
     return;
   }
+  session->may_owe = admission.owes;
   audiences_due_.push_back({.session = admission.session, .is_look = false});
   load_audiences();
 }
@@ -414,15 +415,14 @@ void SessionRole::say_early(Session& session, EarlyMessage said) {
 
 void SessionRole::apply(Command command, std::uint32_t payload_bytes) {
   if (command.actor.from.kind == Endpoint::Kind::kRequest) {
-    if (admit_request(command.actor, cost(command.event, nullptr)))
-      run_or_ask(std::move(command), nullptr);
+    if (admit_request(command.actor, cost(command.event))) run_or_ask(std::move(command), nullptr);
     return;
   }
   Session* session = live(command.actor.from);
   if (session == nullptr) return;
   command.actor.user = session->user;  // who they are was settled when the session was opened
   session->heartbeat_s = static_cast<std::uint32_t>(context_.now.monotonic_us / 1'000'000);
-  const std::uint32_t units = cost(command.event, session);
+  const std::uint32_t units = cost(command.event);
   // What it owes for its commands must not end it: one refresh for each time that it is told to.
   if (std::holds_alternative<SessionRefresh>(command.event) && session->may_refresh) {
     session->may_refresh = false;

@@ -100,6 +100,7 @@ class SessionRole {
   struct AskedShare {
     Endpoint from;
     Command command;                // until it runs
+    std::uint32_t units = 0;        // asked for
     std::uint32_t pages_given = 0;  // by the answer
     bool is_paused = false;         // its session is not read meanwhile
     // Its session has ended by an error of ours, a logout for instance: it does not run.
@@ -152,13 +153,18 @@ class SessionRole {
   void look_at(const Endpoint& endpoint, Session& session);
   void refresh(const Actor& actor, const SessionRefresh& command);
   // --- the user's share (session_share.cc) ---
-  // In units, with what is told of it. `session`, here and below: null for a request.
-  [[nodiscard]] std::uint32_t cost(const ClientEvent& event, const Session* session) const;
+  // In units, with what is told of it: what it takes to be let in.
+  [[nodiscard]] std::uint32_t cost(const ClientEvent& event) const;
+  // And when it runs, in which the store is asked about users whom the session does not hear.
+  // `session`, here and below: null for a request.
+  [[nodiscard]] std::uint32_t cost_of_strangers(const ClientEvent& event,
+                                                const Session* session) const;
   // That it stores and that are counted.
   [[nodiscard]] std::uint32_t pages_of(const ClientEvent& event) const;
   // What is to be asked for before it runs; nullopt: nothing.
   [[nodiscard]] std::optional<ShareDemand> demand_of(const Command& command,
                                                      const Session* session) const;
+  // `session` is live, or null.
   void run_or_ask(Command command, Session* session);
   void ask_share(Command command, ShareDemand demand);
   void share_settled(std::uint32_t token, const std::optional<Error>& refused);
@@ -209,6 +215,9 @@ class SessionRole {
   void finish_sync_if_done(std::uint32_t number);
   void drop_puller(std::uint32_t number);
   [[nodiscard]] bool egress_is_full(const Puller& puller) const;
+  [[nodiscard]] bool has_read_enough(const Puller& puller) const;
+  void charge_page(Puller& puller, const HistoryPage& page);
+  void tell_units(Puller& puller);
 
   // --- what finds room, and what does not (session_live.cc) ---
   // Topics that a sync may add to what the session hears and pulls.
@@ -246,14 +255,15 @@ class SessionRole {
   // the actor is refused. At once where the store need not be asked.
   using Judged = std::function<void(std::vector<UserId> strangers)>;
   void judge_presence(const Actor& actor, const std::vector<UserId>& users, Judged done);
-  // Units that a presence command costs less for those of whom the store need not be asked.
-  [[nodiscard]] std::uint32_t known_discount(const ClientEvent& event,
-                                             const Session* session) const;
   // --- presence that may be known no more (session_presence_review.cc) ---
   struct ReviewUnderway;
   void start_presence_reviews();
   [[nodiscard]] std::vector<UserId> reviewed_with(const PresenceReview& review);
+  void pause_presence_reviews(std::int64_t wait_us);
   void review_next(std::shared_ptr<ReviewUnderway> review);
+  void review_answered(const std::shared_ptr<ReviewUnderway>& review,
+                       const std::vector<UserId>& asked,
+                       const Result<std::vector<UserId>, storage::StoreError>& found);
   void part(const PresenceReview& review, const std::vector<UserId>& strangers);
   void unwatch(const Endpoint& endpoint, UserId user);
   void presence_watch(const Actor& actor, std::vector<UserId> users, std::vector<UserId> strangers);
@@ -277,6 +287,7 @@ class SessionRole {
   std::deque<UserId> presence_reviews_due_;
   absl::flat_hash_map<UserId, std::vector<Endpoint>> presence_reviews_;  // devices of those due
   std::uint32_t presence_reviews_underway_ = 0;
+  RateBucket presence_review_rate_;  // pairs
   bool presence_review_armed_ = false;
   // Sessions that wait for a read of their audience: one that begins, and one look (Session::look_due), however many gaps
   // there were meanwhile.

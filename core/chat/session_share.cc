@@ -2,8 +2,8 @@
 // time, or more stored than the session has been given room for, the owner of the user is asked
 // (user_shares.h). Until it answers the session is not read, so that all that it says keeps its
 // order; where the cost of a command shows only in its answer (conversation.get), until then.
-// Hot path: per command: nothing is asked for a message of a session that has room for it, in a
-// conversation that is there and that fewer than 2,100 hear at this shard.
+// Hot path: per command: nothing is asked for a message in a conversation that is there, that fewer
+// than 2,100 hear at this shard, by a session that has some of its lot of stored pages left.
 #include <algorithm>
 #include <utility>
 
@@ -19,9 +19,15 @@ bool is_direct(const ConversationCreate& create) {
   return create.kind == ConversationKind::kDirect;
 }
 
-// How large the answer is shows when it is there.
-bool is_charged_after(const ClientEvent& event) {
+// How large the answer is shows when it is there: nothing more is read of its session until then.
+bool is_held_until_answered(const ClientEvent& event) {
   return std::holds_alternative<ConversationGet>(event) && !weakened(Weakness::kCostBySize);
+}
+
+// Its user may owe for the pages of the one before.
+bool brings_pages(const ClientEvent& event) {
+  const auto* sync = std::get_if<Sync>(&event);
+  return (sync != nullptr && !sync->cursors.empty()) || std::holds_alternative<UnreadFetch>(event);
 }
 
 // What is carried out although its client has gone since: a client may say it and go.
@@ -31,9 +37,10 @@ bool outlives_session(const ClientEvent& event) {
 
 }  // namespace
 
-// Those who hear it on other shards cost these as much: the busiest one has about as many as this.
-// More than fits at once is let in where the bucket is full, and paid for all the same.
-std::uint32_t SessionRole::cost(const ClientEvent& event, const Session* session) const {
+// Of those who hear it only this shard's are counted: each other shard delivers to about as many,
+// and at the same time. More than fits at once is let in where the bucket is full, and paid for all
+// the same.
+std::uint32_t SessionRole::cost(const ClientEvent& event) const {
   if (weakened(Weakness::kCostBySize)) return 1;
   const Told told = told_by(event);
   std::uint64_t deliveries = 0;
@@ -41,8 +48,7 @@ std::uint32_t SessionRole::cost(const ClientEvent& event, const Session* session
     if (const auto topic = topics_.find(topic_of(told.conversation)))
       deliveries = std::uint64_t{told.events} * topics_.hearers(*topic);
   }
-  return cost_of(event) - known_discount(event, session) +
-         static_cast<std::uint32_t>(deliveries / kDeliveriesPerUnit);
+  return cost_of(event) + static_cast<std::uint32_t>(deliveries / kDeliveriesPerUnit);
 }
 
 std::uint32_t SessionRole::pages_of(const ClientEvent& event) const {
@@ -54,11 +60,12 @@ std::optional<ShareDemand> SessionRole::demand_of(const Command& command,
   const ChatLimits& limits = context_.limits;
   ShareDemand demand;
   bool asks = false;
-  const std::uint32_t units = cost(command.event, session);
-  if (is_charged_after(command.event)) {
+  const std::uint32_t units = cost(command.event) + cost_of_strangers(command.event, session);
+  if (is_held_until_answered(command.event)) {
     demand.units = units + kUnitsReserved;
     asks = true;
-  } else if (units >= kSharedCostMin) {
+  } else if (units >= kSharedCostMin ||
+             (brings_pages(command.event) && (session == nullptr || session->may_owe))) {
     demand.units = units;
     asks = true;
   }
@@ -105,6 +112,13 @@ std::optional<ShareDemand> SessionRole::demand_of(const Command& command,
 }
 
 void SessionRole::run_or_ask(Command command, Session* session) {
+  const std::uint32_t units = cost_of_strangers(command.event, session);
+  if (units > 0 && session != nullptr) {
+    charge(*session, units, 0);
+  } else if (units > 0) {
+    request_bucket(command.actor.user)
+        .take(units, context_.limits.commands_per_s, context_.now.monotonic_us);
+  }
   if (auto demand = demand_of(command, session))
     return ask_share(std::move(command), std::move(*demand));
   settle_pages(command.actor.user, session, 0, pages_of(command.event));
@@ -123,6 +137,7 @@ void SessionRole::ask_share(Command command, ShareDemand demand) {
   if (is_of_session) live(from)->make_extras().share = token;
   AskedShare& asked = shares_asked_[token];
   asked.from = from;
+  asked.units = demand.units;
   asked.command = std::move(command);
   context_.send(context_.owner(user), ShareAsk{.shard = context_.self,
                                                .token = token,
@@ -169,7 +184,12 @@ void SessionRole::share_settled(std::uint32_t token, const std::optional<Error>&
     if (refused->code == ErrorCode::kRateLimited) context_.counters.rate_limited.add();
     context_.refuse(actor, *refused);
   }
-  const bool ends_later = runs && is_charged_after(command.event);
+  if (session == nullptr && !runs && !refused) {
+    context_.send(
+        context_.owner(actor.user),
+        ShareBalance{.user = actor.user, .units = -std::int64_t{found->second.units}, .pages = 0});
+  }
+  const bool ends_later = runs && is_held_until_answered(command.event);
   if (runs) route(std::move(command), token);
   if (!ends_later) end_share(token);
 }
@@ -217,6 +237,26 @@ void SessionRole::charge_after(const Actor& actor, std::uint32_t units) {
   if (session == nullptr && !is_request) return;
   RateBucket& bucket = session != nullptr ? session->commands : request_bucket(actor.user);
   bucket.take(units, context_.limits.commands_per_s, context_.now.monotonic_us);
+}
+
+// A page that a sync or an unread.fetch has brought is owed by the share of the user: the next one
+// waits for it, also on a connection that begins later. What others put a session into costs its
+// user nothing.
+void SessionRole::charge_page(Puller& puller, const HistoryPage& page) {
+  if (weakened(Weakness::kCostBySize)) return;
+  const std::uint32_t units = cost_of(page);
+  if (units == 0) return;
+  if (Session* session = live_session(puller.to)) session->may_owe = true;
+  puller.read.take(units, kPullUnitsPerS, context_.now.monotonic_us);
+  puller.units_untold += units;
+  if (puller.units_untold >= kPullUnitsTold) tell_units(puller);
+}
+
+void SessionRole::tell_units(Puller& puller) {
+  const std::uint32_t units = std::exchange(puller.units_untold, 0);
+  if (units == 0) return;
+  const UserId user = puller.user;
+  context_.send(context_.owner(user), ShareBalance{.user = user, .units = units, .pages = 0});
 }
 
 }  // namespace uproar::chat

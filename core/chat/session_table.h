@@ -127,6 +127,8 @@ struct Session {
   bool is_held : 1 = false;
   // It was told that its token ends: one session.refresh does not wait for what it has said before.
   bool may_refresh : 1 = false;
+  // Its user may owe for pages: sync and unread.fetch ask their share first.
+  bool may_owe : 1 = false;
   bool look_due = false;  // what it hears is to be compared with the store: not begun
 
   // Monotonic seconds at which something is due for its token.

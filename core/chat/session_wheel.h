@@ -84,8 +84,8 @@ class SessionWheel {
     unlink(session);
     link(slot, session, behind);
   }
-  // Into a bucket above `behind`, one that was neither run nor begun: it comes round once in two
-  // minutes.
+  // Into a bucket above `behind`. In one that was run or begun the session would wait for two minutes,
+  // until that bucket's number comes again.
   void link(std::uint32_t slot, Session& session, std::uint64_t behind) {
     const std::uint64_t bucket = std::max(due_bucket(session), behind + 1);
     session.wheel_bucket = static_cast<std::uint8_t>(bucket % kSessionBuckets);

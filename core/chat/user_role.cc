@@ -32,7 +32,7 @@ void UserRole::flush_later(UserId id) {
   dirty_.push_back(id);
 }
 
-void UserRole::on(const SessionStart& start) {
+void UserRole::on(const SessionStart& start, bool owes) {
   auto& slot = users_[start.user];
   if (!slot) slot = std::make_unique<User>();
   User& user = *slot;
@@ -43,7 +43,7 @@ void UserRole::on(const SessionStart& start) {
     user.offline_at_us = 0;
     if (!user.online) set_online(start.user, user, true);
   }
-  context_.send(start.session.shard, SessionAdmission{start.session, admitted});
+  context_.send(start.session.shard, SessionAdmission{start.session, admitted, owes});
 }
 
 void UserRole::on(const SessionEnd& end) {

@@ -23,7 +23,7 @@ class UserRole {
  public:
   explicit UserRole(ShardContext& context);
 
-  void on(const SessionStart& start);
+  void on(const SessionStart& start, bool owes);
   void on(const SessionEnd& end);
   void on(UserNotice notice);
   void on(const Revoke& revoke);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "absl/hash/hash.h"
+#include "core/chat/least_used.h"
 #include "proto/base/weakness.h"
 #include "proto/chat/ids.h"
 #include "storage/limits.h"
@@ -24,7 +26,7 @@ std::int64_t UserShares::Share::used_us(std::int64_t now_us) const {
 
 bool UserShares::Share::has_paid_for(const ShareDemand& demand) const {
   return !demand.begins.is_nil() && std::any_of(begun.begin(), begun.end(), [&](const Begun& x) {
-    return x.conversation == demand.begins && x.contacts >= demand.contacts.size();
+    return x.conversation == demand.begins && x.contacts_hash == absl::HashOf(demand.contacts);
   });
 }
 
@@ -32,8 +34,7 @@ void UserShares::Share::note_paid(const ShareDemand& demand) {
   if (demand.begins.is_nil()) return;
   std::erase_if(begun, [&](const Begun& x) { return x.conversation == demand.begins; });
   if (begun.size() >= kBegunKept) begun.erase(begun.begin());
-  begun.push_back({.conversation = demand.begins,
-                   .contacts = static_cast<std::uint32_t>(demand.contacts.size())});
+  begun.push_back({.conversation = demand.begins, .contacts_hash = absl::HashOf(demand.contacts)});
 }
 
 UserShares::Share& UserShares::share_of(UserId user) {
@@ -43,23 +44,12 @@ UserShares::Share& UserShares::share_of(UserId user) {
   return shares_[user];
 }
 
-// Who has all of their quotas again is forgotten; where that leaves no room, the eighth that has
-// used least.
+// Who has all of their quotas again is forgotten.
 void UserShares::make_room() {
   const std::int64_t now_us = context_.now.monotonic_us;
-  std::vector<std::int64_t> used;
-  used.reserve(shares_.size());
-  for (const auto& [user, share] : shares_) used.push_back(share.used_us(now_us));
-  std::int64_t kept_above_us = 0;
-  if (shares_.size() >= kSharesMax) {
-    const auto eighth = used.begin() + static_cast<std::ptrdiff_t>(used.size() / 8);
-    std::nth_element(used.begin(), eighth, used.end());
-    kept_above_us = *eighth;
-    context_.counters.shares_forgotten.add();
-  }
-  absl::erase_if(shares_,
-                 [&](const auto& entry) { return entry.second.used_us(now_us) <= kept_above_us; });
-  swept_above_ = std::min<std::size_t>(kSharesMax, 2 * shares_.size());
+  const bool was_full = forget_least_used(
+      shares_, kSharesMax, swept_above_, [&](const Share& share) { return share.used_us(now_us); });
+  if (was_full) context_.counters.shares_forgotten.add();
 }
 
 void UserShares::on(ShareAsk ask) {
@@ -96,7 +86,7 @@ void UserShares::on(ShareAsk ask) {
 void UserShares::look_for_strangers(ShareAsk ask, std::int64_t wait_us) {
   if (reads_ >= kShareReadsInFlightMax) {
     context_.counters.overloaded.add();
-    refuse(ask, unread(storage::StoreError::kOverloaded));
+    refuse_taken(ask, unread(storage::StoreError::kOverloaded));
     return;
   }
   ++reads_;
@@ -107,7 +97,7 @@ void UserShares::look_for_strangers(ShareAsk ask, std::int64_t wait_us) {
         [this, ask = std::move(ask),
          wait_us](const Result<std::vector<ConversationId>, storage::StoreError>& found) {
           --reads_;
-          if (!found.ok()) return refuse(ask, unread(found.error()));
+          if (!found.ok()) return refuse_taken(ask, unread(found.error()));
           decide(ask, found->empty() ? 1 : 0, wait_us);
         });
     return;
@@ -122,7 +112,7 @@ void UserShares::look_for_strangers(ShareAsk ask, std::int64_t wait_us) {
       [this, ask = std::move(ask), count,
        wait_us](const Result<std::vector<storage::Writer>, storage::StoreError>& known) {
         --reads_;
-        if (!known.ok()) return refuse(ask, unread(known.error()));
+        if (!known.ok()) return refuse_taken(ask, unread(known.error()));
         decide(ask, count - static_cast<std::uint32_t>(known->size()), wait_us);
       });
 }
@@ -131,7 +121,7 @@ void UserShares::decide(const ShareAsk& ask, std::uint32_t strangers, std::int64
   const ChatLimits& limits = context_.limits;
   const std::int64_t now_us = context_.now.monotonic_us;
   const ShareDemand& demand = ask.demand;
-  std::uint32_t pages = 0;
+  std::uint32_t pages = demand.pages;
   const bool counts_conversations =
       demand.conversations > 0 && limits.conversations_per_day > 0 && !weakened(Weakness::kQuotas);
   const bool counts_contacts = strangers > 0 && !weakened(Weakness::kQuotas);
@@ -143,8 +133,8 @@ void UserShares::decide(const ShareAsk& ask, std::uint32_t strangers, std::int64
       const std::int64_t late_us = bucket.wait_us(amount, per_day, now_us);
       if (is_ever && late_us == 0) return false;
       context_.counters.quotas_refused.add();
-      refuse(ask, too_much(is_ever ? ErrorCode::kRateLimited : ErrorCode::kTooLarge, what,
-                           is_ever ? late_us : 0));
+      refuse_taken(ask, too_much(is_ever ? ErrorCode::kRateLimited : ErrorCode::kTooLarge, what,
+                                 is_ever ? late_us : 0));
       return true;
     };
     if (counts_conversations &&
@@ -156,7 +146,7 @@ void UserShares::decide(const ShareAsk& ask, std::uint32_t strangers, std::int64
              "you have added or written to as many people who never wrote to you as a day allows "
              "(--first-contacts-per-day)"))
       return;
-    if (demand.pages > 0) {
+    if (demand.pages > 0 && !weakened(Weakness::kQuotas)) {
       const std::uint32_t per_day = limits.stored_pages_per_day;
       const std::uint32_t lot = std::max(demand.pages, std::min(demand.lot_pages, per_day));
       pages = share.pages.wait_us(lot, per_day, now_us) == 0 ? lot : demand.pages;
@@ -179,9 +169,23 @@ Error UserShares::unread(storage::StoreError error) const {
   return {.code = code, .detail = {}, .retry_after_ms = context_.retry_after_ms(code)};
 }
 
+// After its units were taken: it does not run.
+void UserShares::refuse_taken(const ShareAsk& ask, const Error& error) {
+  if (ask.demand.units > 0 && !weakened(Weakness::kUserShare)) {
+    share_of(ask.user).units.give_back(ask.demand.units,
+                                       context_.limits.commands_per_s * kUserConnectionsWorth);
+  }
+  refuse(ask, error);
+}
+
 void UserShares::refuse(const ShareAsk& ask, const Error& error) {
   context_.send(ask.shard,
                 ShareAnswer{.token = ask.token, .pages = 0, .wait_us = 0, .refused = error});
+}
+
+bool UserShares::owes(UserId user) const {
+  const auto found = shares_.find(user);
+  return found != shares_.end() && found->second.units.used_us(context_.now.monotonic_us) > 0;
 }
 
 void UserShares::on(const ShareBalance& balance) {

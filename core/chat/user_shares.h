@@ -26,6 +26,8 @@ class UserShares {
 
   void on(ShareAsk ask);
   void on(const ShareBalance& balance);
+  // For work that was done.
+  [[nodiscard]] bool owes(UserId user) const;
 
   [[nodiscard]] std::size_t size() const { return shares_.size(); }
 
@@ -40,7 +42,7 @@ class UserShares {
     // paid for again.
     struct Begun {
       ConversationId conversation;
-      std::uint32_t contacts = 0;  // at most so many were paid for
+      std::size_t contacts_hash = 0;  // of the people that it began with
     };
     std::vector<Begun> begun;
 
@@ -55,6 +57,7 @@ class UserShares {
   // `strangers`: of the contacts asked for, how many count.
   void decide(const ShareAsk& ask, std::uint32_t strangers, std::int64_t wait_us);
   [[nodiscard]] Error unread(storage::StoreError error) const;
+  void refuse_taken(const ShareAsk& ask, const Error& error);
   void refuse(const ShareAsk& ask, const Error& error);
 
   ShardContext& context_;

@@ -59,7 +59,7 @@ class MemoryClient final : public StoreClient, BatchStore, HistoryReader, Direct
   void find_users(std::vector<UserId> ids, Done<std::vector<User>> done) override {
     answer(std::move(done), [=](MemoryModel& model) { return model.find_users(ids); });
   }
-  void find_companions(UserId of, std::vector<UserId> users,
+  void find_companions(UserId of, std::vector<UserId> users, InDoubt /*it is known of all*/,
                        Done<std::vector<UserId>> done) override {
     answer(std::move(done), [=](MemoryModel& model) { return model.find_companions(of, users); });
   }

@@ -122,9 +122,9 @@ class PostgresClient final : public StoreClient, HistoryReader, Directory, JobQu
   void find_users(std::vector<UserId> ids, Done<std::vector<User>> done) override {
     reads_.find_users(ids, std::move(done));
   }
-  void find_companions(UserId of, std::vector<UserId> users,
+  void find_companions(UserId of, std::vector<UserId> users, InDoubt in_doubt,
                        Done<std::vector<UserId>> done) override {
-    reads_.find_companions(of, users, std::move(done));
+    reads_.find_companions(of, users, in_doubt, std::move(done));
   }
   void ensure_user(UserId id, std::string name, std::int64_t at_us, Done<User> done) override {
     // Nearly every user who connects is known: only the others take a transaction.

@@ -73,17 +73,19 @@ constexpr std::array<const char*, static_cast<std::size_t>(Read::kCount)> kTexts
     // kUsers: in the order asked.
     "select " USER_COLUMNS
     " from unnest($1::uuid[]) with ordinality as k(id, n) join users u on u.id = k.id order by k.n",
-    // kCompanions
-    // bounded as storage/limits.h says (256, 1,024, 4,096): "offset 0" has each conversation looked at by itself, instead of
-    // all that k.id is in.
-    "with own as materialized (select conversation_id from users_conversations where user_id = $1 "
-    "order by conversation_id limit 4096) "
+    // kCompanions: "offset 0" has each conversation of the bounded list looked at by itself, instead of all memberships of
+    // the other. $3: kCompanionProbesMax, $4: kCompanionScanMax, $5: 1 for InDoubt::kCompanion.
     "select k.id from (select distinct unnest($2::uuid[]) as id) k where case when "
-    "(select count(*) from own) <= 256 then exists (select 1 from own where exists (select 1 from "
-    "users_conversations y where y.conversation_id = own.conversation_id and y.user_id = k.id "
-    "offset 0)) else exists (select 1 from (select conversation_id from users_conversations where "
-    "user_id = k.id order by conversation_id limit 1024) x where x.conversation_id in "
-    "(select conversation_id from own)) end order by k.id",
+    "(select count(*) from (select 1 from users_conversations where user_id = $1 "
+    "limit $3::bigint + 1) n) <= $3::bigint "
+    "then exists (select 1 from (select conversation_id from users_conversations where "
+    "user_id = $1) x where exists (select 1 from users_conversations y where "
+    "y.conversation_id = x.conversation_id and y.user_id = k.id offset 0)) "
+    "else exists (select 1 from (select conversation_id from users_conversations where "
+    "user_id = k.id order by conversation_id limit $4::bigint) x where exists (select 1 from "
+    "users_conversations y where y.conversation_id = x.conversation_id and y.user_id = $1 "
+    "offset 0)) or ($5::bigint = 1 and (select count(*) from (select 1 from users_conversations "
+    "where user_id = k.id limit $4::bigint + 1) n) > $4::bigint) end order by k.id",
     // kRevoked
     "select id from sessions where revoked_at >= $1 order by revoked_at desc, id desc limit $2",
     // kAudiences: of the users in the order asked.

@@ -200,7 +200,7 @@ void Reads::find_user_by_name(const std::string& name, Done<User> done) {
       });
 }
 
-void Reads::find_companions(UserId of, const std::vector<UserId>& users,
+void Reads::find_companions(UserId of, const std::vector<UserId>& users, InDoubt in_doubt,
                             Done<std::vector<UserId>> done) {
   if (users.size() > kFindUsersMax) {
     connection_.later([done = std::move(done)] { done(Err{StoreError::kOverloaded}); });
@@ -208,8 +208,11 @@ void Reads::find_companions(UserId of, const std::vector<UserId>& users,
   }
   Column column(Type::kUuid);
   for (const UserId user : users) column.add(user);
-  ask(unit(call(Read::kCompanions, std::move(Params().add(of).add(std::move(column))))),
-      std::move(done), [](const Answers& found) -> Result<std::vector<UserId>, StoreError> {
+  Params params;
+  params.add(of).add(std::move(column)).add_int8(kCompanionProbesMax).add_int8(kCompanionScanMax);
+  params.add_int8(in_doubt == InDoubt::kCompanion ? 1 : 0);
+  ask(unit(call(Read::kCompanions, std::move(params))), std::move(done),
+      [](const Answers& found) -> Result<std::vector<UserId>, StoreError> {
         std::vector<UserId> companions;
         for (int i = 0; i < found[0].count(); ++i) companions.push_back(found[0].id<UserId>(i, 0));
         return companions;

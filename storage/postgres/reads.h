@@ -28,7 +28,8 @@ class Reads {
   void find_last_seqs(const std::vector<ConversationId>& ids, Done<std::vector<LastSeq>> done);
   void find_user_by_name(const std::string& name, Done<User> done);
   void find_users(const std::vector<UserId>& ids, Done<std::vector<User>> done);
-  void find_companions(UserId of, const std::vector<UserId>& users, Done<std::vector<UserId>> done);
+  void find_companions(UserId of, const std::vector<UserId>& users, InDoubt in_doubt,
+                       Done<std::vector<UserId>> done);
   void revoked_since(std::int64_t since_us, Done<std::vector<SessionId>> done);
   void load_audiences(const std::vector<UserId>& users, const AudienceBounds& bounds,
                       Done<std::vector<Audience>> done);

@@ -73,14 +73,13 @@ Reads::Reads(Database& db)
                       "message_seq=?2 ORDER BY seq"),
       find_user_by_name_(db, "SELECT " UPROAR_USER_COLUMNS " FROM users WHERE name=?1"),
       find_user_(db, "SELECT " UPROAR_USER_COLUMNS " FROM users WHERE id=?1"),
+      // Each of the first ?3 conversations of ?1 is looked at: CROSS JOIN keeps this order.
       find_shared_(db,
-                   // From the conversations of ?1: CROSS JOIN keeps this order.
-                   "SELECT 1 FROM users_conversations x CROSS JOIN users_conversations y"
-                   " ON y.conversation_id=x.conversation_id AND y.user_id=?2 WHERE x.user_id=?1"
-                   " LIMIT 1"),
-      list_memberships_(db,
-                        "SELECT conversation_id FROM users_conversations WHERE user_id=?1"
-                        " ORDER BY conversation_id LIMIT ?2"),
+                   "SELECT 1 FROM (SELECT conversation_id FROM users_conversations WHERE user_id=?1"
+                   " ORDER BY conversation_id LIMIT ?3) x CROSS JOIN users_conversations y"
+                   " ON y.conversation_id=x.conversation_id AND y.user_id=?2 LIMIT 1"),
+      count_memberships_(
+          db, "SELECT count(*) FROM (SELECT 1 FROM users_conversations WHERE user_id=?1 LIMIT ?2)"),
       find_revoked_(db,
                     "SELECT id FROM sessions WHERE revoked_at<>0 AND revoked_at>=?1 ORDER BY "
                     "revoked_at DESC, id DESC"
@@ -226,19 +225,17 @@ Result<std::vector<User>, StoreError> Reads::find_users(const std::vector<UserId
 }
 
 Result<std::vector<UserId>, StoreError> Reads::find_companions(UserId of,
-                                                               const std::vector<UserId>& users) {
+                                                               const std::vector<UserId>& users,
+                                                               InDoubt in_doubt) {
   if (users.size() > kFindUsersMax) return Err{StoreError::kOverloaded};
   Snapshot snapshot(database_);
-  std::vector<ConversationId> own;
-  {
-    Rows rows = list_memberships_.query(of, kCompanionOwnMax);
-    while (rows.next()) own.push_back(rows.id<ConversationId>(0));
-  }
+  const bool is_in_few = !is_in_more_than(kCompanionProbesMax, of);
   std::vector<UserId> found;
   for (const UserId user : users) {
-    const bool is_companion = own.size() <= kCompanionProbesMax
-                                  ? find_shared_.query(of, user).next()
-                                  : is_in_one_of(own, user);
+    const bool is_found = is_in_few ? find_shared_.query(of, user, kCompanionProbesMax).next()
+                                    : find_shared_.query(user, of, kCompanionScanMax).next();
+    const bool is_companion = is_found || (!is_in_few && in_doubt == InDoubt::kCompanion &&
+                                           is_in_more_than(kCompanionScanMax, user));
     if (is_companion) found.push_back(user);
   }
   std::sort(found.begin(), found.end());
@@ -246,16 +243,9 @@ Result<std::vector<UserId>, StoreError> Reads::find_companions(UserId of,
   return snapshot.checked(std::move(found));
 }
 
-// Both are in the order of ids.
-bool Reads::is_in_one_of(const std::vector<ConversationId>& conversations, UserId user) {
-  Rows rows = list_memberships_.query(user, kCompanionScanMax);
-  for (auto at = conversations.begin(); rows.next();) {
-    const auto id = rows.id<ConversationId>(0);
-    at = std::lower_bound(at, conversations.end(), id);
-    if (at == conversations.end()) return false;
-    if (*at == id) return true;
-  }
-  return false;
+bool Reads::is_in_more_than(std::uint32_t count, UserId user) {
+  Rows rows = count_memberships_.query(user, count + 1);
+  return rows.next() && rows.u64(0) > count;
 }
 
 Result<std::vector<SessionId>, StoreError> Reads::revoked_since(std::int64_t since_us) {

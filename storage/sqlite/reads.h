@@ -21,7 +21,8 @@ class Reads {
   Result<User, StoreError> find_user_by_name(const std::string& name);
   Result<std::vector<User>, StoreError> find_users(const std::vector<UserId>& ids);
   Result<std::vector<UserId>, StoreError> find_companions(UserId of,
-                                                          const std::vector<UserId>& users);
+                                                          const std::vector<UserId>& users,
+                                                          InDoubt in_doubt);
   Result<std::vector<SessionId>, StoreError> revoked_since(std::int64_t since_us);
   Result<std::vector<Audience>, StoreError> load_audiences(const std::vector<UserId>& users,
                                                            const AudienceBounds& bounds);
@@ -37,7 +38,7 @@ class Reads {
  private:
   class Snapshot;
 
-  bool is_in_one_of(const std::vector<ConversationId>& conversations, UserId user);
+  bool is_in_more_than(std::uint32_t count, UserId user);
   Audience audience_of(UserId user, const AudienceBounds& bounds);
   chat::Message read_message(const Rows& rows, ConversationId conversation);
   void fill_reactions(chat::Message& message);
@@ -60,7 +61,7 @@ class Reads {
   Statement find_user_by_name_;
   Statement find_user_;
   Statement find_shared_;
-  Statement list_memberships_;
+  Statement count_memberships_;
   Statement find_revoked_;
   Statement find_audience_;
   Statement find_peers_;

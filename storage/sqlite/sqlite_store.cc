@@ -141,10 +141,11 @@ class SqliteClient final : public StoreClient, BatchStore, HistoryReader, Direct
   void find_users(std::vector<UserId> ids, Done<std::vector<User>> done) override {
     read(std::move(done), [ids = std::move(ids)](Reads& reads) { return reads.find_users(ids); });
   }
-  void find_companions(UserId of, std::vector<UserId> users,
+  void find_companions(UserId of, std::vector<UserId> users, InDoubt in_doubt,
                        Done<std::vector<UserId>> done) override {
-    read(std::move(done),
-         [of, users = std::move(users)](Reads& reads) { return reads.find_companions(of, users); });
+    read(std::move(done), [of, users = std::move(users), in_doubt](Reads& reads) {
+      return reads.find_companions(of, users, in_doubt);
+    });
   }
   // Nearly every user who connects is known: only the others take the writer's time and its page cache. A crowd after a
   // restart waits for the readers instead, who see the same queue bound (kOverloaded) and are several.

@@ -132,6 +132,7 @@ class SimStoreClient final : public storage::StoreClient,
     answer(std::move(done), [=](MemoryModel& model) { return model.find_users(ids); });
   }
   void find_companions(UserId of, std::vector<UserId> users,
+                       storage::InDoubt /*it is known of all*/,
                        Done<std::vector<UserId>> done) override {
     answer(std::move(done), [=](MemoryModel& model) { return model.find_companions(of, users); });
   }

@@ -118,9 +118,10 @@ class Caller {
   Result<std::vector<User>, StoreError> find_users(std::vector<UserId> ids) {
     return wait<std::vector<User>>([&](auto done) { directory().find_users(ids, done); });
   }
-  Result<std::vector<UserId>, StoreError> find_companions(UserId of, std::vector<UserId> users) {
+  Result<std::vector<UserId>, StoreError> find_companions(UserId of, std::vector<UserId> users,
+                                                          InDoubt in_doubt = InDoubt::kStranger) {
     return wait<std::vector<UserId>>(
-        [&](auto done) { directory().find_companions(of, users, done); });
+        [&](auto done) { directory().find_companions(of, users, in_doubt, done); });
   }
   Result<User, StoreError> ensure_user(UserId id, std::string name, std::int64_t at_us) {
     return wait<User>([&](auto done) { directory().ensure_user(id, name, at_us, done); });

@@ -221,26 +221,35 @@ TEST_P(Members, CompanionsAreThoseWhoShareAConversation) {
             StoreError::kOverloaded);
 }
 
-// The bounds of limits.h leave out only pairs that are both in very many.
+// The bounds of limits.h leave in doubt only pairs that are both in very many.
 TEST_P(Members, CompanionsAreFoundThoughOneOfThemIsInVeryMany) {
-  const UserId busy = user(4), other = user(5), one = user(3);
-  const auto is_in = [&](std::uint64_t from, std::uint32_t count) {
+  const UserId busy = dave, other = user(5), one = carol;
+  std::uint64_t next = 10'000;
+  const auto joins = [&](UserId who, std::uint32_t count) {
     std::vector<Operation> batch;
-    for (std::uint64_t n = from; n < from + count; ++n) {
+    for (std::uint32_t n = 0; n < count; ++n) {
       CreateConversation create{.kind = kGroup, .name = "own"};
-      create.members.push_back({.user = busy, .role = chat::Role::kOwner});
-      batch.push_back(operation(conversation(n), busy, std::move(create)));
+      create.members.push_back({.user = who, .role = chat::Role::kOwner});
+      batch.push_back(operation(conversation(++next), who, std::move(create)));
     }
     for (const Outcome& outcome : call->commit(std::move(batch)))
       ASSERT_EQ(outcome.status, kCommitted);
   };
-  is_in(10'000, kCompanionProbesMax + 10);
-  creates(one, conversation(20'000), kGroup, {busy, other});
+  joins(busy, kCompanionProbesMax + 10);
+  creates(one, conversation(++next), kGroup, {busy, other});
   EXPECT_THAT(call->find_companions(busy, {one, other, bob}).value(), ElementsAre(one, other));
   EXPECT_THAT(call->find_companions(one, {busy, alice}).value(), ElementsAre(alice, busy));
-  is_in(30'000, kCompanionScanMax);
+  joins(busy, kCompanionScanMax);
   EXPECT_THAT(call->find_companions(one, {busy, alice}).value(), ElementsAre(alice, busy));
   EXPECT_THAT(call->find_companions(busy, {one, other, bob}).value(), ElementsAre(one, other));
+  joins(one, kCompanionScanMax);
+  joins(one, kCompanionProbesMax);
+  EXPECT_THAT(call->find_companions(busy, {one, other, bob}, InDoubt::kCompanion).value(),
+              ElementsAre(one, other))
+      << "those two are in doubt, or known";
+  EXPECT_THAT(call->find_companions(one, {busy, other, alice}, InDoubt::kCompanion).value(),
+              ElementsAre(alice, busy, other));
+  EXPECT_THAT(call->find_companions(busy, {bob, alice}, InDoubt::kCompanion).value(), IsEmpty());
 }
 
 // Whatever strangers put somebody into stands behind what they have sent or read in.

@@ -244,6 +244,58 @@ TEST_F(Crowds, that_are_not_shown_cost_nothing_more) {
   }
 }
 
+class LongHistories : public Shares {
+ protected:
+  static constexpr std::uint32_t kRows = 400;
+
+  // Of 16 KiB each: more than a sync reads at once.
+  ConversationId long_history() {
+    const auto room = group({"alice", "bob"});
+    for (std::uint64_t n = 0; n < kRows; ++n) {
+      storage::AppendMessage body{.id = MessageId(Uuid{0xBEEF, n + 1}),
+                                  .client_id = "m" + std::to_string(n),
+                                  .content = std::string(16 * 1024, 'x')};
+      (void)world.model().apply({.ticket = 0,
+                                 .conversation = room,
+                                 .actor = world.user("bob"),
+                                 .at_us = 1,
+                                 .body = std::move(body)});
+    }
+    return room;
+  }
+  static Sync sync_of(ConversationId room) { return Sync{{{room, 0}}}; }
+};
+
+TEST_F(LongHistories, are_read_at_a_pace) {
+  const auto room = long_history();
+  const Person alice = arrives("alice");
+  alice.says(sync_of(room), "s");
+  const std::size_t at_once = alice.rows().size();
+  EXPECT_GT(at_once, kRows / 2);
+  EXPECT_LT(at_once, kRows);
+  EXPECT_THAT(alice.answered<SyncDone>(), IsEmpty());
+  for (int i = 0; i < 20; ++i) world.advance_ms(kSyncRetryMs);
+  EXPECT_THAT(alice.answered<SyncDone>(), SizeIs(1));
+  EXPECT_THAT(alice.rows(), SizeIs(kRows));
+}
+
+TEST_F(LongHistories, are_owed_for_by_the_user_on_this_connection_and_the_next) {
+  const auto room = long_history();
+  const Person alice = arrives("alice"), earlier = arrives("alice");
+  alice.says(sync_of(room), "s");
+  world.disconnect(alice.connection());
+  const Person later = connects("alice");
+  later.says(sync_of(room), "s");
+  EXPECT_TRUE(later.connection().is_paused);
+  earlier.says(sync_of(room), "s");
+  EXPECT_FALSE(earlier.connection().is_paused) << "nothing was read for it so far";
+  earlier.says(UnreadFetch{.limit = 1}, "u");
+  EXPECT_TRUE(earlier.connection().is_paused);
+  for (int i = 0; i < 10; ++i) world.advance_ms(500);
+  EXPECT_FALSE(later.connection().is_paused);
+  EXPECT_GT(later.rows().size(), kRows / 2);
+}
+
 class ManyUsers : public Shares {};
 
 TEST_F(ManyUsers, make_nobody_forget_what_one_of_them_owes) {
@@ -299,6 +351,18 @@ TEST_F(FewConversations, said_again_are_counted_once) {
   EXPECT_EQ(makes(alice, {}), "");
   EXPECT_EQ(makes(alice, {}), "");
   EXPECT_THAT(makes(alice, {}), ::testing::HasSubstr("--conversations-per-day"));
+}
+
+TEST_F(FewConversations, that_are_refused_cost_no_work) {
+  std::vector<Person> devices;
+  for (int i = 0; i < 20; ++i) devices.push_back(arrives("alice"));
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(makes(devices[0], {}), "");
+  const auto people = strangers(48);
+  for (const Person& device : devices) {
+    for (int i = 0; i < 5; ++i)
+      EXPECT_THAT(makes(device, people), ::testing::HasSubstr("--conversations-per-day"));
+  }
+  EXPECT_EQ(counters().shares_waited.value(), 0U);
 }
 
 TEST_F(FewConversations, a_request_is_counted_too) {
@@ -364,6 +428,18 @@ TEST_F(FewContacts, are_counted_when_the_same_creation_brings_more_of_them) {
   world.commit();
   ASSERT_THAT(alice.answered<Error>(), SizeIs(1));
   EXPECT_EQ(alice.answered<Error>()[0].code, ErrorCode::kTooLarge);
+}
+
+TEST_F(FewContacts, are_counted_when_the_same_creation_brings_others) {
+  const Person alice = arrives("alice");
+  for (const bool is_first : {true, false}) {
+    ConversationCreate create = group_of(strangers(2));
+    create.client_id = "the same";
+    alice.forgets();
+    alice.says(create, "c");
+    world.commit();
+    EXPECT_EQ(alice.refused(), is_first ? ErrorCode::kCount : ErrorCode::kRateLimited);
+  }
 }
 
 TEST_F(FewContacts, a_first_message_counts_once_and_an_answer_never) {

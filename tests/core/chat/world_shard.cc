@@ -281,6 +281,7 @@ void World::Shard::find_users(std::vector<UserId> ids, Done<std::vector<storage:
 }
 
 void World::Shard::find_companions(UserId of, std::vector<UserId> users,
+                                   storage::InDoubt /*it is known of all*/,
                                    Done<std::vector<UserId>> done) {
   read<std::vector<UserId>>(std::move(done),
                             [=, this] { return world.model_.find_companions(of, users); });

@@ -97,7 +97,7 @@ struct World::Shard final : Outbox,
     UPROAR_CHECK(false);
   }
   void find_users(std::vector<UserId> ids, storage::Done<std::vector<storage::User>> done) override;
-  void find_companions(UserId of, std::vector<UserId> users,
+  void find_companions(UserId of, std::vector<UserId> users, storage::InDoubt in_doubt,
                        storage::Done<std::vector<UserId>> done) override;
   void ensure_user(UserId, std::string, std::int64_t, storage::Done<storage::User>) override;
   void set_last_online(UserId id, std::int64_t at_us) override;
