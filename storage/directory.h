@@ -95,9 +95,9 @@ class Directory {
   virtual void find_user_by_name(std::string name, Done<User> done) = 0;  // kNotFound
   virtual void find_users(std::vector<UserId> ids,
                           Done<std::vector<User>> done) = 0;  // unknown ids are left out
-  // Of `users`, those who are in a conversation with `of`; by id. Where `of` is in more than kCompanionProbesMax, it is not
-  // known of everybody who is in more than kCompanionScanMax: these are what `in_doubt` says. More users than
-  // kFindUsersMax: kOverloaded.
+  // Of `users`, those who are in a conversation with `of`; by id. Where `of` is in more than
+  // kCompanionProbesMax, it is not known of everybody who is in more than kCompanionScanMax: these
+  // are what `in_doubt` says. More users than kFindUsersMax: kOverloaded.
   virtual void find_companions(UserId of, std::vector<UserId> users, InDoubt in_doubt,
                                Done<std::vector<UserId>> done) = 0;
   // Makes the user when it is unknown (a trusted backend's token); an existing one is left as it is. A name that is

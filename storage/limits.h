@@ -32,8 +32,9 @@ inline constexpr std::uint32_t kPageRowsMax = 500;
 inline constexpr std::uint32_t kListRowsMax = 1000;
 // Ids of one find_users or find_companions; a longer list is answered kOverloaded.
 inline constexpr std::uint32_t kFindUsersMax = 4096;
-// find_companions() looks at so many memberships for each id, in 100 to 200 us, whatever the two are members of: at all of the
-// one who asks, where these are no more than kCompanionProbesMax, else at the first kCompanionScanMax of the other.
+// find_companions() looks at so many memberships for each id, in 100 to 200 us, whatever the two
+// are members of: at all of the one who asks, where these are no more than kCompanionProbesMax,
+// else at the first kCompanionScanMax of the other.
 inline constexpr std::uint32_t kCompanionProbesMax = 256;
 inline constexpr std::uint32_t kCompanionScanMax = 512;
 // Ids of one find_memberships() or find_writers(): all of a sync, or of a list of members. 1,024 looks at an index of 2 us

@@ -42,12 +42,7 @@ struct ChatShard::Roles final : ParcelSink {
     std::visit([this](auto& said) { take(said); }, parcel);
   }
   void take(SessionStart& said) { users.on(said, shares.owes(said.user)); }
-  void take(SessionEnd& said) {
-    if (said.unspent_pages > 0)
-      shares.on(
-          ShareBalance{.user = said.user, .units = 0, .pages = -std::int64_t{said.unspent_pages}});
-    users.on(said);
-  }
+  void take(SessionEnd& said) { users.on(said); }
   void take(ShareAsk& said) { shares.on(std::move(said)); }
   void take(ShareAnswer& said) { sessions.on(said); }
   void take(ShareBalance& said) { shares.on(said); }

@@ -19,8 +19,8 @@ namespace uproar::chat {
 // units a second, which a connection has by default, are 10 ms.
 inline constexpr std::uint32_t kCostUnitUs = 100;
 
-// conversation.get is answered with as many members as there are, which is known afterwards: charged
-// then, and meanwhile so many units are reserved of the user's share (session_share.cc).
+// conversation.get is answered with as many members as there are, which is known afterwards:
+// charged then, and meanwhile so many units are reserved of the user's share (session_share.cc).
 inline constexpr std::uint32_t kMembersPerUnit = 64;
 inline constexpr std::uint32_t kUnitsReserved = 16;
 

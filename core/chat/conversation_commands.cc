@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/chat/conversation_role.h"
+#include "proto/base/sort_unique.h"
 
 namespace uproar::chat {
 
@@ -512,8 +513,7 @@ void ConversationRole::add_members(Conversation& conversation, const Actor& acto
     return;
   }
   std::vector<UserId> users = add.users;
-  std::sort(users.begin(), users.end());
-  users.erase(std::unique(users.begin(), users.end()), users.end());
+  sort_unique(users);
   std::vector<Body> bodies;
   for (const UserId user : users) {
     if (conversation.find_member(user) == nullptr)

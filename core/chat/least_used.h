@@ -11,9 +11,9 @@
 
 namespace uproar::chat {
 
-// Forgets all entries of which used(value) is 0; where `max` or more are left, the eighth of them that has used least as well, and
-// returns true. `swept_above` becomes the size from which on to look again: each look at all of them is paid for by as many that have
-// come since.
+// Forgets all entries of which used(value) is 0; where `max` or more are left, the eighth of them
+// that has used least as well, and returns true. `swept_above` becomes the size from which on to
+// look again: each look at all of them is paid for by as many that have come since.
 template <class Map, class Used>
 bool forget_least_used(Map& entries, std::size_t max, std::size_t& swept_above, Used used) {
   absl::erase_if(entries, [&](const auto& entry) { return used(entry.second) == 0; });

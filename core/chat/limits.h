@@ -143,13 +143,14 @@ inline constexpr std::uint32_t kSharedCostMin = 8;
 inline constexpr std::uint32_t kUserConnectionsWorth = 4;
 // So long a session waits for the share of its user; then it is refused: rate_limited.
 inline constexpr std::int64_t kShareWaitUsMax = 5'000'000;
-// Commands that wait for the answer, of the whole shard: 16 KB each with a list of 1,000 ids, 64 MB; a session that has just
-// begun has what it said behind it there as well, which its own bounds hold (kEarlyCommandsMax). Above: overloaded.
+// Commands that wait for the answer, of the whole shard: 16 KB each with a list of 1,000 ids, 64
+// MB; a session that has just begun has what it said behind it there as well, which its own bounds
+// hold (kEarlyCommandsMax). Above: overloaded.
 inline constexpr std::size_t kSharesAskedMax = 4'096;
 // What a session may store is asked for in lots of so many pages: 256 KiB.
 inline constexpr std::uint32_t kStoredLotPages = 1'024;
-// Users whose shares are kept, ~80 bytes each, and of those who begin conversations up to 32 of 24 bytes more: 5 to 55 MB.
-// Above: the eighth that has used least is forgotten.
+// Users whose shares are kept, ~80 bytes each, and of those who begin conversations up to 32 of 24
+// bytes more: 5 to 55 MB. Above: the eighth that has used least is forgotten.
 inline constexpr std::size_t kSharesMax = 65'536;
 inline constexpr std::size_t kSharesSweptAbove = 1'024;
 inline constexpr std::size_t kBegunKept = 32;
@@ -172,8 +173,8 @@ inline constexpr std::size_t kSilentMax = 2 * std::size_t{kSyncConversationsMax}
 // stands still. So long, and of so many conversations, is a leaving remembered.
 inline constexpr std::int64_t kLeavingKeptUs = 60'000'000;
 inline constexpr std::size_t kLeavingsKeptMax = 64;
-// What one sync or unread.fetch may read, in units of command_cost.h, at once and a second: some 12,000 rows, then 6,000 a
-// second. The rest waits, so that the reads of others do not.
+// What one sync or unread.fetch may read, in units of command_cost.h, at once and a second: some
+// 12,000 rows, then 6,000 a second. The rest waits, so that the reads of others do not.
 inline constexpr std::uint32_t kPullUnitsBurst = 600;
 inline constexpr std::uint32_t kPullUnitsPerS = 300;
 // Told to the share of the user when there are so many, and at the end.
@@ -259,9 +260,10 @@ inline constexpr std::uint32_t kBlockingLooksMax = 4;
 // When the presence store could not be read.
 inline constexpr std::uint32_t kPresenceReadRetryMs = 1'000;
 
-// Users who have left a conversation, of whose presence the store is asked at a time who may still know it; the others wait.
-// Each user once, who is watched or connected here: ~50 bytes and 12 for each device. Reads of so many pairs, 100 us each, so
-// many pairs a second and at once: whoever comes and goes without end keeps the store busy for a 20th of the time.
+// Users who have left a conversation, of whose presence the store is asked at a time who may still
+// know it; the others wait. Each user once, who is watched or connected here: ~50 bytes and 12 for
+// each device. Reads of so many pairs, 100 us each, so many pairs a second and at once: whoever
+// comes and goes without end keeps the store busy for a 20th of the time.
 inline constexpr std::uint32_t kPresenceReviewsInFlightMax = 1;
 inline constexpr std::size_t kPresenceReviewPairsMax = 128;
 inline constexpr std::uint32_t kPresenceReviewPairsPerS = 500;

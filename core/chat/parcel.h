@@ -52,7 +52,6 @@ struct SessionEnd {
   Endpoint session;
   UserId user;
   std::int64_t offline_at_us = 0;
-  std::uint32_t unspent_pages = 0;  // of what it was given to store
 };
 
 // To owner(user), before a command is run: what it takes of what all connections of its user may do together.

@@ -1,9 +1,10 @@
 #pragma once
 
-// A puller fetches what a hearer missed, conversation by conversation: for a session's sync and for conversations that
-// it joined (then it goes live on each), and for syncs of requests and unread.fetch (then it only reads). At most
-// kSyncWindow conversations at a time, and no further page while the hearer's egress is above kSyncEgressBytesMax or it has
-// read more than kPullUnitsBurst allows.
+// A puller fetches what a hearer missed, conversation by conversation: for a session's sync and for
+// conversations that it joined (then it goes live on each), and for syncs of requests and
+// unread.fetch (then it only reads). At most kSyncWindow conversations at a time, and no further
+// page while the hearer's egress is above kSyncEgressBytesMax or it has read more than
+// kPullUnitsBurst allows.
 
 #include <cstdint>
 #include <deque>

@@ -87,7 +87,8 @@ void SessionRole::refresh(const Actor& actor, const SessionRefresh& command) {
     keep_until(*session, *proof);
     if (!proof->session.is_nil()) session->id = proof->session;
   }
-  // Also where nothing has changed: it is told again at half of what is left, six times in a minute.
+  // Also where nothing has changed: it is told again at half of what is left, six times in a
+  // minute.
   warn_before_expiry(actor.from.slot, *session);
   context_.counters.sessions_refreshed.add();
   context_.reply(actor, ServerEvent(SessionRefreshed{.expires_at_us = said_us(*session)}));

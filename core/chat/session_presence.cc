@@ -8,15 +8,11 @@
 #include "core/chat/command_cost.h"
 #include "core/chat/session_role.h"
 #include "core/chat/store_error.h"
+#include "proto/base/sort_unique.h"
 #include "proto/base/weakness.h"
 
 namespace uproar::chat {
 namespace {
-
-void remove_repeats(std::vector<UserId>& users) {
-  std::sort(users.begin(), users.end());
-  users.erase(std::unique(users.begin(), users.end()), users.end());
-}
 
 PresenceState* find_state(std::vector<PresenceState>& sorted, UserId user) {
   const auto at =
@@ -72,7 +68,7 @@ std::uint32_t SessionRole::cost_of_strangers(const ClientEvent& event,
 // --- commands ------------------------------------------------------------------------------------------------------
 
 void SessionRole::presence_subscribe(const Actor& actor, PresenceSubscribe command) {
-  remove_repeats(command.users);
+  sort_unique(command.users);
   if (const Session* session = live_session(actor.from)) {
     std::size_t watched = session->extras ? session->extras->watches.size() : 0;
     for (const UserId user : command.users) watched += hears(*session, topic_of(user)) ? 0 : 1;
@@ -108,14 +104,14 @@ void SessionRole::presence_watch(const Actor& actor, std::vector<UserId> users,
 }
 
 void SessionRole::presence_get(const Actor& actor, std::vector<UserId> users) {
-  remove_repeats(users);
+  sort_unique(users);
   judge_presence(actor, users, [this, actor, users](std::vector<UserId> strangers) {
     presence_ask(actor, users, PresenceAsk::Kind::kGet, std::move(strangers));
   });
 }
 
 void SessionRole::presence_unsubscribe(const Actor& actor, PresenceUnsubscribe command) {
-  remove_repeats(command.users);
+  sort_unique(command.users);
   judge_presence(actor, command.users,
                  [this, actor, users = command.users](std::vector<UserId> strangers) {
                    if (Session* session = live(actor.from)) {
@@ -128,7 +124,7 @@ void SessionRole::presence_unsubscribe(const Actor& actor, PresenceUnsubscribe c
 
 void SessionRole::presence_ask(const Actor& actor, std::vector<UserId> users,
                                PresenceAsk::Kind kind, std::vector<UserId> strangers) {
-  remove_repeats(users);
+  sort_unique(users);
   std::vector<PresenceState> states;
   states.reserve(users.size());
   for (const UserId user : users) states.push_back({.user = user});

@@ -1,6 +1,6 @@
 // Somebody has left a conversation. Who shares no other one with them hears no more of whether they
-// are online, and they no more of those: whichever conversations their sessions hear, as the owner of
-// the user says it to every shard with a device or a watcher of theirs.
+// are online, and they no more of those: whichever conversations their sessions hear, as the owner
+// of the user says it to every shard with a device or a watcher of theirs.
 //
 // The store says who still shares one. One read is under way, of a bounded number of pairs, at a
 // bounded rate; each user waits once, and what could not be read is read again: a wave of leavings
@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "core/chat/session_role.h"
+#include "proto/base/sort_unique.h"
 
 namespace uproar::chat {
 
@@ -74,8 +75,7 @@ std::vector<UserId> SessionRole::reviewed_with(const PresenceReview& review) {
     for (const std::uint32_t index : session->topics)
       if (is_user_topic(topics_.id(index))) others.push_back(topics_.user(index));
   }
-  std::sort(others.begin(), others.end());
-  others.erase(std::unique(others.begin(), others.end()), others.end());
+  sort_unique(others);
   std::erase(others, review.user);
   return others;
 }
@@ -99,8 +99,8 @@ void SessionRole::review_next(std::shared_ptr<ReviewUnderway> review) {
 void SessionRole::review_answered(const std::shared_ptr<ReviewUnderway>& review,
                                   const std::vector<UserId>& asked,
                                   const Result<std::vector<UserId>, storage::StoreError>& found) {
-  --presence_reviews_underway_;
   if (!found.ok()) {
+    --presence_reviews_underway_;
     pause_presence_reviews(std::int64_t{kPresenceReviewRetryMs} * 1000);
     return on(review->review);
   }
@@ -108,10 +108,8 @@ void SessionRole::review_answered(const std::shared_ptr<ReviewUnderway>& review,
   std::set_difference(asked.begin(), asked.end(), found->begin(), found->end(),
                       std::back_inserter(strangers));
   part(review->review, strangers);
-  if (review->asked < review->others.size()) {
-    ++presence_reviews_underway_;
-    return review_next(review);
-  }
+  if (review->asked < review->others.size()) return review_next(review);
+  --presence_reviews_underway_;
   const std::int64_t wait_us = presence_review_rate_.wait_us(
       1, kPresenceReviewPairsPerS, kPresenceReviewPairsBurst, context_.now.monotonic_us);
   if (wait_us > 0) return pause_presence_reviews(wait_us);
@@ -138,9 +136,8 @@ void SessionRole::part(const PresenceReview& review, const std::vector<UserId>& 
 void SessionRole::unwatch(const Endpoint& endpoint, UserId user) {
   Session* session = live(endpoint);
   if (session == nullptr) return;
-  if (SessionStarting* starting =
-          session->state == Session::State::kStarting ? session->starting() : nullptr) {
-    starting->reviews_presence = true;
+  if (session->state == Session::State::kStarting) {
+    session->starting()->reviews_presence = true;
     return;
   }
   if (!unhear(endpoint, *session, topic_of(user), PendingFrames::kDrop)) return;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/chat/command_cost.h"
+#include "proto/base/sort_unique.h"
 #include "proto/base/spread.h"
 #include "proto/base/weakness.h"
 
@@ -245,15 +246,14 @@ void SessionRole::fail(const Endpoint& endpoint, Session& session, ErrorCode cod
 
 void SessionRole::detach(const Endpoint& endpoint, Session& session, std::int64_t offline_at_us) {
   const std::unique_ptr<SessionExtras> extras = std::move(session.extras);
-  const std::uint32_t unspent_pages = std::exchange(session.pages_left, std::uint16_t{0});
+  settle_pages(session.user, nullptr, std::exchange(session.pages_left, std::uint16_t{0}), 0);
   if (extras && extras->puller != 0) drop_puller(extras->puller);
   if (extras && extras->unread_puller != 0 && extras->unread_puller != kUnreadAsked)
     drop_puller(extras->unread_puller);
   const std::vector<std::uint32_t> topics = std::exchange(session.topics, {});
   for (const std::uint32_t topic : topics) topics_.release(topic);
   wheel_.remove(session);
-  context_.send(context_.owner(session.user),
-                SessionEnd{endpoint, session.user, offline_at_us, unspent_pages});
+  context_.send(context_.owner(session.user), SessionEnd{endpoint, session.user, offline_at_us});
 }
 
 void SessionRole::close(const Endpoint& endpoint, bool clean) {
@@ -519,9 +519,7 @@ void SessionRole::route(Command command, std::uint32_t share) {
 void SessionRole::create_conversation(Command command) {
   const Actor& actor = command.actor;
   auto& create = std::get<ConversationCreate>(command.event);
-  std::sort(create.members.begin(), create.members.end());
-  create.members.erase(std::unique(create.members.begin(), create.members.end()),
-                       create.members.end());
+  sort_unique(create.members);
   std::erase(create.members, actor.user);
   ConversationId id;
   if (create.kind == ConversationKind::kDirect) {

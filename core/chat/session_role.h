@@ -3,10 +3,11 @@
 // The session role: at the shard that holds a connection. Who is it, what does it hear, how fast may it talk, what has
 // it missed.
 //
-// Start: register at owner(user) -> read the audience -> subscribe, announce new topics to their owners -> all of them
-// know -> they say of which conversations the user is a member still -> session.ready -> who is online -> early commands
-// -> the first command (a sync?) or a timer releases what was held: live traffic, and looks at memberships that have
-// changed. Registering comes before reading: a membership that changes meanwhile is then either in what was read, or
+// Start: register at owner(user) -> read the audience -> subscribe, announce new topics to their
+// owners -> all of them know -> they say of which conversations the user is a member still ->
+// session.ready -> who is online -> early commands -> the first command (a sync?) or a timer
+// releases what was held: live traffic, and looks at memberships that have changed. Registering
+// comes before reading: a membership that changes meanwhile is then either in what was read, or
 // comes as a notice, or both.
 //
 // Bodies: session_role.cc (life, rate, routing), session_expiry.cc (how long it may last),
@@ -161,9 +162,9 @@ class SessionRole {
                                                 const Session* session) const;
   // That it stores and that are counted.
   [[nodiscard]] std::uint32_t pages_of(const ClientEvent& event) const;
-  // What is to be asked for before it runs; nullopt: nothing.
-  [[nodiscard]] std::optional<ShareDemand> demand_of(const Command& command,
-                                                     const Session* session) const;
+  // What is to be asked for before it runs; nullopt: nothing. `units`: all that it costs.
+  [[nodiscard]] std::optional<ShareDemand> demand_of(const Command& command, const Session* session,
+                                                     std::uint32_t units) const;
   // `session` is live, or null.
   void run_or_ask(Command command, Session* session);
   void ask_share(Command command, ShareDemand demand);
@@ -171,6 +172,7 @@ class SessionRole {
   void end_share(std::uint32_t token);
   void settle_pages(UserId user, Session* session, std::uint32_t given, std::uint32_t spent);
   void charge_after(const Actor& actor, std::uint32_t units);
+  void charge_more(const Actor& actor, Session* session, std::uint32_t units);
 
   // --- topics ---
   [[nodiscard]] bool hear(const Endpoint& endpoint, Session& session,

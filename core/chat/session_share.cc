@@ -9,6 +9,7 @@
 
 #include "core/chat/command_cost.h"
 #include "core/chat/session_role.h"
+#include "proto/base/sort_unique.h"
 #include "proto/base/weakness.h"
 #include "proto/chat/ids.h"
 
@@ -55,12 +56,11 @@ std::uint32_t SessionRole::pages_of(const ClientEvent& event) const {
   return context_.limits.stored_pages_per_day == 0 ? 0 : stored_pages_of(event);
 }
 
-std::optional<ShareDemand> SessionRole::demand_of(const Command& command,
-                                                  const Session* session) const {
+std::optional<ShareDemand> SessionRole::demand_of(const Command& command, const Session* session,
+                                                  std::uint32_t units) const {
   const ChatLimits& limits = context_.limits;
   ShareDemand demand;
   bool asks = false;
-  const std::uint32_t units = cost(command.event) + cost_of_strangers(command.event, session);
   if (is_held_until_answered(command.event)) {
     demand.units = units + kUnitsReserved;
     asks = true;
@@ -102,9 +102,7 @@ std::optional<ShareDemand> SessionRole::demand_of(const Command& command,
     }
   }
   if (limits.first_contacts_per_day == 0) demand.contacts.clear();
-  std::sort(demand.contacts.begin(), demand.contacts.end());
-  demand.contacts.erase(std::unique(demand.contacts.begin(), demand.contacts.end()),
-                        demand.contacts.end());
+  sort_unique(demand.contacts);
   std::erase(demand.contacts, user);
   asks = asks || !demand.contacts.empty();
   if (!asks) return std::nullopt;
@@ -112,14 +110,9 @@ std::optional<ShareDemand> SessionRole::demand_of(const Command& command,
 }
 
 void SessionRole::run_or_ask(Command command, Session* session) {
-  const std::uint32_t units = cost_of_strangers(command.event, session);
-  if (units > 0 && session != nullptr) {
-    charge(*session, units, 0);
-  } else if (units > 0) {
-    request_bucket(command.actor.user)
-        .take(units, context_.limits.commands_per_s, context_.now.monotonic_us);
-  }
-  if (auto demand = demand_of(command, session))
+  const std::uint32_t strangers = cost_of_strangers(command.event, session);
+  if (strangers > 0) charge_more(command.actor, session, strangers);
+  if (auto demand = demand_of(command, session, cost(command.event) + strangers))
     return ask_share(std::move(command), std::move(*demand));
   settle_pages(command.actor.user, session, 0, pages_of(command.event));
   route(std::move(command));
@@ -232,9 +225,12 @@ void SessionRole::charge_after(const Actor& actor, std::uint32_t units) {
                 ShareBalance{.user = actor.user,
                              .units = std::int64_t{units} - std::int64_t{kUnitsReserved},
                              .pages = 0});
-  Session* session = live_session(actor.from);
-  const bool is_request = actor.from.kind == Endpoint::Kind::kRequest;
-  if (session == nullptr && !is_request) return;
+  charge_more(actor, live_session(actor.from), units);
+}
+
+// A session that has ended owes nothing.
+void SessionRole::charge_more(const Actor& actor, Session* session, std::uint32_t units) {
+  if (session == nullptr && actor.from.kind != Endpoint::Kind::kRequest) return;
   RateBucket& bucket = session != nullptr ? session->commands : request_bucket(actor.user);
   bucket.take(units, context_.limits.commands_per_s, context_.now.monotonic_us);
 }

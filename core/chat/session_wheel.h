@@ -34,9 +34,9 @@ class SessionWheel {
     std::uint32_t slot = 0;
     std::uint32_t generation = 0;
   };
-  // Appends every session that has a deadline behind it, kSessionsDueMax of them at most: the others
-  // come with the next call, which next_us() then says is due. Who looks at them does so afterwards,
-  // and may remove any session; one that stays has to be moved, or it comes again.
+  // Appends every session that has a deadline behind it, kSessionsDueMax of them at most: the
+  // others come with the next call, which next_us() then says is due. Who looks at them does so
+  // afterwards, and may remove any session; one that stays has to be moved, or it comes again.
   void advance(std::int64_t now_us, std::vector<Due>& due) {
     const std::uint64_t target = bucket_number(now_us);
     if (target > current_ + kSessionBuckets) {  // time stood still: once round
@@ -84,8 +84,8 @@ class SessionWheel {
     unlink(session);
     link(slot, session, behind);
   }
-  // Into a bucket above `behind`. In one that was run or begun the session would wait for two minutes,
-  // until that bucket's number comes again.
+  // Into a bucket above `behind`. In one that was run or begun the session would wait for two
+  // minutes, until that bucket's number comes again.
   void link(std::uint32_t slot, Session& session, std::uint64_t behind) {
     const std::uint64_t bucket = std::max(due_bucket(session), behind + 1);
     session.wheel_bucket = static_cast<std::uint8_t>(bucket % kSessionBuckets);

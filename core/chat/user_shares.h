@@ -37,9 +37,9 @@ class UserShares {
     DayBucket conversations;
     DayBucket contacts;
     DayBucket pages;
-    // What they began, the newest last, at most kBegunKept: so that what they write next in a direct
-    // conversation that is not stored yet, and a creation that they say again (client_id), are not
-    // paid for again.
+    // What they began, the newest last, at most kBegunKept: so that what they write next in a
+    // direct conversation that is not stored yet, and a creation that they say again (client_id),
+    // are not paid for again.
     struct Begun {
       ConversationId conversation;
       std::size_t contacts_hash = 0;  // of the people that it began with

@@ -83,8 +83,9 @@ class Handler {
   virtual void on_drained(ConnectionId connection) = 0;
   // The shard drains and closes this connection right after the call: the place for last words.
   virtual void on_draining(ConnectionId connection) { (void)connection; }
-  // Its peer has closed an open WebSocket: nothing more is said or heard. Called before our close frame is queued, so that
-  // whoever has seen that frame has left this shard; other shards hear of it in the same turn as a rule.
+  // Its peer has closed an open WebSocket: nothing more is said or heard. Called before our close
+  // frame is queued, so that whoever has seen that frame has left this shard; other shards hear of
+  // it in the same turn as a rule.
   virtual void on_left(ConnectionId connection) { (void)connection; }
   // The last call for this id. Only for connections whose on_open() was called.
   virtual void on_closed(ConnectionId connection, CloseCause cause) = 0;

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "proto/base/sort_unique.h"
 #include "storage/client_link.h"
 #include "storage/history.h"
 
@@ -56,8 +57,7 @@ class Lookups {
     std::vector<Id> ids;
     ids.reserve(asked->size());
     for (const Lookup& lookup : *asked) ids.push_back(lookup.id);
-    std::sort(ids.begin(), ids.end());
-    ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+    sort_unique(ids);
     query_(ids, [this, asked](Result<std::vector<Row>, StoreError> found) {
       is_asking_ = false;
       if (!waiting_.empty()) ask();

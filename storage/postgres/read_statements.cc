@@ -73,8 +73,9 @@ constexpr std::array<const char*, static_cast<std::size_t>(Read::kCount)> kTexts
     // kUsers: in the order asked.
     "select " USER_COLUMNS
     " from unnest($1::uuid[]) with ordinality as k(id, n) join users u on u.id = k.id order by k.n",
-    // kCompanions: "offset 0" has each conversation of the bounded list looked at by itself, instead of all memberships of
-    // the other. $3: kCompanionProbesMax, $4: kCompanionScanMax, $5: 1 for InDoubt::kCompanion.
+    // kCompanions: "offset 0" has each conversation of the bounded list looked at by itself,
+    // instead of all memberships of the other. $3: kCompanionProbesMax, $4: kCompanionScanMax, $5:
+    // 1 for InDoubt::kCompanion.
     "select k.id from (select distinct unnest($2::uuid[]) as id) k where case when "
     "(select count(*) from (select 1 from users_conversations where user_id = $1 "
     "limit $3::bigint + 1) n) <= $3::bigint "

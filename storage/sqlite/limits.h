@@ -18,8 +18,8 @@ inline constexpr std::size_t kWriteJobsMax = 4096;
 inline constexpr std::size_t kWriteBytesMax = std::size_t{256} * 1024 * 1024;
 static_assert(kTransactionBytesMax <= kWriteBytesMax);
 
-// Reads that wait. One takes 20 us to 2 ms, presence.get of 256 strangers 25 ms and more; 4,096 of the usual ones are a second or
-// two of work for two threads. Beyond it: kOverloaded.
+// Reads that wait. One takes 20 us to 2 ms, presence.get of 256 strangers 25 ms and more; 4,096 of
+// the usual ones are a second or two of work for two threads. Beyond it: kOverloaded.
 inline constexpr std::size_t kReadJobsMax = 4096;
 
 // Users whose last_online waits for the next transaction: 65,536 * 40 bytes = 2.6 MiB. Beyond it the newest are

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <unordered_set>
 
+#include "proto/base/sort_unique.h"
 #include "storage/limits.h"
 #include "storage/sqlite/accounts.h"
 
@@ -238,8 +239,7 @@ Result<std::vector<UserId>, StoreError> Reads::find_companions(UserId of,
                                            is_in_more_than(kCompanionScanMax, user));
     if (is_companion) found.push_back(user);
   }
-  std::sort(found.begin(), found.end());
-  found.erase(std::unique(found.begin(), found.end()), found.end());
+  sort_unique(found);
   return snapshot.checked(std::move(found));
 }
 

@@ -51,6 +51,14 @@ class Shares : public ChatTest {
     for (int i = 0; i < 6; ++i) devices.push_back(arrives("alice"));
     for (const Person& device : devices) device.says(large_sync(), "s");
   }
+  // Alice, who waits for her share.
+  Person waits_with_a_large_group() {
+    const Person late = arrives("alice");
+    use_up_alices_share();
+    late.says(group_of(strangers(400)), "c");
+    EXPECT_TRUE(late.connection().is_paused);
+    return late;
+  }
   // The detail, or nothing when it was made.
   std::string makes(const Person& person, std::vector<UserId> members) {
     person.forgets();
@@ -160,10 +168,7 @@ TEST_F(Shares, what_is_said_behind_a_command_that_waits_keeps_its_order) {
 }
 
 TEST_F(Shares, a_command_of_a_session_that_ends_meanwhile_is_carried_out_if_it_stores_something) {
-  const Person late = arrives("alice");
-  use_up_alices_share();
-  late.says(group_of(strangers(400)), "c");
-  ASSERT_TRUE(late.connection().is_paused);
+  const Person late = waits_with_a_large_group();
   world.disconnect(late.connection());
   world.advance_ms(5'000);
   EXPECT_EQ(world.staged(), 1U);
@@ -309,10 +314,7 @@ TEST_F(ManyUsers, make_nobody_forget_what_one_of_them_owes) {
 }
 
 TEST_F(Shares, a_command_of_a_session_that_was_logged_out_meanwhile_is_not_carried_out) {
-  const Person late = arrives("alice");
-  use_up_alices_share();
-  late.says(group_of(strangers(400)), "c");
-  ASSERT_TRUE(late.connection().is_paused);
+  const Person late = waits_with_a_large_group();
   world.shard(0).revoke_session(late.id(), late.connection().session);
   world.settle();
   ASSERT_TRUE(late.connection().closed_with.has_value());
@@ -552,10 +554,7 @@ class FewBytesLater : public FewBytes {
 
 TEST_F(FewBytesLater, the_lot_of_a_session_that_ended_while_it_waited_is_there_again) {
   const auto room = group({"alice", "bob"});
-  const Person late = arrives("alice");
-  use_up_alices_share();
-  late.says(group_of(strangers(400)), "c");
-  ASSERT_TRUE(late.connection().is_paused);
+  const Person late = waits_with_a_large_group();
   world.disconnect(late.connection());
   world.advance_ms(5'000);
   EXPECT_EQ(world.staged(), 1U);
