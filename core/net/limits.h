@@ -73,6 +73,10 @@ inline constexpr std::uint32_t kRequestUnits = 4'000;
 // used it up goes on in the next turn, behind those who wait already.
 inline constexpr std::uint32_t kClientTurnUnits = 256 * 1024;
 inline constexpr std::uint32_t kShardTurnUnits = 8 * kClientTurnUnits;
+// So often a second it is looked whether a connection of a client who owes may go on, 0.3 us each:
+// with n connections each waits as long as n such looks take, or thousands of them would all be
+// looked at for each that may.
+inline constexpr std::int64_t kLooksAtIndebtedPerS = 50'000;
 // Bytes of one connection that wait for its next turn before its receive is ended.
 inline constexpr std::uint32_t kUnreadBytesMax = 64 * 1024;
 

@@ -122,6 +122,7 @@ class ShardCore {
   void resume_reading(std::uint32_t slot, Connection& c);
   void keep_unread(std::uint32_t slot, Connection& c, MutableBytes bytes);
   [[nodiscard]] std::vector<std::byte> take_unread(std::uint32_t slot, Connection& c);
+  [[nodiscard]] static bool keeps_input(const Connection& c);
 
   // What one client may use: shard_core_share-inl.h.
   [[nodiscard]] auto links() {

@@ -73,6 +73,7 @@ template <class Io>
 void ShardCore<Io>::keep_unread(std::uint32_t slot, Connection& c, MutableBytes bytes) {
   if (bytes.empty()) return;
   std::vector<std::byte>& unread = unread_[slot];
+  if (unread.empty()) unread.reserve(bytes.size() + runtime::kReadablePadding);
   unread.insert(unread.end(), bytes.begin(), bytes.end());
   c.has_unread = true;
   count_held(slot, c);
@@ -88,6 +89,11 @@ std::vector<std::byte> ShardCore<Io>::take_unread(std::uint32_t slot, Connection
   unread_.erase(kept);
   count_held(slot, c);
   return bytes;
+}
+
+template <class Io>
+bool ShardCore<Io>::keeps_input(const Connection& c) {
+  return c.has_unread || (c.http() != nullptr && c.http()->stash_bytes() > 0);
 }
 
 // What waited is looked at, in its order; what is received next comes behind it.

@@ -85,8 +85,12 @@ void ShardCore<Io>::report() {
     resume_.pop_front();
     Connection* c = find(id);
     if (c == nullptr || !c->resume) continue;
-    if (c->state <= ConnectionState::kCloseSent && had_its_turn(*c)) {
-      resume_.push_back(id);  // without a look at what it keeps
+    const bool can_wait = c->state <= ConnectionState::kCloseSent;
+    if (can_wait && had_its_turn(*c)) {
+      resume_.push_back(id);  // what it keeps is not touched
+    } else if (can_wait && keeps_input(*c) && owes_us(*c) > 0) {
+      c->resume = false;
+      defer(id.slot, *c);  // likewise
     } else {
       resume_reading(id.slot, *c);
     }

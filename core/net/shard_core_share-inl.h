@@ -88,12 +88,18 @@ void ShardCore<Io>::charge(const Connection& c, std::uint64_t units) {
 
 template <class Io>
 std::int64_t ShardCore<Io>::owes_us(const Connection& c) const {
-  if (c.address == ClientTable::kNone) return 0;
-  std::int64_t wait_us = clients_.wait_us(c.address, options_.address_work, now_.monotonic_us);
-  if (c.client != c.address) {
-    wait_us = std::max(wait_us, clients_.wait_us(c.client, options_.user_work, now_.monotonic_us));
-  }
-  return weakened(Weakness::kWorkShare) ? 0 : wait_us;
+  if (c.address == ClientTable::kNone || weakened(Weakness::kWorkShare)) return 0;
+  const auto wait_us = [this](ClientTable::Index client, const WorkShare& share) {
+    const std::int64_t owed_us = clients_.wait_us(client, share, now_.monotonic_us);
+    if (owed_us == 0) return owed_us;
+    // No longer than it takes to pay for half the burst: what was paid for meanwhile is used then.
+    const std::int64_t look_us =
+        std::int64_t{clients_.connections(client)} * 1'000'000 / kLooksAtIndebtedPerS;
+    return std::max(owed_us, std::min(look_us, share.burst_ns / 2'000));
+  };
+  const std::int64_t of_address_us = wait_us(c.address, options_.address_work);
+  if (c.client == c.address) return of_address_us;
+  return std::max(of_address_us, wait_us(c.client, options_.user_work));
 }
 
 template <class Io>

@@ -121,6 +121,29 @@ TEST(Share, WhoOwesIsNotReadUntilItIsPaid) {
   EXPECT_THAT(shard.io.closed(), IsEmpty());
 }
 
+TEST(Share, ManyConnectionsThatOweAreNotAllLookedAtForEachThatMayGoOn) {
+  constexpr std::uint32_t kConnections = 500;  // each looked at every 10 ms
+  NetOptions options;
+  options.address_work = WorkShare::of(1'000'000, 50'000);
+  SimShard shard(options);
+  std::vector<ConnectionId> greedy;
+  for (std::uint32_t i = 0; i < kConnections; ++i) {
+    greedy.push_back(shard.open_from(kGreedy));
+    shard.pass_ms(20);  // the upgrade is paid
+  }
+  const std::string frame = client_frame(1, std::string(242, 'x'));  // 1 ms of work
+  for (const ConnectionId id : greedy) shard.io.peer_says(id.slot, frame);
+  shard.settle();
+  const std::size_t at_once = shard.handler.messages.size();
+  const std::uint64_t looks_before = shard.net.counters().work_throttled.value();
+  for (int i = 0; i < 200; ++i) shard.pass_ms(1);
+  EXPECT_GT(shard.handler.messages.size(), at_once + 180) << "all that is paid for is used";
+  const std::uint64_t looks = shard.net.counters().work_throttled.value() - looks_before;
+  EXPECT_LT(looks, 200 * kLooksAtIndebtedPerS / 1'000);
+  for (int i = 0; i < 500; ++i) shard.pass_ms(1);
+  EXPECT_THAT(shard.handler.messages, SizeIs(kConnections)) << "nothing is lost";
+}
+
 TEST(Share, OneUserPaysForAllOfTheirConnections) {
   NetOptions options = with_sessions();
   options.user_work = WorkShare::of(100'000, 50'000);
