@@ -32,7 +32,7 @@ constexpr std::array<CommandCost, std::variant_size_v<ClientEvent>> kCosts = {{
     {"presence.unsubscribe", "256 users that the session hears", 1, 32, kPresenceListMax, 900},
     {"presence.get", "256 users that the session hears", 1, 32, kPresenceListMax, 900},
     {"conversation.create", "1,000 members", 2, 6, kMemberListMax, 16'000},
-    {"conversation.list", "200 conversations of 32 members", 2, 16, kConversationListLimitMax, 1'500},
+    {"conversation.list", "200 conversations of 32 members", 2, 8, kConversationListLimitMax, 2'600},
     {"conversation.get", "10,000 members", 2, 0, 0, 200},
     {"conversation.join", "", 2, 0, 0, 200},
     {"conversation.leave", "the last owner", 2, 0, 0, 200},
