@@ -158,6 +158,24 @@ struct ChatShard::Roles final : ParcelSink {
   UserShares shares;
 };
 
+// One call from outside: the time of it, and behind it what has to hold whenever nobody is at work.
+class ChatShard::Entry {
+ public:
+  explicit Entry(const Roles& roles) : roles_(roles) {}
+  Entry(Roles& roles, const Now& now) : roles_(roles) { roles.context.now = now; }
+  ~Entry() {
+    if (!roles_.context.limits.checks_invariants) [[likely]]
+      return;
+    roles_.conversations.check_invariants();
+    roles_.sessions.check_invariants();
+  }
+  Entry(const Entry&) = delete;
+  Entry& operator=(const Entry&) = delete;
+
+ private:
+  const Roles& roles_;
+};
+
 ChatShard::ChatShard(ChatPorts ports, ChatLimits limits, std::string node)
     : roles_(std::make_unique<Roles>(ports, limits, std::move(node))) {}
 ChatShard::~ChatShard() = default;
@@ -168,49 +186,50 @@ void ChatShard::set_token_judge(TokenJudge& tokens) {
 
 void ChatShard::open_session(const Endpoint& session, const TokenProof& proof,
                              bool resume_announced, const Now& now) {
-  roles_->context.now = now;
+  const Entry entry(*roles_, now);
   roles_->sessions.open(session, proof, resume_announced);
 }
 
 void ChatShard::close_session(const Endpoint& session, bool clean, const Now& now) {
-  roles_->context.now = now;
+  const Entry entry(*roles_, now);
   roles_->sessions.close(session, clean);
 }
 
 void ChatShard::on_heartbeat(const Endpoint& session, const Now& now) {
-  roles_->context.now = now;
+  const Entry entry(*roles_, now);
   roles_->sessions.on_heartbeat(session);
 }
 
 void ChatShard::on_drained(const Endpoint& session, const Now& now) {
-  roles_->context.now = now;
+  const Entry entry(*roles_, now);
   roles_->sessions.on_drained(session);
 }
 
 void ChatShard::apply(Command command, const Now& now, std::uint32_t payload_bytes) {
-  roles_->context.now = now;
+  const Entry entry(*roles_, now);
   roles_->sessions.apply(std::move(command), payload_bytes);
   roles_->conversations.trim();
 }
 
 void ChatShard::refuse(const Endpoint& session, const RequestId& request, const Error& error,
                        const Now& now, std::uint32_t payload_bytes) {
-  roles_->context.now = now;
+  const Entry entry(*roles_, now);
   roles_->sessions.refuse(session, request, error, payload_bytes);
 }
 
 bool ChatShard::admit_request(const Actor& actor, const Now& now) {
-  roles_->context.now = now;
+  const Entry entry(*roles_, now);
   return roles_->sessions.admit_request(actor, 1);
 }
 
 void ChatShard::on_parcel(Parcel parcel, const Now& now) {
-  roles_->context.now = now;
+  const Entry entry(*roles_, now);
   roles_->deliver(std::move(parcel));
   roles_->conversations.trim();
 }
 
 void ChatShard::on_committed(std::span<const storage::Outcome> outcomes) {
+  const Entry entry(*roles_);
   roles_->conversations.on_committed(outcomes);
 }
 
@@ -231,19 +250,19 @@ void ChatShard::revoke_session(UserId user, SessionId session) {
 }
 
 void ChatShard::end_revoked(const absl::flat_hash_set<SessionId>& sessions, const Now& now) {
-  roles_->context.now = now;
+  const Entry entry(*roles_, now);
   roles_->sessions.end_revoked(sessions);
 }
 
 void ChatShard::on_node_event(const TopicId& topic, Seq seq, ServerEvent event, ByteView payload,
                               const Now& now) {
-  roles_->context.now = now;
+  const Entry entry(*roles_, now);
   if (is_user_topic(topic)) return;  // nodes tell of users by hints and presence alone
   roles_->conversations.on_node_event(conversation_of(topic), seq, std::move(event), payload);
 }
 
 void ChatShard::on_node_hint(const TopicId& topic, const NodeHint& hint, const Now& now) {
-  roles_->context.now = now;
+  const Entry entry(*roles_, now);
   if (is_user_topic(topic)) {
     roles_->users.on_node_hint(topic, hint);
   } else {
@@ -252,7 +271,7 @@ void ChatShard::on_node_hint(const TopicId& topic, const NodeHint& hint, const N
 }
 
 void ChatShard::on_listening(const TopicId& topic, const Now& now) {
-  roles_->context.now = now;
+  const Entry entry(*roles_, now);
   if (is_user_topic(topic)) {
     roles_->users.on_listening(topic);
   } else {
@@ -261,13 +280,13 @@ void ChatShard::on_listening(const TopicId& topic, const Now& now) {
 }
 
 void ChatShard::on_gap(const Now& now) {
-  roles_->context.now = now;
+  const Entry entry(*roles_, now);
   roles_->conversations.on_gap();
   roles_->users.on_gap();
 }
 
 void ChatShard::on_publish_lost(const TopicId& topic, const Now& now) {
-  roles_->context.now = now;
+  const Entry entry(*roles_, now);
   if (is_user_topic(topic)) {
     roles_->users.on_publish_lost(topic);
   } else {
@@ -281,32 +300,32 @@ bool ChatShard::owes_nodes() const {
 
 void ChatShard::on_presence(const storage::NodeId& node, UserId user,
                             const storage::PresenceDelta& said, const Now& now) {
-  roles_->context.now = now;
+  const Entry entry(*roles_, now);
   roles_->users.elsewhere().on_said(node, user, said);
 }
 
 void ChatShard::on_presence_listening(UserId user, const Now& now) {
-  roles_->context.now = now;
+  const Entry entry(*roles_, now);
   roles_->users.elsewhere().on_listening(user);
 }
 
 void ChatShard::on_presence_lost(UserId user, const Now& now) {
-  roles_->context.now = now;
+  const Entry entry(*roles_, now);
   roles_->users.put_again(user);
 }
 
 void ChatShard::on_presence_certain(bool is_certain, const Now& now) {
-  roles_->context.now = now;
+  const Entry entry(*roles_, now);
   roles_->users.elsewhere().on_certain(is_certain);
 }
 
 void ChatShard::on_nodes(std::span<const storage::NodeId> others, const Now& now) {
-  roles_->context.now = now;
+  const Entry entry(*roles_, now);
   roles_->users.elsewhere().on_nodes(others);
 }
 
 void ChatShard::tick(const Now& now) {
-  roles_->context.now = now;
+  const Entry entry(*roles_, now);
   // What is armed for now while we run waits for the next tick: no timer can keep a turn from ending.
   for (std::size_t left = roles_->context.deadlines.size(); left > 0; --left) {
     const std::optional<Deadline> due = roles_->context.deadlines.pop_due(now.monotonic_us);

@@ -135,6 +135,7 @@ class ChatShard final : public storage::CommitListener {
 
  private:
   struct Roles;
+  class Entry;
   std::unique_ptr<Roles> roles_;
 };
 

@@ -69,6 +69,10 @@ struct ChatLimits {
   std::uint32_t recent_rows_max = 64;  // newest rows kept per hot conversation
   // Newest messages kept for resume; the least used go first.
   std::uint64_t recent_bytes_max = 64ULL << 20;
+
+  // Not a limit: behind each entry the shard looks whether what has to hold does (check_invariants()), and aborts where it
+  // does not. For tests and the simulator: the look goes over everything that there is.
+  bool checks_invariants = false;
 };
 
 // --- session ---

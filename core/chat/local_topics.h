@@ -72,6 +72,8 @@ class LocalTopics {
     return it->second;
   }
   [[nodiscard]] std::size_t size() const { return index_of_.size(); }
+  // Every number is below this; those that are not in use have no hearers.
+  [[nodiscard]] std::size_t numbers() const { return topics_.size(); }
 
  private:
   [[nodiscard]] std::optional<Index> acquire(const TopicId& topic, UserId user) {

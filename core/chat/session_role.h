@@ -80,8 +80,12 @@ class SessionRole {
   [[nodiscard]] std::size_t sessions() const { return session_count_; }
   [[nodiscard]] std::size_t topics() const { return topics_.size(); }
   [[nodiscard]] std::size_t pullers() const { return pullers_.size(); }
+  // Aborts where something does not hold that has to, whenever nobody is at work (session_invariants.cc).
+  void check_invariants() const;
 
  private:
+  void check_session(std::uint32_t slot, const Session& session) const;
+  void check_subscriptions() const;
   // presence.get, and the snapshot of a session's peers, while owners are asked.
   struct PresenceAsk {
     enum class Kind : std::uint8_t {

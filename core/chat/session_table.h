@@ -228,15 +228,17 @@ class SessionTable {
         session.state != Session::State::kFree && session.generation == endpoint.generation;
     return is_it ? &session : nullptr;
   }
-  // `f(slot, session)` for each that is not free.
+  // `f(slot, session)` for each that is not free, `at_most` of them.
   template <class F>
-  void for_each(F&& f) const {
+  void for_each(F&& f, std::size_t at_most = SIZE_MAX) const {
     for (std::size_t chunk = 0; chunk < chunks_.size(); ++chunk) {
       if (!chunks_[chunk]) continue;
       for (std::size_t i = 0; i < kChunk; ++i) {
+        if (at_most == 0) return;
         const Session& session = (*chunks_[chunk])[i];
-        if (session.state != Session::State::kFree)
-          f(static_cast<std::uint32_t>(chunk * kChunk + i), session);
+        if (session.state == Session::State::kFree) continue;
+        --at_most;
+        f(static_cast<std::uint32_t>(chunk * kChunk + i), session);
       }
     }
   }

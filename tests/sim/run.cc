@@ -122,6 +122,7 @@ void Run::make_world() {
 }
 
 void Run::tune(net::NetOptions& net, chat::ChatLimits& chat) const {
+  chat.checks_invariants = true;
   // Small, so that every bound is met. Every fourth world cuts its pages by bytes alone, the others by rows: a page that
   // was cut is where exactness is lost.
   chat.page_rows_max = seed_ % 4 == 0 ? 100 : static_cast<std::uint32_t>(seed_ % 4);

@@ -15,9 +15,11 @@ World::Shard::Shard(World& w, std::uint32_t i)
       number(i),
       first(i / w.options_.shards * w.options_.shards),
       index(i % w.options_.shards) {
+  ChatLimits limits = w.options_.limits;
+  limits.checks_invariants = true;
   chat = std::make_unique<ChatShard>(ChatPorts{*this, *this, *this, *this, *this, *this,
                                                w.bus_ ? this : nullptr, w.bus_ ? this : nullptr},
-                                     w.options_.limits, "node-1");
+                                     limits, "node-1");
   chat->set_token_judge(*this);
 }
 
