@@ -28,10 +28,12 @@ void check_members(const Conversation& conversation) {
     UPROAR_CHECK(member.joined_seq <= std::max(conversation.last_seq, conversation.members_seq),
                  number(conversation), member.joined_seq, conversation.last_seq);
   }
-  UPROAR_CHECK(conversation.announced_marks.size() <= kReceiptFanoutMembersMax, number(conversation));
+  UPROAR_CHECK(conversation.announced_marks.size() <= kReceiptFanoutMembersMax,
+               number(conversation));
   for (std::size_t i = 0; i < conversation.ended.size(); ++i) {
     const EndedMembership& ended = conversation.ended[i];
-    UPROAR_CHECK(ended.joined_seq <= conversation.published_seq, number(conversation),                  ended.joined_seq, conversation.published_seq);
+    UPROAR_CHECK(ended.joined_seq <= conversation.published_seq, number(conversation),
+                 ended.joined_seq, conversation.published_seq);
     for (std::size_t k = 0; k < i; ++k)
       UPROAR_CHECK(conversation.ended[k].user != ended.user, number(conversation));
   }
@@ -52,7 +54,8 @@ void check_position(const Conversation& conversation) {
 
 void check_reads(const Conversation& conversation) {
   using State = Conversation::State;
-  UPROAR_CHECK(conversation.state != State::kCreating || conversation.pending > 0, number(conversation));
+  UPROAR_CHECK(conversation.state != State::kCreating || conversation.pending > 0,
+               number(conversation));
   UPROAR_CHECK(!conversation.is_look || conversation.is_loading, number(conversation));
   UPROAR_CHECK(!conversation.look_again || conversation.is_loading, number(conversation));
   UPROAR_CHECK(!conversation.is_repairing || conversation.has_hole, number(conversation));
@@ -63,12 +66,14 @@ void check_change(const Conversation& conversation) {
   const MembershipCommand& change = conversation.change;
   UPROAR_CHECK(change.left <= conversation.pending, number(conversation), change.left,
                conversation.pending);
-  UPROAR_CHECK(change.left > 0 || (change.rest.empty() && change.joining.empty()), number(conversation));
+  UPROAR_CHECK(change.left > 0 || (change.rest.empty() && change.joining.empty()),
+               number(conversation));
 }
 
 void check_bounds(const Conversation& conversation) {
   UPROAR_CHECK(conversation.typers.size() <= kTypersMax, number(conversation));
-  UPROAR_CHECK(conversation.typers.empty() || conversation.typing_timer_armed, number(conversation));
+  UPROAR_CHECK(conversation.typers.empty() || conversation.typing_timer_armed,
+               number(conversation));
   UPROAR_CHECK(conversation.marks.size() <= kWaitingMarksMax, number(conversation));
   for (const MarkSlot& slot : conversation.marks) {
     UPROAR_CHECK(slot.waiting.size() <= kMarkRepliesMax, number(conversation));

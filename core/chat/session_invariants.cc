@@ -23,13 +23,14 @@ void SessionRole::check_session(std::uint32_t slot, const Session& session) cons
   UPROAR_CHECK(extras.share == 0 || shares_asked_.contains(extras.share), slot, extras.share);
   UPROAR_CHECK(extras.joinings.unasked.size() <= context_.limits.joined_live_max, slot);
   for (const std::uint32_t topic : extras.watches) {
-    UPROAR_CHECK(std::find(session.topics.begin(), session.topics.end(), topic) !=
-                     session.topics.end(),
-                 slot, topic);
+    UPROAR_CHECK(
+        std::find(session.topics.begin(), session.topics.end(), topic) != session.topics.end(),
+        slot, topic);
   }
   if (!extras.starting) return;
   UPROAR_CHECK(extras.starting->early.size() <= kEarlyMessagesMax, slot);
-  UPROAR_CHECK(extras.starting->left.size() <= kEarlyLeavingsMax || extras.starting->audience_loaded, slot);
+  UPROAR_CHECK(
+      extras.starting->left.size() <= kEarlyLeavingsMax || extras.starting->audience_loaded, slot);
 }
 
 // A topic is known here exactly as long as somebody hears it or is about to.
@@ -49,7 +50,8 @@ void SessionRole::check_subscriptions() const {
   for (const auto& [number, puller] : pullers_) {
     UPROAR_CHECK(puller->underway.size() <= kSyncWindow, number);
     UPROAR_CHECK(!puller->is_pumping, number);
-    if (puller->to.kind != Endpoint::Kind::kSession || puller->mode != Attach::Mode::kLive) continue;
+    if (puller->to.kind != Endpoint::Kind::kSession || puller->mode != Attach::Mode::kLive)
+      continue;
     for (const Puller::Underway& underway : puller->underway) ++hearers[underway.item.topic];
     for (const PullItem& item : puller->queue)
       if (!item.awaits_look) ++hearers[item.topic];

@@ -197,7 +197,8 @@ void SessionRole::run_in_turn(const Endpoint& endpoint, std::vector<EarlyMessage
     if (at->refused) {
       context_.refuse(at->command.actor, *at->refused);
     } else {
-      run(std::move(at->command));
+      const std::uint32_t units = cost(at->command.event);
+      run(std::move(at->command), units);
     }
   }
 }
@@ -415,7 +416,8 @@ void SessionRole::say_early(Session& session, EarlyMessage said) {
 
 void SessionRole::apply(Command command, std::uint32_t payload_bytes) {
   if (command.actor.from.kind == Endpoint::Kind::kRequest) {
-    if (admit_request(command.actor, cost(command.event))) run_or_ask(std::move(command), nullptr);
+    const std::uint32_t units = cost(command.event);
+    if (admit_request(command.actor, units)) run_or_ask(std::move(command), nullptr, units);
     return;
   }
   Session* session = live(command.actor.from);
@@ -434,11 +436,11 @@ void SessionRole::apply(Command command, std::uint32_t payload_bytes) {
     say_early(*session, {.command = std::move(command), .refused = {}});
     return;
   }
-  run(std::move(command));
+  run(std::move(command), units);
 }
 
 // REQUIRES: the session is live.
-void SessionRole::run(Command command) {
+void SessionRole::run(Command command, std::uint32_t units) {
   Session* session = live(command.actor.from);
   // A refresh answers the server, and says nothing of whether a sync follows.
   if (!std::holds_alternative<Sync>(command.event) &&
@@ -447,7 +449,7 @@ void SessionRole::run(Command command) {
     session = live(command.actor.from);
     if (session == nullptr) return;
   }
-  run_or_ask(std::move(command), session);
+  run_or_ask(std::move(command), session, units);
 }
 
 void SessionRole::on(const Backpressure& said) {

@@ -125,7 +125,7 @@ class SessionRole {
                         Result<std::vector<storage::Audience>, storage::StoreError> loaded);
   void audience_loaded(const Endpoint& endpoint, storage::Audience audience);
   void become_ready(const Endpoint& endpoint, Session& session);
-  void run(Command command);
+  void run(Command command, std::uint32_t units);  // cost() of it
   void run_in_turn(const Endpoint& endpoint, std::vector<EarlyMessage> said);
   void begin_wait(const Endpoint& endpoint, Session& session);
   void end_wait(const Endpoint& endpoint, Session& session);
@@ -169,8 +169,8 @@ class SessionRole {
   // What is to be asked for before it runs; nullopt: nothing. `units`: all that it costs.
   [[nodiscard]] std::optional<ShareDemand> demand_of(const Command& command, const Session* session,
                                                      std::uint32_t units) const;
-  // `session` is live, or null.
-  void run_or_ask(Command command, Session* session);
+  // `session` is live, or null. `units`: cost() of it.
+  void run_or_ask(Command command, Session* session, std::uint32_t units);
   void ask_share(Command command, ShareDemand demand);
   void share_settled(std::uint32_t token, const std::optional<Error>& refused);
   void end_share(std::uint32_t token);

@@ -109,10 +109,10 @@ std::optional<ShareDemand> SessionRole::demand_of(const Command& command, const 
   return demand;
 }
 
-void SessionRole::run_or_ask(Command command, Session* session) {
+void SessionRole::run_or_ask(Command command, Session* session, std::uint32_t units) {
   const std::uint32_t strangers = cost_of_strangers(command.event, session);
   if (strangers > 0) charge_more(command.actor, session, strangers);
-  if (auto demand = demand_of(command, session, cost(command.event) + strangers))
+  if (auto demand = demand_of(command, session, units + strangers))
     return ask_share(std::move(command), std::move(*demand));
   settle_pages(command.actor.user, session, 0, pages_of(command.event));
   route(std::move(command));
