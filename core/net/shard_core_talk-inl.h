@@ -192,6 +192,7 @@ bool ShardCore<Io>::write_answer(std::uint32_t slot, Connection& c, const http::
         out);
     UPROAR_CHECK(written.ok());
   }
+  charge(c, out.size() / kAnsweredBytesPerUnit);
   if (egress_budget_.used + out.size() > options_.egress_shard_bytes_max) {
     shed_egress();
     if (c.doomed) {

@@ -197,6 +197,25 @@ TEST(Share, RequestsAreWorkToo) {
   EXPECT_THAT(shard.handler.requests, SizeIs(100));
 }
 
+TEST(Share, WhatIsAnsweredIsWorkToo) {
+  constexpr std::size_t kAnswerBytes = 60'000;
+  constexpr std::uint32_t kAnswers = 10;
+  NetOptions options;
+  options.address_work =
+      WorkShare::of(1'000'000, kAnswers * (kRequestUnits + kAnswerBytes / kAnsweredBytesPerUnit));
+  SimShard shard(options);
+  const std::string body(kAnswerBytes, 'x');
+  shard.handler.when_request = [&](ConnectionId id, const http::Request&) {
+    shard.net.respond(id, Reply{.body = body});
+  };
+  const std::uint32_t greedy = shard.connect_from(kGreedy);
+  shard.io.peer_says(greedy, many("GET / HTTP/1.1\r\nHost: a\r\n\r\n", 3 * kAnswers));
+  shard.settle();
+  EXPECT_LE(shard.handler.requests.size(), kAnswers + 1);
+  for (int i = 0; i < 50; ++i) shard.pass_ms(100);
+  EXPECT_THAT(shard.handler.requests, SizeIs(3 * kAnswers));
+}
+
 // --- Messages of those who have no session, and of those who are told to go ------------------------------------------
 
 TEST(Share, AMessageBeforeTheSessionIsSmallInflatedToo) {
