@@ -40,7 +40,8 @@ void ConversationRole::history(Conversation& conversation, const Actor& actor,
       .order = history.after_seq ? PageQuery::Order::kAfter : PageQuery::Order::kBefore,
       .bound = history.after_seq ? *history.after_seq : history.before_seq.value_or(0),
       .seq_floor = member->joined_seq,
-      .limit = std::clamp(history.limit, 1U, context_.limits.history_limit_max)};
+      .limit = std::clamp(history.limit, 1U, context_.limits.history_limit_max),
+      .bytes_max = context_.limits.page_bytes_max};
   ++history_reads_;
   context_.history.read_page(query,
                              [this, actor, query](Result<storage::Page, storage::StoreError> page) {

@@ -177,7 +177,8 @@ void ConversationRole::read_for_attach(Conversation& conversation, AttachState& 
                   .order = PageQuery::Order::kChangedAfter,
                   .bound = attach.bound,
                   .seq_floor = joined_seq,
-                  .limit = context_.limits.page_rows_max};
+                  .limit = context_.limits.page_rows_max,
+                  .bytes_max = context_.limits.page_bytes_max};
   if (request.mode == Attach::Mode::kUnread) {
     query.order = PageQuery::Order::kBefore;
     query.bound = 0;

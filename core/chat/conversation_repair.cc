@@ -31,7 +31,8 @@ void ConversationRole::repair(Conversation& conversation) {
                               .order = storage::PageQuery::Order::kChangedAfter,
                               .bound = conversation.published_seq,
                               .seq_floor = 0,
-                              .limit = context_.limits.page_rows_max},
+                              .limit = context_.limits.page_rows_max,
+                              .bytes_max = context_.limits.page_bytes_max},
                              [this, id = conversation.id, claims = conversation.claims](
                                  Result<storage::Page, storage::StoreError> page) {
                                repaired(id, claims, std::move(page));

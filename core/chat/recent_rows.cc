@@ -5,24 +5,20 @@
 #include <utility>
 
 #include "proto/base/check.h"
+#include "storage/page_bytes.h"
 
 namespace uproar::chat {
 
-std::size_t row_bytes(const Message& row) {
-  return sizeof(Message) + row.content.size() + row.attachments.size() + row.client_id.size() +
-         row.mentions.size() * sizeof(UserId) + row.reactions.size() * sizeof(Reaction);
-}
+using storage::row_bytes;
 
 void cut_page(storage::Page& page, storage::PageQuery::Order order, std::size_t bytes_max) {
   using Order = storage::PageQuery::Order;
   std::vector<Message>& rows = page.messages;
-  std::size_t bytes = 0;
+  storage::PageBytes bytes(bytes_max);
   std::size_t kept = 0;
-  for (; kept < rows.size(); ++kept) {
-    const Message& row = order == Order::kBefore ? rows[rows.size() - 1 - kept] : rows[kept];
-    bytes += row_bytes(row);
-    if (bytes > bytes_max && kept > 0) break;
-  }
+  while (kept < rows.size() &&
+         bytes.take(order == Order::kBefore ? rows[rows.size() - 1 - kept] : rows[kept]))
+    ++kept;
   if (kept == rows.size()) return;
   page.has_more = true;
   if (order == Order::kBefore) {

@@ -55,8 +55,6 @@ class RecentRows {
   std::size_t bytes_ = 0;
 };
 
-// Heap and object bytes of a row, for budgets.
-[[nodiscard]] std::size_t row_bytes(const Message& row);
 // What remains fits `bytes_max`, or is one row. Order kBefore loses its oldest rows, the others their newest.
 void cut_page(storage::Page& page, storage::PageQuery::Order order, std::size_t bytes_max);
 

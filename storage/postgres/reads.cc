@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "storage/limits.h"
+#include "storage/page_bytes.h"
 #include "storage/postgres/limits.h"
 #include "storage/postgres/statements.h"
 
@@ -165,13 +166,21 @@ void Reads::read_page(const PageQuery& query, Done<Page> done) {
   ask(unit(call(Read::kConversation, std::move(Params().add(query.conversation))),
            call(statement, std::move(params))),
       std::move(done),
-      [order = query.order, limit](const Answers& found) -> Result<Page, StoreError> {
+      [order = query.order, limit,
+       bytes_max = query.bytes_max](const Answers& found) -> Result<Page, StoreError> {
         if (found[0].count() == 0) return Err{StoreError::kNotFound};
         const int count = found[1].count();
         Page page;
         page.has_more = count > static_cast<int>(limit);
-        for (int i = 0; i < std::min(count, static_cast<int>(limit)); ++i)
-          page.messages.push_back(read_message(found[1], i));
+        PageBytes bytes(bytes_max);
+        for (int i = 0; i < std::min(count, static_cast<int>(limit)); ++i) {
+          chat::Message message = read_message(found[1], i);
+          if (!bytes.take(message)) {
+            page.has_more = true;
+            break;
+          }
+          page.messages.push_back(std::move(message));
+        }
         if (order == Order::kBefore) std::reverse(page.messages.begin(), page.messages.end());
         if (order == Order::kChangedAfter)
           page.upto_seq = page.has_more ? page.messages.back().version : found[0].int8(0, 2);

@@ -5,6 +5,7 @@
 
 #include "proto/base/sort_unique.h"
 #include "storage/limits.h"
+#include "storage/page_bytes.h"
 #include "storage/sqlite/accounts.h"
 
 namespace uproar::storage::sqlite {
@@ -159,15 +160,21 @@ Result<Page, StoreError> Reads::read_page(const PageQuery& query) {
                     ? page_after_.query(query.conversation, std::min(bound, last_seq), limit + 1)
                     : page_changed_.query(query.conversation, std::min(bound, last_seq),
                                           query.seq_floor, limit + 1);
+    PageBytes bytes(query.bytes_max);
     while (rows.next()) {
       if (page.messages.size() == limit) {
         page.has_more = true;
         break;
       }
-      page.messages.push_back(read_message(rows, query.conversation));
+      chat::Message message = read_message(rows, query.conversation);
+      fill_reactions(message);
+      if (!bytes.take(message)) {
+        page.has_more = true;
+        break;
+      }
+      page.messages.push_back(std::move(message));
     }
   }
-  for (chat::Message& message : page.messages) fill_reactions(message);
   if (query.order == Order::kBefore) std::reverse(page.messages.begin(), page.messages.end());
   if (query.order == Order::kChangedAfter)
     page.upto_seq = page.has_more ? page.messages.back().version : last_seq;

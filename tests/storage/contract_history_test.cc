@@ -4,6 +4,7 @@
 #include <map>
 #include <random>
 
+#include "storage/page_bytes.h"
 #include "tests/storage/contract.h"
 
 namespace uproar::storage {
@@ -112,6 +113,35 @@ TEST_P(History, TheLastSeqIsThatOfAllThatIsCommitted) {
   ASSERT_GT(last_seq, 0U);
   EXPECT_EQ(call->last_seq_of(room).value(), last_seq);
   EXPECT_EQ(call->last_seq_of(conversation(99)).error(), StoreError::kNotFound);
+}
+
+TEST_P(History, APageEndsBeforeTheRowThatWouldMakeItTooLarge) {
+  random_history(7, 60);
+  for (const Order order : {Order::kBefore, Order::kAfter, Order::kChangedAfter}) {
+    PageQuery query{.conversation = room, .order = order, .limit = 40};
+    const Page all = call->page(query).value();
+    for (const std::size_t bytes_max : {std::size_t{1}, std::size_t{1'000}, std::size_t{5'000}}) {
+      query.bytes_max = bytes_max;
+      const Page page = call->page(query).value();
+      ASSERT_FALSE(page.messages.empty()) << "at least one";
+      ASSERT_LT(page.messages.size(), all.messages.size());
+      EXPECT_TRUE(page.has_more);
+      const bool is_backwards = order == Order::kBefore;
+      const std::size_t from = is_backwards ? all.messages.size() - page.messages.size() : 0;
+      std::size_t bytes = 0;
+      for (std::size_t i = 0; i < page.messages.size(); ++i) {
+        EXPECT_EQ(page.messages[i].seq, all.messages[from + i].seq);
+        EXPECT_EQ(page.messages[i].reactions.size(), all.messages[from + i].reactions.size());
+        bytes += row_bytes(page.messages[i]);
+      }
+      const chat::Message& next = all.messages[is_backwards ? from - 1 : page.messages.size()];
+      EXPECT_TRUE(bytes <= bytes_max || page.messages.size() == 1) << bytes;
+      EXPECT_GT(bytes + row_bytes(next), bytes_max);
+      if (order == Order::kChangedAfter) {
+        EXPECT_EQ(page.upto_seq, page.messages.back().version);
+      }
+    }
+  }
 }
 
 TEST_P(History, PagesBackwardsAndForwardsShowTheSameRows) {
