@@ -16,6 +16,10 @@ constexpr std::size_t kTextBytesPerUnit = 8 * 1024;
 constexpr auto kTextUnitsMax = static_cast<std::uint32_t>(
     (kContentBytesMax + kAttachmentsBytesMax + kMentionsMax * sizeof(UserId)) / kTextBytesPerUnit);
 
+// Everybody may come and go in a channel, and what others say there waits for the outcome: so much that all connections of a
+// user pay for it together.
+constexpr std::uint32_t kBarrierUnits = kSharedCostMin;
+
 // clang-format off
 constexpr std::array<CommandCost, std::variant_size_v<ClientEvent>> kCosts = {{
     {"session.open", "a token of 8 KiB", 1, 0, 0, 100},
@@ -34,8 +38,8 @@ constexpr std::array<CommandCost, std::variant_size_v<ClientEvent>> kCosts = {{
     {"conversation.create", "1,000 members", 2, 6, kMemberListMax, 16'000},
     {"conversation.list", "200 conversations of 32 members", 2, 8, kConversationListLimitMax, 2'600},
     {"conversation.get", "10,000 members", 2, 0, 0, 200},
-    {"conversation.join", "", 2, 0, 0, 200},
-    {"conversation.leave", "the last owner", 2, 0, 0, 200},
+    {"conversation.join", "", kBarrierUnits, 0, 0, 200},
+    {"conversation.leave", "the last owner", kBarrierUnits, 0, 0, 200},
     {"conversation.add", "1,000 users", 2, 6, kMemberListMax, 16'000},
     {"conversation.remove", "", 2, 0, 0, 200},
     {"conversation.rename", "", 1, 0, 0, 100},

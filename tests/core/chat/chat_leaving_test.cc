@@ -359,6 +359,11 @@ TEST_F(Leaving, that_was_asked_for_right_behind_a_joining_is_answered_behind_it)
   she.forgets();
   she.says(ConversationJoin{open}, "join");
   she.says(ConversationLeave{open}, "leave");
+  // Both are paid for by the share of the user, one behind the other.
+  do {
+    only_between(kSession, kUser);
+    only_between(kUser, kSession);
+  } while (world.step_say(she.connection()));
   only_between(kSession, kConversation);
   stored();
   stored();

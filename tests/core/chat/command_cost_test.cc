@@ -40,6 +40,11 @@ TEST(CommandCosts, grow_with_what_the_command_carries) {
       << "more rows than a page has are not read, and not charged";
 }
 
+TEST(CommandCosts, make_all_connections_of_a_user_pay_for_what_others_wait_for) {
+  EXPECT_GE(cost_of(ConversationJoin()), kSharedCostMin);
+  EXPECT_GE(cost_of(ConversationLeave()), kSharedCostMin);
+}
+
 TEST(CommandCosts, count_what_is_stored) {
   MessageSend send;
   EXPECT_EQ(stored_pages_of(send), 1U) << "its row";
