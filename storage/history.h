@@ -41,7 +41,8 @@ struct PageQuery {
   Seq bound = 0;      // kBefore with 0: from the end
   Seq seq_floor = 0;  // rows with seq <= floor are not shown (a member hears from joined_seq on)
   std::uint32_t limit = 50;
-  // The page ends before the row that would make it larger (page_bytes.h), has_more then: what is behind is not read. 0: no bound.
+  // The page ends before the row that would make it larger (page_bytes.h), has_more then: what is
+  // behind is not read. 0: no bound.
   std::size_t bytes_max = 0;
 };
 struct Page {

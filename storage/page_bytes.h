@@ -1,6 +1,7 @@
 #pragma once
 
-// How large the rows of a page are, and where a page ends that may have no more bytes than PageQuery::bytes_max.
+// How large the rows of a page are, and where a page ends that may have no more bytes than
+// PageQuery::bytes_max.
 
 #include <cstddef>
 
@@ -20,7 +21,8 @@ class PageBytes {
   // 0: no bound.
   explicit PageBytes(std::size_t bytes_max) : bytes_max_(bytes_max) {}
 
-  // Of the rows in their order of reading. False: the page ends before this one; the first always fits.
+  // Of the rows in their order of reading. False: the page ends before this one; the first always
+  // fits.
   [[nodiscard]] bool take(const chat::Message& row) {
     const bool is_first = bytes_ == 0;
     bytes_ += row_bytes(row);

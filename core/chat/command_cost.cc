@@ -16,8 +16,8 @@ constexpr std::size_t kTextBytesPerUnit = 8 * 1024;
 constexpr auto kTextUnitsMax = static_cast<std::uint32_t>(
     (kContentBytesMax + kAttachmentsBytesMax + kMentionsMax * sizeof(UserId)) / kTextBytesPerUnit);
 
-// Everybody may come and go in a channel, and what others say there waits for the outcome: so much that all connections of a
-// user pay for it together.
+// Everybody may come and go in a channel, and what others say there waits for the outcome: so much
+// that all connections of a user pay for it together.
 constexpr std::uint32_t kBarrierUnits = kSharedCostMin;
 
 // clang-format off

@@ -1,5 +1,6 @@
-// What holds of every conversation whenever nobody is at work on it: the state that a reader of this folder may rely on.
-// Looked at behind each entry where ChatLimits::checks_invariants says so (tests and simulator); a violation aborts.
+// What holds of every conversation whenever nobody is at work on it: the state that a reader of this
+// folder may rely on. Looked at behind each entry where ChatLimits::checks_invariants says so (tests
+// and simulator); a violation aborts.
 
 #include <algorithm>
 

@@ -57,7 +57,8 @@ class ConversationRole {
   void verify_due(ConversationId id);
   void parked_due(ConversationId id);
 
-  // Aborts where something does not hold that has to, whenever nobody is at work (conversation_invariants.cc).
+  // Aborts where something does not hold that has to, whenever nobody is at work
+  // (conversation_invariants.cc).
   void check_invariants() const;
 
   [[nodiscard]] std::size_t size() const { return conversations_.size(); }

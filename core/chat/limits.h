@@ -70,8 +70,9 @@ struct ChatLimits {
   // Newest messages kept for resume; the least used go first.
   std::uint64_t recent_bytes_max = 64ULL << 20;
 
-  // Not a limit: behind each entry the shard looks whether what has to hold does (check_invariants()), and aborts where it
-  // does not. For tests and the simulator: the look goes over everything that there is.
+  // Not a limit: behind each entry the shard looks whether what has to hold does
+  // (check_invariants()), and aborts where it does not. For tests and the simulator: the look goes
+  // over everything that there is.
   bool checks_invariants = false;
 };
 
@@ -147,9 +148,9 @@ inline constexpr std::uint32_t kSharedCostMin = 8;
 inline constexpr std::uint32_t kUserConnectionsWorth = 4;
 // So long a session waits for the share of its user; then it is refused: rate_limited.
 inline constexpr std::int64_t kShareWaitUsMax = 5'000'000;
-// Commands that wait for the answer, of the whole shard: 16 KB each with a list of 1,000 ids, 64
-// MB; a session that has just begun has what it said behind it there as well, which its own bounds
-// hold (kEarlyCommandsMax). Above: overloaded.
+// Commands that wait for the answer, of the whole shard: 16 KB each with a list of 1,000 ids,
+// 64 MB; a session that has just begun has what it said behind it there as well, which its own
+// bounds hold (kEarlyCommandsMax). Above: overloaded.
 inline constexpr std::size_t kSharesAskedMax = 4'096;
 // What a session may store is asked for in lots of so many pages: 256 KiB.
 inline constexpr std::uint32_t kStoredLotPages = 1'024;

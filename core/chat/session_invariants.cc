@@ -1,4 +1,5 @@
-// What holds of every session, and of what it hears, whenever nobody is at work on it (conversation_invariants.cc).
+// What holds of every session, and of what it hears, whenever nobody is at work on it
+// (conversation_invariants.cc says when it is looked at).
 
 #include <algorithm>
 #include <vector>

@@ -80,7 +80,8 @@ class SessionRole {
   [[nodiscard]] std::size_t sessions() const { return session_count_; }
   [[nodiscard]] std::size_t topics() const { return topics_.size(); }
   [[nodiscard]] std::size_t pullers() const { return pullers_.size(); }
-  // Aborts where something does not hold that has to, whenever nobody is at work (session_invariants.cc).
+  // Aborts where something does not hold that has to, whenever nobody is at work
+  // (session_invariants.cc).
   void check_invariants() const;
 
  private:

@@ -69,8 +69,8 @@ inline constexpr std::uint32_t kIndebtedClientsMax = 16'384;
 inline constexpr std::uint32_t kReceivedByteUnits = 4;
 // A request: 10 us of parsing, handling and answering.
 inline constexpr std::uint32_t kRequestUnits = 4'000;
-// Bytes of an answer for a unit: copied once, and once more by the kernel, 1 ns each. What is said on a WebSocket is charged by
-// who says it.
+// Bytes of an answer for a unit: copied once, and once more by the kernel, 1 ns each. What is said
+// on a WebSocket is charged by the command that causes it.
 inline constexpr std::uint32_t kAnsweredBytesPerUnit = 2;
 // What one client may cause in one turn, and all together: 0.65 ms and 5 ms. The largest message fits the first. Whoever has
 // used it up goes on in the next turn, behind those who wait already.
