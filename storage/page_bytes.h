@@ -4,8 +4,9 @@
 // PageQuery::bytes_max.
 
 #include <cstddef>
+#include <vector>
 
-#include "proto/chat/vocabulary.h"
+#include "storage/history.h"
 
 namespace uproar::storage {
 
@@ -33,5 +34,25 @@ class PageBytes {
   std::size_t bytes_max_;
   std::size_t bytes_ = 0;
 };
+
+// What remains fits `bytes_max`, or is one row. Order kBefore loses its oldest rows, the others
+// their newest. 0: no bound.
+inline void cut_page(Page& page, PageQuery::Order order, std::size_t bytes_max) {
+  using Order = PageQuery::Order;
+  std::vector<chat::Message>& rows = page.messages;
+  PageBytes bytes(bytes_max);
+  std::size_t kept = 0;
+  while (kept < rows.size() &&
+         bytes.take(order == Order::kBefore ? rows[rows.size() - 1 - kept] : rows[kept]))
+    ++kept;
+  if (kept == rows.size()) return;
+  page.has_more = true;
+  if (order == Order::kBefore) {
+    rows.erase(rows.begin(), rows.end() - static_cast<std::ptrdiff_t>(kept));
+  } else {
+    rows.resize(kept);
+  }
+  if (order == Order::kChangedAfter) page.upto_seq = rows.back().version;
+}
 
 }  // namespace uproar::storage

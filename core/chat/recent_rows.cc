@@ -5,29 +5,10 @@
 #include <utility>
 
 #include "proto/base/check.h"
-#include "storage/page_bytes.h"
 
 namespace uproar::chat {
 
 using storage::row_bytes;
-
-void cut_page(storage::Page& page, storage::PageQuery::Order order, std::size_t bytes_max) {
-  using Order = storage::PageQuery::Order;
-  std::vector<Message>& rows = page.messages;
-  storage::PageBytes bytes(bytes_max);
-  std::size_t kept = 0;
-  while (kept < rows.size() &&
-         bytes.take(order == Order::kBefore ? rows[rows.size() - 1 - kept] : rows[kept]))
-    ++kept;
-  if (kept == rows.size()) return;
-  page.has_more = true;
-  if (order == Order::kBefore) {
-    rows.erase(rows.begin(), rows.end() - static_cast<std::ptrdiff_t>(kept));
-  } else {
-    rows.resize(kept);
-  }
-  if (order == Order::kChangedAfter) page.upto_seq = rows.back().version;
-}
 
 void RecentRows::reset(Seq seq) {
   ++changes_;

@@ -12,6 +12,7 @@
 
 #include "proto/chat/vocabulary.h"
 #include "storage/history.h"
+#include "storage/page_bytes.h"
 
 namespace uproar::chat {
 
@@ -54,8 +55,5 @@ class RecentRows {
   std::uint64_t changes_ = 0;
   std::size_t bytes_ = 0;
 };
-
-// What remains fits `bytes_max`, or is one row. Order kBefore loses its oldest rows, the others their newest.
-void cut_page(storage::Page& page, storage::PageQuery::Order order, std::size_t bytes_max);
 
 }  // namespace uproar::chat

@@ -398,24 +398,10 @@ Result<Page, StoreError> MemoryModel::read_page(const PageQuery& query) const {
   } else if (page.has_more) {
     messages.resize(limit);
   }
-  PageBytes bytes(query.bytes_max);
-  const bool is_backwards = query.order == Order::kBefore;
-  std::size_t kept = 0;
-  while (kept < messages.size() &&
-         bytes.take(is_backwards ? messages[messages.size() - 1 - kept] : messages[kept]))
-    ++kept;
-  if (kept < messages.size()) {
-    page.has_more = true;
-    const auto cut = static_cast<std::ptrdiff_t>(messages.size() - kept);
-    if (is_backwards) {
-      messages.erase(messages.begin(), messages.begin() + cut);
-    } else {
-      messages.erase(messages.end() - cut, messages.end());
-    }
-  }
   if (query.order == Order::kChangedAfter) {
     page.upto_seq = page.has_more ? messages.back().version : conversation.last_seq;
   }
+  cut_page(page, query.order, query.bytes_max);
   return page;
 }
 
