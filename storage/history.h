@@ -10,6 +10,7 @@
 
 #include "proto/base/result.h"
 #include "proto/chat/vocabulary.h"
+#include "storage/conversation_log.h"
 
 namespace uproar::storage {
 
@@ -56,6 +57,7 @@ class HistoryReader {
   virtual ~HistoryReader() = default;
   virtual void load_conversation(ConversationId id, Done<ConversationState> done) = 0;  // kNotFound
   virtual void read_page(const PageQuery& query, Done<Page> done) = 0;
+  virtual void read_log(const LogQuery& query, Done<LogPage> done) = 0;  // kNotFound
   // Of what is committed when it is asked for, or of more. Many who ask at once may cost one query. kNotFound
   virtual void read_last_seq(ConversationId id, Done<Seq> done) = 0;
 };

@@ -25,6 +25,7 @@ constexpr std::array kConversations = std::to_array<TransferColumn>({{"id", kId}
                                                                      {"last_message_seq", kNumber},
                                                                      {"last_message_at", kTime},
                                                                      {"member_count", kNumber},
+                                                                     {"log_floor", kNumber},
                                                                      {"delivered_upto", kNumber},
                                                                      {"seen_upto", kNumber},
                                                                      {"created_at", kTime}});
@@ -52,6 +53,7 @@ constexpr std::array kMessages = std::to_array<TransferColumn>({{"conversation_i
                                                                 {"sent_at", kTime},
                                                                 {"edited_at", kTimeOrNever},
                                                                 {"deleted_at", kTimeOrNever},
+                                                                {"text_seq", kNumber},
                                                                 {"system", kSmall},
                                                                 {"subject", kId},
                                                                 {"role", kSmall}});
@@ -60,6 +62,13 @@ constexpr std::array kReactions = std::to_array<TransferColumn>({{"conversation_
                                                                  {"seq", kNumber},
                                                                  {"user_id", kId},
                                                                  {"emoji", kText}});
+constexpr std::array kEvents = std::to_array<TransferColumn>({{"conversation_id", kId},
+                                                              {"seq", kNumber},
+                                                              {"kind", kSmall},
+                                                              {"actor", kId},
+                                                              {"message_seq", kNumber},
+                                                              {"detail", kText},
+                                                              {"at", kTime}});
 constexpr std::array kReceipts = std::to_array<TransferColumn>({{"conversation_id", kId},
                                                                 {"kind", kSmall},
                                                                 {"from_seq", kNumber},
@@ -92,6 +101,7 @@ constexpr std::array kTables = std::to_array<TransferTable>({{"users", kUsers},
                                                              {"conversations", kConversations},
                                                              {"users_conversations", kMembers},
                                                              {"messages", kMessages},
+                                                             {"events", kEvents},
                                                              {"reactions", kReactions},
                                                              {"receipts", kReceipts},
                                                              {"sessions", kSessions},

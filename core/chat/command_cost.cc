@@ -101,8 +101,8 @@ Size size_of(const MessageEdit& said) {
 Size size_of(const MessageDelete&) {
   return {.items = 0, .rows = 1, .bytes = 0};
 }
-Size size_of(const ReactionChange&) {
-  return {.items = 0, .rows = 1, .bytes = 0};
+Size size_of(const ReactionChange&) {  // the reaction and the event that tells of it
+  return {.items = 0, .rows = 2, .bytes = 0};
 }
 Size size_of(const MarkAdvance&) {
   return {.items = 0, .rows = 1, .bytes = 0};

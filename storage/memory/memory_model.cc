@@ -4,6 +4,7 @@
 
 #include "proto/base/check.h"
 #include "storage/limits.h"
+#include "storage/log_page.h"
 #include "storage/page_bytes.h"
 
 namespace uproar::storage {
@@ -132,8 +133,8 @@ void MemoryModel::judge(Conversation& conversation, const Operation& operation,
     out.status = OutcomeStatus::kConflict;
     return;
   }
-  out.seq = ++conversation.last_seq;
-  row->message.version = out.seq;
+  append_event(conversation, operation, *row, EventKind::kEdit, {}, out);
+  row->text_seq = out.seq;
   row->message.content = op.content;
   row->message.edited_at_us = operation.at_us;
 }
@@ -158,8 +159,8 @@ void MemoryModel::judge(Conversation& conversation, const Operation& operation,
     out.at_us = row->message.deleted_at_us;
     return;
   }
-  out.seq = ++conversation.last_seq;
-  row->message.version = out.seq;
+  append_event(conversation, operation, *row, EventKind::kDeletion, {}, out);
+  row->text_seq = out.seq;
   row->message.deleted_at_us = operation.at_us;
   row->message.content.clear();
   row->message.attachments.clear();
@@ -200,8 +201,8 @@ void MemoryModel::judge(Conversation& conversation, const Operation& operation,
   } else {
     reactions.erase(found);
   }
-  out.seq = ++conversation.last_seq;
-  row->message.version = out.seq;
+  append_event(conversation, operation, *row,
+               op.add ? EventKind::kReactionAdded : EventKind::kReactionRemoved, op.emoji, out);
 }
 
 void MemoryModel::judge(Conversation& conversation, const Operation& operation, const AddMember& op,
@@ -309,12 +310,25 @@ MemoryModel::Row& MemoryModel::append_row(Conversation& conversation, const Oper
   out.seq = ++conversation.last_seq;
   Row& row = conversation.rows[out.seq];
   row.last_no = conversation.last_no;
+  row.text_seq = out.seq;
   row.message.conversation = conversation.id;
   row.message.seq = out.seq;
   row.message.version = out.seq;
   row.message.sender = operation.actor;
   row.message.sent_at_us = operation.at_us;
   return row;
+}
+
+void MemoryModel::append_event(Conversation& conversation, const Operation& operation, Row& row,
+                               EventKind kind, std::string emoji, Outcome& out) {
+  out.seq = ++conversation.last_seq;
+  row.message.version = out.seq;
+  conversation.events[out.seq] = {.kind = kind,
+                                  .actor = operation.actor,
+                                  .message_seq = row.message.seq,
+                                  .emoji = std::move(emoji),
+                                  .content = {},
+                                  .at_us = operation.at_us};
 }
 
 void MemoryModel::append_system_row(Conversation& conversation, const Operation& operation,
@@ -403,6 +417,30 @@ Result<Page, StoreError> MemoryModel::read_page(const PageQuery& query) const {
   }
   cut_page(page, query.order, query.bytes_max);
   return page;
+}
+
+Result<LogPage, StoreError> MemoryModel::read_log(const LogQuery& query) const {
+  const auto found = conversations_.find(query.conversation);
+  if (found == conversations_.end()) return Err{StoreError::kNotFound};
+  const Conversation& conversation = found->second;
+  LogPageBuilder page(query);
+  for (Seq seq = std::min(query.after, conversation.last_seq) + 1; seq <= conversation.last_seq;
+       ++seq) {
+    LogEntry entry{.seq = seq};
+    if (const auto event = conversation.events.find(seq); event != conversation.events.end()) {
+      LoggedEvent said = event->second;
+      const Row& row = conversation.rows.at(said.message_seq);
+      entry.is_superseded = said.kind == EventKind::kEdit && row.text_seq != seq;
+      if (said.kind == EventKind::kEdit && !entry.is_superseded) said.content = row.message.content;
+      entry.what = std::move(said);
+    } else {
+      const Row& row = conversation.rows.at(seq);
+      entry.is_superseded = row.text_seq != seq;
+      entry.what = as_sent(row.message, entry.is_superseded);
+    }
+    if (!page.take(std::move(entry))) break;
+  }
+  return std::move(page).finish(/*floor=*/0, conversation.last_seq);
 }
 
 }  // namespace uproar::storage

@@ -23,6 +23,7 @@ class MemoryModel {
 
   [[nodiscard]] Result<ConversationState, StoreError> load_conversation(ConversationId id) const;
   [[nodiscard]] Result<Page, StoreError> read_page(const PageQuery& query) const;
+  [[nodiscard]] Result<LogPage, StoreError> read_log(const LogQuery& query) const;
   [[nodiscard]] Result<Seq, StoreError> read_last_seq(ConversationId id) const;
 
   Result<UserId, StoreError> create_user(User user);
@@ -70,6 +71,7 @@ class MemoryModel {
   struct Row {
     chat::Message message;
     std::uint64_t last_no = 0;  // messages up to and including this row
+    Seq text_seq = 0;           // of the entry that last set or removed the text
     AppendMessage sent;         // as it came, for kKeyReused
   };
   struct Conversation {
@@ -81,7 +83,8 @@ class MemoryModel {
     std::int64_t created_at_us = 0;
     std::int64_t active_at_us = 0;  // newest message, else creation
     std::map<UserId, Member> members;
-    std::map<Seq, Row> rows;  // by the seq that made them
+    std::map<Seq, Row> rows;            // by the seq that made them
+    std::map<Seq, LoggedEvent> events;  // the seqs between
   };
   struct Session {
     SessionRecord record;
@@ -116,6 +119,9 @@ class MemoryModel {
   // as they have joined after it.
   static Row* find_message(Conversation& conversation, const chat::MessageRef& ref, UserId viewer);
   static Row& append_row(Conversation& conversation, const Operation& operation, Outcome& out);
+  // Of a change of `row`.
+  static void append_event(Conversation& conversation, const Operation& operation, Row& row,
+                           EventKind kind, std::string emoji, Outcome& out);
   static void append_system_row(Conversation& conversation, const Operation& operation,
                                 Outcome& out, chat::SystemEvent event, UserId subject,
                                 chat::Role role, std::string content);

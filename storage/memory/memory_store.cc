@@ -46,6 +46,9 @@ class MemoryClient final : public StoreClient, BatchStore, HistoryReader, Direct
   void read_page(const PageQuery& query, Done<Page> done) override {
     answer(std::move(done), [=](MemoryModel& model) { return model.read_page(query); });
   }
+  void read_log(const LogQuery& query, Done<LogPage> done) override {
+    answer(std::move(done), [=](MemoryModel& model) { return model.read_log(query); });
+  }
   void read_last_seq(ConversationId id, Done<Seq> done) override {
     answer(std::move(done), [=](MemoryModel& model) { return model.read_last_seq(id); });
   }

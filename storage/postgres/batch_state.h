@@ -66,7 +66,7 @@ struct BatchState {
     UserId sender{};
     std::int64_t deleted_at_us = 0;
     bool is_changed = false;
-    bool has_content = false;  // `content` is new
+    Seq text_seq = 0;  // of this batch's event that set or removed the text; 0: it stands
     std::string_view content{};
     std::int64_t edited_at_us = 0;  // of this batch
     std::uint64_t reactions = 0;
@@ -107,7 +107,7 @@ struct BatchState {
   std::deque<std::string> texts;  // what keys above that came from the database point to
   absl::flat_hash_map<In<Seq>, std::uint64_t> numbers;  // messages up to a seq, before this batch
 
-  // Columns of kInsertMessages, and of kInsertSystemRows and kPutJobs below.
+  // Columns of kInsertMessages; below those of kInsertSystemRows, kInsertEvents and kPutJobs.
   struct NewMessages {
     Column conversation{Type::kUuid}, seq{Type::kInt8}, no{Type::kInt8}, id{Type::kUuid},
         user{Type::kUuid}, client_id{Type::kText}, digest{Type::kBytes}, type{Type::kInt2},
@@ -119,6 +119,10 @@ struct BatchState {
         content{Type::kText}, sent_at{Type::kTime}, system{Type::kInt2}, subject{Type::kUuid},
         role{Type::kInt2};
   } new_system_rows;
+  struct NewEvents {
+    Column conversation{Type::kUuid}, seq{Type::kInt8}, kind{Type::kInt2}, actor{Type::kUuid},
+        message_seq{Type::kInt8}, detail{Type::kText}, at{Type::kTime};
+  } new_events;
   struct NewJobs {
     Column conversation{Type::kUuid}, seq{Type::kInt8}, kind{Type::kInt2}, user{Type::kUuid},
         at{Type::kTime}, expires_at{Type::kTime};

@@ -123,23 +123,28 @@ void write_messages(BatchState& state, Calls& calls) {
   calls.add_unless_empty(Write::kInsertSystemRows, system.conversation, system.seq, system.no,
                          system.user, system.content, system.sent_at, system.system, system.subject,
                          system.role);
-  Column conversation(Type::kUuid), seq(Type::kInt8), version(Type::kInt8), content(Type::kText),
-      edited_at(Type::kTime), deleted_at(Type::kTime);
+  auto& events = state.new_events;
+  calls.add_unless_empty(Write::kInsertEvents, events.conversation, events.seq, events.kind,
+                         events.actor, events.message_seq, events.detail, events.at);
+  Column conversation(Type::kUuid), seq(Type::kInt8), version(Type::kInt8), text_seq(Type::kInt8),
+      content(Type::kText), edited_at(Type::kTime), deleted_at(Type::kTime);
   for (const auto& one : state.messages) {
     if (!one.is_changed) continue;
     conversation.add(one.conversation);
     seq.add_int8(one.seq);
     version.add_int8(one.version);
-    if (one.has_content) {
+    if (one.text_seq != 0) {
+      text_seq.add_int8(one.text_seq);
       content.add_text(one.content);
     } else {
+      text_seq.add_null();
       content.add_null();
     }
     edited_at.add_time_or_null(one.edited_at_us);
     deleted_at.add_time_or_null(one.deleted_at_us);
   }
-  calls.add_unless_empty(Write::kChangeMessages, conversation, seq, version, content, edited_at,
-                         deleted_at);
+  calls.add_unless_empty(Write::kChangeMessages, conversation, seq, version, text_seq, content,
+                         edited_at, deleted_at);
 }
 
 void write_reactions(BatchState& state, Calls& calls) {

@@ -1,5 +1,9 @@
 #include "storage/postgres/database.h"
 
+#include <poll.h>
+
+#include <algorithm>
+#include <cstdint>
 #include <cstdlib>
 #include <memory>
 #include <string_view>
@@ -8,6 +12,7 @@
 #include "storage/postgres/admin_session.h"
 #include "storage/postgres/failure.h"
 #include "storage/postgres/limits.h"
+#include "storage/postgres/node_lock.h"
 #include "storage/postgres/schema.h"
 
 namespace uproar::storage::postgres {
@@ -50,6 +55,26 @@ create table if not exists uproar_schema(
   applied_at timestamptz not null default now()
 ))sql";
 
+// A node that knows the schema of before would go on to write as it did. One that is just going has
+// its moment.
+Result<void, SystemError> expect_nobody(AdminSession& admin, const ServerOptions& options) {
+  admin.run(shut_door().c_str());
+  std::string inside;
+  for (std::uint32_t waited_ms = 0;; waited_ms += kClaimRetryMs) {
+    inside = admin.value(nodes_inside().c_str());
+    if (inside.empty() || waited_ms >= kClaimWaitMs) break;
+    poll(nullptr, 0, static_cast<int>(kClaimRetryMs));
+  }
+  if (!admin.ok()) return Err{admin.error()};
+  if (inside.empty()) return {};
+  return Err{SystemError{.operation = "migrate",
+                         .subject = describe_server(options.url) +
+                                    ": nodes of the release before are at work on this database (" +
+                                    inside + ")",
+                         .code = 0,
+                         .hint = "stop them all, then start the new release"}};
+}
+
 // The lock, of class "Uprr", ends with the transaction. Nobody reads the version before holding it.
 Result<DatabaseState, SystemError> migrate(AdminSession& admin, const ServerOptions& options,
                                            bool is_ours, bool may_create, DatabaseState state) {
@@ -83,10 +108,17 @@ Result<DatabaseState, SystemError> migrate(AdminSession& admin, const ServerOpti
   }
   if (state.version_before < state.version && !may_create)
     return refuse(options, "role " + role + " may not change the schema " + schema, hint_create);
-  for (int step = state.version_before; step < state.version; ++step) {
-    admin.run(schema_steps()[static_cast<std::size_t>(step)]);
+  const auto steps = schema_steps().subspan(static_cast<std::size_t>(state.version_before));
+  const bool wants_nobody = std::any_of(
+      steps.begin(), steps.end(), [](const SchemaStep& step) { return step.wants_nobody_at_work; });
+  if (wants_nobody && state.version_before > 0) {
+    if (const auto alone = expect_nobody(admin, options); !alone.ok()) return Err{alone.error()};
+  }
+  int version = state.version_before;
+  for (const SchemaStep& step : steps) {
+    admin.run(step.sql);
     admin.run(
-        ("insert into uproar_schema(version) values (" + std::to_string(step + 1) + ")").c_str());
+        ("insert into uproar_schema(version) values (" + std::to_string(++version) + ")").c_str());
   }
   const std::string table = admin.value(kMissingRight);
   if (!admin.ok()) return Err{admin.error()};

@@ -183,9 +183,8 @@ void Judge::judge(Conversation& where, const Operation& operation, const EditMes
   } else if (message->deleted_at_us != 0) {
     out.status = OutcomeStatus::kConflict;
   } else {
-    message->version = next_seq(where, out);
-    message->is_changed = true;
-    message->has_content = true;
+    append_event(where, operation, *message, EventKind::kEdit, {}, out);
+    message->text_seq = out.seq;
     message->content = op.content;
     message->edited_at_us = operation.at_us;
   }
@@ -203,9 +202,8 @@ void Judge::judge(Conversation& where, const Operation& operation, const DeleteM
     out.seq = message->version;  // nothing changes a deleted message: this is the deletion's
     out.at_us = message->deleted_at_us;
   } else {
-    message->version = next_seq(where, out);
-    message->is_changed = true;
-    message->has_content = true;
+    append_event(where, operation, *message, EventKind::kDeletion, {}, out);
+    message->text_seq = out.seq;
     message->content = {};
     message->deleted_at_us = operation.at_us;
   }
@@ -233,8 +231,8 @@ void Judge::judge(Conversation& where, const Operation& operation, const ChangeR
     out.status = OutcomeStatus::kConflict;
     return;
   }
-  message->version = next_seq(where, out);
-  message->is_changed = true;
+  append_event(where, operation, *message,
+               op.add ? EventKind::kReactionAdded : EventKind::kReactionRemoved, op.emoji, out);
   message->reactions += op.add ? 1 : -1;
   reaction.now = op.add ? out.seq : 0;
 }
@@ -381,6 +379,20 @@ void Judge::append_system_row(Conversation& where, const Operation& operation, O
   rows.system.add_int2(static_cast<std::uint64_t>(event));
   rows.subject.add(subject);
   rows.role.add_int2(static_cast<std::uint64_t>(role));
+}
+
+void Judge::append_event(Conversation& where, const Operation& operation, Message& message,
+                         EventKind kind, std::string_view detail, Outcome& out) {
+  message.version = next_seq(where, out);
+  message.is_changed = true;
+  auto& rows = state_.new_events;
+  rows.conversation.add(where.id);
+  rows.seq.add_int8(out.seq);
+  rows.kind.add_int2(static_cast<std::uint64_t>(kind));
+  rows.actor.add(operation.actor);
+  rows.message_seq.add_int8(message.seq);
+  rows.detail.add_text(detail);
+  rows.at.add_time(operation.at_us);
 }
 
 Seq Judge::next_seq(Conversation& where, Outcome& out) {

@@ -3,6 +3,7 @@
 // The rules of storage/README.md, one operation after another over a BatchState. Pure: no statement is sent from here.
 // storage/memory/memory_model.cc is the same thing written for reading.
 
+#include "storage/conversation_log.h"
 #include "storage/postgres/batch_state.h"
 
 namespace uproar::storage::postgres {
@@ -49,6 +50,9 @@ class Judge {
   void append_system_row(Conversation& where, const Operation& operation, Outcome& out,
                          chat::SystemEvent event, UserId subject, chat::Role role,
                          std::string_view content);
+  // Of a change of `message`.
+  void append_event(Conversation& where, const Operation& operation, Message& message,
+                    EventKind kind, std::string_view detail, Outcome& out);
   static Seq next_seq(Conversation& where, Outcome& out);
   static void cover(Conversation& where, chat::MarkKind kind, UserId user, Seq from, Seq upto,
                     std::int64_t at_us);

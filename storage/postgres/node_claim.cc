@@ -18,16 +18,11 @@ namespace uproar::storage::postgres {
 namespace {
 
 constexpr const char* kAlone =
-    "select pg_try_advisory_lock(1433432691, hashtext(current_schema()))";
+    "select pg_try_advisory_lock(" UPROAR_CLAIM_CLASS ", hashtext(current_schema()))";
 constexpr const char* kShared =
-    "select pg_try_advisory_lock_shared(1433432691, hashtext(current_schema()))";
-constexpr const char* kHolders = R"sql(
-select string_agg(distinct a.application_name || coalesce(' at ' || host(a.client_addr), ''), ', ')
-from pg_locks l join pg_stat_activity a using (pid)
-where l.locktype = 'advisory' and l.granted
-  and l.database = (select oid from pg_database where datname = current_database())
-  and l.objsubid = 2  -- of a lock by two numbers
-  and l.classid = 1433432691::oid and l.objid::bigint = (hashtext(current_schema())::bigint & 4294967295))sql";
+    "select pg_try_advisory_lock_shared(" UPROAR_CLAIM_CLASS ", hashtext(current_schema()))";
+constexpr const char* kHolders =
+    "l.classid = " UPROAR_CLAIM_CLASS "::oid and " UPROAR_CLAIM_OF_SCHEMA;
 
 }  // namespace
 
@@ -50,7 +45,7 @@ Result<AdminSession, SystemError> NodeClaim::claim(const ServerOptions& options,
     if (waited_ms >= wait_ms) break;
     poll(nullptr, 0, static_cast<int>(kClaimRetryMs));
   }
-  const std::string others = session->value(kHolders);
+  const std::string others = session->value(holders_of(kHolders).c_str());
   return Err{SystemError{
       .operation = "open",
       .subject =

@@ -105,6 +105,9 @@ class PostgresClient final : public StoreClient, HistoryReader, Directory, JobQu
   void read_page(const PageQuery& query, Done<Page> done) override {
     reads_.read_page(query, std::move(done));
   }
+  void read_log(const LogQuery& query, Done<LogPage> done) override {
+    reads_.read_log(query, std::move(done));
+  }
   void read_last_seq(ConversationId id, Done<Seq> done) override {
     last_seqs_.find(id, [done = std::move(done)](Result<std::optional<LastSeq>, StoreError> found) {
       if (!found.ok()) return done(Err{found.error()});

@@ -45,7 +45,7 @@ namespace {
 
 constexpr std::array<const char*, static_cast<std::size_t>(Read::kCount)> kTexts = {
     // kConversation
-    "select kind, name, last_seq, last_no, created_at from conversations where id = $1",
+    "select kind, name, last_seq, last_no, created_at, log_floor from conversations where id = $1",
     // kLastSeqs
     "select id, last_seq from conversations where id = any($1::uuid[])",
     // kMembers: none when there are more than $2.
@@ -67,6 +67,19 @@ constexpr std::array<const char*, static_cast<std::size_t>(Read::kCount)> kTexts
     "version = seq order by seq limit $4) union all "
     "(select * from messages_with_status where conversation_id = $1 and version > $2 and "
     "version <> seq and seq > $3 order by version limit $4)) m order by m.version limit $4",
+    // kLogRows: read_message() takes them. What later entries say of a message is not looked up.
+    "select m.conversation_id, m.seq, m.no, m.seq, m.id, m.user_id, m.client_id, m.type, "
+    "case when m.text_seq = 0 then m.content else '' end, m.attachments, m.reply_to, m.mentions, "
+    "m.sent_at, null::timestamptz, null::timestamptz, null::timestamptz, null::timestamptz, "
+    "m.system, m.subject, m.role, null::text[], null::uuid[], m.text_seq "
+    "from messages m join conversations c on c.id = m.conversation_id "
+    "where m.conversation_id = $1 and m.seq > greatest($2, c.log_floor) order by m.seq limit $3",
+    // kLogEvents
+    "select e.seq, e.kind, e.actor, e.message_seq, e.detail, e.at, m.text_seq, "
+    "case when m.text_seq = e.seq then m.content else '' end "
+    "from events e join messages m on m.conversation_id = e.conversation_id and "
+    "m.seq = e.message_seq "
+    "where e.conversation_id = $1 and e.seq > $2 order by e.seq limit $3",
     // kUserByName
     "select " USER_COLUMNS
     " from users u where lower(u.name collate \"C\") = lower($1::text collate \"C\")",

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "storage/limits.h"
+#include "storage/log_page.h"
 #include "storage/page_bytes.h"
 #include "storage/postgres/limits.h"
 #include "storage/postgres/statements.h"
@@ -57,6 +58,27 @@ chat::Message read_message(const Rows& rows, int row) {
         {.emoji = std::string(emojis[i]), .user = UserId(Uuid::from_bytes(users[i].data()))});
   }
   return message;
+}
+
+// kLogRows
+LogEntry row_entry(const Rows& rows, int row) {
+  return {.seq = rows.int8(row, 1),
+          .is_superseded = rows.int8(row, kMessageColumns) != 0,
+          .what = read_message(rows, row)};
+}
+
+// kLogEvents
+LogEntry event_entry(const Rows& rows, int row) {
+  const Seq seq = rows.int8(row, 0);
+  const auto kind = rows.as<EventKind>(row, 1);
+  return {.seq = seq,
+          .is_superseded = kind == EventKind::kEdit && rows.int8(row, 6) != seq,
+          .what = LoggedEvent{.kind = kind,
+                              .actor = rows.id<UserId>(row, 2),
+                              .message_seq = rows.int8(row, 3),
+                              .emoji = rows.text(row, 4),
+                              .content = rows.text(row, 7),
+                              .at_us = rows.time(row, 5)}};
 }
 
 // kMembers and kListMembers: the conversation comes first.
@@ -185,6 +207,32 @@ void Reads::read_page(const PageQuery& query, Done<Page> done) {
         if (order == Order::kChangedAfter)
           page.upto_seq = page.has_more ? page.messages.back().version : found[0].int8(0, 2);
         return page;
+      });
+}
+
+// Two runs that are sorted, of which the lower seq is always next.
+void Reads::read_log(const LogQuery& query, Done<LogPage> done) {
+  LogPageBuilder empty(query);
+  Params rows_after, events_after;
+  const std::uint64_t after = std::min(query.after, kNoBound);
+  rows_after.add(query.conversation).add_int8(after).add_int8(empty.limit() + 1);
+  events_after.add(query.conversation).add_int8(after).add_int8(empty.limit() + 1);
+  ask(unit(call(Read::kConversation, std::move(Params().add(query.conversation))),
+           call(Read::kLogRows, std::move(rows_after)),
+           call(Read::kLogEvents, std::move(events_after))),
+      std::move(done), [empty](const Answers& found) -> Result<LogPage, StoreError> {
+        if (found[0].count() == 0) return Err{StoreError::kNotFound};
+        const Rows& rows = found[1];
+        const Rows& events = found[2];
+        LogPageBuilder page = empty;
+        int row = 0;
+        int event = 0;
+        for (bool has_room = true; has_room && (row < rows.count() || event < events.count());) {
+          const bool is_row = row < rows.count() && (event == events.count() ||
+                                                     rows.int8(row, 1) < events.int8(event, 0));
+          has_room = page.take(is_row ? row_entry(rows, row++) : event_entry(events, event++));
+        }
+        return std::move(page).finish(found[0].int8(0, 5), found[0].int8(0, 2));
       });
 }
 

@@ -25,6 +25,7 @@ class Reads {
 
   void load_conversation(ConversationId id, Done<ConversationState> done);
   void read_page(const PageQuery& query, Done<Page> done);
+  void read_log(const LogQuery& query, Done<LogPage> done);
   void find_last_seqs(const std::vector<ConversationId>& ids, Done<std::vector<LastSeq>> done);
   void find_user_by_name(const std::string& name, Done<User> done);
   void find_users(const std::vector<UserId>& ids, Done<std::vector<User>> done);

@@ -170,11 +170,37 @@ create index jobs_by_due on jobs (due_at);
 create index jobs_by_expiry on jobs (expires_at);
 )sql";
 
-constexpr std::array kSteps = {kStep1, kStep2};
+// The log of a conversation (storage/conversation_log.h): messages and events together by seq. What
+// changed before this step was not written down: there the log begins above the last change.
+constexpr const char* kStep3 = R"sql(
+create table events(
+  conversation_id uuid not null,
+  seq bigint not null,
+  kind smallint not null check (kind between 0 and 3),          -- edit, deletion, reaction added, removed
+  actor uuid not null,
+  message_seq bigint not null,                     -- the message that it changed
+  detail text not null,                            -- an emoji
+  at timestamptz not null,
+  primary key (conversation_id, seq),
+  check (message_seq < seq)
+);
+alter table conversations add column log_floor bigint not null default 0;
+update conversations c set log_floor = changed.high
+from (select conversation_id, max(version) as high from messages where version <> seq group by conversation_id) changed
+where changed.conversation_id = c.id;
+-- Of the event that last set or removed the text; 0: it is the one that was sent.
+alter table messages add column text_seq bigint not null default 0;
+update messages set text_seq = version where version <> seq and (edited_at is not null or deleted_at is not null);
+)sql";
+
+constexpr std::array kSteps =
+    std::to_array<SchemaStep>({{.sql = kStep1, .wants_nobody_at_work = false},
+                               {.sql = kStep2, .wants_nobody_at_work = false},
+                               {.sql = kStep3, .wants_nobody_at_work = true}});
 
 }  // namespace
 
-std::span<const char* const> schema_steps() {
+std::span<const SchemaStep> schema_steps() {
   return kSteps;
 }
 

@@ -6,8 +6,14 @@
 
 namespace uproar::storage::postgres {
 
-// Step n brings a schema from version n to n + 1. Each is one or more statements, run in one transaction.
-[[nodiscard]] std::span<const char* const> schema_steps();
+// Step n brings a schema from version n to n + 1.
+struct SchemaStep {
+  const char* sql;  // one or more statements, run in one transaction
+  // A node that knows only the schema of before would write what breaks this one: nobody may be at
+  // work meanwhile.
+  bool wants_nobody_at_work;
+};
+[[nodiscard]] std::span<const SchemaStep> schema_steps();
 [[nodiscard]] int newest_schema_version();
 
 }  // namespace uproar::storage::postgres

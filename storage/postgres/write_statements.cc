@@ -115,14 +115,19 @@ select conversation_id, seq, no, seq, user_id, 6, content, '', 0, sent_at, syste
 from unnest($1::uuid[], $2::int8[], $3::int8[], $4::uuid[], $5::text[], $6::timestamptz[], $7::int2[],
   $8::uuid[], $9::int2[])
   as k(conversation_id, seq, no, user_id, content, sent_at, system, subject, role))sql",
-    // kChangeMessages: NULL content: as it was.
+    // kInsertEvents
     R"sql(
-update messages m set version = k.version, content = coalesce(k.content, m.content),
+insert into events(conversation_id, seq, kind, actor, message_seq, detail, at)
+select * from unnest($1::uuid[], $2::int8[], $3::int2[], $4::uuid[], $5::int8[], $6::text[], $7::timestamptz[]))sql",
+    // kChangeMessages: NULL text_seq: the text is as it was.
+    R"sql(
+update messages m set version = k.version, text_seq = coalesce(k.text_seq, m.text_seq),
+  content = case when k.text_seq is null then m.content else k.content end,
   edited_at = coalesce(k.edited_at, m.edited_at), deleted_at = k.deleted_at,
   attachments = case when k.deleted_at is null then m.attachments else '' end,
   mentions = case when k.deleted_at is null then m.mentions end
-from unnest($1::uuid[], $2::int8[], $3::int8[], $4::text[], $5::timestamptz[], $6::timestamptz[])
-  as k(conversation_id, seq, version, content, edited_at, deleted_at)
+from unnest($1::uuid[], $2::int8[], $3::int8[], $4::int8[], $5::text[], $6::timestamptz[], $7::timestamptz[])
+  as k(conversation_id, seq, version, text_seq, content, edited_at, deleted_at)
 where m.conversation_id = k.conversation_id and m.seq = k.seq)sql",
     // kDeleteReactionsOf
     R"sql(

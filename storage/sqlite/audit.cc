@@ -37,24 +37,40 @@ LIMIT 1)sql"},
     {"session", R"sql(
 SELECT id, 'is of somebody who is no user', user_id FROM sessions s
 WHERE NOT EXISTS (SELECT 1 FROM users u WHERE u.id = s.user_id) LIMIT 1)sql"},
-    // A seq that no row has was the change of a row before it, so a version so far is as high.
     {"conversation", R"sql(
-SELECT conversation_id, CASE WHEN seq - 1 > high
-  THEN 'has a hole: seq ' || (high + 1) || ' is missing before seq ' || seq
-  ELSE 'has a hole: message ' || (before + 1) || ' is missing before seq ' || seq ||
-       ', which has number ' || no END, NULL
+SELECT conversation_id, 'has an event of message ' || message_seq || ', which is not there', actor
+FROM events e WHERE NOT EXISTS (
+  SELECT 1 FROM messages m WHERE m.conversation_id = e.conversation_id AND m.seq = e.message_seq
+    AND m.system = 0)
+LIMIT 1)sql"},
+    // Messages and events together are the log: each seq above the floor once.
+    {"conversation", R"sql(
+SELECT id, CASE WHEN seq <= before
+  THEN 'has seq ' || seq || ' twice'
+  ELSE 'has a hole: seq ' || (before + 1) || ' is missing before seq ' || seq END, NULL
 FROM (
-  SELECT conversation_id, seq, no, system, lag(no, 1, 0) OVER earlier AS before,
-    coalesce(max(version) OVER (earlier ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS high
+  SELECT c.id, l.seq, lag(l.seq, 1, c.log_floor) OVER (PARTITION BY c.id ORDER BY l.seq) AS before
+  FROM (SELECT conversation_id, seq FROM messages
+        UNION ALL SELECT conversation_id, seq FROM events) l
+  JOIN conversations c ON c.id = l.conversation_id AND l.seq > c.log_floor)
+WHERE seq <> before + 1 LIMIT 1)sql"},
+    {"conversation", R"sql(
+SELECT conversation_id, 'has a hole: message ' || (before + 1) || ' is missing before seq ' || seq ||
+  ', which has number ' || no, NULL
+FROM (
+  SELECT conversation_id, seq, no, system, lag(no, 1, 0) OVER earlier AS before
   FROM messages WINDOW earlier AS (PARTITION BY conversation_id ORDER BY seq))
-WHERE seq - 1 > high OR no <> before + (system = 0) LIMIT 1)sql"},
+WHERE no <> before + (system = 0) LIMIT 1)sql"},
     {"conversation", R"sql(
 SELECT id, 'says that its last seq is ' || last_seq || ' and its last message number ' || last_no ||
-  ', and its rows end at ' || high || ' and ' || count, NULL
+  ', and its log ends at ' || high || ' and ' || count, NULL
 FROM (
-  SELECT c.id, c.last_seq, c.last_no, coalesce(max(m.version), 0) AS high,
-    coalesce(max(m.no), 0) AS count
-  FROM conversations c LEFT JOIN messages m ON m.conversation_id = c.id GROUP BY c.id)
+  SELECT c.id, c.last_seq, c.last_no, max(c.log_floor,
+      coalesce((SELECT max(seq) FROM messages m WHERE m.conversation_id = c.id), 0),
+      coalesce((SELECT max(seq) FROM events e WHERE e.conversation_id = c.id), 0)) AS high,
+    coalesce((SELECT no FROM messages m WHERE m.conversation_id = c.id
+              ORDER BY seq DESC LIMIT 1), 0) AS count
+  FROM conversations c)
 WHERE last_seq <> high OR last_no <> count LIMIT 1)sql"},
     {"conversation", R"sql(
 SELECT c.id, 'has a mark above its last seq ' || c.last_seq, m.user_id

@@ -164,7 +164,31 @@ CREATE INDEX jobs_by_due ON jobs(due_at);
 CREATE INDEX jobs_by_expiry ON jobs(expires_at);
 )sql";
 
-constexpr std::array kSteps = {kStep1, kStep2, kStep3};
+// The log of a conversation (storage/conversation_log.h): messages and events together by seq. What
+// changed before this step was not written down: there the log begins above the last change.
+constexpr const char* kStep4 = R"sql(
+CREATE TABLE events(
+  conversation_id BLOB NOT NULL REFERENCES conversations(id),
+  seq INTEGER NOT NULL,
+  kind INTEGER NOT NULL CHECK(kind BETWEEN 0 AND 3),          -- edit, deletion, reaction added, removed
+  actor BLOB NOT NULL CHECK(length(actor) = 16),
+  message_seq INTEGER NOT NULL,                  -- the message that it changed
+  detail TEXT NOT NULL,                          -- an emoji
+  at INTEGER NOT NULL,
+  PRIMARY KEY(conversation_id, seq),
+  CHECK(message_seq < seq)
+) STRICT, WITHOUT ROWID;
+ALTER TABLE conversations ADD COLUMN log_floor INTEGER NOT NULL DEFAULT 0;
+UPDATE conversations SET log_floor = changed.high
+FROM (SELECT conversation_id, max(version) AS high FROM messages WHERE version <> seq
+      GROUP BY conversation_id) AS changed
+WHERE changed.conversation_id = conversations.id;
+-- Of the event that last set or removed the text; 0: it is the one that was sent.
+ALTER TABLE messages ADD COLUMN text_seq INTEGER NOT NULL DEFAULT 0;
+UPDATE messages SET text_seq = version WHERE edited_at <> 0 OR deleted_at <> 0;
+)sql";
+
+constexpr std::array kSteps = {kStep1, kStep2, kStep3, kStep4};
 
 Result<void, SystemError> refuse(const std::string& path, std::string why, std::string hint) {
   return Err{SystemError{.operation = "open",

@@ -77,12 +77,16 @@ Operations::Operations(Database& db)
                          "content, attachments,"
                          " reply_to, sent_at, system, subject, role) "
                          "VALUES(?1,?2,?3,?2,?4,?5,?6,'',0,?7,?8,?9,?10)"),
+      insert_event_(db,
+                    "INSERT INTO events(conversation_id, seq, kind, actor, message_seq, detail, at)"
+                    " VALUES(?1,?2,?3,?4,?5,?6,?7)"),
       edit_message_(db,
-                    "UPDATE messages SET version=?3, content=?4, edited_at=?5 WHERE "
+                    "UPDATE messages SET version=?3, text_seq=?3, content=?4, edited_at=?5 WHERE "
                     "conversation_id=?1 AND seq=?2"),
       delete_message_(
           db,
-          "UPDATE messages SET version=?3, content='', attachments='', mentions=NULL, deleted_at=?4"
+          "UPDATE messages SET version=?3, text_seq=?3, content='', attachments='', mentions=NULL,"
+          " deleted_at=?4"
           " WHERE conversation_id=?1 AND seq=?2"),
       touch_message_(db, "UPDATE messages SET version=?3 WHERE conversation_id=?1 AND seq=?2"),
       find_reaction_(
@@ -243,7 +247,8 @@ void Operations::judge(Head& head, const Operation& operation, const EditMessage
   } else if (target.deleted_at_us != 0) {
     out.status = OutcomeStatus::kConflict;
   } else {
-    edit_message_.run(operation.conversation, target.seq, next_seq(head, out), op.content,
+    edit_message_.run(operation.conversation, target.seq,
+                      append_event(head, operation, EventKind::kEdit, {}, out), op.content,
                       operation.at_us);
   }
 }
@@ -262,7 +267,9 @@ void Operations::judge(Head& head, const Operation& operation, const DeleteMessa
     out.seq = target.version;
     out.at_us = target.deleted_at_us;
   } else {
-    delete_message_.run(operation.conversation, target.seq, next_seq(head, out), operation.at_us);
+    delete_message_.run(operation.conversation, target.seq,
+                        append_event(head, operation, EventKind::kDeletion, {}, out),
+                        operation.at_us);
     delete_reactions_.run(operation.conversation, target.seq);
   }
 }
@@ -297,7 +304,8 @@ void Operations::judge(Head& head, const Operation& operation, const ChangeReact
       return;
     }
   }
-  const Seq seq = next_seq(head, out);
+  const EventKind kind = op.add ? EventKind::kReactionAdded : EventKind::kReactionRemoved;
+  const Seq seq = append_event(head, operation, kind, op.emoji, out);
   if (op.add) {
     insert_reaction_.run(operation.conversation, target.seq, seq, operation.actor, op.emoji);
   } else {
@@ -448,6 +456,14 @@ Seq Operations::next_seq(Head& head, Outcome& out) {
   head.changed = true;
   out.seq = ++head.last_seq;
   return out.seq;
+}
+
+Seq Operations::append_event(Head& head, const Operation& operation, EventKind kind,
+                             std::string_view detail, Outcome& out) {
+  const Seq seq = next_seq(head, out);
+  insert_event_.run(operation.conversation, seq, kind, operation.actor, out.message_seq, detail,
+                    operation.at_us);
+  return seq;
 }
 
 void Operations::append_system_row(Head& head, const Operation& operation, Outcome& out,

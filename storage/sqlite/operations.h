@@ -10,6 +10,7 @@
 #include <map>
 #include <string>
 
+#include "storage/conversation_log.h"
 #include "storage/operation.h"
 #include "storage/sqlite/database.h"
 #include "storage/sqlite/jobs.h"
@@ -82,6 +83,9 @@ class Operations {
   // True when the actor has used this client_id before; `out` is then the verdict.
   bool find_first_attempt(const Operation& operation, const AppendMessage& op, Outcome& out);
   Seq next_seq(Head& head, Outcome& out);
+  // Of a change of the message of `out`; answers its seq.
+  Seq append_event(Head& head, const Operation& operation, EventKind kind, std::string_view detail,
+                   Outcome& out);
   void append_system_row(Head& head, const Operation& operation, Outcome& out,
                          chat::SystemEvent event, UserId subject, chat::Role role,
                          std::string_view content);
@@ -107,6 +111,7 @@ class Operations {
   Statement find_by_id_;
   Statement insert_message_;
   Statement insert_system_row_;
+  Statement insert_event_;
   Statement edit_message_;
   Statement delete_message_;
   Statement touch_message_;

@@ -5,6 +5,7 @@
 
 #include "proto/base/sort_unique.h"
 #include "storage/limits.h"
+#include "storage/log_page.h"
 #include "storage/page_bytes.h"
 #include "storage/sqlite/accounts.h"
 
@@ -60,7 +61,9 @@ class Reads::Snapshot {
 Reads::Reads(Database& db)
     : database_(db),
       find_conversation_(
-          db, "SELECT kind, name, last_seq, last_no, created_at FROM conversations WHERE id=?1"),
+          db,
+          "SELECT kind, name, last_seq, last_no, created_at, log_floor FROM conversations"
+          " WHERE id=?1"),
       find_members_(
           db,
           "SELECT m.user_id, u.name, m.role, m.joined_seq, m.delivered_seq, m.read_seq, m.read_no"
@@ -69,6 +72,18 @@ Reads::Reads(Database& db)
       page_before_(db, MESSAGE_COLUMNS "AND seq<?2 AND seq>?3 ORDER BY seq DESC LIMIT ?4"),
       page_after_(db, MESSAGE_COLUMNS "AND seq>?2 ORDER BY seq LIMIT ?3"),
       page_changed_(db, MESSAGE_COLUMNS "AND version>?2 AND seq>?3 ORDER BY version LIMIT ?4"),
+      // read_message() takes them. What later entries say of a message is not looked up.
+      log_rows_(db,
+                "SELECT seq, no, seq, id, user_id, client_id, type,"
+                " CASE WHEN text_seq=0 THEN content ELSE '' END, attachments, reply_to, mentions,"
+                " sent_at, 0, 0, 0, 0, system, subject, role, text_seq FROM messages"
+                " WHERE conversation_id=?1 AND seq>?2 ORDER BY seq LIMIT ?3"),
+      log_events_(db,
+                  "SELECT e.seq, e.kind, e.actor, e.message_seq, e.detail, e.at, m.text_seq,"
+                  " CASE WHEN m.text_seq=e.seq THEN m.content ELSE '' END"
+                  " FROM events e JOIN messages m"
+                  " ON m.conversation_id=e.conversation_id AND m.seq=e.message_seq"
+                  " WHERE e.conversation_id=?1 AND e.seq>?2 ORDER BY e.seq LIMIT ?3"),
       find_message_(db, MESSAGE_COLUMNS "AND seq=?2"),
       find_reactions_(db,
                       "SELECT emoji, user_id FROM reactions WHERE conversation_id=?1 AND "
@@ -179,6 +194,48 @@ Result<Page, StoreError> Reads::read_page(const PageQuery& query) {
   if (query.order == Order::kChangedAfter)
     page.upto_seq = page.has_more ? page.messages.back().version : last_seq;
   return snapshot.checked(std::move(page));
+}
+
+// Two runs that are sorted, of which the lower seq is always next.
+Result<LogPage, StoreError> Reads::read_log(const LogQuery& query) {
+  Snapshot snapshot(database_);
+  Seq last_seq = 0;
+  Seq floor = 0;
+  {
+    Rows rows = find_conversation_.query(query.conversation);
+    if (!rows.next()) return Err{snapshot.missing()};
+    last_seq = rows.u64(2);
+    floor = rows.u64(5);
+  }
+  LogPageBuilder page(query);
+  const Seq after = std::min(std::max(query.after, floor), last_seq);
+  Rows rows = log_rows_.query(query.conversation, after, page.limit() + 1);
+  Rows events = log_events_.query(query.conversation, after, page.limit() + 1);
+  bool has_row = rows.next();
+  bool has_event = events.next();
+  bool has_room = true;
+  while (has_room && (has_row || has_event)) {
+    if (has_row && (!has_event || rows.u64(0) < events.u64(0))) {
+      const bool is_superseded = rows.u64(19) != 0;
+      has_room = page.take({.seq = rows.u64(0),
+                            .is_superseded = is_superseded,
+                            .what = read_message(rows, query.conversation)});
+      has_row = rows.next();
+    } else {
+      const auto kind = events.as<EventKind>(1);
+      has_room =
+          page.take({.seq = events.u64(0),
+                     .is_superseded = kind == EventKind::kEdit && events.u64(6) != events.u64(0),
+                     .what = LoggedEvent{.kind = kind,
+                                         .actor = events.id<UserId>(2),
+                                         .message_seq = events.u64(3),
+                                         .emoji = events.text(4),
+                                         .content = events.text(7),
+                                         .at_us = events.i64(5)}});
+      has_event = events.next();
+    }
+  }
+  return snapshot.checked(std::move(page).finish(floor, last_seq));
 }
 
 chat::Message Reads::read_message(const Rows& rows, ConversationId conversation) {

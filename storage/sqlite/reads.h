@@ -16,6 +16,7 @@ class Reads {
 
   Result<ConversationState, StoreError> load_conversation(ConversationId id);
   Result<Page, StoreError> read_page(const PageQuery& query);
+  Result<LogPage, StoreError> read_log(const LogQuery& query);
   Result<Seq, StoreError> read_last_seq(ConversationId id);
 
   Result<User, StoreError> find_user_by_name(const std::string& name);
@@ -56,6 +57,8 @@ class Reads {
   Statement page_before_;
   Statement page_after_;
   Statement page_changed_;
+  Statement log_rows_;
+  Statement log_events_;
   Statement find_message_;
   Statement find_reactions_;
   Statement find_user_by_name_;

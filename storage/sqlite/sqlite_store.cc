@@ -125,6 +125,9 @@ class SqliteClient final : public StoreClient, BatchStore, HistoryReader, Direct
   void read_page(const PageQuery& query, Done<Page> done) override {
     read(std::move(done), [query](Reads& reads) { return reads.read_page(query); });
   }
+  void read_log(const LogQuery& query, Done<LogPage> done) override {
+    read(std::move(done), [query](Reads& reads) { return reads.read_log(query); });
+  }
   void read_last_seq(ConversationId id, Done<Seq> done) override {
     read(std::move(done), [id](Reads& reads) { return reads.read_last_seq(id); });
   }

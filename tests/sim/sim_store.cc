@@ -119,6 +119,9 @@ class SimStoreClient final : public storage::StoreClient,
       return page;
     });
   }
+  void read_log(const storage::LogQuery& query, Done<storage::LogPage> done) override {
+    answer(std::move(done), [query](MemoryModel& model) { return model.read_log(query); });
+  }
   void read_last_seq(ConversationId id, Done<Seq> done) override {
     answer(std::move(done), [id](MemoryModel& model) { return model.read_last_seq(id); });
   }

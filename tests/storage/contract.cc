@@ -120,6 +120,15 @@ std::string describe(const chat::Message& message) {
   return out;
 }
 
+std::string describe(const LogEntry& entry) {
+  const std::string head = std::to_string(entry.seq) + (entry.is_superseded ? " superseded " : " ");
+  if (const auto* row = std::get_if<chat::Message>(&entry.what)) return head + describe(*row);
+  const auto& event = std::get<LoggedEvent>(entry.what);
+  return head + "event " + std::to_string(static_cast<int>(event.kind)) + " by " +
+         event.actor.text().substr(30) + " of " + std::to_string(event.message_seq) + " '" +
+         event.emoji + event.content + "' at " + std::to_string(event.at_us);
+}
+
 std::string describe(const Outcome& outcome) {
   return "ticket " + std::to_string(outcome.ticket) + " status " +
          std::to_string(static_cast<int>(outcome.status)) + " seq " + std::to_string(outcome.seq) +

@@ -98,6 +98,9 @@ class Caller {
   Result<Page, StoreError> page(const PageQuery& query) {
     return wait<Page>([&](auto done) { history().read_page(query, done); });
   }
+  Result<LogPage, StoreError> log(const LogQuery& query) {
+    return wait<LogPage>([&](auto done) { history().read_log(query, done); });
+  }
   Result<Seq, StoreError> last_seq_of(ConversationId id) {
     return wait<Seq>([&](auto done) { history().read_last_seq(id, done); });
   }
@@ -239,6 +242,7 @@ class ContractTest : public testing::TestWithParam<BackendKind> {
 
 // Readable failures: a message as one line.
 std::string describe(const chat::Message& message);
+std::string describe(const LogEntry& entry);
 std::string describe(const Outcome& outcome);
 std::string describe(const chat::ConversationView& view);
 

@@ -162,6 +162,12 @@ class Differential : public testing::TestWithParam<std::tuple<BackendKind, int>>
     for (const chat::Message& message : page.messages) out += "\n" + describe(message);
     return out;
   }
+  static std::string show_log(const LogPage& page) {
+    std::string out = "above " + std::to_string(page.floor) + " to " +
+                      std::to_string(page.last_seq) + (page.has_more ? " more" : " end");
+    for (const LogEntry& entry : page.entries) out += "\n" + describe(entry);
+    return out;
+  }
   static std::string show_views(const std::vector<chat::ConversationView>& views) {
     std::string out;
     for (const chat::ConversationView& view : views) out += describe(view) + "\n";
@@ -181,6 +187,13 @@ class Differential : public testing::TestWithParam<std::tuple<BackendKind, int>>
              }
              return out;
            });
+      const LogQuery whole{.conversation = conversation(c), .limit = 500};
+      same(tried->log(whole), truth->log(whole), show_log);
+      const LogQuery part{.conversation = conversation(c),
+                          .after = any_seq(),
+                          .limit = static_cast<std::uint32_t>(1 + below(20)),
+                          .bytes_max = one_in(2) ? 0 : below(5'000)};
+      same(tried->log(part), truth->log(part), show_log);
       using Order = PageQuery::Order;
       for (const Order order : {Order::kBefore, Order::kAfter, Order::kChangedAfter}) {
         const PageQuery all{.conversation = conversation(c), .order = order, .limit = 500};

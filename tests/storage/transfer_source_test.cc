@@ -208,17 +208,22 @@ INSTANTIATE_TEST_SUITE_P(
                "has a hole: seq 1 is missing before seq 2"},
         Damage{"system_row", "DELETE FROM messages WHERE seq=21",
                "has a hole: seq 21 is missing before seq 22"},
-        // The edit of an earlier row could have been any seq up to it: the number tells.
-        Damage{"behind_an_edit",
-               "DELETE FROM messages WHERE seq=61; DELETE FROM messages WHERE seq=50;"
-               "UPDATE messages SET version=62 WHERE seq=3",
-               "has a hole: message 49 is missing before seq 51, which has number 50"},
+        Damage{"event", "DELETE FROM events WHERE seq=62", "says that its last seq is 62"},
+        Damage{"event_between",
+               "DELETE FROM events WHERE seq=62; UPDATE conversations SET last_seq=63;"
+               "INSERT INTO events SELECT id, 63, 1, zeroblob(16), 61, '', 0 FROM conversations",
+               "has a hole: seq 62 is missing before seq 63"},
+        Damage{"event_of_nothing", "UPDATE events SET message_seq=21",
+               "has an event of message 21, which is not there"},
+        Damage{"seq_of_two", "UPDATE events SET seq=61, message_seq=60", "has seq 61 twice"},
+        Damage{"number", "UPDATE messages SET no=no+1 WHERE seq>50",
+               "has a hole: message 50 is missing before seq 51, which has number 51"},
         Damage{"last_seq", "UPDATE conversations SET last_seq=67",
-               "says that its last seq is 67 and its last message number 60, and its rows end at "
+               "says that its last seq is 67 and its last message number 60, and its log ends at "
                "62 and 60"},
         Damage{"last_no", "UPDATE conversations SET last_no=59", "says that its last seq is 62"},
-        Damage{"no_rows", "DELETE FROM messages",
-               "says that its last seq is 62 and its last message number 60, and its rows end at 0 "
+        Damage{"no_rows", "DELETE FROM messages; DELETE FROM events",
+               "says that its last seq is 62 and its last message number 60, and its log ends at 0 "
                "and 0"},
         Damage{"user", "DELETE FROM users WHERE name='user2'", "has a member who is no user (user"},
         Damage{"conversation", "DELETE FROM conversations", "has members, and is not there itself"},

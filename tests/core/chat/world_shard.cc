@@ -273,6 +273,10 @@ void World::Shard::read_page(const storage::PageQuery& query, Done<storage::Page
   });
 }
 
+void World::Shard::read_log(const storage::LogQuery& query, storage::Done<storage::LogPage> done) {
+  read<storage::LogPage>(std::move(done), [this, query] { return world.model_.read_log(query); });
+}
+
 void World::Shard::read_last_seq(ConversationId id, storage::Done<Seq> done) {
   read<Seq>(std::move(done), [this, id] { return world.model_.read_last_seq(id); });
 }

@@ -91,6 +91,7 @@ struct World::Shard final : Outbox,
   void load_conversation(ConversationId id,
                          storage::Done<storage::ConversationState> done) override;
   void read_page(const storage::PageQuery& query, storage::Done<storage::Page> done) override;
+  void read_log(const storage::LogQuery& query, storage::Done<storage::LogPage> done) override;
   void read_last_seq(ConversationId id, storage::Done<Seq> done) override;
   void create_user(storage::User, storage::Done<UserId>) override { UPROAR_CHECK(false); }
   void find_user_by_name(std::string, storage::Done<storage::User>) override {

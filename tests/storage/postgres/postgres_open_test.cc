@@ -182,7 +182,7 @@ TEST_F(PostgresOpen, MigratorsThatMeetWorkOneAfterTheOther) {
     for (std::string& end : ends) threads.emplace_back([&] { end = refusal({.url = url}); });
     for (std::thread& thread : threads) thread.join();
     EXPECT_THAT(ends, testing::Each("opened"));
-    EXPECT_EQ(server().sql(url, "select count(*) from uproar_schema"), "2");
+    EXPECT_EQ(server().sql(url, "select count(*) from uproar_schema"), "3");
   }
 }
 
