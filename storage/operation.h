@@ -60,6 +60,7 @@ struct AddMember {
   UserId user{};
   chat::Role role = chat::Role::kMember;
 };  // a member already: kDuplicate; unknown user: kNotFound
+// kConflict, of both: a conversation that has members and an owner would have none.
 struct RemoveMember {
   UserId user;
 };  // no member: kNotFound

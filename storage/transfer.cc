@@ -25,6 +25,7 @@ constexpr std::array kConversations = std::to_array<TransferColumn>({{"id", kId}
                                                                      {"last_message_seq", kNumber},
                                                                      {"last_message_at", kTime},
                                                                      {"member_count", kNumber},
+                                                                     {"owner_count", kNumber},
                                                                      {"log_floor", kNumber},
                                                                      {"delivered_upto", kNumber},
                                                                      {"seen_upto", kNumber},

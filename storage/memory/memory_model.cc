@@ -238,10 +238,15 @@ void MemoryModel::judge(Conversation& conversation, const Operation& operation,
     out.status = OutcomeStatus::kConflict;
     return;
   }
-  if (conversation.members.erase(op.user) == 0) {
+  if (!conversation.members.contains(op.user)) {
     out.status = OutcomeStatus::kNotFound;
     return;
   }
+  if (is_last_owner(conversation, op.user) && conversation.members.size() > 1) {
+    out.status = OutcomeStatus::kConflict;
+    return;
+  }
+  conversation.members.erase(op.user);
   append_system_row(conversation, operation, out, chat::SystemEvent::kMemberRemoved, op.user,
                     chat::Role::kMember, {});
 }
@@ -251,6 +256,10 @@ void MemoryModel::judge(Conversation& conversation, const Operation& operation, 
   const auto member = conversation.members.find(op.user);
   if (member == conversation.members.end()) {
     out.status = OutcomeStatus::kNotFound;
+    return;
+  }
+  if (is_last_owner(conversation, op.user) && op.role != chat::Role::kOwner) {
+    out.status = OutcomeStatus::kConflict;
     return;
   }
   member->second.marks.role = op.role;
@@ -303,6 +312,15 @@ MemoryModel::Row* MemoryModel::find_message(Conversation& conversation, const ch
     if (is_meant && seq > floor && row.message.system == chat::SystemEvent::kNone) return &row;
   }
   return nullptr;
+}
+
+bool MemoryModel::is_last_owner(const Conversation& conversation, UserId user) {
+  const auto is_owner = [](const auto& entry) {
+    return entry.second.marks.role == chat::Role::kOwner;
+  };
+  const auto& members = conversation.members;
+  return is_owner(*members.find(user)) &&
+         std::count_if(members.begin(), members.end(), is_owner) == 1;
 }
 
 MemoryModel::Row& MemoryModel::append_row(Conversation& conversation, const Operation& operation,

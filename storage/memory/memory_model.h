@@ -118,6 +118,7 @@ class MemoryModel {
   // The message that a reference names; null for system rows, for what does not exist, and for what a member may not read,
   // as they have joined after it.
   static Row* find_message(Conversation& conversation, const chat::MessageRef& ref, UserId viewer);
+  static bool is_last_owner(const Conversation& conversation, UserId user);
   static Row& append_row(Conversation& conversation, const Operation& operation, Outcome& out);
   // Of a change of `row`.
   static void append_event(Conversation& conversation, const Operation& operation, Row& row,

@@ -90,7 +90,7 @@ BatchLook::BatchLook(std::span<const Operation> operations, bool careful) {
   state_.is_careful = careful;
   for (const Operation& operation : operations) {
     if (state_.by_id.try_emplace(operation.conversation, 0).second)
-      state_.conversations.push_back({.id = operation.conversation});
+      state_.conversations.emplace_back().id = operation.conversation;
     wanted.members.emplace(operation.conversation, operation.actor);
     std::visit([&](const auto& op) { wanted.want(operation, op); }, operation.body);
     const auto* append = std::get_if<AppendMessage>(&operation.body);
@@ -184,6 +184,7 @@ void read_conversations(const Rows& rows, BatchState& state) {
     one.receipts_upto[index_of(chat::MarkKind::kDelivered)] = rows.int8(i, 7);
     one.receipts_upto[index_of(chat::MarkKind::kSeen)] = rows.int8(i, 8);
     one.created_at_us = rows.time(i, 9);
+    one.owner_count = rows.int8(i, 10);
   }
 }
 
@@ -192,13 +193,24 @@ void read_members(const Rows& rows, BatchState& state) {
     state.members[{rows.id<ConversationId>(i, 0), rows.id<UserId>(i, 1)}] = {
         .was_there = true,
         .is_there = true,
-        .role = rows.as<chat::Role>(i, 2),
-        .joined_seq = rows.int8(i, 3),
-        .delivered_seq = rows.int8(i, 4),
-        .read_seq = rows.int8(i, 5),
-        .read_no = rows.int8(i, 6),
+        .row = {.role = rows.as<chat::Role>(i, 2),
+                .joined_seq = rows.int8(i, 3),
+                .delivered_seq = rows.int8(i, 4),
+                .read_seq = rows.int8(i, 5),
+                .read_no = rows.int8(i, 6)},
         .muted_until_us = rows.time(i, 7)};
   }
+}
+
+BatchState::KnownMessage read_target(const Rows& rows, int row) {
+  BatchState::KnownMessage known;
+  known.conversation = rows.id<ConversationId>(row, 0);
+  known.seq = rows.int8(row, 1);
+  known.version = rows.int8(row, 2);
+  known.id = rows.id<MessageId>(row, 3);
+  known.sender = rows.id<UserId>(row, 4);
+  known.deleted_at_us = rows.time(row, 5);
+  return known;
 }
 
 }  // namespace
@@ -231,12 +243,7 @@ BatchState BatchLook::read(const std::vector<Rows>& answer) {
           state_.message_ids.emplace(rows.id<ConversationId>(i, 0), rows.id<MessageId>(i, 1));
           break;
         case Write::kFindTargets:
-          state_.add({.conversation = rows.id<ConversationId>(i, 0),
-                      .seq = rows.int8(i, 1),
-                      .version = rows.int8(i, 2),
-                      .id = rows.id<MessageId>(i, 3),
-                      .sender = rows.id<UserId>(i, 4),
-                      .deleted_at_us = rows.time(i, 5)});
+          state_.add(read_target(rows, i));
           break;
         case Write::kFindReactions: {
           const auto conversation = rows.id<ConversationId>(i, 0);

@@ -14,81 +14,51 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
-#include "storage/body_fingerprint.h"
-#include "storage/operation.h"
-#include "storage/postgres/receipt_runs.h"
+#include "storage/batch_rows.h"
 #include "storage/postgres/wire.h"
+#include "storage/receipt_runs.h"
 
 namespace uproar::storage::postgres {
 
-struct BatchState {
+struct BatchState final : BatchRows {
   // Views below point into the batch's operations, which outlive the state.
   template <class B>
   using In = std::pair<ConversationId, B>;
 
-  struct Conversation {
-    ConversationId id{};
-    bool exists = false;
-    bool is_new = false;
-    bool is_changed = false;
-    bool is_renamed = false;
-    chat::ConversationKind kind{};
-    std::string_view name{};  // new or renamed
-    Seq last_seq = 0;
-    std::uint64_t last_no = 0;
-    Seq last_message_seq = 0;
-    std::int64_t last_message_at_us = 0;
-    std::int64_t created_at_us = 0;
-    std::uint64_t member_count = 0;
+  struct KnownConversation : Conversation {
     std::array<Seq, 2> receipts_upto{};  // by MarkKind
     std::array<ReceiptRuns, 2> receipts{};
-    std::vector<std::pair<Seq, std::uint64_t>>
-        new_numbers{};  // seq and no of this batch's messages
+    // seq and no of this batch's messages
+    std::vector<std::pair<Seq, std::uint64_t>> new_numbers{};
   };
-  struct Member {
+  struct KnownMember {
     enum class Change : std::uint8_t { kNone, kMarks, kAll };
     bool was_there = false;
     bool is_there = false;
     Change change = Change::kNone;
-    chat::Role role{};
-    Seq joined_seq = 0;
-    Seq delivered_seq = 0;
-    Seq read_seq = 0;
-    std::uint64_t read_no = 0;
+    Member row{};
     std::int64_t muted_until_us = 0;
   };
   // A message that was there, or was appended by this batch.
-  struct Message {
+  struct KnownMessage : Message {
     ConversationId conversation{};
-    Seq seq = 0;
-    Seq version = 0;
-    MessageId id{};
-    UserId sender{};
-    std::int64_t deleted_at_us = 0;
     bool is_changed = false;
     Seq text_seq = 0;  // of this batch's event that set or removed the text; 0: it stands
     std::string_view content{};
     std::int64_t edited_at_us = 0;  // of this batch
     std::uint64_t reactions = 0;
   };
-  struct FirstAttempt {
-    Seq seq = 0;
-    std::uint64_t no = 0;
-    MessageId message{};
-    std::int64_t at_us = 0;
-    BodyFingerprint digest{};
-  };
-  struct Reaction {  // seq of its event; 0: not there
+  struct KnownReaction {  // seq of its event; 0: not there
     Seq before = 0;
     Seq now = 0;
   };
   using ReactionKey = std::tuple<ConversationId, Seq, UserId, std::string_view>;
   using AttemptKey = std::tuple<ConversationId, UserId, std::string_view>;
 
-  std::vector<Conversation> conversations;  // ascending by id: all that the batch names
+  std::vector<KnownConversation> conversations;  // ascending by id: all that the batch names
   absl::flat_hash_map<ConversationId, std::uint32_t> by_id;
-  absl::flat_hash_map<In<UserId>, Member> members;  // missing: no member
-  absl::flat_hash_set<UserId> users;                // of those that were asked for
+  absl::flat_hash_map<In<UserId>, KnownMember> members;  // missing: no member
+  absl::flat_hash_set<UserId> users;                     // of those that were asked for
   absl::flat_hash_map<AttemptKey, FirstAttempt> first_attempts;
   bool is_careful = false;
   // Whether what was stored with the message's client_id is above, not only what this batch stores: on a careful look, of
@@ -99,11 +69,11 @@ struct BatchState {
   }
   bool wants_first_attempts =
       false;  // a verdict depends on what is not known: start again, and look
-  std::vector<Message> messages;
+  std::vector<KnownMessage> messages;
   absl::flat_hash_map<In<Seq>, std::uint32_t> message_by_seq;
   absl::flat_hash_map<In<MessageId>, std::uint32_t> message_by_id;
   absl::flat_hash_set<In<MessageId>> message_ids;  // taken
-  absl::flat_hash_map<ReactionKey, Reaction> reactions;
+  absl::flat_hash_map<ReactionKey, KnownReaction> reactions;
   std::deque<std::string> texts;  // what keys above that came from the database point to
   absl::flat_hash_map<In<Seq>, std::uint64_t> numbers;  // messages up to a seq, before this batch
 
@@ -129,22 +99,53 @@ struct BatchState {
     std::int64_t newest_us = 0;
   } new_jobs;
 
-  Conversation& conversation(ConversationId id) { return conversations[by_id.at(id)]; }
   // Null: there is none, or it is a system row.
-  Message* find(ConversationId conversation, const chat::MessageRef& ref) {
-    const auto take = [this](const auto& map, const auto& key) -> Message* {
-      const auto found = map.find(key);
-      return found == map.end() ? nullptr : &messages[found->second];
-    };
-    return ref.seq != 0 ? take(message_by_seq, In<Seq>(conversation, ref.seq))
-                        : take(message_by_id, In<MessageId>(conversation, ref.id));
+  KnownMessage* find(ConversationId where, const chat::MessageRef& ref);
+  void add(const KnownMessage& message);
+
+  KnownConversation& conversation(ConversationId id) override {
+    return conversations[by_id.at(id)];
   }
-  void add(const Message& message) {
-    const auto index = static_cast<std::uint32_t>(messages.size());
-    if (!message_by_seq.try_emplace({message.conversation, message.seq}, index).second) return;
-    message_by_id.try_emplace({message.conversation, message.id}, index);
-    messages.push_back(message);
-  }
+  std::optional<Member> find_member(const Conversation& where, UserId user) override;
+  bool is_user(UserId user) override { return users.contains(user); }
+  std::optional<Message> find_message(const Conversation& where,
+                                      const chat::MessageRef& ref) override;
+  Seq find_reaction(const Conversation& where, const Message& message, UserId user,
+                    std::string_view emoji) override;
+  std::uint64_t count_reactions(const Conversation& where, const Message& message) override;
+  std::uint64_t number_at(const Conversation& where, Seq seq) override;
+  std::optional<FirstAttempt> known_first_attempt(const Operation& operation,
+                                                  const AppendMessage& op) override;
+  std::optional<FirstAttempt> find_first_attempt(const Operation& operation,
+                                                 const AppendMessage& op) override;
+  void insert_conversation(const Conversation& /*where*/) override {}
+  bool insert_message(const NewMessage& row) override;
+  void insert_system_row(const Conversation& where, const NewSystemRow& row) override;
+  void insert_event(const NewEvent& row) override;
+  void insert_jobs(const Operation& operation, Seq seq) override;
+  void set_text(const Conversation& where, const Message& message, Seq seq,
+                std::string_view content, std::int64_t edited_at_us) override;
+  void delete_message(const Conversation& where, const Message& message, Seq seq,
+                      std::int64_t deleted_at_us) override;
+  void insert_reaction(const Conversation& where, const Message& message, Seq seq, UserId user,
+                       std::string_view emoji) override;
+  void delete_reaction(const Conversation& where, const Message& message, Seq seq, UserId user,
+                       std::string_view emoji) override;
+  bool insert_member(const Conversation& where, UserId user, const Member& member) override;
+  void delete_member(const Conversation& where, UserId user) override;
+  void set_role(const Conversation& where, UserId user, chat::Role role) override;
+  bool set_mute(const Conversation& where, UserId user, std::int64_t until_us) override;
+  void set_marks(const Conversation& where, UserId user, const Member& marks) override;
+  void cover(Conversation& where, chat::MarkKind kind, UserId user, Seq from, Seq upto,
+             std::int64_t at_us) override;
+
+ private:
+  // Null: no member.
+  KnownMember* member(const Conversation& where, UserId user);
+  // REQUIRES: a member.
+  KnownMember& known_member(const Conversation& where, UserId user);
+  // REQUIRES: the message was found here.
+  KnownMessage& changed(const Conversation& where, const Message& message, Seq seq);
 };
 
 }  // namespace uproar::storage::postgres

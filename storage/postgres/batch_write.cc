@@ -31,8 +31,8 @@ class Calls {
 void write_new_conversations(BatchState& state, Calls& calls) {
   Column id(Type::kUuid), kind(Type::kInt2), name(Type::kText), last_seq(Type::kInt8),
       last_no(Type::kInt8), last_message_seq(Type::kInt8), last_message_at(Type::kTime),
-      member_count(Type::kInt8), delivered_upto(Type::kInt8), seen_upto(Type::kInt8),
-      created_at(Type::kTime);
+      member_count(Type::kInt8), owner_count(Type::kInt8), delivered_upto(Type::kInt8),
+      seen_upto(Type::kInt8), created_at(Type::kTime);
   for (const auto& one : state.conversations) {
     if (!one.is_new) continue;
     id.add(one.id);
@@ -43,19 +43,20 @@ void write_new_conversations(BatchState& state, Calls& calls) {
     last_message_seq.add_int8(one.last_message_seq);
     last_message_at.add_time(one.last_message_at_us);
     member_count.add_int8(one.member_count);
+    owner_count.add_int8(one.owner_count);
     delivered_upto.add_int8(one.receipts_upto[0]);
     seen_upto.add_int8(one.receipts_upto[1]);
     created_at.add_time(one.created_at_us);
   }
   calls.add_unless_empty(Write::kInsertConversations, id, kind, name, last_seq, last_no,
-                         last_message_seq, last_message_at, member_count, delivered_upto, seen_upto,
-                         created_at);
+                         last_message_seq, last_message_at, member_count, owner_count,
+                         delivered_upto, seen_upto, created_at);
 }
 
 void write_conversations(BatchState& state, Calls& calls) {
   Column id(Type::kUuid), name(Type::kText), last_seq(Type::kInt8), last_no(Type::kInt8),
       last_message_seq(Type::kInt8), last_message_at(Type::kTime), member_count(Type::kInt8),
-      delivered_upto(Type::kInt8), seen_upto(Type::kInt8);
+      owner_count(Type::kInt8), delivered_upto(Type::kInt8), seen_upto(Type::kInt8);
   for (const auto& one : state.conversations) {
     if (one.is_new || !one.is_changed) continue;
     id.add(one.id);
@@ -69,15 +70,16 @@ void write_conversations(BatchState& state, Calls& calls) {
     last_message_seq.add_int8(one.last_message_seq);
     last_message_at.add_time(one.last_message_at_us);
     member_count.add_int8(one.member_count);
+    owner_count.add_int8(one.owner_count);
     delivered_upto.add_int8(one.receipts_upto[0]);
     seen_upto.add_int8(one.receipts_upto[1]);
   }
   calls.add_unless_empty(Write::kUpdateConversations, id, name, last_seq, last_no, last_message_seq,
-                         last_message_at, member_count, delivered_upto, seen_upto);
+                         last_message_at, member_count, owner_count, delivered_upto, seen_upto);
 }
 
 void write_members(BatchState& state, Calls& calls) {
-  using Change = BatchState::Member::Change;
+  using Change = BatchState::KnownMember::Change;
   Column conversation(Type::kUuid), user(Type::kUuid), role(Type::kInt2), joined_seq(Type::kInt8),
       delivered_seq(Type::kInt8), read_seq(Type::kInt8), read_no(Type::kInt8),
       muted_until(Type::kTime);
@@ -93,17 +95,17 @@ void write_members(BatchState& state, Calls& calls) {
     } else if (one.change == Change::kMarks) {
       marks_conversation.add(key.first);
       marks_user.add(key.second);
-      marks_delivered.add_int8(one.delivered_seq);
-      marks_read.add_int8(one.read_seq);
-      marks_no.add_int8(one.read_no);
+      marks_delivered.add_int8(one.row.delivered_seq);
+      marks_read.add_int8(one.row.read_seq);
+      marks_no.add_int8(one.row.read_no);
     } else {
       conversation.add(key.first);
       user.add(key.second);
-      role.add_int2(static_cast<std::uint64_t>(one.role));
-      joined_seq.add_int8(one.joined_seq);
-      delivered_seq.add_int8(one.delivered_seq);
-      read_seq.add_int8(one.read_seq);
-      read_no.add_int8(one.read_no);
+      role.add_int2(static_cast<std::uint64_t>(one.row.role));
+      joined_seq.add_int8(one.row.joined_seq);
+      delivered_seq.add_int8(one.row.delivered_seq);
+      read_seq.add_int8(one.row.read_seq);
+      read_no.add_int8(one.row.read_no);
       muted_until.add_time_or_null(one.muted_until_us);
     }
   }

@@ -188,6 +188,11 @@ alter table conversations add column log_floor bigint not null default 0;
 update conversations c set log_floor = changed.high
 from (select conversation_id, max(version) as high from messages where version <> seq group by conversation_id) changed
 where changed.conversation_id = c.id;
+-- Kept like member_count: whether somebody is the last owner is judged in the commit.
+alter table conversations add column owner_count bigint not null default 0;
+update conversations c set owner_count = owners.count
+from (select conversation_id, count(*) as count from users_conversations where role = 2 group by conversation_id) owners
+where owners.conversation_id = c.id;
 -- Of the event that last set or removed the text; 0: it is the one that was sent.
 alter table messages add column text_seq bigint not null default 0;
 update messages set text_seq = version where version <> seq and (edited_at is not null or deleted_at is not null);

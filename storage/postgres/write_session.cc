@@ -6,7 +6,7 @@
 #include <chrono>
 #include <utility>
 
-#include "storage/postgres/judge.h"
+#include "storage/judge.h"
 #include "storage/postgres/limits.h"
 
 namespace uproar::storage::postgres {

@@ -17,7 +17,7 @@ constexpr std::array<const char*, static_cast<std::size_t>(Write::kCount)> kText
     // kLockConversations: in the order of ids, so that nodes that collide wait for each other and never in a ring.
     R"sql(
 select id, kind, last_seq, last_no, last_message_seq, last_message_at, member_count, delivered_upto, seen_upto,
-       created_at
+       created_at, owner_count
 from conversations where id = any($1::uuid[]) order by id for no key update)sql",
     // kFindMembers
     R"sql(
@@ -73,9 +73,9 @@ join receipts r on r.conversation_id = w.conversation_id and r.kind = kinds.kind
     // kInsertConversations
     R"sql(
 insert into conversations(id, kind, name, last_seq, last_no, last_message_seq, last_message_at, member_count,
-  delivered_upto, seen_upto, created_at)
+  owner_count, delivered_upto, seen_upto, created_at)
 select * from unnest($1::uuid[], $2::int2[], $3::text[], $4::int8[], $5::int8[], $6::int8[], $7::timestamptz[],
-  $8::int8[], $9::int8[], $10::int8[], $11::timestamptz[]))sql",
+  $8::int8[], $9::int8[], $10::int8[], $11::int8[], $12::timestamptz[]))sql",
     // kPutMembers
     R"sql(
 insert into users_conversations(conversation_id, user_id, role, joined_seq, delivered_seq, read_seq, read_no,
@@ -153,10 +153,11 @@ on conflict (conversation_id, kind, upto_seq) do update set from_seq = excluded.
     R"sql(
 update conversations c set name = coalesce(k.name, c.name), last_seq = k.last_seq, last_no = k.last_no,
   last_message_seq = k.last_message_seq, last_message_at = k.last_message_at, member_count = k.member_count,
-  delivered_upto = k.delivered_upto, seen_upto = k.seen_upto
+  owner_count = k.owner_count, delivered_upto = k.delivered_upto, seen_upto = k.seen_upto
 from unnest($1::uuid[], $2::text[], $3::int8[], $4::int8[], $5::int8[], $6::timestamptz[], $7::int8[], $8::int8[],
-  $9::int8[])
-  as k(id, name, last_seq, last_no, last_message_seq, last_message_at, member_count, delivered_upto, seen_upto)
+  $9::int8[], $10::int8[])
+  as k(id, name, last_seq, last_no, last_message_seq, last_message_at, member_count, owner_count, delivered_upto,
+    seen_upto)
 where c.id = k.id)sql",
     // kPutJobs: two of one kind for one user are one.
     R"sql(

@@ -82,6 +82,12 @@ FROM (
   SELECT c.id, c.member_count, count(m.user_id) AS members
   FROM conversations c LEFT JOIN users_conversations m ON m.conversation_id = c.id GROUP BY c.id)
 WHERE member_count <> members LIMIT 1)sql"},
+    {"conversation", R"sql(
+SELECT id, 'says that it has ' || owner_count || ' owners, and has ' || owners, NULL
+FROM (
+  SELECT c.id, c.owner_count, count(m.user_id) AS owners FROM conversations c
+  LEFT JOIN users_conversations m ON m.conversation_id = c.id AND m.role = 2 GROUP BY c.id)
+WHERE owner_count <> owners LIMIT 1)sql"},
 });
 
 Result<void, SystemError> refuse(const std::string& path, const std::string& what) {

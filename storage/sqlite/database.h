@@ -7,6 +7,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -157,6 +158,11 @@ class Statement {
   void bind(int index, std::string_view text);
   void bind(int index, Blob blob);
   void bind(int index, TextOrNull value);
+  template <class T>
+  void bind(int index, const std::optional<T>& value) {
+    if (value) return bind(index, *value);
+    bind(index, Null());
+  }
   void bind(int index, Null) { check(sqlite3_bind_null(statement_, index)); }
   void check(int code) {
     if (code != SQLITE_OK) database_.fail(code);

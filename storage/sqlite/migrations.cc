@@ -183,6 +183,12 @@ UPDATE conversations SET log_floor = changed.high
 FROM (SELECT conversation_id, max(version) AS high FROM messages WHERE version <> seq
       GROUP BY conversation_id) AS changed
 WHERE changed.conversation_id = conversations.id;
+-- Kept like member_count: whether somebody is the last owner is judged in the commit.
+ALTER TABLE conversations ADD COLUMN owner_count INTEGER NOT NULL DEFAULT 0;
+UPDATE conversations SET owner_count = owners.count
+FROM (SELECT conversation_id, count(*) AS count FROM users_conversations WHERE role = 2
+      GROUP BY conversation_id) AS owners
+WHERE owners.conversation_id = conversations.id;
 -- Of the event that last set or removed the text; 0: it is the one that was sent.
 ALTER TABLE messages ADD COLUMN text_seq INTEGER NOT NULL DEFAULT 0;
 UPDATE messages SET text_seq = version WHERE edited_at <> 0 OR deleted_at <> 0;

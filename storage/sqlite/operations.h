@@ -1,7 +1,7 @@
 #pragma once
 
-// Judges and stores one operation after another inside the writer's transaction. The rules are those of
-// storage/README.md, and memory_model.cc is the same thing written for reading.
+// Judges (storage/judge.h) and stores one operation after another inside the writer's transaction: each row is written
+// as soon as it is judged, but for the heads of conversations.
 //
 // Every judgement reads before it writes, so a refused operation leaves nothing behind and its neighbours in the
 // transaction go on. Only an error of the database itself stops it: then database.ok() is false.
@@ -10,21 +10,22 @@
 #include <map>
 #include <string>
 
-#include "storage/conversation_log.h"
-#include "storage/operation.h"
+#include "storage/batch_rows.h"
+#include "storage/judge.h"
 #include "storage/sqlite/database.h"
 #include "storage/sqlite/jobs.h"
 #include "storage/sqlite/receipts.h"
 
 namespace uproar::storage::sqlite {
 
-class Operations {
+class Operations final : BatchRows {
  public:
   explicit Operations(Database& database);
 
   // Before the first apply() of a transaction, also of one that starts again.
   void begin() { heads_.clear(); }
-  Outcome apply(const Operation& operation);
+  // `operation` outlives the transaction.
+  Outcome apply(const Operation& operation) { return judge_.apply(operation); }
   // After the last: writes the heads of the conversations that changed, once each however many rows they got.
   void finish();
 
@@ -32,69 +33,49 @@ class Operations {
   [[nodiscard]] Jobs& jobs() { return jobs_; }
 
  private:
-  // A conversation's row, kept while the transaction lasts.
-  struct Head {
-    bool exists = false;
-    bool changed = false;
-    chat::ConversationKind kind{};
-    std::string name;
-    Seq last_seq = 0;
-    std::uint64_t last_no = 0;
-    Seq last_message_seq = 0;
-    std::int64_t last_message_at_us = 0;
-    std::int64_t created_at_us = 0;
-    std::int64_t member_count = 0;
-  };
-  struct Marks {
-    Seq delivered_seq = 0;
-    Seq read_seq = 0;
-    std::uint64_t read_no = 0;
-    Seq joined_seq = 0;
-    // A message from before they have joined is hidden, and not there for what they do either.
-    [[nodiscard]] bool may_see(Seq seq) const;
-  };
-  struct Target {  // the message that an edit, a deletion or a reaction speaks of
-    Seq seq = 0;
-    Seq version = 0;
-    MessageId id;
-    UserId sender;
-    std::int64_t deleted_at_us = 0;
-  };
-
-  Outcome judge(const Operation& operation);
-  Head& head_of(ConversationId id);
-  void create(Head& head, const Operation& operation, const CreateConversation& op, Outcome& out);
-  void judge(Head& head, const Operation& operation, const AppendMessage& op, Outcome& out);
-  void judge(Head& head, const Operation& operation, const EditMessage& op, Outcome& out);
-  void judge(Head& head, const Operation& operation, const DeleteMessage& op, Outcome& out);
-  void judge(Head& head, const Operation& operation, const ChangeReaction& op, Outcome& out);
-  void judge(Head& head, const Operation& operation, const AddMember& op, Outcome& out);
-  void judge(Head& head, const Operation& operation, const RemoveMember& op, Outcome& out);
-  void judge(Head& head, const Operation& operation, const SetRole& op, Outcome& out);
-  void judge(Head& head, const Operation& operation, const Rename& op, Outcome& out);
-  void judge(Head& head, const Operation& operation, const AdvanceMark& op, Outcome& out);
-  void judge(Head& head, const Operation& operation, const SetMute& op, Outcome& out);
-
-  bool find_marks(ConversationId conversation, UserId user, Marks& marks);
-  bool is_user(UserId user);
-  // False and kNotFound when there is no such message; fills message and message_seq of `out` otherwise.
-  bool find_target(ConversationId conversation, const chat::MessageRef& ref, const Marks& marks,
-                   Target& target, Outcome& out);
-  // True when the actor has used this client_id before; `out` is then the verdict.
-  bool find_first_attempt(const Operation& operation, const AppendMessage& op, Outcome& out);
-  Seq next_seq(Head& head, Outcome& out);
-  // Of a change of the message of `out`; answers its seq.
-  Seq append_event(Head& head, const Operation& operation, EventKind kind, std::string_view detail,
-                   Outcome& out);
-  void append_system_row(Head& head, const Operation& operation, Outcome& out,
-                         chat::SystemEvent event, UserId subject, chat::Role role,
-                         std::string_view content);
-  std::uint64_t number_at(ConversationId conversation, const Head& head, Seq seq);
+  Conversation& conversation(ConversationId id) override;
+  std::optional<Member> find_member(const Conversation& where, UserId user) override;
+  bool is_user(UserId user) override;
+  std::optional<Message> find_message(const Conversation& where,
+                                      const chat::MessageRef& ref) override;
+  Seq find_reaction(const Conversation& where, const Message& message, UserId user,
+                    std::string_view emoji) override;
+  std::uint64_t count_reactions(const Conversation& where, const Message& message) override;
+  std::uint64_t number_at(const Conversation& where, Seq seq) override;
+  // A retry is rare, so the unique index is asked by the insert itself, not by a look-up before it.
+  std::optional<FirstAttempt> known_first_attempt(const Operation& /*operation*/,
+                                                  const AppendMessage& /*op*/) override {
+    return std::nullopt;
+  }
+  std::optional<FirstAttempt> find_first_attempt(const Operation& operation,
+                                                 const AppendMessage& op) override;
+  void insert_conversation(const Conversation& where) override;
+  bool insert_message(const NewMessage& row) override;
+  void insert_system_row(const Conversation& where, const NewSystemRow& row) override;
+  void insert_event(const NewEvent& row) override;
+  void insert_jobs(const Operation& operation, Seq seq) override { jobs_.add(operation, seq); }
+  void set_text(const Conversation& where, const Message& message, Seq seq,
+                std::string_view content, std::int64_t edited_at_us) override;
+  void delete_message(const Conversation& where, const Message& message, Seq seq,
+                      std::int64_t deleted_at_us) override;
+  void insert_reaction(const Conversation& where, const Message& message, Seq seq, UserId user,
+                       std::string_view emoji) override;
+  void delete_reaction(const Conversation& where, const Message& message, Seq seq, UserId user,
+                       std::string_view emoji) override;
+  bool insert_member(const Conversation& where, UserId user, const Member& member) override;
+  void delete_member(const Conversation& where, UserId user) override;
+  void set_role(const Conversation& where, UserId user, chat::Role role) override;
+  bool set_mute(const Conversation& where, UserId user, std::int64_t until_us) override;
+  void set_marks(const Conversation& where, UserId user, const Member& marks) override;
+  void cover(Conversation& where, chat::MarkKind kind, UserId user, Seq from, Seq upto,
+             std::int64_t at_us) override;
 
   Database& database_;
+  Judge judge_;
   Receipts receipts_;
   Jobs jobs_;
-  std::map<ConversationId, Head> heads_;  // at most a transaction's rows (limits.h)
+  // At most a transaction's rows (limits.h).
+  std::map<ConversationId, Conversation> heads_;
 
   Statement find_conversation_;
   Statement insert_conversation_;

@@ -43,8 +43,7 @@ class Log : public ContractTest {
           break;
         case 2:
           batch.push_back(operation(
-              room, who,
-              ChangeReaction{.message = ref, .emoji = "x", .add = random() % 3 != 0}));
+              room, who, ChangeReaction{.message = ref, .emoji = "x", .add = random() % 3 != 0}));
           break;
         case 3:
           batch.push_back(operation(room, who, AddMember{.user = user(3)}));
@@ -146,9 +145,9 @@ TEST_P(Log, EventsSayWhoDidWhatToWhich) {
 
 // Who reads up to a seq is not brought a text that was written later: they may have left by then.
 TEST_P(Log, ATextIsBroughtByTheEntryThatLastSetItAlone) {
-  sends(user(1), room, "first");                                             // 1
-  act(room, user(1), EditMessage{.message = at(1), .content = "second"});    // 2
-  act(room, user(2), ChangeReaction{.message = at(1), .emoji = "x"});        // 3
+  sends(user(1), room, "first");                                           // 1
+  act(room, user(1), EditMessage{.message = at(1), .content = "second"});  // 2
+  act(room, user(2), ChangeReaction{.message = at(1), .emoji = "x"});      // 3
   std::vector<LogEntry> all = entries();
   ASSERT_EQ(all.size(), 3U);
   EXPECT_TRUE(all[0].is_superseded);
@@ -157,14 +156,14 @@ TEST_P(Log, ATextIsBroughtByTheEntryThatLastSetItAlone) {
   EXPECT_EQ(event(all[1]).content, "second");
   EXPECT_FALSE(all[2].is_superseded) << "a reaction changes no text";
 
-  act(room, user(1), EditMessage{.message = at(1), .content = "third"});     // 4
+  act(room, user(1), EditMessage{.message = at(1), .content = "third"});  // 4
   all = entries();
   ASSERT_EQ(all.size(), 4U);
   EXPECT_TRUE(all[1].is_superseded);
   EXPECT_EQ(event(all[1]).content, "");
   EXPECT_EQ(event(all[3]).content, "third");
 
-  act(room, user(1), DeleteMessage{.message = at(1)});                       // 5
+  act(room, user(1), DeleteMessage{.message = at(1)});  // 5
   all = entries();
   ASSERT_EQ(all.size(), 5U);
   for (const std::size_t i : {0, 1, 3}) EXPECT_TRUE(all[i].is_superseded) << i;
@@ -197,9 +196,8 @@ TEST_P(Log, WhatTheSystemSaysIsInItAndWhatWasRefusedIsNot) {
   sends(user(1), room, "one");
   EXPECT_EQ(act(room, user(2), EditMessage{.message = at(1), .content = "no"}).status, kForbidden);
   EXPECT_EQ(act(room, user(1), ChangeReaction{.message = at(9), .emoji = "x"}).status, kNotFound);
-  EXPECT_EQ(
-      act(room, user(1), ChangeReaction{.message = at(1), .emoji = "x", .add = false}).status,
-      kDuplicate);
+  EXPECT_EQ(act(room, user(1), ChangeReaction{.message = at(1), .emoji = "x", .add = false}).status,
+            kDuplicate);
   act(room, user(1), Rename{.name = "other"});
   act(room, user(1), DeleteMessage{.message = at(1)});
   EXPECT_EQ(act(room, user(1), DeleteMessage{.message = at(1)}).status, kDuplicate);

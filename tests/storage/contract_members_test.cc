@@ -322,5 +322,50 @@ TEST_P(Members, ListsComeInPagesByIdWithTheLastMessage) {
   EXPECT_EQ(call->view(room, dave).error(), StoreError::kNotFound);
 }
 
+// Whoever judged a demotion or a leaving before the commit may not have known of the other.
+TEST_P(Members, TheLastOwnerStaysOneWhileThereAreOthers) {
+  const auto demote = [&](UserId who) {
+    return act(room, alice, SetRole{.user = who, .role = chat::Role::kMember});
+  };
+  EXPECT_EQ(demote(alice).status, kConflict);
+  EXPECT_EQ(act(room, alice, RemoveMember{.user = alice}).status, kConflict);
+  EXPECT_EQ(member(alice).role, chat::Role::kOwner);
+  EXPECT_EQ(act(room, alice, SetRole{.user = alice, .role = chat::Role::kOwner}).status,
+            kCommitted);
+
+  act(room, alice, SetRole{.user = bob, .role = chat::Role::kOwner});
+  EXPECT_EQ(demote(alice).status, kCommitted);
+  EXPECT_EQ(demote(bob).status, kConflict) << "who was promoted counts";
+  act(room, bob, AddMember{.user = dave, .role = chat::Role::kOwner});
+  EXPECT_EQ(act(room, bob, RemoveMember{.user = bob}).status, kCommitted);
+  EXPECT_EQ(demote(dave).status, kConflict) << "who was added as one counts, who left does not";
+}
+
+TEST_P(Members, OfTwoOwnersWhoGoInOneCommitTheSecondStays) {
+  act(room, alice, SetRole{.user = bob, .role = chat::Role::kOwner});
+  const std::vector<Outcome> ends =
+      call->commit({operation(room, alice, SetRole{.user = alice, .role = chat::Role::kMember}),
+                    operation(room, bob, RemoveMember{.user = bob}),
+                    operation(room, bob, SetRole{.user = carol, .role = chat::Role::kOwner}),
+                    operation(room, bob, RemoveMember{.user = bob})});
+  ASSERT_EQ(ends.size(), 4U);
+  EXPECT_EQ(ends[0].status, kCommitted);
+  EXPECT_EQ(ends[1].status, kConflict);
+  EXPECT_EQ(ends[3].status, kCommitted);
+  EXPECT_EQ(member(carol).role, chat::Role::kOwner);
+}
+
+TEST_P(Members, WhoIsAloneMayLeaveAsAnOwner) {
+  act(room, alice, RemoveMember{.user = bob});
+  act(room, alice, RemoveMember{.user = carol});
+  EXPECT_EQ(act(room, alice, SetRole{.user = alice, .role = chat::Role::kMember}).status,
+            kConflict);
+  EXPECT_EQ(act(room, alice, RemoveMember{.user = alice}).status, kCommitted);
+  EXPECT_THAT(call->load(room).value().members, IsEmpty());
+  // Whoever comes to what nobody owns may go again.
+  act(room, bob, AddMember{.user = bob});
+  EXPECT_EQ(act(room, bob, RemoveMember{.user = bob}).status, kCommitted);
+}
+
 }  // namespace
 }  // namespace uproar::storage

@@ -33,7 +33,8 @@ class MigratingSqlite final : public Migrating {
     ASSERT_TRUE(database.ok());
     ASSERT_TRUE(
         database->exec("DROP TABLE events; ALTER TABLE messages DROP COLUMN text_seq;"
-                       "ALTER TABLE conversations DROP COLUMN log_floor; PRAGMA user_version=3"))
+                       "ALTER TABLE conversations DROP COLUMN log_floor;"
+                       "ALTER TABLE conversations DROP COLUMN owner_count; PRAGMA user_version=3"))
         << database->describe_error("take back", "the schema").text();
   }
 
@@ -43,7 +44,9 @@ class MigratingSqlite final : public Migrating {
 
 constexpr const char* kTakePostgresBack =
     "drop table events; alter table messages drop column text_seq;"
-    "alter table conversations drop column log_floor; delete from uproar_schema where version = 3";
+    "alter table conversations drop column log_floor;"
+    "alter table conversations drop column owner_count; delete from uproar_schema where version = "
+    "3";
 
 class MigratingPostgres final : public Migrating {
  public:
@@ -104,12 +107,12 @@ TEST_P(LogMigration, ALogBeginsAboveTheLastChangeOfBefore) {
   constexpr ConversationId unchanged = conversation(2);
   constexpr ConversationId empty = conversation(3);
   for (const ConversationId where : {changed, unchanged, empty}) creates(where);
-  for (std::uint64_t n = 1; n <= 3; ++n) sends(changed, n);                              // 1 to 3
-  act(changed, EditMessage{.message = {.seq = 1, .id = {}}, .content = "edited"});       // 4
-  act(changed, ChangeReaction{.message = {.seq = 1, .id = {}}, .emoji = "x"});           // 5
-  act(changed, DeleteMessage{.message = {.seq = 2, .id = {}}});                          // 6
-  for (std::uint64_t n = 4; n <= 5; ++n) sends(changed, n);                              // 7, 8
-  for (std::uint64_t n = 6; n <= 7; ++n) sends(unchanged, n);                            // 1, 2
+  for (std::uint64_t n = 1; n <= 3; ++n) sends(changed, n);                         // 1 to 3
+  act(changed, EditMessage{.message = {.seq = 1, .id = {}}, .content = "edited"});  // 4
+  act(changed, ChangeReaction{.message = {.seq = 1, .id = {}}, .emoji = "x"});      // 5
+  act(changed, DeleteMessage{.message = {.seq = 2, .id = {}}});                     // 6
+  for (std::uint64_t n = 4; n <= 5; ++n) sends(changed, n);                         // 7, 8
+  for (std::uint64_t n = 6; n <= 7; ++n) sends(unchanged, n);                       // 1, 2
   ASSERT_NO_FATAL_FAILURE(migrate());
 
   // Cursors below the floor, at it and above it.
@@ -134,6 +137,16 @@ TEST_P(LogMigration, ALogBeginsAboveTheLastChangeOfBefore) {
   EXPECT_FALSE(page.entries[0].is_superseded);
   EXPECT_EQ(std::get<LoggedEvent>(page.entries[1].what).kind, EventKind::kReactionRemoved);
   EXPECT_EQ(call->page({.conversation = changed, .bound = 2}).value().messages[0].content, "again");
+}
+
+TEST_P(LogMigration, OwnersAreCounted) {
+  creates(conversation(1));
+  act(conversation(1), AddMember{.user = user(2)});
+  ASSERT_NO_FATAL_FAILURE(migrate());
+  const auto demoted = SetRole{.user = user(1), .role = chat::Role::kMember};
+  EXPECT_EQ(act(conversation(1), demoted).status, OutcomeStatus::kConflict);
+  act(conversation(1), SetRole{.user = user(2), .role = chat::Role::kOwner});
+  EXPECT_EQ(act(conversation(1), demoted).status, OutcomeStatus::kCommitted);
 }
 
 TEST_P(LogMigration, ItIsDoneOnce) {
@@ -168,8 +181,8 @@ TEST(PostgresLogMigration, IsRefusedWhileANodeIsAtWork) {
   PostgresServer::shared().sql(url, kTakePostgresBack);
   const auto fresh = PostgresStore::open({.url = url, .node = "new"});
   ASSERT_FALSE(fresh.ok());
-  EXPECT_THAT(fresh.error().text(), AllOf(HasSubstr("at work on this database (uproar old"),
-                                          HasSubstr("stop them all")));
+  EXPECT_THAT(fresh.error().text(),
+              AllOf(HasSubstr("at work on this database (uproar old"), HasSubstr("stop them all")));
   EXPECT_EQ(PostgresServer::shared().sql(url, "select max(version) from uproar_schema"), "2");
   old->reset();
   EXPECT_TRUE(PostgresStore::open({.url = url, .node = "new"}).ok());

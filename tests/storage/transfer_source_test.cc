@@ -236,7 +236,9 @@ INSTANTIATE_TEST_SUITE_P(
         Damage{"mark", "UPDATE users_conversations SET delivered_seq=63",
                "has a mark above its last seq 62 (user"},
         Damage{"member_count", "DELETE FROM users_conversations WHERE role=0",
-               "says that it has 2 members, and has 1"}),
+               "says that it has 2 members, and has 1"},
+        Damage{"owner_count", "UPDATE users_conversations SET role=1 WHERE role=2",
+               "says that it has 1 owners, and has 0"}),
     [](const auto& of) { return std::string(of.param.name); });
 
 TEST_F(TransferSourceTest, WithARowThatNoOtherStoreCanKeepIsRefusedAndSaysWhichItIs) {

@@ -12,7 +12,7 @@
 
 #include "proto/chat/vocabulary.h"
 
-namespace uproar::storage::postgres {
+namespace uproar::storage {
 
 class ReceiptRuns {
  public:
@@ -39,4 +39,4 @@ class ReceiptRuns {
   std::map<Seq, Run> runs_;
 };
 
-}  // namespace uproar::storage::postgres
+}  // namespace uproar::storage

@@ -1,8 +1,8 @@
-#include "storage/postgres/receipt_runs.h"
+#include "storage/receipt_runs.h"
 
 #include <algorithm>
 
-namespace uproar::storage::postgres {
+namespace uproar::storage {
 namespace {
 
 // Whoever is first to cover a gap becomes the first, else the second.
@@ -49,4 +49,4 @@ void ReceiptRuns::cover(UserId user, Seq from, Seq upto, std::int64_t at_us, Seq
   highest = upto;
 }
 
-}  // namespace uproar::storage::postgres
+}  // namespace uproar::storage
