@@ -13,6 +13,9 @@
 
 namespace uproar::chat {
 
+// So many hearers make a topic large. Large ones are few: to ask whether one is costs no look at a table of them all.
+inline constexpr std::uint32_t kLargeTopicHearers = 300;
+
 class LocalTopics {
  public:
   using Index = std::uint32_t;
@@ -28,7 +31,8 @@ class LocalTopics {
   void release(Index index) {
     Topic& topic = topics_[index];
     UPROAR_CHECK(topic.hearers > 0, index);
-    if (--topic.hearers > 0) return;
+    if (topic.hearers-- == kLargeTopicHearers) large_.erase(topic.id);
+    if (topic.hearers > 0) return;
     const TopicId id = topic.id;
     const std::uint32_t token = topic.token;
     index_of_.erase(id);
@@ -71,6 +75,12 @@ class LocalTopics {
     if (it == index_of_.end()) return std::nullopt;
     return it->second;
   }
+  // Nothing, too, where it is not large.
+  [[nodiscard]] std::optional<Index> find_large(const TopicId& topic) const {
+    const auto it = large_.find(topic);
+    if (it == large_.end()) return std::nullopt;
+    return it->second;
+  }
   [[nodiscard]] std::size_t size() const { return index_of_.size(); }
   // Every number is below this; those that are not in use have no hearers.
   [[nodiscard]] std::size_t numbers() const { return topics_.size(); }
@@ -80,7 +90,7 @@ class LocalTopics {
     const auto [it, fresh] = index_of_.try_emplace(topic, 0);
     if (!fresh) {
       const Index index = it->second;
-      ++topics_[index].hearers;
+      if (++topics_[index].hearers == kLargeTopicHearers) large_.emplace(topic, index);
       if (topics_[index].refused) announce(topics_[index], user);  // there may be room by now
       return index;
     }
@@ -130,6 +140,7 @@ class LocalTopics {
   std::vector<Topic> topics_;
   std::vector<Index> free_;
   absl::flat_hash_map<TopicId, Index> index_of_;
+  absl::flat_hash_map<TopicId, Index> large_;  // of these
   absl::flat_hash_map<Index, std::vector<Endpoint>> waiters_;
   std::uint32_t next_token_ = 0;
 };

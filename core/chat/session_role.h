@@ -169,7 +169,8 @@ class SessionRole {
   [[nodiscard]] std::uint32_t pages_of(const ClientEvent& event) const;
   // What is to be asked for before it runs; nullopt: nothing. `units`: all that it costs.
   [[nodiscard]] std::optional<ShareDemand> demand_of(const Command& command, const Session* session,
-                                                     std::uint32_t units) const;
+                                                     std::uint32_t units,
+                                                     std::uint32_t pages) const;
   // `session` is live, or null. `units`: cost() of it.
   void run_or_ask(Command command, Session* session, std::uint32_t units);
   void ask_share(Command command, ShareDemand demand);

@@ -38,6 +38,8 @@ bool outlives_session(const ClientEvent& event) {
 
 }  // namespace
 
+static_assert(kLargeTopicHearers <= kDeliveriesPerUnit, "what fewer hear once is less than a unit");
+
 // Of those who hear it only this shard's are counted: each other shard delivers to about as many,
 // and at the same time. More than fits at once is let in where the bucket is full, and paid for all
 // the same.
@@ -46,7 +48,8 @@ std::uint32_t SessionRole::cost(const ClientEvent& event) const {
   const Told told = told_by(event);
   std::uint64_t deliveries = 0;
   if (told.events != 0) {
-    if (const auto topic = topics_.find(topic_of(told.conversation)))
+    const TopicId id = topic_of(told.conversation);
+    if (const auto topic = told.events == 1 ? topics_.find_large(id) : topics_.find(id))
       deliveries = std::uint64_t{told.events} * topics_.hearers(*topic);
   }
   return cost_of(event) + static_cast<std::uint32_t>(deliveries / kDeliveriesPerUnit);
@@ -57,7 +60,7 @@ std::uint32_t SessionRole::pages_of(const ClientEvent& event) const {
 }
 
 std::optional<ShareDemand> SessionRole::demand_of(const Command& command, const Session* session,
-                                                  std::uint32_t units) const {
+                                                  std::uint32_t units, std::uint32_t pages) const {
   const ChatLimits& limits = context_.limits;
   ShareDemand demand;
   bool asks = false;
@@ -69,7 +72,6 @@ std::optional<ShareDemand> SessionRole::demand_of(const Command& command, const 
     demand.units = units;
     asks = true;
   }
-  const std::uint32_t pages = pages_of(command.event);
   if (pages > (session != nullptr ? session->pages_left : 0)) {
     demand.pages = pages;
     demand.lot_pages = session != nullptr ? kStoredLotPages : 0;
@@ -112,9 +114,10 @@ std::optional<ShareDemand> SessionRole::demand_of(const Command& command, const 
 void SessionRole::run_or_ask(Command command, Session* session, std::uint32_t units) {
   const std::uint32_t strangers = cost_of_strangers(command.event, session);
   if (strangers > 0) charge_more(command.actor, session, strangers);
-  if (auto demand = demand_of(command, session, units + strangers))
+  const std::uint32_t pages = pages_of(command.event);
+  if (auto demand = demand_of(command, session, units + strangers, pages))
     return ask_share(std::move(command), std::move(*demand));
-  settle_pages(command.actor.user, session, 0, pages_of(command.event));
+  settle_pages(command.actor.user, session, 0, pages);
   route(std::move(command));
 }
 

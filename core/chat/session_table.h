@@ -106,23 +106,15 @@ struct Session {
   static constexpr std::uint32_t kNone = ~0U;
   enum class State : std::uint8_t { kFree, kStarting, kReady, kClosing };
 
+  // What a command looks at comes first, and lies together.
   UserId user;
-  SessionId id;  // of the login whose token it lives by; ends with it
   RateBucket commands;
   RateBucket bytes;
-  std::vector<std::uint32_t> topics;      // numbers in LocalTopics: heard, once each
   std::unique_ptr<SessionExtras> extras;  // null: has none
   std::uint32_t generation = 0;
-  std::uint32_t heartbeat_s = 0;     // monotonic seconds of the last frame, rounded down
-  std::uint32_t expires_s = 0;       // the same of the end of its token
-  std::uint32_t expires_at_s = 0;    // which the token says in Unix seconds; from 2106 on: then
-  std::uint32_t wheel_next = kNone;  // slots: the bucket of SessionWheel that the session is in
-  std::uint32_t wheel_prev = kNone;
-  std::uint16_t pages_left = 0;  // of the lot that it may store (stored_pages_of)
-  std::uint8_t wheel_bucket = 0;
+  std::uint32_t heartbeat_s = 0;  // monotonic seconds of the last frame, rounded down
+  std::uint16_t pages_left = 0;   // of the lot that it may store (stored_pages_of)
   State state = State::kFree;
-  // So long before its token ends it is told so. 0: it has been, or is not ready.
-  std::uint8_t warns_s = 0;
   std::uint8_t rate_strikes = 0;
   bool is_held : 1 = false;
   // It was told that its token ends: one session.refresh does not wait for what it has said before.
@@ -130,6 +122,16 @@ struct Session {
   // Its user may owe for pages: sync and unread.fetch ask their share first.
   bool may_owe : 1 = false;
   bool look_due = false;  // what it hears is to be compared with the store: not begun
+  // So long before its token ends it is told so. 0: it has been, or is not ready.
+  std::uint8_t warns_s = 0;
+  std::uint8_t wheel_bucket = 0;
+
+  SessionId id;                       // of the login whose token it lives by; ends with it
+  std::vector<std::uint32_t> topics;  // numbers in LocalTopics: heard, once each
+  std::uint32_t expires_s = 0;        // monotonic seconds of the end of its token
+  std::uint32_t expires_at_s = 0;     // which the token says in Unix seconds; from 2106 on: then
+  std::uint32_t wheel_next = kNone;   // slots: the bucket of SessionWheel that the session is in
+  std::uint32_t wheel_prev = kNone;
 
   // Monotonic seconds at which something is due for its token.
   [[nodiscard]] std::uint64_t token_deadline_s() const {

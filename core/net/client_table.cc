@@ -37,7 +37,7 @@ void ClientTable::leave(Index client, std::int64_t now_us) {
   UPROAR_CHECK(c.sessionless == 0 && c.held_bytes == 0, c.sessionless, c.held_bytes);
   if (c.is_indebted) return;
   if (c.full_at_ns <= now_us * 1000) return forget(client);
-  c.is_indebted = true;
+  c.is_indebted = 1;
   indebted_.push_back(client);
   if (indebted_.size() > kIndebtedClientsMax) drop_first_indebted();
 }
@@ -54,7 +54,7 @@ void ClientTable::trim(std::int64_t now_us) {
 void ClientTable::drop_first_indebted() {
   const Index client = indebted_.front();
   indebted_.pop_front();
-  clients_[client].is_indebted = false;
+  clients_[client].is_indebted = 0;
   if (clients_[client].connections == 0) forget(client);
 }
 

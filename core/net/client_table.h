@@ -16,6 +16,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -57,7 +58,8 @@ class ClientTable {
       c.turn = turn;
       c.turn_units = 0;
     }
-    c.turn_units += units;
+    constexpr std::uint64_t kMost = std::numeric_limits<std::uint32_t>::max();
+    c.turn_units = static_cast<std::uint32_t>(std::min(c.turn_units + units, kMost));
     c.full_at_ns = std::max(c.full_at_ns, now_us * 1000) + share.price_ns(units);
   }
   // Microseconds until the client may go on, rounded up. 0: now.
@@ -111,20 +113,22 @@ class ClientTable {
   [[nodiscard]] std::size_t size() const { return by_key_.size(); }
 
  private:
-  struct Client {
+  // One cache line: what arrives from thousands of users looks at as many of these.
+  struct alignas(64) Client {
     ClientKey key;
     std::int64_t full_at_ns = 0;
     std::uint64_t held_bytes = 0;
-    std::uint64_t turn_units = 0;
     std::uint32_t turn = 0;
-    std::uint32_t connections = 0;
-    bool is_indebted = false;  // stands in indebted_
+    std::uint32_t turn_units = 0;  // or the most that fits
+    std::uint32_t connections : 31 = 0;
+    std::uint32_t is_indebted : 1 = 0;  // stands in indebted_
     std::uint32_t sessionless = 0;
     std::uint32_t oldest = kNone;  // slots
     std::uint32_t newest = kNone;
     Index before = kNone;  // neighbours among the addresses with as many sessionless connections
     Index after = kNone;
   };
+  static_assert(sizeof(Client) == 64);
 
   void drop_first_indebted();
   void forget(Index client);

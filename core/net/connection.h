@@ -17,7 +17,7 @@
 //
 // Memory of an idle, authenticated WebSocket connection with one topic (docs/operations.md):
 //   Connection 168 + timer 24 + membership 24 = 216 bytes; a topic of its own adds 96 + 21 + malloc 32 = 365. Its client
-//   (client_table.h) has 104, shared by its connections.
+//   (client_table.h) has 96, shared by its connections.
 
 #include <sys/mman.h>
 
