@@ -10,11 +10,8 @@
 namespace uproar::chat {
 
 void SessionRole::check_session(std::uint32_t slot, const Session& session) const {
-  const bool has_starting = session.extras && session.extras->starting.has_value();
-  if (session.state != Session::State::kClosing) {
-    UPROAR_CHECK(session.is_held == has_starting, slot);  // until live traffic is released
-    UPROAR_CHECK(session.state != Session::State::kStarting || session.is_held, slot);
-  }
+  const bool is_held = session.extras && session.extras->starting.has_value();
+  UPROAR_CHECK(session.state != Session::State::kStarting || is_held, slot);
   if (!session.extras) return;
   const SessionExtras& extras = *session.extras;
   UPROAR_CHECK(!extras.empty(), slot, "kept for nothing");

@@ -60,7 +60,6 @@ void SessionRole::open(const Endpoint& endpoint, const TokenProof& proof, bool r
   ++session_count_;
   session.state = Session::State::kStarting;
   session.make_extras().starting.emplace().resume_announced = resume_announced;
-  session.is_held = true;
   wheel_.insert(endpoint.slot, session, context_.now.monotonic_us);
   context_.outbox.hold(endpoint);
   context_.send(context_.owner(proof.user), SessionStart{endpoint, proof.user});
@@ -204,18 +203,15 @@ void SessionRole::run_in_turn(const Endpoint& endpoint, std::vector<EarlyMessage
 }
 
 void SessionRole::release_hold(const Endpoint& endpoint, Session& session) {
-  if (!session.is_held) return;
-  session.is_held = false;
-  context_.outbox.release(endpoint);
-  const std::vector<ConversationId> checks = std::move(session.starting()->checks);
-  const bool hears_all = session.starting()->hears_all;
-  session.extras->starting.reset();
+  if (session.starting() == nullptr) return;
+  const SessionStarting ended = *std::exchange(session.extras->starting, std::nullopt);
   session.free_empty_extras();
-  for (const ConversationId conversation : checks) {
+  context_.outbox.release(endpoint);
+  for (const ConversationId conversation : ended.checks) {
     const bool is_told = context_.nodes == nullptr && is_provided_for(session, conversation);
     if (!is_told) check_now(endpoint, session, conversation);  // alone, what it hears is its own
   }
-  if (!hears_all) not_live(endpoint, session, ConversationId());
+  if (!ended.hears_all) not_live(endpoint, session, ConversationId());
 }
 
 void SessionRole::hold_ended(const Uuid& key) {

@@ -23,7 +23,7 @@ struct EarlyMessage {
   std::optional<Error> refused;
 };
 
-// What a session needs until live traffic is released.
+// What a session needs until live traffic is released: so long it is held.
 struct SessionStarting {
   bool resume_announced = false;
   bool audience_loaded = false;
@@ -116,7 +116,6 @@ struct Session {
   std::uint16_t pages_left = 0;   // of the lot that it may store (stored_pages_of)
   State state = State::kFree;
   std::uint8_t rate_strikes = 0;
-  bool is_held : 1 = false;
   // It was told that its token ends: one session.refresh does not wait for what it has said before.
   bool may_refresh : 1 = false;
   // Its user may owe for pages: sync and unread.fetch ask their share first.
