@@ -1,7 +1,8 @@
 #pragma once
 
 // The rows that a batch of operations reads and changes, as Judge sees them: whichever database they
-// are in, nobody else writes to the conversations of the batch meanwhile.
+// are in, nobody else writes to the conversations of the batch meanwhile. A wide interface, because
+// it has one user, and because each rule written once is worth more than few functions.
 //
 // What is written is read back by what follows in the same batch. Nothing here refuses: an error of
 // the database itself is for whoever began the transaction to find.
@@ -82,7 +83,7 @@ class BatchRows {
 
   virtual ~BatchRows() = default;
 
-  // Stays where it is until the next call of conversation().
+  // Stays where it is until the batch is judged.
   virtual Conversation& conversation(ConversationId id) = 0;
   virtual std::optional<Member> find_member(const Conversation& where, UserId user) = 0;
   virtual bool is_user(UserId user) = 0;
@@ -96,8 +97,10 @@ class BatchRows {
   // How many messages there are up to `seq`, which is below the last.
   virtual std::uint64_t number_at(const Conversation& where, Seq seq) = 0;
 
-  // Retries are rare. known_...: as far as it is known without a look at the database; find_...: what
-  // is stored is found, now or when the batch has started again.
+  // What is stored with the client_id of a message. Retries are rare, so the first asks only what is known
+  // without a look at the database. The second comes before a refusal, and answers for what is stored,
+  // too; rows that were loaded without such a look may say that there is nothing, if they then have the
+  // whole batch judged again with one.
   virtual std::optional<FirstAttempt> known_first_attempt(const Operation& operation,
                                                           const AppendMessage& op) = 0;
   virtual std::optional<FirstAttempt> find_first_attempt(const Operation& operation,
@@ -120,8 +123,9 @@ class BatchRows {
   virtual void delete_reaction(const Conversation& where, const Message& message, Seq seq,
                                UserId user, std::string_view emoji) = 0;
 
-  // False: a member already, or not one.
+  // False: a member already.
   virtual bool insert_member(const Conversation& where, UserId user, const Member& member) = 0;
+  // False: not a member.
   virtual bool set_mute(const Conversation& where, UserId user, std::int64_t until_us) = 0;
   // REQUIRES, of these: a member.
   virtual void delete_member(const Conversation& where, UserId user) = 0;

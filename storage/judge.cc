@@ -20,6 +20,11 @@ void answer_again(const FirstAttempt& first, const BodyFingerprint& digest, Outc
   out.at_us = first.at_us;
 }
 
+// Not below none, whatever somebody may have written into the database by hand.
+void count_owner_out(BatchRows::Conversation& where) {
+  if (where.owner_count > 0) --where.owner_count;
+}
+
 }  // namespace
 
 Outcome Judge::apply(const Operation& operation) {
@@ -208,7 +213,7 @@ void Judge::judge(Conversation& where, const Operation& operation, const RemoveM
   } else {
     rows_.delete_member(where, op.user);
     where.member_count -= 1;
-    where.owner_count -= member->role == chat::Role::kOwner ? 1 : 0;
+    if (member->role == chat::Role::kOwner) count_owner_out(where);
     append_system_row(where, operation, out, chat::SystemEvent::kMemberRemoved, op.user,
                       chat::Role::kMember, {});
   }
@@ -227,7 +232,7 @@ void Judge::judge(Conversation& where, const Operation& operation, const SetRole
   }
   rows_.set_role(where, op.user, op.role);
   where.owner_count += op.role == chat::Role::kOwner ? 1 : 0;
-  where.owner_count -= member->role == chat::Role::kOwner ? 1 : 0;
+  if (member->role == chat::Role::kOwner) count_owner_out(where);
   append_system_row(where, operation, out, chat::SystemEvent::kRoleChanged, op.user, op.role, {});
 }
 

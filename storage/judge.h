@@ -54,7 +54,7 @@ class Judge {
   void append_system_row(Conversation& where, const Operation& operation, Outcome& out,
                          chat::SystemEvent event, UserId subject, chat::Role role,
                          std::string_view content);
-  // Members would be left without an owner, which they have.
+  // `member` is the only owner.
   static bool is_last_owner(const Conversation& where, const Member& member);
   static Seq next_seq(Conversation& where, Outcome& out);
 

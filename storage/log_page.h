@@ -1,6 +1,7 @@
 #pragma once
 
-// Makes a page of a conversation's log out of its entries, for every backend alike.
+// Makes a page of a conversation's log out of its entries, for every backend alike. The durable ones select of a message
+// what as_sent() leaves of it.
 
 #include <cstddef>
 #include <cstdint>

@@ -1,8 +1,7 @@
 #pragma once
 
-// Durable work and its outcome. An operation is one row of a batch; the store assigns `seq` in the commit, so that
-// several nodes never disagree (docs/contract.md, D2), and judges what only it can know: idempotency, authorship,
-// existence.
+// Durable work and its outcome. The store assigns `seq` in the commit, so that several nodes never disagree
+// (docs/contract.md, D2), and judges what only it can know: idempotency, authorship, existence, the last owner.
 
 #include <cstdint>
 #include <string>
@@ -60,10 +59,11 @@ struct AddMember {
   UserId user{};
   chat::Role role = chat::Role::kMember;
 };  // a member already: kDuplicate; unknown user: kNotFound
-// kConflict, of both: a conversation that has members and an owner would have none.
+// kConflict: in a direct conversation, and when the only owner would leave others behind.
 struct RemoveMember {
   UserId user;
 };  // no member: kNotFound
+// kConflict: when the only owner would stop being one, also when they are alone.
 struct SetRole {
   UserId user{};
   chat::Role role = chat::Role::kMember;

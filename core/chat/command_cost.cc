@@ -101,7 +101,7 @@ Size size_of(const MessageEdit& said) {
 Size size_of(const MessageDelete&) {
   return {.items = 0, .rows = 1, .bytes = 0};
 }
-Size size_of(const ReactionChange&) {  // the reaction and the event that tells of it
+Size size_of(const ReactionChange&) {  // an event, and the reaction that it adds
   return {.items = 0, .rows = 2, .bytes = 0};
 }
 Size size_of(const MarkAdvance&) {

@@ -13,7 +13,9 @@
 
 namespace uproar::chat {
 
-// So many hearers make a topic large. Large ones are few: to ask whether one is costs no look at a table of them all.
+// A topic with so many hearers is in a small table of the large ones, too: whoever asks about large
+// ones alone need not look into that of all topics, which no cache holds. Their use is in
+// session_share.cc, which bounds this number.
 inline constexpr std::uint32_t kLargeTopicHearers = 300;
 
 class LocalTopics {
@@ -75,7 +77,7 @@ class LocalTopics {
     if (it == index_of_.end()) return std::nullopt;
     return it->second;
   }
-  // Nothing, too, where it is not large.
+  // nullopt also where it has fewer hearers than a large one.
   [[nodiscard]] std::optional<Index> find_large(const TopicId& topic) const {
     const auto it = large_.find(topic);
     if (it == large_.end()) return std::nullopt;
@@ -140,7 +142,7 @@ class LocalTopics {
   std::vector<Topic> topics_;
   std::vector<Index> free_;
   absl::flat_hash_map<TopicId, Index> index_of_;
-  absl::flat_hash_map<TopicId, Index> large_;  // of these
+  absl::flat_hash_map<TopicId, Index> large_;
   absl::flat_hash_map<Index, std::vector<Endpoint>> waiters_;
   std::uint32_t next_token_ = 0;
 };

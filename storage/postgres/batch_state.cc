@@ -74,7 +74,9 @@ Seq BatchState::find_reaction(const Conversation& where, const Message& message,
 }
 
 std::uint64_t BatchState::count_reactions(const Conversation& where, const Message& message) {
-  return find(where.id, {.seq = message.seq, .id = {}})->reactions;
+  const KnownMessage* known = find(where.id, {.seq = message.seq, .id = {}});
+  UPROAR_CHECK(known != nullptr, message.seq);
+  return known->reactions;
 }
 
 std::uint64_t BatchState::number_at(const Conversation& where, Seq seq) {
@@ -96,7 +98,8 @@ std::optional<BatchState::FirstAttempt> BatchState::known_first_attempt(const Op
   return found->second;
 }
 
-// It was known, if it is there at all, where the look was careful: else the batch starts again.
+// A careful look has found all that is stored, so known_first_attempt() has said it. After any other the batch starts
+// again with a careful one, and what is judged meanwhile is thrown away.
 std::optional<BatchState::FirstAttempt> BatchState::find_first_attempt(const Operation& /*of*/,
                                                                        const AppendMessage& op) {
   if (!op.client_id.empty()) wants_first_attempts |= !knows_first_attempt(is_careful, op);

@@ -11,7 +11,6 @@ namespace {
 constexpr const char* kDoor =
     "pg_advisory_xact_lock(hashtext('uproar node comes to ' || current_schema()), 0)";
 
-// Locks by two numbers alone.
 std::string is_of(const char* class_id) {
   return std::string("l.classid::bigint = (") + class_id + "::bigint & 4294967295)";
 }
@@ -20,9 +19,9 @@ std::string is_of(const char* class_id) {
 
 std::string holders_of(const std::string& locks) {
   return R"sql(
-select string_agg(distinct a.application_name || coalesce(' at ' || host(a.client_addr), ''), ', ')
+select string_agg(distinct coalesce(nullif(a.application_name, ''), 'a session without a name') || coalesce(' at ' || host(a.client_addr), ''), ', ')
 from pg_locks l join pg_stat_activity a using (pid)
-where l.locktype = 'advisory' and l.granted and l.objsubid = 2
+where l.locktype = 'advisory' and l.granted and l.objsubid = 2  -- a lock by two numbers
   and l.database = (select oid from pg_database where datname = current_database()) and ()sql" +
          locks + ")";
 }

@@ -38,6 +38,7 @@ namespace {
   "from users_conversations v join conversations c on c.id = v.conversation_id "          \
   "where v.user_id = k.id " AUDIENCE_ORDER " limit $2) a"
 
+#define LOG_FLOOR "(select c.log_floor from conversations c where c.id = $1)"
 #define USER_COLUMNS "u.id, u.name, u.password_hash, u.created_at, u.last_online"
 #define MEMBER_COLUMNS                                                                        \
   "p.conversation_id, p.user_id, u.name, p.role, p.joined_seq, p.delivered_seq, p.read_seq, " \
@@ -67,19 +68,20 @@ constexpr std::array<const char*, static_cast<std::size_t>(Read::kCount)> kTexts
     "version = seq order by seq limit $4) union all "
     "(select * from messages_with_status where conversation_id = $1 and version > $2 and "
     "version <> seq and seq > $3 order by version limit $4)) m order by m.version limit $4",
-    // kLogRows: read_message() takes them. What later entries say of a message is not looked up.
+    // kLogRows: read_message() takes them. What later entries say of a message is not looked up. The floor is asked for
+    // by itself, so that the page begins in the index where it is.
     "select m.conversation_id, m.seq, m.no, m.seq, m.id, m.user_id, m.client_id, m.type, "
     "case when m.text_seq = 0 then m.content else '' end, m.attachments, m.reply_to, m.mentions, "
     "m.sent_at, null::timestamptz, null::timestamptz, null::timestamptz, null::timestamptz, "
     "m.system, m.subject, m.role, null::text[], null::uuid[], m.text_seq "
-    "from messages m join conversations c on c.id = m.conversation_id "
-    "where m.conversation_id = $1 and m.seq > greatest($2, c.log_floor) order by m.seq limit $3",
+    "from messages m where m.conversation_id = $1 and m.seq > greatest($2, " LOG_FLOOR
+    ") order by m.seq limit $3",
     // kLogEvents
     "select e.seq, e.kind, e.actor, e.message_seq, e.detail, e.at, m.text_seq, "
     "case when m.text_seq = e.seq then m.content else '' end "
     "from events e join messages m on m.conversation_id = e.conversation_id and "
     "m.seq = e.message_seq "
-    "where e.conversation_id = $1 and e.seq > $2 order by e.seq limit $3",
+    "where e.conversation_id = $1 and e.seq > greatest($2, " LOG_FLOOR ") order by e.seq limit $3",
     // kUserByName
     "select " USER_COLUMNS
     " from users u where lower(u.name collate \"C\") = lower($1::text collate \"C\")",

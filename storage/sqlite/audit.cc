@@ -54,6 +54,26 @@ FROM (
         UNION ALL SELECT conversation_id, seq FROM events) l
   JOIN conversations c ON c.id = l.conversation_id AND l.seq > c.log_floor)
 WHERE seq <> before + 1 LIMIT 1)sql"},
+    // Below the floor changes have no rows: a seq that no row has was the change of a row before it, so a version so far
+    // is as high.
+    {"conversation", R"sql(
+SELECT conversation_id, 'has a hole: seq ' || (high + 1) || ' is missing before seq ' || seq, NULL
+FROM (
+  SELECT m.conversation_id, seq, log_floor,
+    coalesce(max(version) OVER (PARTITION BY m.conversation_id ORDER BY seq
+      ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS high
+  FROM messages m JOIN conversations c ON c.id = m.conversation_id)
+WHERE seq <= log_floor AND seq - 1 > high LIMIT 1)sql"},
+    {"conversation", R"sql(
+SELECT m.conversation_id, 'has a text of seq ' || m.seq || ' that no event has set', m.user_id
+FROM messages m JOIN conversations c ON c.id = m.conversation_id
+WHERE (m.text_seq > c.log_floor AND NOT EXISTS (
+    SELECT 1 FROM events e WHERE e.conversation_id = m.conversation_id AND e.seq = m.text_seq
+      AND e.message_seq = m.seq AND e.kind IN (0, 1)))
+  OR EXISTS (
+    SELECT 1 FROM events e WHERE e.conversation_id = m.conversation_id AND e.message_seq = m.seq
+      AND e.kind IN (0, 1) AND e.seq > m.text_seq)
+LIMIT 1)sql"},
     {"conversation", R"sql(
 SELECT conversation_id, 'has a hole: message ' || (before + 1) || ' is missing before seq ' || seq ||
   ', which has number ' || no, NULL

@@ -19,6 +19,7 @@ class Migrating {
   virtual ~Migrating() = default;
   virtual std::unique_ptr<Store> open() = 0;
   virtual void take_back() = 0;
+  virtual void run(const std::string& sql) = 0;
 };
 
 class MigratingSqlite final : public Migrating {
@@ -29,13 +30,14 @@ class MigratingSqlite final : public Migrating {
     return std::move(opened).value();
   }
   void take_back() override {
+    run("DROP TABLE events; ALTER TABLE messages DROP COLUMN text_seq;"
+        "ALTER TABLE conversations DROP COLUMN log_floor;"
+        "ALTER TABLE conversations DROP COLUMN owner_count; PRAGMA user_version=3");
+  }
+  void run(const std::string& sql) override {
     auto database = sqlite::Database::open(folder_.path() + "/uproar.db", {});
     ASSERT_TRUE(database.ok());
-    ASSERT_TRUE(
-        database->exec("DROP TABLE events; ALTER TABLE messages DROP COLUMN text_seq;"
-                       "ALTER TABLE conversations DROP COLUMN log_floor;"
-                       "ALTER TABLE conversations DROP COLUMN owner_count; PRAGMA user_version=3"))
-        << database->describe_error("take back", "the schema").text();
+    ASSERT_TRUE(database->exec(sql.c_str())) << database->describe_error("run", sql).text();
   }
 
  private:
@@ -55,7 +57,8 @@ class MigratingPostgres final : public Migrating {
     UPROAR_CHECK(opened.ok(), opened.error().text());
     return std::move(opened).value();
   }
-  void take_back() override { PostgresServer::shared().sql(url_, kTakePostgresBack); }
+  void take_back() override { run(kTakePostgresBack); }
+  void run(const std::string& sql) override { PostgresServer::shared().sql(url_, sql); }
 
  private:
   std::string url_ = PostgresServer::shared().make_database();
@@ -147,6 +150,18 @@ TEST_P(LogMigration, OwnersAreCounted) {
   EXPECT_EQ(act(conversation(1), demoted).status, OutcomeStatus::kConflict);
   act(conversation(1), SetRole{.user = user(2), .role = chat::Role::kOwner});
   EXPECT_EQ(act(conversation(1), demoted).status, OutcomeStatus::kCommitted);
+}
+
+TEST_P(LogMigration, NoEntryIsReadBelowTheFloor) {
+  creates(conversation(1));
+  for (std::uint64_t n = 1; n <= 3; ++n) sends(conversation(1), n);  // 1 to 3
+  act(conversation(1), EditMessage{.message = {.seq = 1, .id = {}}, .content = "edited"});  // 4
+  act(conversation(1), EditMessage{.message = {.seq = 2, .id = {}}, .content = "edited"});  // 5
+  sends(conversation(1), 4);                                                                // 6
+  ASSERT_NO_FATAL_FAILURE(database->run("UPDATE conversations SET log_floor = 4"));
+  const LogPage page = call->log({.conversation = conversation(1)}).value();
+  EXPECT_EQ(page.floor, 4U);
+  EXPECT_EQ(seqs(page), (std::vector<Seq>{5, 6}));
 }
 
 TEST_P(LogMigration, ItIsDoneOnce) {
