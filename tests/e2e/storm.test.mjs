@@ -81,7 +81,7 @@ async function join_at_once(server, count) {
 describe('a storm of joins', () => {
   it('makes who comes wait, and refuses nobody', { timeout: 150_000 }, async () => {
     const count = Number(process.env.UPROAR_STORM_SESSIONS ?? 3000);
-    const server = await Server.start({ flags: { 'connections-max': '20000' } });
+    const server = await Server.start({ flags: { 'connections-max': '20000', 'open-per-address': '20000' } });
     try {
       assert.deepEqual(await join_at_once(server, count), { 'conversation.joined': count });
       console.log(`# ${count} joined, ${await server.metric('uproar_chat_commands_held_up_total')} had to wait`);
