@@ -90,17 +90,16 @@ class BatchRows {
   // No rows of the system.
   virtual std::optional<Message> find_message(const Conversation& where,
                                               const chat::MessageRef& ref) = 0;
-  // The seq that added it; 0: there is none.
-  virtual Seq find_reaction(const Conversation& where, const Message& message, UserId user,
+  virtual bool has_reaction(const Conversation& where, const Message& message, UserId user,
                             std::string_view emoji) = 0;
   virtual std::uint64_t count_reactions(const Conversation& where, const Message& message) = 0;
   // How many messages there are up to `seq`, which is below the last.
   virtual std::uint64_t number_at(const Conversation& where, Seq seq) = 0;
 
-  // What is stored with the client_id of a message. Retries are rare, so the first asks only what is known
-  // without a look at the database. The second comes before a refusal, and answers for what is stored,
-  // too; rows that were loaded without such a look may say that there is nothing, if they then have the
-  // whole batch judged again with one.
+  // What is stored with the client_id of a message. Retries are rare, so the first asks only what is
+  // known without a look at the database. The second comes before a refusal, and answers for what
+  // is stored, too; rows that were loaded without such a look may say that there is nothing, if
+  // they then have the whole batch judged again with one.
   virtual std::optional<FirstAttempt> known_first_attempt(const Operation& operation,
                                                           const AppendMessage& op) = 0;
   virtual std::optional<FirstAttempt> find_first_attempt(const Operation& operation,
@@ -108,7 +107,7 @@ class BatchRows {
 
   virtual void insert_conversation(const Conversation& where) = 0;
   // False: its id or its client_id is taken, and nothing is written.
-  virtual bool insert_message(const NewMessage& row) = 0;
+  virtual bool insert_message(Conversation& where, const NewMessage& row) = 0;
   virtual void insert_system_row(const Conversation& where, const NewSystemRow& row) = 0;
   virtual void insert_event(const NewEvent& row) = 0;
   virtual void insert_jobs(const Operation& operation, Seq seq) = 0;

@@ -95,7 +95,7 @@ void Judge::judge(Conversation& where, const Operation& operation, const AppendM
   const Seq seq = where.last_seq + 1;
   const std::uint64_t no = where.last_no + 1;
   const bool is_new = rows_.insert_message(
-      {.operation = operation, .body = op, .seq = seq, .no = no, .digest = digest});
+      where, {.operation = operation, .body = op, .seq = seq, .no = no, .digest = digest});
   if (!is_new) return refuse(operation, op, digest, OutcomeStatus::kConflict, out);
   next_seq(where, out);
   out.no = no;
@@ -163,7 +163,7 @@ void Judge::judge(Conversation& where, const Operation& operation, const ChangeR
     out.status = OutcomeStatus::kForbidden;
   } else if (message.deleted_at_us != 0) {
     out.status = OutcomeStatus::kConflict;
-  } else if (op.add == (rows_.find_reaction(where, message, operation.actor, op.emoji) != 0)) {
+  } else if (op.add == rows_.has_reaction(where, message, operation.actor, op.emoji)) {
     out.status = OutcomeStatus::kDuplicate;
   } else if (!op.add) {
     const Seq seq =

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "storage/limits.h"
-#include "storage/page_bytes.h"
 
 namespace uproar::storage {
 namespace {
@@ -17,23 +16,11 @@ std::size_t entry_bytes(const LogEntry& entry) {
 
 }  // namespace
 
-chat::Message as_sent(chat::Message row, bool is_superseded) {
-  row.version = row.seq;
-  row.edited_at_us = row.deleted_at_us = row.delivered_at_us = row.seen_at_us = 0;
-  row.reactions.clear();
-  if (is_superseded) row.content.clear();
-  return row;
-}
-
 LogPageBuilder::LogPageBuilder(const LogQuery& query)
-    : limit_(std::clamp<std::uint32_t>(query.limit, 1, kPageRowsMax)),
-      bytes_max_(query.bytes_max) {}
+    : limit_(std::clamp<std::uint32_t>(query.limit, 1, kPageRowsMax)), bytes_(query.bytes_max) {}
 
 bool LogPageBuilder::take(LogEntry entry) {
-  bytes_ += entry_bytes(entry);
-  const bool is_first = page_.entries.empty();
-  const bool fits = page_.entries.size() < limit_ && (bytes_max_ == 0 || bytes_ <= bytes_max_);
-  if (!is_first && !fits) {
+  if (page_.entries.size() == limit_ || !bytes_.take(entry_bytes(entry))) {
     page_.has_more = true;
     return false;
   }

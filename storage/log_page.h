@@ -1,17 +1,13 @@
 #pragma once
 
-// Makes a page of a conversation's log out of its entries, for every backend alike. The durable ones select of a message
-// what as_sent() leaves of it.
+// Makes a page of a conversation's log out of its entries, for every backend alike.
 
-#include <cstddef>
 #include <cstdint>
 
 #include "storage/conversation_log.h"
+#include "storage/page_bytes.h"
 
 namespace uproar::storage {
-
-// A message's own entry: the row without what later entries say of it.
-[[nodiscard]] chat::Message as_sent(chat::Message row, bool is_superseded);
 
 class LogPageBuilder {
  public:
@@ -25,8 +21,7 @@ class LogPageBuilder {
 
  private:
   std::uint32_t limit_;
-  std::size_t bytes_max_;
-  std::size_t bytes_ = 0;
+  PageBytes bytes_;
   LogPage page_;
 };
 

@@ -1,7 +1,8 @@
 #pragma once
 
-// Durable work and its outcome. The store assigns `seq` in the commit, so that several nodes never disagree
-// (docs/contract.md, D2), and judges what only it can know: idempotency, authorship, existence, the last owner.
+// Durable work and its outcome. The store assigns `seq` in the commit, so that several nodes never
+// disagree (docs/contract.md, D2), and judges what only it can know: idempotency, authorship,
+// existence, the last owner.
 
 #include <cstdint>
 #include <string>

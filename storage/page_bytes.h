@@ -24,9 +24,11 @@ class PageBytes {
 
   // Of the rows in their order of reading. False: the page ends before this one; the first always
   // fits.
-  [[nodiscard]] bool take(const chat::Message& row) {
+  [[nodiscard]] bool take(const chat::Message& row) { return take(row_bytes(row)); }
+  // REQUIRES: row_bytes > 0.
+  [[nodiscard]] bool take(std::size_t row_bytes) {
     const bool is_first = bytes_ == 0;
-    bytes_ += row_bytes(row);
+    bytes_ += row_bytes;
     return is_first || bytes_max_ == 0 || bytes_ <= bytes_max_;
   }
 

@@ -8,6 +8,18 @@
 #include "storage/page_bytes.h"
 
 namespace uproar::storage {
+namespace {
+
+// A message's own entry of the log: the row without what later entries say of it.
+chat::Message as_sent(chat::Message row, bool is_superseded) {
+  row.version = row.seq;
+  row.edited_at_us = row.deleted_at_us = row.delivered_at_us = row.seen_at_us = 0;
+  row.reactions.clear();
+  if (is_superseded) row.content.clear();
+  return row;
+}
+
+}  // namespace
 
 Outcome MemoryModel::apply(const Operation& operation) {
   const Outcome out = judge(operation);

@@ -1,4 +1,5 @@
-// Hot path: per message. Allocations: the columns of the batch, which grow by doubling, and the entries of its tables.
+// Hot path: per message. Allocations: the columns of the batch, which grow by doubling, and the
+// entries of its tables.
 #include "storage/postgres/batch_state.h"
 
 #include <algorithm>
@@ -67,20 +68,18 @@ std::optional<BatchState::Message> BatchState::find_message(const Conversation& 
   return *known;
 }
 
-Seq BatchState::find_reaction(const Conversation& where, const Message& message, UserId user,
+bool BatchState::has_reaction(const Conversation& where, const Message& message, UserId user,
                               std::string_view emoji) {
   const auto found = reactions.find({where.id, message.seq, user, emoji});
-  return found == reactions.end() ? 0 : found->second.now;
+  return found != reactions.end() && found->second.now != 0;
 }
 
 std::uint64_t BatchState::count_reactions(const Conversation& where, const Message& message) {
-  const KnownMessage* known = find(where.id, {.seq = message.seq, .id = {}});
-  UPROAR_CHECK(known != nullptr, message.seq);
-  return known->reactions;
+  return known_message(where, message).reactions;
 }
 
 std::uint64_t BatchState::number_at(const Conversation& where, Seq seq) {
-  const auto& numbers_here = conversation(where.id).new_numbers;
+  const auto& numbers_here = known(where).new_numbers;
   const auto above =
       std::upper_bound(numbers_here.begin(), numbers_here.end(), seq,
                        [](Seq bound, const auto& number) { return bound < number.first; });
@@ -98,8 +97,8 @@ std::optional<BatchState::FirstAttempt> BatchState::known_first_attempt(const Op
   return found->second;
 }
 
-// A careful look has found all that is stored, so known_first_attempt() has said it. After any other the batch starts
-// again with a careful one, and what is judged meanwhile is thrown away.
+// A careful look has found all that is stored, so known_first_attempt() has said it. After any other
+// the batch starts again with a careful one, and what is judged meanwhile is thrown away.
 std::optional<BatchState::FirstAttempt> BatchState::find_first_attempt(const Operation& /*of*/,
                                                                        const AppendMessage& op) {
   if (!op.client_id.empty()) wants_first_attempts |= !knows_first_attempt(is_careful, op);
@@ -108,17 +107,17 @@ std::optional<BatchState::FirstAttempt> BatchState::find_first_attempt(const Ope
 
 // --- new rows ------------------------------------------------------------------------------------------------------
 
-bool BatchState::insert_message(const NewMessage& row) {
+bool BatchState::insert_message(Conversation& where, const NewMessage& row) {
   const Operation& operation = row.operation;
   const AppendMessage& op = row.body;
   if (!message_ids.emplace(operation.conversation, op.id).second) return false;
-  conversation(operation.conversation).new_numbers.emplace_back(row.seq, row.no);
-  KnownMessage known;
-  known.conversation = operation.conversation;
-  known.seq = known.version = row.seq;
-  known.id = op.id;
-  known.sender = operation.actor;
-  add(known);
+  known(where).new_numbers.emplace_back(row.seq, row.no);
+  KnownMessage message;
+  message.conversation = where.id;
+  message.seq = message.version = row.seq;
+  message.id = op.id;
+  message.sender = operation.actor;
+  add(message);
   auto& rows = new_messages;
   rows.conversation.add(operation.conversation);
   rows.seq.add_int8(row.seq);
@@ -189,13 +188,19 @@ void BatchState::insert_jobs(const Operation& operation, Seq seq) {
 
 // --- changes -------------------------------------------------------------------------------------------------------
 
+BatchState::KnownMessage& BatchState::known_message(const Conversation& where,
+                                                    const Message& message) {
+  KnownMessage* found = find(where.id, {.seq = message.seq, .id = {}});
+  UPROAR_CHECK(found != nullptr, message.seq);
+  return *found;
+}
+
 BatchState::KnownMessage& BatchState::changed(const Conversation& where, const Message& message,
                                               Seq seq) {
-  KnownMessage* known = find(where.id, {.seq = message.seq, .id = {}});
-  UPROAR_CHECK(known != nullptr, message.seq);
-  known->version = seq;
-  known->is_changed = true;
-  return *known;
+  KnownMessage& known = known_message(where, message);
+  known.version = seq;
+  known.is_changed = true;
+  return known;
 }
 
 void BatchState::set_text(const Conversation& where, const Message& message, Seq seq,
@@ -267,8 +272,8 @@ void BatchState::set_marks(const Conversation& where, UserId user, const Member&
 void BatchState::cover(Conversation& where, chat::MarkKind kind, UserId user, Seq from, Seq upto,
                        std::int64_t at_us) {
   const auto index = static_cast<std::size_t>(kind);
-  KnownConversation& known = conversation(where.id);
-  known.receipts[index].cover(user, from, upto, at_us, known.receipts_upto[index]);
+  KnownConversation& of = known(where);
+  of.receipts[index].cover(user, from, upto, at_us, of.receipts_upto[index]);
   where.is_changed = true;
 }
 

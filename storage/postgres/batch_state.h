@@ -110,7 +110,7 @@ struct BatchState final : BatchRows {
   bool is_user(UserId user) override { return users.contains(user); }
   std::optional<Message> find_message(const Conversation& where,
                                       const chat::MessageRef& ref) override;
-  Seq find_reaction(const Conversation& where, const Message& message, UserId user,
+  bool has_reaction(const Conversation& where, const Message& message, UserId user,
                     std::string_view emoji) override;
   std::uint64_t count_reactions(const Conversation& where, const Message& message) override;
   std::uint64_t number_at(const Conversation& where, Seq seq) override;
@@ -119,7 +119,7 @@ struct BatchState final : BatchRows {
   std::optional<FirstAttempt> find_first_attempt(const Operation& operation,
                                                  const AppendMessage& op) override;
   void insert_conversation(const Conversation& /*where*/) override {}
-  bool insert_message(const NewMessage& row) override;
+  bool insert_message(Conversation& where, const NewMessage& row) override;
   void insert_system_row(const Conversation& where, const NewSystemRow& row) override;
   void insert_event(const NewEvent& row) override;
   void insert_jobs(const Operation& operation, Seq seq) override;
@@ -140,11 +140,19 @@ struct BatchState final : BatchRows {
              std::int64_t at_us) override;
 
  private:
+  // Judge has no conversation but those of conversation().
+  static KnownConversation& known(Conversation& where) {
+    return static_cast<KnownConversation&>(where);
+  }
+  static const KnownConversation& known(const Conversation& where) {
+    return static_cast<const KnownConversation&>(where);
+  }
   // Null: no member.
   KnownMember* member(const Conversation& where, UserId user);
   // REQUIRES: a member.
   KnownMember& known_member(const Conversation& where, UserId user);
-  // REQUIRES: the message was found here.
+  // REQUIRES, of these: the message was found here.
+  KnownMessage& known_message(const Conversation& where, const Message& message);
   KnownMessage& changed(const Conversation& where, const Message& message, Seq seq);
 };
 

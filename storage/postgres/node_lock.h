@@ -20,7 +20,8 @@ namespace uproar::storage::postgres {
 #define UPROAR_CLAIM_CLASS "1433432691"
 #define UPROAR_CLAIM_OF_SCHEMA "l.objid::bigint = (hashtext(current_schema())::bigint & 4294967295)"
 
-// A query for the names of those who hold advisory locks `l` of which `locks` is true; NULL: nobody.
+// A query for the names of those who hold advisory locks `l` of which `locks` is true; NULL:
+// nobody.
 [[nodiscard]] std::string holders_of(const std::string& locks);
 
 // What changes the schema shuts the door first: until its transaction ends no session that commits

@@ -68,8 +68,8 @@ constexpr std::array<const char*, static_cast<std::size_t>(Read::kCount)> kTexts
     "version = seq order by seq limit $4) union all "
     "(select * from messages_with_status where conversation_id = $1 and version > $2 and "
     "version <> seq and seq > $3 order by version limit $4)) m order by m.version limit $4",
-    // kLogRows: read_message() takes them. What later entries say of a message is not looked up. The floor is asked for
-    // by itself, so that the page begins in the index where it is.
+    // kLogRows: read_message() takes them. What later entries say of a message is not looked up.
+    // The floor is asked for by itself, so that the page begins in the index where it is.
     "select m.conversation_id, m.seq, m.no, m.seq, m.id, m.user_id, m.client_id, m.type, "
     "case when m.text_seq = 0 then m.content else '' end, m.attachments, m.reply_to, m.mentions, "
     "m.sent_at, null::timestamptz, null::timestamptz, null::timestamptz, null::timestamptz, "

@@ -54,8 +54,8 @@ FROM (
         UNION ALL SELECT conversation_id, seq FROM events) l
   JOIN conversations c ON c.id = l.conversation_id AND l.seq > c.log_floor)
 WHERE seq <> before + 1 LIMIT 1)sql"},
-    // Below the floor changes have no rows: a seq that no row has was the change of a row before it, so a version so far
-    // is as high.
+    // Below the floor changes have no rows: a seq that no row has was the change of a row before it,
+    // so a version so far is as high.
     {"conversation", R"sql(
 SELECT conversation_id, 'has a hole: seq ' || (high + 1) || ' is missing before seq ' || seq, NULL
 FROM (

@@ -90,7 +90,7 @@ Operations::Operations(Database& db)
       touch_message_(db, "UPDATE messages SET version=?3 WHERE conversation_id=?1 AND seq=?2"),
       find_reaction_(
           db,
-          "SELECT seq FROM reactions WHERE conversation_id=?1 AND message_seq=?2 AND user_id=?3"
+          "SELECT 1 FROM reactions WHERE conversation_id=?1 AND message_seq=?2 AND user_id=?3"
           " AND emoji=?4"),
       count_reactions_(
           db, "SELECT count(*) FROM reactions WHERE conversation_id=?1 AND message_seq=?2"),
@@ -164,10 +164,10 @@ std::optional<BatchRows::Message> Operations::find_message(const Conversation& w
                  .deleted_at_us = rows.i64(4)};
 }
 
-Seq Operations::find_reaction(const Conversation& where, const Message& message, UserId user,
+bool Operations::has_reaction(const Conversation& where, const Message& message, UserId user,
                               std::string_view emoji) {
   Rows rows = find_reaction_.query(where.id, message.seq, user, emoji);
-  return rows.next() ? rows.u64(0) : 0;
+  return rows.next();
 }
 
 std::uint64_t Operations::count_reactions(const Conversation& where, const Message& message) {
@@ -200,14 +200,14 @@ void Operations::insert_conversation(const Conversation& where) {
   insert_conversation_.run(where.id, where.kind, where.name, where.created_at_us);
 }
 
-bool Operations::insert_message(const NewMessage& row) {
+bool Operations::insert_message(Conversation& where, const NewMessage& row) {
   const Operation& operation = row.operation;
   const AppendMessage& op = row.body;
   const std::string mentions = packed(op.mentions);
-  insert_message_.run(
-      operation.conversation, row.seq, row.no, op.id, operation.actor, TextOrNull{op.client_id},
-      Blob{as_view(row.digest)}, op.type, op.content, op.attachments, op.reply_to,
-      mentions.empty() ? std::nullopt : std::optional(Blob{mentions}), operation.at_us);
+  insert_message_.run(where.id, row.seq, row.no, op.id, operation.actor, TextOrNull{op.client_id},
+                      Blob{as_view(row.digest)}, op.type, op.content, op.attachments, op.reply_to,
+                      mentions.empty() ? std::nullopt : std::optional(Blob{mentions}),
+                      operation.at_us);
   return !database_.ok() || database_.changes() != 0;
 }
 

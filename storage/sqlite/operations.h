@@ -1,7 +1,7 @@
 #pragma once
 
-// Judges (storage/judge.h) and stores one operation after another inside the writer's transaction: each row is written
-// as soon as it is judged, but for the heads of conversations.
+// Judges (storage/judge.h) and stores one operation after another inside the writer's transaction:
+// each row is written as soon as it is judged, but for the heads of conversations.
 //
 // Every judgement reads before it writes, so a refused operation leaves nothing behind and its neighbours in the
 // transaction go on. Only an error of the database itself stops it: then database.ok() is false.
@@ -38,7 +38,7 @@ class Operations final : BatchRows {
   bool is_user(UserId user) override;
   std::optional<Message> find_message(const Conversation& where,
                                       const chat::MessageRef& ref) override;
-  Seq find_reaction(const Conversation& where, const Message& message, UserId user,
+  bool has_reaction(const Conversation& where, const Message& message, UserId user,
                     std::string_view emoji) override;
   std::uint64_t count_reactions(const Conversation& where, const Message& message) override;
   std::uint64_t number_at(const Conversation& where, Seq seq) override;
@@ -50,7 +50,7 @@ class Operations final : BatchRows {
   std::optional<FirstAttempt> find_first_attempt(const Operation& operation,
                                                  const AppendMessage& op) override;
   void insert_conversation(const Conversation& where) override;
-  bool insert_message(const NewMessage& row) override;
+  bool insert_message(Conversation& where, const NewMessage& row) override;
   void insert_system_row(const Conversation& where, const NewSystemRow& row) override;
   void insert_event(const NewEvent& row) override;
   void insert_jobs(const Operation& operation, Seq seq) override { jobs_.add(operation, seq); }
